@@ -1,0 +1,69 @@
+/* Strict on input: SASL allows no white space and no missing padding. */
+#include "base/base64.h"
+
+static const char alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void
+base64_encode(struct buf *out, struct span bytes)
+{
+	for (size_t i = 0; i < bytes.len; i += 3) {
+		size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
+		uint32_t word = 0;
+		char text[4];
+
+		for (size_t k = 0; k < 3; k++)
+			word = word << 8 | (k < n ? (uint8_t)bytes.ptr[i + k] : 0);
+		for (size_t k = 0; k < 4; k++)
+			text[k] = k <= n ? alphabet[word >> (18 - 6 * k) & 63] : '=';
+		buf_add(out, span_of(text, 4));
+	}
+}
+
+static int
+value_of(char c)
+{
+	const char *at = c ? strchr(alphabet, c) : NULL;
+
+	return at ? (int)(at - alphabet) : -1;
+}
+
+/* Decodes one group of four; only the last may carry padding. */
+static enum err
+decode_group(struct buf *out, const char *text, bool last)
+{
+	size_t n = 3;
+	uint32_t word = 0;
+	char bytes[3];
+
+	if (last && text[3] == '=')
+		n = text[2] == '=' ? 1 : 2;
+	for (size_t k = 0; k < 4; k++) {
+		int value = k <= n ? value_of(text[k]) : 0;
+
+		if (value < 0)
+			return ERR_SYNTAX;
+		word = word << 6 | (uint32_t)value;
+	}
+	for (size_t k = 0; k < 3; k++)
+		bytes[k] = (char)(word >> (16 - 8 * k) & 0xff);
+	for (size_t k = n; k < 3; k++)
+		if (bytes[k] != 0)
+			return ERR_SYNTAX;
+	buf_add(out, span_of(bytes, n));
+	return OK;
+}
+
+enum err
+base64_decode(struct buf *out, struct span text)
+{
+	if (text.len % 4 != 0)
+		return ERR_SYNTAX;
+	for (size_t i = 0; i < text.len; i += 4) {
+		enum err err = decode_group(out, text.ptr + i, i + 4 == text.len);
+
+		if (err)
+			return err;
+	}
+	return buf_finish(out);
+}
