@@ -1,0 +1,166 @@
+/*
+ * The configuration: one immutable struct, made from text at once or not at all.
+ *
+ * Parsing does no I/O.  The supervisor reads the files into a conf_bundle (the
+ * main file, what it includes, the certificates); every role parses the same
+ * bundle again, so that all roles agree whatever happens to the files meanwhile.
+ */
+#pragma once
+
+#include "base/net.h"
+
+enum {
+	CONF_FILES_MAX = 64,
+	CONF_FILE_BYTES_MAX = 1 << 20,
+	CONF_ERRORS_MAX = 20,
+	CONF_LISTENERS_MAX = 32,
+	CONF_RETRIES_MAX = 32,
+};
+
+enum conf_listener_kind {
+	CONF_LISTENER_SMTP,        /* port 25: mail from other servers */
+	CONF_LISTENER_SUBMISSION,  /* port 587: STARTTLS, then AUTH */
+	CONF_LISTENER_SUBMISSIONS, /* port 465: TLS from the first byte */
+};
+
+enum conf_tls {
+	CONF_TLS_MAY,      /* when the other server offers it */
+	CONF_TLS_REQUIRED, /* no delivery without it; the certificate is not checked */
+	CONF_TLS_VERIFIED, /* no delivery without a certificate that is right */
+	CONF_TLS_NEVER,
+	CONF_TLS_IMPLICIT, /* TLS from the first byte, certificate checked */
+};
+
+enum conf_log_format { CONF_LOG_LOGFMT, CONF_LOG_JSON };
+enum conf_log_target { CONF_LOG_STDERR, CONF_LOG_SYSLOG };
+
+struct conf_listener {
+	enum conf_listener_kind kind;
+	struct net_addr addr; /* with its port */
+};
+
+/* Where mail goes: a server by name, or the MX of the recipient's domain. */
+struct conf_route {
+	struct span domain;     /* "example.org", ".example.org" (all below), or "" for all */
+	struct span host;       /* name or address literal without brackets; "" is by MX */
+	uint16_t port;          /* 0: 25, or 465 for implicit TLS */
+	enum conf_tls tls;
+	struct span credential; /* name in the credentials file; "" is no AUTH */
+};
+
+struct conf {
+	struct span hostname;
+	bool greeting_software; /* "Postrider" after ESMTP in the greeting */
+	struct conf_listener listeners[CONF_LISTENERS_MAX];
+	size_t listener_count;
+
+	/* TLS: PEM chain (its text, from the bundle) and the key's path; "" is no TLS. */
+	struct span certificate_path;
+	struct span certificate_pem;
+	struct span key_path;
+
+	struct span *domains; /* domains whose mailboxes are here */
+	size_t domain_count;
+	struct net_prefix *relay_networks; /* clients that may relay without AUTH */
+	size_t relay_network_count;
+	bool hold_all; /* queue everything, deliver nothing until released */
+
+	/* Tables; "" is none. */
+	struct span mailboxes_path;   /* address: mailbox */
+	struct span aliases_path;     /* address: address, address */
+	struct span passwords_path;   /* login: crypt(3) hash */
+	struct span credentials_path; /* name: login password, for smart hosts */
+	struct span maildir_path;     /* each mailbox is a Maildir below it */
+	struct span mailbox_user;     /* who owns Maildirs, when started as root */
+	struct span postmaster;       /* mailbox for postmaster where no table names one */
+	char detail_separator;        /* user+detail; 0 is none */
+
+	struct conf_route *routes; /* in the order of the file; the first that fits */
+	size_t route_count;
+	struct net_addr dns_servers[4]; /* none: those of /etc/resolv.conf */
+	size_t dns_server_count;
+
+	struct span spool_path;
+	struct span control_path; /* the control socket */
+
+	enum conf_log_format log_format;
+	enum conf_log_target log_target;
+
+	unsigned reception_count; /* processes; 0 is one per core */
+	unsigned delivery_count;
+
+	/* Limits of reception.  Sizes in bytes, times in milliseconds. */
+	uint64_t message_bytes_max;
+	uint64_t command_bytes_max;   /* a command line, CRLF included */
+	uint64_t line_bytes_max;      /* a line of a message, CRLF included */
+	uint64_t header_bytes_max;    /* the header of a message */
+	uint64_t rcpt_max;            /* recipients of a transaction */
+	uint64_t received_max;        /* Received fields before it is a loop */
+	uint64_t commands_max;        /* commands of a session */
+	uint64_t messages_max;        /* messages of a session */
+	uint64_t errors_max;          /* refused commands of a session */
+	uint64_t sessions_max;        /* sessions in all */
+	uint64_t sessions_per_host_max;
+	uint64_t command_timeout_ms;
+	uint64_t data_timeout_ms;     /* between two pieces of a message */
+	uint64_t session_timeout_ms;  /* a session in all */
+	uint64_t auth_failures_max;   /* of a session */
+
+	/* The queue. */
+	uint64_t queue_messages_max;
+	uint64_t disk_reserve_bytes; /* refuse mail when the spool's disk has less free */
+	uint64_t segment_bytes;
+	uint64_t retry_ms[CONF_RETRIES_MAX]; /* waits; the last one repeats */
+	size_t retry_count;
+	uint64_t expire_ms;
+	uint64_t destination_concurrency_max;
+
+	/* Delivery. */
+	uint64_t connect_timeout_ms;
+	uint64_t reply_timeout_ms;
+	uint64_t rcpt_per_transaction_max;
+};
+
+/* A place in the configuration, for people. */
+struct conf_error {
+	struct span file;
+	unsigned line, column; /* from 1 */
+	struct span text;      /* "unknown option \"hostnmae\"; did you mean \"hostname\"?" */
+	struct span source;    /* the whole line */
+};
+
+struct conf_bundle;
+
+/* An empty bundle. */
+struct conf_bundle *conf_bundle_create(void);
+void conf_bundle_destroy(struct conf_bundle *bundle);
+/*
+ * Adds a file's text, copied; the first is the main file.  ERR_LIMIT, ERR_TOO_LONG.
+ */
+MUST_USE enum err conf_bundle_add(
+    struct conf_bundle *bundle, struct span name, struct span text);
+/*
+ * The name of a file that the configuration needs (an include, a certificate) and that
+ * the bundle lacks: add it and ask again.  False when the bundle is complete.  What names
+ * files wrongly is found by conf_parse later.
+ */
+bool conf_bundle_wants(const struct conf_bundle *bundle, struct span *name);
+/* The bundle as bytes, and back; ERR_SYNTAX where the bytes are not a bundle. */
+void conf_bundle_encode(const struct conf_bundle *bundle, struct buf *out);
+MUST_USE enum err conf_bundle_decode(struct span wire, struct conf_bundle *bundle);
+
+/*
+ * Parses the bundle.  OK gives an immutable configuration (conf_destroy).  ERR_SYNTAX gives
+ * none, and fills errors (their spans live as long as the bundle).
+ */
+MUST_USE enum err conf_parse(struct conf_bundle *bundle, struct conf **conf,
+    struct conf_error errors[CONF_ERRORS_MAX], size_t *error_count);
+void conf_destroy(struct conf *conf);
+
+/* Adds "file:line:column: text", the line and a caret below the place, to out. */
+void conf_error_write(struct buf *out, const struct conf_error *error);
+
+/* Adds the effective configuration in the configuration language; parsing it gives the same. */
+void conf_show(struct buf *out, const struct conf *conf);
+/* Adds every option with its default, range and description, one paragraph each. */
+void conf_manual(struct buf *out);

@@ -1,0 +1,51 @@
+/*
+ * Reply lines (RFC 5321 section 4.2).  Every line that this server says comes
+ * from the list in reply_list.h through reply_write(); there is no other way
+ * to make one.  The explanations of codes are in catalogue.h.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+enum { REPLY_ARGS_MAX = 3, REPLY_LINE_BYTES_MAX = 512 };
+
+enum reply_id {
+#define REPLY_ENUM(name, code, enhanced, text) name,
+#include "replies/reply_list.h"
+#undef REPLY_ENUM
+	REPLY_COUNT
+};
+
+struct reply {
+	enum reply_id id;
+	struct span args[REPLY_ARGS_MAX]; /* for %1, %2, %3 of the text */
+};
+
+/*
+ * Adds the reply, CRLF included.  Control characters and bytes that are not ASCII (unless
+ * utf8) in arguments become "?", and the line is cut at REPLY_LINE_BYTES_MAX.  enhanced says
+ * whether the enhanced status code (RFC 2034) is put in front of the text.  A text with "\n"
+ * in it makes a multi-line reply.
+ */
+void reply_write(struct buf *out, const struct reply *reply, bool enhanced, bool utf8);
+
+/* The three digits of a reply: 250. */
+unsigned reply_code(enum reply_id id);
+/* Its enhanced status code, "2.1.5", or "" where it has none. */
+const char *reply_enhanced(enum reply_id id);
+/* The text with its arguments filled in, without code and CRLF. */
+void reply_text(struct buf *out, const struct reply *reply);
+
+/* A reply of another server (or an old one of ours), taken apart. */
+struct reply_parts {
+	unsigned code;        /* 200 to 599 */
+	unsigned char status[3]; /* the enhanced code; all 0 where there is none */
+	struct span text;     /* what follows, of one line */
+	bool more;            /* "250-": another line follows */
+};
+
+/*
+ * Takes one reply line, without CRLF, apart.  ERR_SYNTAX where it does not begin with a code of
+ * three digits.  A code without text is right; NULs and other controls may be in the text.
+ */
+MUST_USE enum err reply_parse(struct span line, struct reply_parts *parts);
