@@ -1,0 +1,265 @@
+/*
+ * Replies, written and taken apart.
+ *
+ * reply_write() fills the text of the list and cuts it into lines in one pass,
+ * straight into the caller's buffer: a reply costs no memory of its own.  All
+ * that comes out of it is printable, so whatever is put into an argument, the
+ * other side sees exactly the lines that the list intends.
+ */
+#include "replies/reply.h"
+
+#include "base/check.h"
+
+struct row {
+	unsigned code;
+	const char *enhanced;
+	const char *text;
+};
+
+#define REPLY_ENUM(name, code, enhanced, text) [name] = {code, enhanced, text},
+static const struct row rows[REPLY_COUNT] = {
+#include "replies/reply_list.h"
+};
+#undef REPLY_ENUM
+
+/* Where the text goes: lines of a reply, or (code 0) the bare text. */
+struct writer {
+	struct buf *out;
+	const struct row *row;
+	bool enhanced;
+	bool utf8;
+	bool bare;
+	bool cut;         /* the rest of this line did not fit */
+	size_t room;      /* bytes of text that this line still takes */
+	size_t separator; /* where the "-" of the line stands in out */
+};
+
+static void
+line_begin(struct writer *writer)
+{
+	size_t start = writer->out->len;
+
+	writer->cut = false;
+	writer->room = SIZE_MAX;
+	if (writer->bare)
+		return;
+	buf_add_u64(writer->out, writer->row->code);
+	writer->separator = writer->out->len;
+	buf_add_char(writer->out, '-');
+	if (writer->enhanced && *writer->row->enhanced) {
+		buf_add_str(writer->out, writer->row->enhanced);
+		buf_add_char(writer->out, ' ');
+	}
+	writer->room = REPLY_LINE_BYTES_MAX - 2 - (writer->out->len - start);
+}
+
+static void
+line_end(struct writer *writer, bool last)
+{
+	if (writer->bare) {
+		if (!last)
+			buf_add_char(writer->out, '\n');
+		return;
+	}
+	buf_add(writer->out, SPAN("\r\n"));
+	if (last && !writer->out->full)
+		writer->out->ptr[writer->separator] = ' ';
+}
+
+/* Adds text that may be cut anywhere. */
+static void
+put(struct writer *writer, struct span piece)
+{
+	if (writer->cut)
+		return;
+	if (piece.len > writer->room) {
+		piece = span_first(piece, writer->room);
+		writer->cut = true;
+	}
+	buf_add(writer->out, piece);
+	writer->room -= piece.len;
+}
+
+/* Adds text that is worth nothing in part: one character. */
+static void
+put_whole(struct writer *writer, struct span piece)
+{
+	if (piece.len > writer->room)
+		writer->cut = true;
+	put(writer, piece);
+}
+
+static bool
+is_plain(char c)
+{
+	return c >= 0x20 && c <= 0x7e;
+}
+
+/*
+ * The bytes of the UTF-8 sequence (RFC 3629) at the start of text; 0 where
+ * there is none, or one that stands for a C1 control or ends a line.
+ */
+static size_t
+utf8_bytes(struct span text)
+{
+	const unsigned char *at = (const unsigned char *)text.ptr;
+	size_t bytes = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
+	uint32_t value;
+	static const uint32_t least[] = {0, 0, 0xa0, 0x800, 0x10000};
+
+	if (at[0] < 0xc2 || at[0] > 0xf4 || text.len < bytes)
+		return 0;
+	value = at[0] & (0x7fu >> bytes);
+	for (size_t i = 1; i < bytes; i++) {
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (at[i] & 0x3f);
+	}
+	if (value < least[bytes] || value > 0x10ffff)
+		return 0;
+	if ((value >= 0xd800 && value <= 0xdfff) || value == 0x2028 || value == 0x2029)
+		return 0;
+	return bytes;
+}
+
+/* Adds an argument: what is not printable becomes "?". */
+static void
+put_argument(struct writer *writer, struct span text, bool lines)
+{
+	while (text.len) {
+		size_t n = 0;
+
+		while (n < text.len && is_plain(text.ptr[n]))
+			n++;
+		if (n > 0) {
+			put(writer, span_first(text, n));
+		} else if (lines && text.ptr[0] == '\n') {
+			line_end(writer, false);
+			line_begin(writer);
+			n = 1;
+		} else {
+			n = writer->utf8 ? utf8_bytes(text) : 0;
+			put_whole(writer, n ? span_first(text, n) : SPAN("?"));
+			n = n ? n : 1;
+		}
+		text = span_skip(text, n);
+	}
+}
+
+static void
+fill(struct writer *writer, const struct reply *reply)
+{
+	const char *text = writer->row->text;
+	bool lines = writer->row->code < 300 && strcmp(text, "%1") == 0;
+
+	line_begin(writer);
+	while (*text) {
+		size_t n = strcspn(text, "%\n");
+
+		if (n > 0) {
+			put(writer, span_of(text, n));
+		} else if (*text == '\n') {
+			line_end(writer, false);
+			line_begin(writer);
+			n = 1;
+		} else if (text[1] >= '1' && text[1] < '1' + REPLY_ARGS_MAX) {
+			put_argument(writer, reply->args[text[1] - '1'], lines);
+			n = 2;
+		} else {
+			put(writer, SPAN("%"));
+			n = 1;
+		}
+		text += n;
+	}
+	line_end(writer, true);
+}
+
+void
+reply_write(struct buf *out, const struct reply *reply, bool enhanced, bool utf8)
+{
+	struct writer writer = {.out = out, .enhanced = enhanced, .utf8 = utf8};
+
+	check(reply->id < REPLY_COUNT);
+	writer.row = &rows[reply->id];
+	fill(&writer, reply);
+}
+
+void
+reply_text(struct buf *out, const struct reply *reply)
+{
+	struct writer writer = {.out = out, .utf8 = true, .bare = true};
+
+	check(reply->id < REPLY_COUNT);
+	writer.row = &rows[reply->id];
+	fill(&writer, reply);
+}
+
+unsigned
+reply_code(enum reply_id id)
+{
+	check(id < REPLY_COUNT);
+	return rows[id].code;
+}
+
+const char *
+reply_enhanced(enum reply_id id)
+{
+	check(id < REPLY_COUNT);
+	return rows[id].enhanced;
+}
+
+/*
+ * Takes an enhanced code (RFC 3463 section 2) off the start of text, with the
+ * blank behind it.  What only looks like one is left where it is.
+ */
+static bool
+cut_status(struct span *text, unsigned short status[3])
+{
+	struct span rest = *text;
+	unsigned short parts[3] = {0};
+
+	for (size_t i = 0; i < LEN(parts); i++) {
+		size_t digits_max = i == 0 ? 1 : 3;
+		size_t digits = 0;
+
+		while (digits < rest.len && digits < digits_max &&
+		    ascii_is_digit(rest.ptr[digits])) {
+			parts[i] = (unsigned short)(parts[i] * 10 + (rest.ptr[digits] - '0'));
+			digits++;
+		}
+		if (digits == 0)
+			return false;
+		rest = span_skip(rest, digits);
+		if (i < 2) {
+			if (rest.len == 0 || rest.ptr[0] != '.')
+				return false;
+			rest = span_skip(rest, 1);
+		}
+	}
+	if (rest.len && rest.ptr[0] != ' ')
+		return false;
+	memcpy(status, parts, sizeof(parts));
+	*text = span_skip(rest, 1);
+	return true;
+}
+
+enum err
+reply_parse(struct span line, struct reply_parts *parts)
+{
+	struct reply_parts found = {0};
+	uint64_t code;
+
+	if (line.len < 3 || !span_u64(span_first(line, 3), 599, &code) || code < 200)
+		return ERR_SYNTAX;
+	if (line.len > 3 && line.ptr[3] != ' ' && line.ptr[3] != '-')
+		return ERR_SYNTAX;
+	found.code = (unsigned)code;
+	found.more = line.len > 3 && line.ptr[3] == '-';
+	found.text = span_skip(line, 4);
+
+	/* 2.x.x in a 5xx reply is some host's version number, not a status. */
+	if (found.text.len && found.text.ptr[0] == line.ptr[0] && line.ptr[0] != '3')
+		(void)cut_status(&found.text, found.status);
+	*parts = found;
+	return OK;
+}

@@ -1,0 +1,117 @@
+/*
+ * SMTP client session (RFC 5321) as a pure state machine, the mirror of
+ * smtp_server.h: bytes from the server go in, events come out, bytes for the
+ * server wait in the output.  One connection may carry many transactions.
+ *
+ * Everything that a server can say is bounded: length of a line, lines of a
+ * reply, bytes before an answer.
+ */
+#pragma once
+
+#include "replies/reply.h"
+#include "smtp/address.h"
+
+struct smtp_client;
+
+enum {
+	SMTP_CLIENT_REPLY_LINES_MAX = 100,
+	SMTP_CLIENT_REPLY_TEXT_MAX = 2048, /* of all lines together; the rest is cut */
+	SMTP_CLIENT_LINE_BYTES_MAX = 4096,
+	SMTP_CLIENT_RCPT_MAX = 1000,
+};
+
+enum smtp_client_tls {
+	SMTP_CLIENT_TLS_MAY,      /* STARTTLS when offered */
+	SMTP_CLIENT_TLS_REQUIRED, /* fail without it */
+	SMTP_CLIENT_TLS_NEVER,
+	SMTP_CLIENT_TLS_IMPLICIT, /* the caller did the handshake before the first input */
+};
+
+struct smtp_client_options {
+	struct span helo;
+	enum smtp_client_tls tls;
+	struct span login, password; /* AUTH PLAIN or LOGIN where login is not empty */
+	bool auth_without_tls;       /* allow AUTH on a plain connection (loopback only) */
+	uint64_t reply_timeout_ms;
+};
+
+struct smtp_client_mail {
+	struct span reverse_path;    /* "" for <>; without brackets */
+	const struct span *rcpts;    /* without brackets; 1 to SMTP_CLIENT_RCPT_MAX */
+	size_t rcpt_count;
+	uint64_t body_bytes;         /* for SIZE */
+	bool body_8bit, smtputf8;
+};
+
+/* The stage at which something happened, for logs and bounces. */
+enum smtp_client_stage {
+	SMTP_CLIENT_GREETING,
+	SMTP_CLIENT_EHLO,
+	SMTP_CLIENT_STARTTLS,
+	SMTP_CLIENT_AUTH,
+	SMTP_CLIENT_MAIL,
+	SMTP_CLIENT_RCPT,
+	SMTP_CLIENT_DATA,
+	SMTP_CLIENT_BODY_SENT, /* after the final dot */
+	SMTP_CLIENT_QUIT,
+};
+const char *smtp_client_stage_name(enum smtp_client_stage stage);
+
+enum smtp_client_event_kind {
+	SMTP_CLIENT_WAIT,      /* nothing until input or a tick */
+	SMTP_CLIENT_START_TLS, /* output is empty: handshake, then smtp_client_tls_started() */
+	SMTP_CLIENT_READY,     /* greeted, encrypted, authenticated: smtp_client_send() or _quit() */
+	SMTP_CLIENT_RCPT_DONE, /* recipient index: refused, with its reply; or accepted so far (2xx) */
+	SMTP_CLIENT_BODY_WANTED, /* give pieces with smtp_client_body() while output is small */
+	SMTP_CLIENT_MAIL_DONE, /* the transaction ended: reply holds for all recipients not refused;
+	                          READY follows */
+	SMTP_CLIENT_FAILED,    /* the session can't go on: stage, err, reply if there was one */
+	SMTP_CLIENT_CLOSED,    /* after QUIT was answered */
+};
+
+struct smtp_client_reply {
+	unsigned code;             /* 0: none came */
+	unsigned short status[3];  /* enhanced code; zeros: none */
+	struct span text;          /* all lines, joined with "\n", raw; valid until the next call */
+};
+
+struct smtp_client_event {
+	enum smtp_client_event_kind kind;
+	enum smtp_client_stage stage;
+	size_t rcpt_index;               /* RCPT_DONE */
+	struct smtp_client_reply reply;
+	enum err err; /* FAILED: ERR_CLOSED, ERR_TIMEOUT, ERR_SYNTAX (not SMTP), ERR_CRYPTO (no TLS
+	                 where it is required), ERR_DENIED (refused, see reply), ERR_UNSUPPORTED
+	                 (SMTPUTF8 needed, not offered) */
+};
+
+/* options' spans are copied. */
+struct smtp_client *smtp_client_create(
+    const struct smtp_client_options *options, uint64_t now_ms);
+void smtp_client_destroy(struct smtp_client *client);
+
+size_t smtp_client_input(struct smtp_client *client, struct span bytes, uint64_t now_ms);
+/* The server closed its side, or the connection broke. */
+void smtp_client_eof(struct smtp_client *client);
+struct smtp_client_event smtp_client_next(struct smtp_client *client);
+
+void smtp_client_tls_started(struct smtp_client *client, uint64_t now_ms);
+/* The handshake failed after the server agreed to it: FAILED with ERR_CRYPTO follows. */
+void smtp_client_tls_failed(struct smtp_client *client);
+/* After READY.  The mail's spans are copied. */
+void smtp_client_send(
+    struct smtp_client *client, const struct smtp_client_mail *mail, uint64_t now_ms);
+/* After BODY_WANTED: lines end with CRLF already; dots are stuffed here; last adds the end. */
+void smtp_client_body(
+    struct smtp_client *client, struct span bytes, bool last, uint64_t now_ms);
+void smtp_client_quit(struct smtp_client *client, uint64_t now_ms);
+
+struct span smtp_client_output(const struct smtp_client *client);
+void smtp_client_output_done(struct smtp_client *client, size_t sent);
+
+uint64_t smtp_client_deadline_ms(const struct smtp_client *client);
+/* Past the deadline: FAILED with ERR_TIMEOUT. */
+void smtp_client_tick(struct smtp_client *client, uint64_t now_ms);
+bool smtp_client_is_tls(const struct smtp_client *client);
+/* True where the last failure came after the final dot: the server may have taken the message. */
+bool smtp_client_in_doubt(const struct smtp_client *client);

@@ -1,0 +1,104 @@
+/*
+ * SMTP server session (RFC 5321) as a pure state machine.
+ *
+ * Bytes from the client go in through smtp_server_input(); what they mean
+ * comes out of smtp_server_next(), one event at a time; bytes for the client
+ * wait in smtp_server_output().  No system call, no clock, no callback, no log:
+ * the server, the fuzzer and the simulator all drive this same code.
+ *
+ * While an event owes a reply, next() gives WAIT and later commands stay in the
+ * input, so pipelining (RFC 2920) needs nothing of the caller.
+ */
+#pragma once
+
+#include "replies/reply.h"
+#include "smtp/address.h"
+
+struct smtp_server;
+
+enum { SMTP_SERVER_INPUT_BYTES = 66 * 1024 };
+
+struct smtp_server_options {
+	struct span hostname;    /* must live as long as the session */
+	bool software_in_greeting;
+	bool submission;         /* MAIL needs AUTH first */
+	bool tls_offered;        /* STARTTLS may be used */
+	bool tls_from_start;     /* the greeting waits for smtp_server_tls_started() */
+	bool auth_offered;       /* AUTH PLAIN and LOGIN, under TLS only */
+	uint64_t message_bytes_max;
+	uint64_t command_bytes_max;
+	uint64_t line_bytes_max;
+	uint64_t header_bytes_max;
+	uint64_t rcpt_max;
+	uint64_t received_max;
+	uint64_t commands_max;
+	uint64_t messages_max;
+	uint64_t errors_max;
+	uint64_t auth_failures_max;
+	uint64_t command_timeout_ms;
+	uint64_t data_timeout_ms;
+	uint64_t session_timeout_ms;
+};
+
+enum smtp_server_event_kind {
+	SMTP_SERVER_WAIT,     /* nothing until input, an owed reply or a tick */
+	SMTP_SERVER_MAIL,     /* address, size, body: owes a reply */
+	SMTP_SERVER_RCPT,     /* address: owes a reply */
+	SMTP_SERVER_DATA,     /* DATA or the first BDAT was allowed: a body begins; owes nothing */
+	SMTP_SERVER_BODY,     /* bytes: dot-unstuffed, CRLF lines; valid until the next call */
+	SMTP_SERVER_BODY_END, /* owes a reply, once the message is durable */
+	SMTP_SERVER_ABORT,    /* RSET, EHLO, a refused body, a lost session: drop the transaction */
+	SMTP_SERVER_STARTTLS, /* send the output, then handshake, then smtp_server_tls_started() */
+	SMTP_SERVER_AUTH,     /* login, password: owes a reply */
+	SMTP_SERVER_REFUSED,  /* a refusal by the machine itself, for the log: reply, command */
+	SMTP_SERVER_CLOSE,    /* send the output, then close */
+};
+
+struct smtp_server_event {
+	enum smtp_server_event_kind kind;
+	struct address address;     /* MAIL, RCPT; valid until the next call */
+	uint64_t size;              /* MAIL: the SIZE parameter, 0 where there is none */
+	bool body_8bit, smtputf8;   /* MAIL */
+	struct span body;           /* BODY */
+	struct span login, password; /* AUTH; valid until the reply, then wiped */
+	enum reply_id reply;        /* REFUSED */
+	struct span command;        /* REFUSED: the line, raw */
+};
+
+struct smtp_server *smtp_server_create(
+    const struct smtp_server_options *options, uint64_t now_ms);
+void smtp_server_destroy(struct smtp_server *server);
+
+/* Takes what fits and gives how much; the rest waits in the kernel. */
+size_t smtp_server_input(struct smtp_server *server, struct span bytes, uint64_t now_ms);
+struct smtp_server_event smtp_server_next(struct smtp_server *server);
+/*
+ * The reply that MAIL, RCPT, BODY_END or AUTH owes.  Its code decides what the session does:
+ * a 2xx moves it on, another leaves it; a 421 closes it.
+ */
+void smtp_server_reply(struct smtp_server *server, const struct reply *reply);
+/* The next owed reply will come late, or input is slow: the deadline starts anew. */
+void smtp_server_touch(struct smtp_server *server, uint64_t now_ms);
+
+struct span smtp_server_output(const struct smtp_server *server);
+void smtp_server_output_done(struct smtp_server *server, size_t sent);
+
+/* The handshake is done: what came before it is forgotten (RFC 3207 section 4.2). */
+void smtp_server_tls_started(struct smtp_server *server, uint64_t now_ms);
+
+/* When smtp_server_tick() must be called at the latest. */
+uint64_t smtp_server_deadline_ms(const struct smtp_server *server);
+/* Past the deadline: a 421 and CLOSE. */
+void smtp_server_tick(struct smtp_server *server, uint64_t now_ms);
+/* Says 421 and closes as soon as no reply is owed and no body is under way. */
+void smtp_server_shut_down(struct smtp_server *server);
+
+/* Observers. */
+struct span smtp_server_helo(const struct smtp_server *server); /* "" before HELO or EHLO */
+struct span smtp_server_login(const struct smtp_server *server); /* "" without AUTH */
+/* "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA", "UTF8SMTP...": RFC 3848, RFC 6531. */
+const char *smtp_server_protocol(const struct smtp_server *server);
+bool smtp_server_is_tls(const struct smtp_server *server);
+bool smtp_server_owes_reply(const struct smtp_server *server);
+/* True while the client may still send: false once the machine waits only for its own side. */
+bool smtp_server_wants_input(const struct smtp_server *server);

@@ -1,0 +1,76 @@
+/*
+ * TLS over memory: bytes in, bytes out.  OpenSSL is used with memory BIOs only
+ * and never sees a socket.  A server's private key is not here: signatures are
+ * asked of a tls_signer (the keyring).
+ */
+#pragma once
+
+#include "base/buf.h"
+
+struct tls_context; /* certificates and settings, shared by sessions */
+struct tls;         /* one session */
+
+enum { TLS_SIGNATURE_BYTES_MAX = 1024, TLS_DIGEST_BYTES_MAX = 1024 };
+
+/* What is to be signed, and how. */
+enum tls_signature {
+	TLS_SIGNATURE_ECDSA,       /* input is a digest; the answer a DER ECDSA-Sig-Value */
+	TLS_SIGNATURE_RSA_PKCS1,   /* input is a DigestInfo; type 1 padding is the signer's work */
+	TLS_SIGNATURE_RSA_RAW,     /* input is padded already (PSS), as long as the modulus */
+};
+
+struct tls_signer {
+	void *owner;
+	/* Fills signature (TLS_SIGNATURE_BYTES_MAX) and its length; ERR_* lets the handshake fail. */
+	enum err (*sign)(void *owner, enum tls_signature kind, struct span input,
+	    char *signature, size_t *signature_bytes);
+};
+
+/*
+ * A server's context: a PEM chain (leaf first) and who signs for its key.  TLS 1.2 and later,
+ * forward secrecy only.  ERR_SYNTAX: not a certificate; *why is for people (static).
+ */
+MUST_USE enum err tls_server_context_create(struct span chain_pem,
+    const struct tls_signer *signer, struct tls_context **context, const char **why);
+/* A client's context.  verify: check the chain against the system's roots and the name. */
+MUST_USE enum err tls_client_context_create(bool verify, struct tls_context **context);
+void tls_context_destroy(struct tls_context *context);
+
+struct tls *tls_accept(struct tls_context *context);
+/* name: the server's name, for SNI (not for address literals) and verification. */
+struct tls *tls_connect(struct tls_context *context, struct span name);
+void tls_destroy(struct tls *tls);
+
+/* Bytes from the peer; takes all.  ERR_TOO_LONG where the peer sends without being read. */
+MUST_USE enum err tls_input(struct tls *tls, struct span bytes);
+/*
+ * Goes on.  OK: the handshake is over (tls_is_ready) or *plain holds decrypted bytes (valid until
+ * the next call; call again until ERR_AGAIN).  ERR_AGAIN: needs input.  ERR_END: the peer said
+ * close_notify.  ERR_CRYPTO: failed, see tls_failure.
+ */
+MUST_USE enum err tls_next(struct tls *tls, struct span *plain);
+bool tls_is_ready(const struct tls *tls);
+/* Encrypts all of plain into the output. */
+MUST_USE enum err tls_write(struct tls *tls, struct span plain);
+/* Says close_notify. */
+void tls_shut_down(struct tls *tls);
+/* Bytes for the peer; output_done drops those that were sent. */
+struct span tls_output(const struct tls *tls);
+void tls_output_done(struct tls *tls, size_t sent);
+
+/* "TLSv1.3 TLS_AES_256_GCM_SHA384", for logs and Received; adds nothing before the handshake. */
+void tls_describe(const struct tls *tls, struct buf *out);
+/* Why it failed, for people: "certificate is for other.example, not for mx.example". */
+const char *tls_failure(const struct tls *tls);
+
+/*
+ * The keyring's side: a private key in PEM, and its signatures.  tls_key_sign is the function that
+ * a tls_signer ends at.
+ */
+struct tls_key;
+MUST_USE enum err tls_key_load(struct span pem, struct tls_key **key, const char **why);
+void tls_key_destroy(struct tls_key *key);
+MUST_USE enum err tls_key_sign(struct tls_key *key, enum tls_signature kind,
+    struct span input, char *signature, size_t *signature_bytes);
+/* OK where the key belongs to the first certificate of the chain. */
+MUST_USE enum err tls_key_fits(const struct tls_key *key, struct span chain_pem);
