@@ -29,8 +29,8 @@ struct writer {
 	bool enhanced;
 	bool utf8;
 	bool bare;
-	bool cut;         /* the rest of this line did not fit */
-	size_t room;      /* bytes of text that this line still takes */
+	bool cut; /* the rest of this line did not fit */
+	size_t room; /* bytes of text that this line still takes */
 	size_t separator; /* where the "-" of the line stands in out */
 };
 
@@ -223,8 +223,9 @@ cut_status(struct span *text, unsigned short status[3])
 		size_t digits = 0;
 
 		while (digits < rest.len && digits < digits_max &&
-		    ascii_is_digit(rest.ptr[digits])) {
-			parts[i] = (unsigned short)(parts[i] * 10 + (rest.ptr[digits] - '0'));
+		       ascii_is_digit(rest.ptr[digits])) {
+			parts[i] =
+			    (unsigned short)(parts[i] * 10 + (rest.ptr[digits] - '0'));
 			digits++;
 		}
 		if (digits == 0)
