@@ -47,7 +47,8 @@ reserve(struct buf *buf, size_t more)
 		room *= 2;
 	if (room > buf->bytes_max)
 		room = buf->bytes_max;
-	buf->ptr = mem_realloc(buf->ptr, room);
+	/* One byte more, for the NUL that vsnprintf puts behind the text. */
+	buf->ptr = mem_realloc(buf->ptr, room + 1);
 	buf->room = room;
 	return true;
 }
@@ -96,8 +97,7 @@ buf_addf(struct buf *buf, const char *format, ...)
 	len = vsnprintf(NULL, 0, format, args);
 	va_end(args);
 	check(len >= 0);
-	/* The terminating NUL that vsnprintf writes needs a byte as well. */
-	if (!reserve(buf, (size_t)len + 1))
+	if (len == 0 || !reserve(buf, (size_t)len))
 		return;
 	va_start(args, format);
 	len = vsnprintf(buf->ptr + buf->len, (size_t)len + 1, format, args);

@@ -40,7 +40,8 @@ span_skip(struct span span, size_t n)
 {
 	if (n > span.len)
 		n = span.len;
-	return (struct span){span.ptr + n, span.len - n};
+	/* Adding even 0 to NULL is undefined. */
+	return (struct span){n ? span.ptr + n : span.ptr, span.len - n};
 }
 
 /* The first n bytes, or all where there are fewer. */
