@@ -1,0 +1,59 @@
+# The front door; "make help" lists what it opens.  CMake and Ninja do the work.
+
+BUILD ?= build
+FUZZ_SECONDS ?= 60
+CMAKE_FLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
+	fuzz bench clean
+
+help: ## list these targets
+	@echo "Postrider, a mail server.  Targets of this Makefile:"
+	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | \
+		sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
+		while IFS='|' read -r name text; do printf '%-19s %s\n' "$$name" "$$text"; done
+
+run: setup-run build ## install what is missing, build, and serve mail
+	@exec tools/quickstart
+
+test: setup-test build ## install what is missing, build, and run every test
+	@tools/run-tests --build build
+
+build: ## build into build/ (optimised)
+	@mkdir -p build
+	@cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS) \
+		>build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@ninja -C build $(NINJA_FLAGS)
+
+build-asan: ## build into build-asan/ with the address and undefined-behaviour sanitizers
+	@mkdir -p build-asan
+	@cmake -S . -B build-asan -G Ninja -DCMAKE_BUILD_TYPE=Debug -DSANITIZE=ON $(CMAKE_FLAGS) \
+		>build-asan/configure.log 2>&1 || { cat build-asan/configure.log; exit 1; }
+	@ninja -C build-asan $(NINJA_FLAGS)
+
+asan: setup-test build-asan ## run every test on the sanitizer build
+	@tools/run-tests --build build-asan
+
+tidy: ## check the rules of the source that a program can check
+	@tools/tidy --build $(BUILD)
+
+fuzz: setup-fuzz ## run each fuzzer for FUZZ_SECONDS (60) from its corpus
+	@tools/fuzz $(FUZZ_SECONDS)
+
+bench: build ## measure against other servers (BENCH_DIR names the bench)
+	@tools/bench
+
+setup: setup-run setup-test setup-fuzz ## install all that building, testing and fuzzing need
+
+setup-run: ## install only what building and running need
+	@tools/setup run
+
+setup-test: setup-run ## install what the tests need as well
+	@tools/setup test
+
+setup-fuzz: setup-run ## install what fuzzing needs as well
+	@tools/setup fuzz
+
+clean: ## remove what was built (never ./run, which holds mail)
+	rm -rf build build-asan build-fuzz
