@@ -1,0 +1,70 @@
+/*
+ * The typed messages of every link: for link prefix "rq" and message "begin",
+ * struct ipc_rq_begin, IPC_rq_BEGIN, ipc_rq_begin_decode() and
+ * ipc_rq_begin_send().  Made from the lists in ipc/links/.
+ *
+ * Decoding gives spans into the payload.  ERR_SYNTAX: not such a message; the
+ * caller lets the channel fail.
+ */
+#pragma once
+
+#include "ipc/channel.h"
+#include "ipc/ipc_list.h"
+
+#define IPC_PASTE2(a, b, c, d) a##b##c##d
+#define IPC_PASTE(a, b, c, d) IPC_PASTE2(a, b, c, d)
+
+#define IPC_PREFIX rq
+#define IPC_FILE "ipc/links/rq.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX qr
+#define IPC_FILE "ipc/links/qr.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX xl
+#define IPC_FILE "ipc/links/xl.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX lx
+#define IPC_FILE "ipc/links/lx.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX rk
+#define IPC_FILE "ipc/links/rk.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX kr
+#define IPC_FILE "ipc/links/kr.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX qd
+#define IPC_FILE "ipc/links/qd.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX dq
+#define IPC_FILE "ipc/links/dq.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX qm
+#define IPC_FILE "ipc/links/qm.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX mq
+#define IPC_FILE "ipc/links/mq.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX dn
+#define IPC_FILE "ipc/links/dn.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX nd
+#define IPC_FILE "ipc/links/nd.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX dk
+#define IPC_FILE "ipc/links/dk.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX kd
+#define IPC_FILE "ipc/links/kd.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX aq
+#define IPC_FILE "ipc/links/aq.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX qa
+#define IPC_FILE "ipc/links/qa.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX sx
+#define IPC_FILE "ipc/links/sx.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX xs
+#define IPC_FILE "ipc/links/xs.def"
+#include "ipc/ipc_declare.h"

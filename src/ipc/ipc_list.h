@@ -1,0 +1,60 @@
+/*
+ * All links between roles: one list for each link and direction.  Included with
+ * IPC_LINK(prefix, file) defined, to make the structs, the types and the codecs.
+ * A role can only express what the lists of its own links hold.
+ *
+ * In the lists: MSG(TYPE, name, fields) with U8, U16, U32, U64(name) and
+ * STR(name, bytes_max) for fields.
+ */
+#pragma once
+
+enum {
+	IPC_PATH_MAX = 320,
+	IPC_DOMAIN_MAX = 255,
+	IPC_TEXT_MAX = 2100,
+	IPC_MAILBOX_MAX = 255,
+	IPC_CREDENTIAL_MAX = 1024,
+	IPC_TARGETS_MAX = 96 << 10,
+	IPC_HOSTS_MAX = 64 << 10,
+};
+
+/* What became of a recipient in an attempt. */
+enum ipc_outcome {
+	IPC_DELIVERED, /* the other side has taken responsibility */
+	IPC_DEFERRED,  /* try again later */
+	IPC_FAILED,    /* never will */
+	IPC_OUTCOME_COUNT,
+};
+
+/* What became of a transaction that reception gave to the queue. */
+enum ipc_commit {
+	IPC_COMMIT_OK,
+	IPC_COMMIT_DISK_FULL,
+	IPC_COMMIT_QUEUE_FULL,
+	IPC_COMMIT_BROKEN,
+	IPC_COMMIT_ERROR,
+	IPC_COMMIT_COUNT,
+};
+
+/* Flags of a message. */
+enum {
+	IPC_MESSAGE_8BIT = 1,
+	IPC_MESSAGE_SMTPUTF8 = 2,
+	IPC_MESSAGE_LARGE = 4, /* the body comes in pieces and may be large */
+	IPC_MESSAGE_BOUNCE = 8,
+};
+
+enum ipc_verdict { IPC_LOCAL, IPC_REMOTE, IPC_UNKNOWN, IPC_LOOKUP_ERROR, IPC_VERDICT_COUNT };
+enum ipc_target { IPC_TARGET_MAILBOX, IPC_TARGET_REMOTE, IPC_TARGET_COUNT };
+enum ipc_auth { IPC_AUTH_OK, IPC_AUTH_DENIED, IPC_AUTH_TEMPORARY };
+
+/* What the resolver found for a domain. */
+enum ipc_hosts {
+	IPC_HOSTS_OK,
+	IPC_HOSTS_NO_DOMAIN, /* no such name, or no MX and no address */
+	IPC_HOSTS_NULL_MX,   /* RFC 7505 */
+	IPC_HOSTS_TRY_LATER, /* name servers do not answer */
+	IPC_HOSTS_BOGUS,     /* DNSSEC validation failed */
+};
+
+enum ipc_act { IPC_ACT_RETRY, IPC_ACT_HOLD, IPC_ACT_RELEASE, IPC_ACT_DELETE, IPC_ACT_COUNT };

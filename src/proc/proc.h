@@ -1,0 +1,102 @@
+/*
+ * What the roles have in common: which there are, who may talk to whom, what
+ * each is given at its start.
+ */
+#pragma once
+
+#include "conf/conf.h"
+#include "event/event.h"
+#include "ipc/ipc.h"
+
+enum proc {
+	PROC_SUPERVISOR,
+	PROC_RECEPTION,
+	PROC_QUEUE,
+	PROC_DELIVERY,
+	PROC_MAILBOX,
+	PROC_LOOKUP,
+	PROC_RESOLVER,
+	PROC_KEYRING,
+	PROC_ADMIN,
+	PROC_COUNT,
+};
+
+enum { PROC_INSTANCES_MAX = 64 };
+
+/* Descriptors that a role is born with. */
+enum {
+	PROC_FD_SUPERVISOR = 3, /* its link to the supervisor */
+	PROC_FD_CONF = 4,       /* a memory file with the configuration's bundle */
+	PROC_FD_LOG = 5,
+	PROC_FD_LISTENERS = 6, /* reception and admin: the first of its listening sockets */
+};
+
+/* A link carries frames, or the blocking calls for signatures. */
+enum proc_link_kind { PROC_LINK_FRAMES, PROC_LINK_SIGN };
+
+/* What a role is given.  It lives as long as the role. */
+struct proc_env {
+	struct io *io;
+	const struct conf *conf;
+	struct event_log log;
+	unsigned instance;
+	size_t listener_count;
+	bool privileged; /* started as root: rights are given up after create */
+};
+
+struct proc_role {
+	/*
+	 * Makes the role and opens what it needs, with all rights still there.  NULL: it has said
+	 * why in the log.
+	 */
+	void *(*create)(struct proc_env *env);
+	/* Rights are given up; the work begins.  May be NULL. */
+	void (*start)(void *role);
+	/* A link to a peer; the role owns the stream.  A new one replaces an old one. */
+	void (*link)(void *role, enum proc peer, unsigned instance, enum proc_link_kind kind,
+	    struct io_stream *stream);
+	/* Finish what is under way, then call proc_stopped. */
+	void (*stop)(void *role);
+	/* Another configuration from now on; the old one stays valid.  May be NULL. */
+	void (*reload)(void *role, const struct conf *conf);
+};
+
+/* One row for each role: the authority that it has. */
+struct proc_def {
+	const char *name;
+	const char *user;    /* its own when started as root; NULL: stays */
+	bool per_core;       /* as many as there are cores, unless configured */
+	bool empty_root;     /* chroot to an empty directory */
+	const struct proc_role *role; /* NULL: the supervisor */
+};
+
+struct proc_link_def {
+	enum proc a, b;
+	enum proc_link_kind kind;
+};
+
+const struct proc_def *proc_def(enum proc proc);
+/* The links that exist; NULL past the end. */
+const struct proc_link_def *proc_link_def(size_t index);
+
+/* Ends the role's process: its work is finished. */
+void proc_stopped(struct proc_env *env);
+/* The user of a role under a configuration. */
+const char *proc_user(enum proc proc, const struct conf *conf);
+/* How many of a role run under a configuration. */
+unsigned proc_instances(enum proc proc, const struct conf *conf);
+
+/* The whole life of a role's process, after re-execution: "postrider role NAME INSTANCE". */
+int proc_main(int argc, char **argv);
+
+/*
+ * Gives up rights for good: user, root directory, new privileges, core files.  On an error *what
+ * says at which step.  Without root only the last two.
+ */
+MUST_USE enum err proc_sandbox(
+    const struct proc_def *def, const char *user, const char **what);
+/*
+ * Makes a directory (and its parent) where there is none, and gives it to the user when
+ * running as root; one that somebody else owns already is left alone.
+ */
+MUST_USE enum err proc_make_dir(const char *path, const char *user);

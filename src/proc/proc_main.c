@@ -1,0 +1,229 @@
+/*
+ * The life of a role's process: it reads the configuration from the memory
+ * file that it was born with, makes the role, gives up rights, and then lives on what its
+ * links bring.  Whatever its supervisor link does, it never outlives it.
+ */
+#include "proc/proc.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+
+struct life {
+	struct proc_env env;
+	const struct proc_def *def;
+	enum proc proc;
+	void *role;
+	struct ipc_channel *supervisor;
+};
+
+static enum err
+read_all(int fd, struct buf *out)
+{
+	struct stat status;
+	char chunk[16384];
+	off_t at = 0;
+	ssize_t n;
+
+	if (fstat(fd, &status) || status.st_size < 0)
+		return ERR_IO;
+	while ((n = pread(fd, chunk, sizeof(chunk), at)) > 0) {
+		buf_add(out, span_of(chunk, (size_t)n));
+		at += n;
+	}
+	return n < 0 ? ERR_IO : buf_finish(out);
+}
+
+/* The configuration from a memory file; the bundle stays, the configuration refers to it. */
+static enum err
+read_conf(int fd, struct conf **conf)
+{
+	struct conf_error errors[CONF_ERRORS_MAX];
+	struct conf_bundle *bundle = conf_bundle_create();
+	struct buf wire;
+	size_t count;
+	enum err err;
+
+	buf_init(&wire, (size_t)CONF_FILES_MAX * (CONF_FILE_BYTES_MAX + 4096));
+	err = read_all(fd, &wire);
+	if (!err)
+		err = conf_bundle_decode(buf_span(&wire), bundle);
+	if (!err)
+		err = conf_parse(bundle, conf, errors, &count);
+	buf_fini(&wire);
+	if (err)
+		conf_bundle_destroy(bundle);
+	return err;
+}
+
+static enum err
+take_link(struct life *life, struct span payload, int fd)
+{
+	struct ipc_sx_link link;
+
+	if (ipc_sx_link_decode(payload, &link) || fd < 0 || link.role >= PROC_COUNT)
+		return ERR_SYNTAX;
+	life->def->role->link(life->role, (enum proc)link.role, link.instance,
+	    link.kind == PROC_LINK_SIGN ? PROC_LINK_SIGN : PROC_LINK_FRAMES,
+	    io_stream_open(life->env.io, fd));
+	return OK;
+}
+
+static enum err
+take_conf(struct life *life, int fd)
+{
+	struct conf *conf;
+	enum err err;
+
+	if (fd < 0)
+		return ERR_SYNTAX;
+	err = read_conf(fd, &conf);
+	close(fd);
+	if (err)
+		return err;
+	life->env.conf = conf;
+	life->env.log.format = conf->log_format;
+	if (life->def->role->reload)
+		life->def->role->reload(life->role, conf);
+	return OK;
+}
+
+static enum err
+receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+{
+	struct life *life = owner;
+
+	(void)channel;
+	switch (type) {
+	case IPC_sx_LINK:
+		return take_link(life, payload, fd);
+	case IPC_sx_CONF:
+		return take_conf(life, fd);
+	case IPC_sx_STOP:
+		life->def->role->stop(life->role);
+		return OK;
+	default:
+		return ERR_SYNTAX;
+	}
+}
+
+static void
+supervisor_gone(void *owner, struct ipc_channel *channel, enum err err)
+{
+	struct life *life = owner;
+
+	(void)channel;
+	(void)err;
+	life->def->role->stop(life->role);
+}
+
+void
+proc_stopped(struct proc_env *env)
+{
+	io_stop(env->io);
+}
+
+static bool
+find_role(const char *name, enum proc *proc)
+{
+	for (unsigned i = PROC_SUPERVISOR + 1; i < PROC_COUNT; i++)
+		if (strcmp(proc_def((enum proc)i)->name, name) == 0) {
+			*proc = (enum proc)i;
+			return true;
+		}
+	return false;
+}
+
+/* How many listening sockets it was given: descriptors up to the first that is closed. */
+static size_t
+count_listeners(void)
+{
+	size_t count = 0;
+
+	while (count < CONF_LISTENERS_MAX &&
+	    fcntl(PROC_FD_LISTENERS + (int)count, F_GETFD) >= 0)
+		count++;
+	return count;
+}
+
+static int
+refuse(struct life *life, const char *what, enum err err)
+{
+	struct event event;
+
+	event_begin(&event, &life->env.log, "role_cannot_start");
+	event_str(&event, "what", what);
+	event_str(&event, "user", proc_user(life->proc, life->env.conf));
+	event_err(&event, err);
+	event_end(&event);
+	io_destroy(life->env.io);
+	return EX_OSERR;
+}
+
+static int
+live(struct life *life)
+{
+	struct ipc_handlers handlers = {life, receive, supervisor_gone};
+	const char *what;
+	enum err err;
+
+	life->role = life->def->role->create(&life->env);
+	if (!life->role) {
+		io_destroy(life->env.io);
+		return EX_CONFIG;
+	}
+	err = proc_sandbox(life->def, proc_user(life->proc, life->env.conf), &what);
+	if (err)
+		return refuse(life, what, err);
+	life->supervisor = ipc_channel_create(
+	    io_stream_open(life->env.io, PROC_FD_SUPERVISOR), &handlers);
+	if (life->def->role->start)
+		life->def->role->start(life->role);
+	ipc_xs_ready_send(life->supervisor, &(struct ipc_xs_ready){0});
+	io_run(life->env.io);
+	/* The kernel frees memory and descriptors faster than we could. */
+	return EX_OK;
+}
+
+int
+proc_main(int argc, char **argv)
+{
+	struct life life = {0};
+	struct conf *conf;
+	uint64_t instance;
+
+	if (argc != 2 || !find_role(argv[0], &life.proc) ||
+	    !span_u64(span_str(argv[1]), PROC_INSTANCES_MAX, &instance)) {
+		fprintf(stderr, "postrider: roles are started by \"postrider serve\" only\n");
+		return EX_USAGE;
+	}
+	/* A terminal's Ctrl-C reaches the whole group; the supervisor decides what it means. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	if (read_conf(PROC_FD_CONF, &conf)) {
+		fprintf(stderr, "postrider: role %s was given no configuration\n", argv[0]);
+		return EX_SOFTWARE;
+	}
+	close(PROC_FD_CONF);
+	life.def = proc_def(life.proc);
+	life.env = (struct proc_env){
+	    .io = io_create(),
+	    .conf = conf,
+	    .instance = (unsigned)instance,
+	    .listener_count = count_listeners(),
+	    .privileged = geteuid() == 0,
+	};
+	life.env.log = (struct event_log){life.env.io, life.def->name, conf->log_format};
+	io_log_to(life.env.io, PROC_FD_LOG, conf->log_target == CONF_LOG_SYSLOG);
+	return live(&life);
+}

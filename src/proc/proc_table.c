@@ -1,0 +1,104 @@
+/*
+ * Authority on one screen: each role, its user, and who may talk to whom.  What
+ * is not here does not exist: no socketpair is made for it.
+ */
+#include "proc/proc.h"
+
+#include <unistd.h>
+
+#include "base/check.h"
+#include "proc/admin/admin.h"
+#include "proc/delivery/delivery.h"
+#include "proc/keyring/keyring.h"
+#include "proc/lookup/lookup.h"
+#include "proc/mailbox/mailbox.h"
+#include "proc/queue/queue.h"
+#include "proc/reception/reception.h"
+#include "proc/resolver/resolver.h"
+
+static const struct proc_def procs[PROC_COUNT] = {
+    [PROC_SUPERVISOR] = {.name = "supervisor"},
+    [PROC_RECEPTION] = {.name = "reception",
+        .user = "_postrider_reception",
+        .per_core = true,
+        .empty_root = true,
+        .role = &reception_role},
+    [PROC_QUEUE] = {.name = "queue",
+        .user = "_postrider_queue",
+        .empty_root = true,
+        .role = &queue_role},
+    [PROC_DELIVERY] = {.name = "delivery",
+        .user = "_postrider_delivery",
+        .per_core = true,
+        .empty_root = true,
+        .role = &delivery_role},
+    [PROC_MAILBOX] = {.name = "mailbox",
+        .user = "_postrider_mailbox",
+        .empty_root = true,
+        .role = &mailbox_role},
+    [PROC_LOOKUP] = {.name = "lookup",
+        .user = "_postrider_lookup",
+        .empty_root = true,
+        .role = &lookup_role},
+    [PROC_RESOLVER] = {.name = "resolver",
+        .user = "_postrider_resolver",
+        .role = &resolver_role},
+    [PROC_KEYRING] = {.name = "keyring",
+        .user = "_postrider_keyring",
+        .empty_root = true,
+        .role = &keyring_role},
+    [PROC_ADMIN] = {.name = "admin",
+        .user = "_postrider_admin",
+        .empty_root = true,
+        .role = &admin_role},
+};
+
+static const struct proc_link_def links[] = {
+    {PROC_RECEPTION, PROC_QUEUE, PROC_LINK_FRAMES},
+    {PROC_RECEPTION, PROC_LOOKUP, PROC_LINK_FRAMES},
+    {PROC_RECEPTION, PROC_KEYRING, PROC_LINK_FRAMES},
+    {PROC_RECEPTION, PROC_KEYRING, PROC_LINK_SIGN},
+    {PROC_QUEUE, PROC_DELIVERY, PROC_LINK_FRAMES},
+    {PROC_QUEUE, PROC_MAILBOX, PROC_LINK_FRAMES},
+    {PROC_QUEUE, PROC_LOOKUP, PROC_LINK_FRAMES},
+    {PROC_QUEUE, PROC_ADMIN, PROC_LINK_FRAMES},
+    {PROC_DELIVERY, PROC_RESOLVER, PROC_LINK_FRAMES},
+    {PROC_DELIVERY, PROC_KEYRING, PROC_LINK_FRAMES},
+};
+
+const struct proc_def *
+proc_def(enum proc proc)
+{
+	check((unsigned)proc < PROC_COUNT);
+	return &procs[proc];
+}
+
+const struct proc_link_def *
+proc_link_def(size_t index)
+{
+	return index < LEN(links) ? &links[index] : NULL;
+}
+
+const char *
+proc_user(enum proc proc, const struct conf *conf)
+{
+	/* conf_parse ends its strings with NUL. */
+	if (proc == PROC_MAILBOX && conf->mailbox_user.len > 0)
+		return conf->mailbox_user.ptr;
+	return procs[proc].user;
+}
+
+unsigned
+proc_instances(enum proc proc, const struct conf *conf)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned count = 1;
+
+	if (procs[proc].per_core)
+		count = cores > 0 ? (unsigned)cores : 1;
+	if (proc == PROC_RECEPTION && conf->reception_count > 0)
+		count = conf->reception_count;
+	if (proc == PROC_DELIVERY && conf->delivery_count > 0)
+		count = conf->delivery_count;
+	return count < PROC_INSTANCES_MAX ? count : PROC_INSTANCES_MAX;
+}
