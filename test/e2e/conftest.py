@@ -1,0 +1,99 @@
+"""Fixtures: each test builds the world that it needs, and nothing of it is left afterwards."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from peers import Dns, Postfix, Sink, as_root  # noqa: E402
+from server import HOSTNAME, IS_ROOT, Postrider, make_directory  # noqa: E402
+
+
+@pytest.hookimpl(tryfirst=True, hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.call_failed = outcome.get_result().failed
+
+
+def has_failed(request):
+    return getattr(request.node, "call_failed", True)
+
+
+@pytest.fixture(scope="session")
+def certificate():
+    """(certificate, key) of a certificate that signs itself, for every name used here."""
+    directory = make_directory()
+    paths = directory / "cert.pem", directory / "key.pem"
+    names = f"DNS:{HOSTNAME},DNS:localhost,DNS:*.far.example,IP:127.0.0.1"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", f"/CN={HOSTNAME}",
+                    "-addext", f"subjectAltName={names}", "-keyout", str(paths[1]),
+                    "-out", str(paths[0])], check=True, stderr=subprocess.DEVNULL)
+    os.chmod(paths[1], 0o600)
+    yield tuple(map(str, paths))
+    for path in paths:
+        path.unlink()
+    directory.rmdir()
+
+
+@pytest.fixture
+def postrider(request, certificate):
+    """Makes servers: postrider(option=..., ...) gives one that is not started yet."""
+    servers = []
+
+    def make(**options):
+        servers.append(Postrider(certificate, **options))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.clean_up(has_failed(request))
+
+
+@pytest.fixture
+def server(postrider):
+    """A server as most tests need it, started."""
+    return postrider().start()
+
+
+def makes(cls):
+    """A fixture that makes and starts things of a class, and stops them after the test."""
+
+    @pytest.fixture
+    def fixture():
+        made = []
+
+        def make(*arguments, **options):
+            made.append(cls(*arguments, **options))
+            return made[-1].start() if hasattr(cls, "start") else made[-1]
+
+        yield make
+        for thing in reversed(made):
+            thing.stop()
+
+    return fixture
+
+
+sink = makes(Sink)
+dns = makes(Dns)
+start_postfix = makes(Postfix)
+
+
+@pytest.fixture
+def postfix(start_postfix):
+    if not IS_ROOT and as_root("true").returncode != 0:
+        pytest.skip("Postfix starts as root only, and sudo asks for a password")
+    return start_postfix
+
+
+@pytest.fixture
+def port_25():
+    """For tests of delivery by MX, which is to port 25 always."""
+    lowest = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    if not IS_ROOT and int(lowest.read_text()) > 25:
+        pytest.skip("only root may listen on port 25")
+    return 25

@@ -1,0 +1,421 @@
+"""The other side: a real Postfix, a real name server, and a server that fails as told."""
+import base64
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from waiting import free_port, until
+
+IS_ROOT = os.geteuid() == 0
+POSTFIX_MASTER = Path("/usr/share/postfix/master.cf.dist")
+
+
+def as_root(*command, **options):
+    return subprocess.run([*([] if IS_ROOT else ["sudo", "-n"]), *command],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+
+
+def is_greeting(host, port):
+    try:
+        with socket.create_connection((host, port), 5) as connection:
+            connection.settimeout(5)
+            greeted = connection.recv(500).startswith(b"220")
+            connection.sendall(b"QUIT\r\n")
+            return greeted
+    except OSError:
+        return False
+
+
+class Postfix:
+    """
+    A Postfix with everything of its own below a temporary directory.  It keeps all mail for
+    far.example in one Maildir, refuses "nobody@far.example" for good and "later@far.example" for
+    now, and sends mail for home.example to next_hop (host, port), if there is one.
+    """
+
+    def __init__(self, certificate=None, host="127.0.0.1", port=None, next_hop=None):
+        # Postfix limits the length of what it puts into socket names; keep the path short.
+        self.directory = Path(tempfile.mkdtemp(prefix="pf-", dir="/var/tmp"))
+        self.directory.chmod(0o755)
+        self.host, self.port = host, port or free_port(host)
+        self.certificate = certificate
+        self.next_hop = next_hop
+
+    def write_files(self):
+        run = self.directory
+        etc = run / "etc"
+        etc.mkdir()
+        lines = {
+            "compatibility_level": "3.6",
+            "queue_directory": run / "spool",
+            "data_directory": run / "data",
+            "command_directory": "/usr/sbin",
+            "daemon_directory": "/usr/lib/postfix/sbin",
+            "mail_owner": "postfix",
+            "setgid_group": "postdrop",
+            "myhostname": "peer.far.example",
+            "mydestination": "",
+            "mynetworks": "127.0.0.0/8",
+            "inet_interfaces": "all",
+            "inet_protocols": "ipv4",
+            "alias_maps": "",
+            "alias_database": "",
+            "local_recipient_maps": "",
+            "maillog_file": run / "log/mail",
+            "maillog_file_prefixes": run / "log",
+            "smtp_host_lookup": "native",
+            "smtp_dns_support_level": "disabled",
+            "smtp_tls_security_level": "may",
+            "smtputf8_enable": "yes",
+            "transport_maps": f"texthash:{etc}/transport",
+            "virtual_mailbox_domains": "far.example",
+            "virtual_mailbox_base": run / "mail",
+            "virtual_mailbox_maps": "static:inbox/",
+            "virtual_minimum_uid": "1",
+            "virtual_uid_maps": f"static:{self.uid()}",
+            "virtual_gid_maps": f"static:{self.uid()}",
+            "smtpd_recipient_restrictions":
+                f"check_recipient_access texthash:{etc}/access, permit_mynetworks, reject",
+            "minimal_backoff_time": "1s",
+            "maximal_backoff_time": "1s",
+            "queue_run_delay": "1s",
+        }
+        if self.certificate:
+            lines["smtpd_tls_chain_files"] = f"{self.certificate[1]}, {self.certificate[0]}"
+            lines["smtpd_tls_security_level"] = "may"
+            lines["smtpd_tls_received_header"] = "yes"
+        (etc / "main.cf").write_text("".join(f"{k} = {v}\n" for k, v in lines.items()))
+        (etc / "access").write_text("nobody@far.example 550 5.1.1 Nobody of that name\n"
+                                    "later@far.example 450 4.2.1 Come again\n")
+        hop = self.next_hop
+        (etc / "transport").write_text(f"home.example smtp:[{hop[0]}]:{hop[1]}\n" if hop else "")
+        (etc / "master.cf").write_text(self.master_text())
+        for name in ("dynamicmaps.cf", "dynamicmaps.cf.d", "postfix-files", "postfix-files.d"):
+            source = Path("/etc/postfix", name)
+            if source.is_dir():
+                shutil.copytree(source, etc / name)
+            elif source.exists():
+                shutil.copy(source, etc / name)
+
+    def uid(self):
+        return 65534 if IS_ROOT else os.getuid()
+
+    def master_text(self):
+        """Debian's services, none of them in a chroot, listening where the test wants."""
+        rows = []
+        for line in POSTFIX_MASTER.read_text().splitlines():
+            fields = line.split()
+            if len(fields) >= 8 and not line.startswith(("#", " ", "\t")):
+                fields[4] = "n"
+                if fields[0] == "smtp" and fields[1] == "inet":
+                    fields[0] = f"{self.host}:{self.port}"
+                line = " ".join(fields)
+            rows.append(line)
+        return "\n".join(rows) + "\n"
+
+    def start(self):
+        self.write_files()
+        script = ('cd "$1" && mkdir -p spool data log mail && chown postfix data && '
+                  'chown "$2" mail && chown -R root etc && postfix -c "$1/etc" start')
+        result = as_root("sh", "-c", script, "sh", str(self.directory), str(self.uid()))
+        assert result.returncode == 0, f"Postfix does not start:\n{result.stdout}\n{self.log()}"
+        until(lambda: is_greeting(self.host, self.port), lambda: "Postfix greets nobody:\n" + self.log())
+        return self
+
+    def stop(self):
+        etc = str(self.directory / "etc")
+        as_root("postfix", "-c", etc, "stop")
+        until(lambda: as_root("postfix", "-c", etc, "status").returncode != 0, "Postfix still runs")
+        if IS_ROOT:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        else:
+            as_root("rm", "-rf", str(self.directory))
+
+    def log(self):
+        path = self.directory / "log/mail"
+        return path.read_text(errors="replace")[-5000:] if path.exists() else "(no log)"
+
+    def maildir(self):
+        return [p.read_bytes() for p in sorted((self.directory / "mail/inbox/new").glob("*"))]
+
+    def wait_mail(self, count=1, seconds=20):
+        return until(lambda: len(found := self.maildir()) >= count and found,
+                     lambda: f"{count} messages at Postfix, only {len(self.maildir())}:\n{self.log()}",
+                     seconds)
+
+
+ZONE = """\
+$TTL 60
+@            SOA  ns.example. hostmaster.example. 1 3600 600 86400 60
+@            NS   ns
+ns           A    127.0.0.1
+far          MX   10 mx.far
+mx.far       A    127.0.0.2
+address-only A    127.0.0.2
+null         MX   0 .
+backup       MX   10 dead.backup
+backup       MX   20 mx.far
+dead.backup  A    127.0.0.3
+dangling     MX   10 nosuch.dangling
+home         MX   10 mail.home
+mail.home    A    127.0.0.1
+"""
+
+
+class Dns:
+    """Knot with the zone "example." on a port of its own."""
+
+    def __init__(self, zone=ZONE):
+        self.directory = Path(tempfile.mkdtemp(prefix="knot-"))
+        self.port = free_port()
+        self.zone = zone
+
+    def start(self):
+        run = self.directory
+        (run / "example.zone").write_text(self.zone)
+        (run / "knot.conf").write_text(
+            f"server:\n    rundir: {run}\n    listen: 127.0.0.1@{self.port}\n"
+            f"log:\n  - target: stderr\n    any: info\n"
+            f"database:\n    storage: {run}/db\n"
+            f"zone:\n  - domain: example.\n    file: {run}/example.zone\n"
+            f"    zonefile-sync: -1\n    journal-content: none\n")
+        self.log_file = open(run / "log", "wb")
+        self.process = subprocess.Popen(["/usr/sbin/knotd", "-c", str(run / "knot.conf")],
+                                        stdout=self.log_file, stderr=self.log_file)
+        until(self.answers, lambda: "no answer from knotd:\n" + (run / "log").read_text())
+        return self
+
+    def answers(self):
+        """Asks for the SOA of the zone."""
+        question = (b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+                    b"\x07example\x00\x00\x06\x00\x01")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(0.5)
+            try:
+                asking.sendto(question, ("127.0.0.1", self.port))
+                answer = asking.recv(512)
+            except OSError:
+                return False
+        return answer[:2] == b"\x12\x34" and answer[3] & 15 == 0 and answer[7] > 0
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+DROP = object()  # close the connection instead of a reply
+
+
+class Slow:
+    """A reply after a time."""
+
+    def __init__(self, seconds, reply):
+        self.seconds, self.reply = seconds, reply
+
+
+class Sink:
+    """
+    An SMTP server that does as it is told.  Stages: banner, ehlo, starttls, auth, mail, rcpt, data,
+    dot, rset, quit.  script[stage] is a list of replies, used up in order; always[stage] is the
+    reply from then on, if any.  A reply is text (lines of a multi-line reply separated by newlines),
+    bytes (sent as they are), DROP, or Slow.  rcpt_replies[address] wins over both.
+    """
+
+    def __init__(self, host="127.0.0.1", port=0, certificate=None, login=None, extensions=()):
+        self.script, self.always, self.rcpt_replies = {}, {}, {}
+        self.login = login  # (name, password): AUTH PLAIN is asked for
+        self.extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", *extensions]
+        self.messages = []  # dicts: mail, rcpts, data, tls, login, at
+        self.commands = []
+        self.sessions = 0
+        self.lock = threading.Lock()
+        self.context = None
+        if certificate:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(*certificate)
+        self.listener = socket.create_server((host, port), backlog=128)
+        self.host, self.port = self.listener.getsockname()[:2]
+        self.open = set()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def stop(self):
+        # Waking accept() first: a closed descriptor alone does not end it.
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+        with self.lock:
+            for connection in self.open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def accept(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                self.sessions += 1
+                self.open.add(connection)
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        session = SinkSession(self, connection)
+        try:
+            session.run()
+        except (OSError, EOFError, ssl.SSLError):
+            pass
+        finally:
+            with self.lock:
+                self.open.discard(connection)
+            session.socket.close()
+
+    def reply_for(self, stage, default):
+        with self.lock:
+            waiting = self.script.get(stage)
+            if waiting:
+                return waiting.pop(0)
+            return self.always.get(stage, default)
+
+    def take(self, message):
+        with self.lock:
+            self.messages.append(message)
+
+    def wait_messages(self, count=1, seconds=20):
+        return until(lambda: len(self.messages) >= count and list(self.messages),
+                     lambda: f"{count} messages at the sink, only {len(self.messages)}; "
+                     f"commands: {self.commands[-30:]}", seconds)
+
+
+class SinkSession:
+    def __init__(self, sink, connection):
+        self.sink, self.socket = sink, connection
+        self.file = connection.makefile("rb")
+        self.tls, self.login = False, None
+        self.reset()
+
+    def reset(self):
+        self.mail, self.rcpts = None, []
+
+    def say(self, stage, default):
+        """Sends the reply that is due; gives its code."""
+        return self.send(self.sink.reply_for(stage, default))
+
+    def send(self, reply):
+        if isinstance(reply, Slow):
+            time.sleep(reply.seconds)
+            reply = reply.reply
+        if reply is DROP:
+            raise EOFError
+        if isinstance(reply, bytes):
+            self.socket.sendall(reply)
+            return 0
+        lines = reply.split("\n")
+        code = lines[0][:3]
+        texts = [lines[0]] + [f"{code} {line}" for line in lines[1:]]
+        texts = [t[:3] + "-" + t[4:] for t in texts[:-1]] + [texts[-1]]
+        self.socket.sendall("".join(t + "\r\n" for t in texts).encode())
+        return int(code)
+
+    def run(self):
+        self.say("banner", "220 sink.far.example ESMTP sink")
+        while line := self.file.readline(100000):
+            text = line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+            with self.sink.lock:
+                self.sink.commands.append(text)
+            verb, _, argument = text.partition(" ")
+            command = getattr(self, "on_" + verb.lower(), None)
+            if command is None:
+                self.send("500 5.5.1 What?")
+            elif command(argument) is False:
+                return
+
+    def on_ehlo(self, _):
+        self.reset()
+        words = list(self.sink.extensions)
+        if self.sink.context and not self.tls:
+            words.append("STARTTLS")
+        if self.sink.login and (self.tls or not self.sink.context):
+            words.append("AUTH PLAIN LOGIN")
+        self.say("ehlo", "\n".join(["250 sink.far.example", *words]))
+
+    def on_helo(self, _):
+        self.reset()
+        self.say("helo", "250 sink.far.example")
+
+    def on_starttls(self, _):
+        if self.say("starttls", "220 2.0.0 Go ahead") == 220:
+            self.socket = self.sink.context.wrap_socket(self.socket, server_side=True)
+            self.file = self.socket.makefile("rb")
+            self.tls = True
+            self.reset()
+
+    def on_auth(self, argument):
+        mechanism, _, response = argument.partition(" ")
+        if mechanism.upper() == "LOGIN":
+            given = [response or self.challenge("VXNlcm5hbWU6"), self.challenge("UGFzc3dvcmQ6")]
+            given = [base64.b64decode(text).decode() for text in given]
+        else:
+            response = response or self.challenge("")
+            given = base64.b64decode(response).decode().split("\0")[1:]
+        right = tuple(given) == self.sink.login
+        default = "235 2.7.0 Welcome" if right else "535 5.7.8 Wrong"
+        if self.say("auth", default) == 235:
+            self.login = given[0]
+
+    def challenge(self, text):
+        self.send("334 " + text)
+        return self.file.readline(10000).decode().strip()
+
+    def on_mail(self, argument):
+        if self.sink.login and not self.login:
+            self.send("530 5.7.0 Authentication required")
+        elif self.say("mail", "250 2.1.0 Ok") == 250:
+            self.mail = argument
+
+    def on_rcpt(self, argument):
+        address = argument.partition("<")[2].partition(">")[0]
+        reply = self.sink.rcpt_replies.get(address)
+        code = self.send(reply) if reply else self.say("rcpt", "250 2.1.5 Ok")
+        if code == 250:
+            self.rcpts.append(address)
+
+    def on_data(self, _):
+        if not self.rcpts:
+            self.send("554 5.5.1 No valid recipients")
+            return
+        if self.say("data", "354 Go on") != 354:
+            return
+        body = b""
+        while (line := self.file.readline()) not in (b".\r\n", b""):
+            body += line[1:] if line.startswith(b".") else line
+        if not line:
+            raise EOFError
+        reply = self.sink.reply_for("dot", "250 2.0.0 Taken")
+        if isinstance(reply, str) and reply.startswith("2") or reply is DROP:
+            self.sink.take({"mail": self.mail, "rcpts": self.rcpts, "data": body, "tls": self.tls,
+                            "login": self.login, "at": time.monotonic()})
+        self.send(reply)
+        self.reset()
+
+    def on_rset(self, _):
+        self.reset()
+        self.say("rset", "250 2.0.0 Ok")
+
+    def on_noop(self, _):
+        self.send("250 2.0.0 Ok")
+
+    def on_quit(self, _):
+        self.say("quit", "221 2.0.0 Bye")
+        return False
