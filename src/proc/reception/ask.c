@@ -1,0 +1,293 @@
+/*
+ * Questions to other roles.  An answer finds its session by number; a session that
+ * is gone meanwhile is not found, and the answer is dropped.  When a role dies, all that wait
+ * for it are told to try again later.
+ */
+#include "proc/reception/reception_internal.h"
+
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/wire.h"
+#include "ipc/sign_wire.h"
+
+enum { SIGN_TIMEOUT_MS = 3000 };
+
+static void
+start_waiting(struct session *session, enum session_wait wait, uint64_t query)
+{
+	check(session->wait == WAIT_NOTHING);
+	session->wait = wait;
+	session->query = query;
+	map_set_u64(&session->reception->queries, query, session);
+}
+
+void
+ask_forget(struct session *session)
+{
+	if (session->wait == WAIT_NOTHING)
+		return;
+	map_remove_u64(&session->reception->queries, session->query);
+	session->wait = WAIT_NOTHING;
+}
+
+void
+ask_lookup(struct session *session, struct span address)
+{
+	struct ipc_xl_resolve resolve = {.address = address};
+
+	if (!session->reception->lookup) {
+		session_reply_id(session, REPLY_LOOKUP_FAILED);
+		return;
+	}
+	start_waiting(session, WAIT_LOOKUP, ++session->reception->next_number);
+	resolve.query = session->query;
+	ipc_xl_resolve_send(session->reception->lookup, &resolve);
+}
+
+void
+ask_keyring(struct session *session, struct span login, struct span password)
+{
+	struct ipc_rk_auth auth = {.login = login, .password = password};
+
+	if (!session->reception->keyring) {
+		session_reply_id(session, REPLY_AUTH_TEMPORARY);
+		return;
+	}
+	start_waiting(session, WAIT_KEYRING, ++session->reception->next_number);
+	auth.query = session->query;
+	ipc_rk_auth_send(session->reception->keyring, &auth);
+}
+
+void
+ask_queue(struct session *session, uint64_t transaction)
+{
+	start_waiting(session, WAIT_QUEUE, transaction);
+}
+
+/* The session that waits for this answer, which it waits for no more; or NULL. */
+static struct session *
+answered(struct reception *reception, uint64_t query, enum session_wait wait)
+{
+	struct session *session = map_get_u64(&reception->queries, query);
+
+	if (!session || session->wait != wait)
+		return NULL;
+	ask_forget(session);
+	return session;
+}
+
+static void
+say_auth(struct session *session, bool ok)
+{
+	struct event event;
+
+	session_event_begin(session, &event, ok ? "authenticated" : "auth_failed");
+	if (ok)
+		event_span(&event, "login", smtp_server_login(session->smtp));
+	event_end(&event);
+}
+
+static void
+take_authenticated(struct session *session, uint8_t result)
+{
+	switch (result) {
+	case IPC_AUTH_OK:
+		smtp_server_reply(session->smtp, &(struct reply){.id = REPLY_AUTH_OK});
+		say_auth(session, true);
+		session_pump(session);
+		return;
+	case IPC_AUTH_DENIED:
+		say_auth(session, false);
+		session_reply_id(session, REPLY_AUTH_INVALID);
+		return;
+	default:
+		session_reply_id(session, REPLY_AUTH_TEMPORARY);
+	}
+}
+
+static enum err
+receive_keyring(void *owner, struct ipc_channel *channel, unsigned type,
+    struct span payload, int fd)
+{
+	struct reception *reception = owner;
+	struct ipc_kr_authenticated answer;
+	struct session *session;
+
+	(void)channel;
+	if (fd >= 0)
+		close(fd);
+	if (type != IPC_kr_AUTHENTICATED || ipc_kr_authenticated_decode(payload, &answer))
+		return ERR_SYNTAX;
+	session = answered(reception, answer.query, WAIT_KEYRING);
+	if (session)
+		take_authenticated(session, answer.result);
+	return OK;
+}
+
+static enum err
+receive_lookup(void *owner, struct ipc_channel *channel, unsigned type,
+    struct span payload, int fd)
+{
+	struct reception *reception = owner;
+	struct ipc_lx_resolved answer;
+	struct session *session;
+
+	(void)channel;
+	if (fd >= 0)
+		close(fd);
+	if (type != IPC_lx_RESOLVED || ipc_lx_resolved_decode(payload, &answer))
+		return ERR_SYNTAX;
+	session = answered(reception, answer.query, WAIT_LOOKUP);
+	if (session)
+		transaction_rcpt_resolved(session, &answer);
+	return OK;
+}
+
+static enum err
+receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct span payload,
+    int fd)
+{
+	struct reception *reception = owner;
+	struct ipc_qr_ids ids;
+	struct ipc_qr_committed committed;
+	struct ipc_qr_pressure pressure;
+	struct session *session;
+
+	(void)channel;
+	if (fd >= 0)
+		close(fd);
+	switch (type) {
+	case IPC_qr_IDS:
+		if (ipc_qr_ids_decode(payload, &ids))
+			return ERR_SYNTAX;
+		reception->id_next = ids.first;
+		reception->id_end = ids.first + ids.count;
+		return OK;
+	case IPC_qr_COMMITTED:
+		if (ipc_qr_committed_decode(payload, &committed) ||
+		    committed.outcome >= IPC_COMMIT_COUNT)
+			return ERR_SYNTAX;
+		session = answered(reception, committed.transaction, WAIT_QUEUE);
+		if (session)
+			transaction_committed(session, (enum ipc_commit)committed.outcome);
+		return OK;
+	case IPC_qr_PRESSURE:
+		if (ipc_qr_pressure_decode(payload, &pressure) ||
+		    pressure.outcome >= IPC_COMMIT_COUNT)
+			return ERR_SYNTAX;
+		reception->pressure = (enum ipc_commit)pressure.outcome;
+		return OK;
+	default:
+		return ERR_SYNTAX;
+	}
+}
+
+/* All that wait for a role that is gone are answered; a body on its way is lost with it. */
+static void
+answer_all(struct reception *reception, enum session_wait wait)
+{
+	list_for_each_safe(node, &reception->sessions) {
+		struct session *session = container_of(node, struct session, node);
+
+		if (wait == WAIT_QUEUE)
+			session->transaction.begun = false;
+		if (session->wait != wait)
+			continue;
+		ask_forget(session);
+		if (wait == WAIT_LOOKUP)
+			session_reply_id(session, REPLY_LOOKUP_FAILED);
+		else if (wait == WAIT_KEYRING)
+			session_reply_id(session, REPLY_AUTH_TEMPORARY);
+		else
+			transaction_committed(session, IPC_COMMIT_ERROR);
+	}
+}
+
+static void
+link_closed(void *owner, struct ipc_channel *channel, enum err err)
+{
+	struct reception *reception = owner;
+	struct event event;
+
+	event_begin(&event, &reception->env->log, "link_lost");
+	event_str(&event, "peer", channel == reception->queue ? "queue"
+	        : channel == reception->lookup                ? "lookup"
+	                                                      : "keyring");
+	event_err(&event, err);
+	event_end(&event);
+	ipc_channel_destroy(channel);
+	if (channel == reception->queue) {
+		reception->queue = NULL;
+		reception->draining = false;
+		reception->id_next = reception->id_end = 0;
+		answer_all(reception, WAIT_QUEUE);
+		list_for_each_safe(node, &reception->paused) {
+			struct session *session = container_of(node, struct session, paused);
+
+			list_remove(node);
+			session_pump(session);
+		}
+	} else if (channel == reception->lookup) {
+		reception->lookup = NULL;
+		answer_all(reception, WAIT_LOOKUP);
+	} else if (channel == reception->keyring) {
+		reception->keyring = NULL;
+		answer_all(reception, WAIT_KEYRING);
+	}
+}
+
+void
+ask_link(struct reception *reception, enum proc peer, enum proc_link_kind kind,
+    struct io_stream *stream)
+{
+	struct ipc_handlers handlers = {.owner = reception, .closed = link_closed};
+	struct ipc_channel **channel;
+
+	if (kind == PROC_LINK_SIGN) {
+		io_close(reception->signer);
+		reception->signer = stream;
+		return;
+	}
+	channel = peer == PROC_QUEUE ? &reception->queue
+	    : peer == PROC_LOOKUP    ? &reception->lookup
+	                             : &reception->keyring;
+	handlers.receive = peer == PROC_QUEUE ? receive_queue
+	    : peer == PROC_LOOKUP             ? receive_lookup
+	                                      : receive_keyring;
+	if (*channel)
+		link_closed(reception, *channel, ERR_CLOSED);
+	*channel = ipc_channel_create(stream, &handlers);
+}
+
+enum err
+ask_sign(void *owner, enum tls_signature kind, struct span input, char *signature,
+    size_t *signature_bytes)
+{
+	struct reception *reception = owner;
+	char request[SIGN_REQUEST_BYTES_MAX];
+	char answer[SIGN_ANSWER_BYTES];
+	size_t len;
+	enum err err;
+
+	if (!reception->signer || input.len > SIGN_INPUT_BYTES_MAX)
+		return ERR_CLOSED;
+	wire_put_u32(request, (uint32_t)input.len);
+	request[4] = (char)kind;
+	memcpy(request + SIGN_REQUEST_HEADER_BYTES, input.ptr, input.len);
+	err = io_call(reception->signer,
+	    span_of(request, SIGN_REQUEST_HEADER_BYTES + input.len), answer, sizeof(answer),
+	    SIGN_TIMEOUT_MS);
+	if (err) {
+		/* An answer that comes late would be taken for the next one. */
+		io_close(reception->signer);
+		reception->signer = NULL;
+		return err;
+	}
+	len = (uint8_t)answer[0] | (size_t)(uint8_t)answer[1] << 8;
+	if (len == 0 || len > SIGN_SIGNATURE_BYTES_MAX)
+		return ERR_CRYPTO;
+	memcpy(signature, answer + 2, len);
+	*signature_bytes = len;
+	return OK;
+}

@@ -1,0 +1,219 @@
+/*
+ * Reception: takes connections from clients and speaks SMTP with them.  It can open
+ * no file, connect nowhere, and sees no private key; it asks lookup who is whose, the keyring
+ * whether a password is right and for signatures, and gives messages to the queue.
+ */
+#include "proc/reception/reception_internal.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+
+enum { TICK_MS = 1000, ACCEPT_PAUSE_MS = 200 };
+
+static void
+accept_next(struct reception_listener *listener)
+{
+	if (!listener->reception->stopping)
+		io_accept(listener->io, &listener->accept);
+}
+
+/* Frees what the sessions that are over left. */
+static void
+bury(struct reception *reception)
+{
+	struct list *node;
+
+	while ((node = list_pop(&reception->closed)) != NULL)
+		session_free(container_of(node, struct session, node));
+}
+
+static void
+accepted(struct io_op *op)
+{
+	struct reception_listener *listener = op->owner;
+	struct reception *reception = listener->reception;
+
+	bury(reception);
+	if (op->err == ERR_DESCRIPTORS) {
+		event_note(&reception->env->log, "out_of_descriptors",
+		    "no more connections for the moment; raise the limit of open files");
+		io_timer_start(reception->env->io, &listener->pause, ACCEPT_PAUSE_MS);
+		return;
+	}
+	if (!op->err)
+		session_open(reception, listener, op);
+	accept_next(listener);
+}
+
+static void
+accept_again(struct io_timer *timer)
+{
+	accept_next(timer->owner);
+}
+
+static void
+ticked(struct io_timer *timer)
+{
+	struct reception *reception = timer->owner;
+	uint64_t now_ms = io_now_ms(reception->env->io);
+
+	bury(reception);
+	list_for_each_safe(node, &reception->sessions)
+		session_tick(container_of(node, struct session, node), now_ms);
+	io_timer_start(reception->env->io, &reception->tick, TICK_MS);
+}
+
+static void
+drained(struct io_op *op)
+{
+	struct reception *reception = op->owner;
+	struct list *node;
+
+	reception->draining = false;
+	while (!op->err && !reception->draining &&
+	    (node = list_pop(&reception->paused)) != NULL)
+		session_read(container_of(node, struct session, paused));
+}
+
+void
+reception_wait_for_queue(struct reception *reception)
+{
+	if (reception->draining)
+		return;
+	reception->draining = true;
+	reception->drain.err = OK;
+	io_drain(ipc_channel_stream(reception->queue), &reception->drain,
+	    RECEPTION_QUEUE_PENDING_MAX / 2);
+}
+
+uint64_t
+reception_next_id(struct reception *reception)
+{
+	return reception->id_next < reception->id_end ? reception->id_next++ : 0;
+}
+
+void
+reception_check_stopped(struct reception *reception)
+{
+	if (reception->stopping && reception->session_count == 0)
+		proc_stopped(reception->env);
+}
+
+static bool
+make_tls(struct reception *reception, const struct conf *conf)
+{
+	const struct tls_signer signer = {reception, ask_sign};
+	struct tls_context *context;
+	const char *why = "";
+
+	if (conf->certificate_pem.len == 0)
+		return true;
+	if (tls_server_context_create(conf->certificate_pem, &signer, &context, &why)) {
+		struct event event;
+
+		event_begin(&event, &reception->env->log, "certificate_refused");
+		event_span(&event, "file", conf->certificate_path);
+		event_str(&event, "text", why);
+		event_end(&event);
+		return false;
+	}
+	/* Sessions of an earlier context hold references of their own. */
+	tls_context_destroy(reception->tls);
+	reception->tls = context;
+	return true;
+}
+
+static void *
+reception_create(struct proc_env *env)
+{
+	struct reception *reception = mem_alloc(sizeof(*reception));
+	uint64_t seed[2];
+
+	reception->env = env;
+	reception->conf = env->conf;
+	io_random(env->io, seed, sizeof(seed));
+	map_init(&reception->hosts, seed);
+	map_init(&reception->queries, seed);
+	list_init(&reception->sessions);
+	list_init(&reception->closed);
+	list_init(&reception->paused);
+	reception->drain = (struct io_op){.done = drained, .owner = reception};
+	reception->tick = (struct io_timer){.fired = ticked, .owner = reception};
+	/* Session numbers of the instances are told apart by their last digits. */
+	reception->next_session = (uint64_t)env->instance << 40;
+	if (!make_tls(reception, env->conf))
+		return NULL;
+	return reception;
+}
+
+static void
+open_listener(struct reception *reception, size_t index)
+{
+	struct reception_listener *listener = &reception->listeners[index];
+
+	listener->reception = reception;
+	listener->kind = reception->conf->listeners[index].kind;
+	listener->accept = (struct io_op){.done = accepted, .owner = listener};
+	listener->pause = (struct io_timer){.fired = accept_again, .owner = listener};
+	check(io_listener_open(reception->env->io, PROC_FD_LISTENERS + (int)index,
+	          &listener->io) == OK);
+	accept_next(listener);
+}
+
+static void
+reception_start(void *role)
+{
+	struct reception *reception = role;
+
+	reception->listener_count = reception->env->listener_count;
+	if (reception->listener_count > reception->conf->listener_count)
+		reception->listener_count = reception->conf->listener_count;
+	for (size_t i = 0; i < reception->listener_count; i++)
+		open_listener(reception, i);
+	io_timer_start(reception->env->io, &reception->tick, TICK_MS);
+}
+
+static void
+reception_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind kind,
+    struct io_stream *stream)
+{
+	(void)instance;
+	ask_link(role, peer, kind, stream);
+}
+
+static void
+reception_stop(void *role)
+{
+	struct reception *reception = role;
+
+	if (reception->stopping)
+		return;
+	reception->stopping = true;
+	for (size_t i = 0; i < reception->listener_count; i++)
+		io_listener_close(reception->listeners[i].io);
+	list_for_each_safe(node, &reception->sessions) {
+		struct session *session = container_of(node, struct session, node);
+
+		smtp_server_shut_down(session->smtp);
+		session_pump(session);
+	}
+	reception_check_stopped(reception);
+}
+
+static void
+reception_reload(void *role, const struct conf *conf)
+{
+	struct reception *reception = role;
+
+	/* A certificate that does not load was told of; the old one stays in use. */
+	if (make_tls(reception, conf))
+		reception->conf = conf;
+}
+
+const struct proc_role reception_role = {
+    .create = reception_create,
+    .start = reception_start,
+    .link = reception_link,
+    .stop = reception_stop,
+    .reload = reception_reload,
+};

@@ -1,0 +1,159 @@
+/*
+ * What the files of reception share.
+ *
+ * A session is one SMTP dialogue on one connection.  It has at most one transaction,
+ * and at most one question under way (to lookup, keyring or queue).
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "ipc/targets.h"
+#include "proc/reception/reception.h"
+#include "smtp/smtp_server.h"
+#include "tls/tls.h"
+
+enum {
+	RECEPTION_INLINE_BYTES = 120 << 10, /* a body up to this goes to the queue at once */
+	RECEPTION_CHUNK_BYTES = 64 << 10,
+	RECEPTION_QUEUE_PENDING_MAX = 2 << 20, /* kept for the queue before clients must wait */
+	RECEPTION_ACCEPTS = 4,
+};
+
+struct reception;
+
+struct reception_listener {
+	struct reception *reception;
+	struct io_listener *io;
+	struct io_op accept;
+	struct io_timer pause; /* out of descriptors */
+	enum conf_listener_kind kind;
+};
+
+/* A recipient that was accepted, with where it goes. */
+struct reception_rcpt {
+	struct reception_rcpt *next;
+	struct ipc_target_entry target;
+	struct span original;
+};
+
+/* From MAIL to the reply for the message. */
+struct transaction {
+	bool active;
+	uint64_t number; /* for the queue */
+	uint64_t id;     /* the message's */
+	struct arena arena;
+	struct span reverse_path;
+	struct span rcpt_pending; /* the address that lookup is asked for */
+	struct reception_rcpt *rcpts, **rcpts_end;
+	size_t rcpt_count;   /* addresses accepted */
+	struct span first_rcpt;
+	struct buf body;     /* what has not gone to the queue */
+	uint64_t body_bytes; /* in all */
+	bool begun;          /* the queue knows of it */
+	uint8_t flags;
+};
+
+enum session_wait { WAIT_NOTHING, WAIT_LOOKUP, WAIT_KEYRING, WAIT_QUEUE };
+
+struct session {
+	struct list node; /* in reception->sessions */
+	struct list paused; /* in reception->paused */
+	struct reception *reception;
+	uint64_t number;
+	struct io_stream *stream;
+	struct io_op read;
+	bool reading;
+	bool closed;  /* is over; freed in a later turn */
+	bool pumping; /* session_pump is on the stack */
+	struct net_addr peer;
+	struct host *host;
+	enum conf_listener_kind kind;
+	bool may_relay; /* the client's network is configured */
+	struct smtp_server *smtp;
+	struct tls *tls;
+	bool handshaking;
+	struct buf held; /* bytes that the session had no room for */
+	enum session_wait wait;
+	uint64_t query;
+	uint64_t messages;
+	struct transaction transaction;
+};
+
+/* Sessions of one client address. */
+struct host {
+	char key[17];
+	size_t key_bytes;
+	unsigned sessions;
+};
+
+struct reception {
+	struct proc_env *env;
+	const struct conf *conf;
+	struct tls_context *tls;
+	struct reception_listener listeners[CONF_LISTENERS_MAX];
+	size_t listener_count;
+	struct list sessions;
+	struct list closed; /* sessions that are over */
+	size_t session_count;
+	struct list paused; /* sessions that wait for the queue to take bytes */
+	struct io_op drain;
+	bool draining;
+	struct io_timer tick;
+	struct map hosts;
+	struct map queries; /* number of a question: session */
+	uint64_t next_number, next_session;
+	struct ipc_channel *queue, *lookup, *keyring;
+	struct io_stream *signer;
+	uint64_t id_next, id_end; /* ids that the queue gave */
+	enum ipc_commit pressure; /* why the queue takes nothing just now; OK: it does */
+	bool stopping;
+};
+
+/* reception.c */
+/* Sessions in reception->paused go on when the queue has taken what was sent to it. */
+void reception_wait_for_queue(struct reception *reception);
+/* Ends the role when it is stopping and nothing is left to do. */
+void reception_check_stopped(struct reception *reception);
+/* The next queue id; 0 where the queue gave none. */
+uint64_t reception_next_id(struct reception *reception);
+
+/* session.c */
+void session_open(struct reception *reception, struct reception_listener *listener,
+    const struct io_op *accepted);
+/* Takes events until there are none, then sends what is to be said. */
+void session_pump(struct session *session);
+/* Answers what the session waits for, and goes on. */
+void session_reply(struct session *session, const struct reply *reply);
+void session_reply_id(struct session *session, enum reply_id id);
+void session_close(struct session *session);
+/* Reads more where the session may. */
+void session_read(struct session *session);
+/* Time passed. */
+void session_tick(struct session *session, uint64_t now_ms);
+/* Frees a session that is over. */
+void session_free(struct session *session);
+void session_event_begin(struct session *session, struct event *event, const char *name);
+
+/* transaction.c: what the events of a session do to its transaction */
+void transaction_mail(struct session *session, const struct smtp_server_event *event);
+void transaction_rcpt(struct session *session, const struct smtp_server_event *event);
+void transaction_rcpt_resolved(struct session *session, const struct ipc_lx_resolved *resolved);
+void transaction_data(struct session *session);
+void transaction_body(struct session *session, struct span bytes);
+void transaction_body_end(struct session *session);
+void transaction_committed(struct session *session, enum ipc_commit outcome);
+void transaction_abort(struct session *session);
+
+/* ask.c: questions to other roles, and their answers */
+void ask_lookup(struct session *session, struct span address);
+void ask_keyring(struct session *session, struct span login, struct span password);
+/* The session waits for the queue's answer about its transaction. */
+void ask_queue(struct session *session, uint64_t transaction);
+void ask_forget(struct session *session);
+void ask_link(struct reception *reception, enum proc peer, enum proc_link_kind kind,
+    struct io_stream *stream);
+/* The signer for TLS: asks the keyring, blocking. */
+enum err ask_sign(void *owner, enum tls_signature kind, struct span input, char *signature,
+    size_t *signature_bytes);

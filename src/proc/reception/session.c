@@ -1,0 +1,449 @@
+/*
+ * One connection: bytes come in, through TLS where it is on, into the SMTP
+ * machine; what the machine says goes out.  Nothing is read while the machine waits for an
+ * answer or the queue can't take more, so a slow queue slows the client down.
+ */
+#include "proc/reception/reception_internal.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+
+void
+session_event_begin(struct session *session, struct event *event, const char *name)
+{
+	event_begin(event, &session->reception->env->log, name);
+	event_u64(event, "session", session->number);
+	event_addr(event, "client", &session->peer);
+}
+
+/* Sends what the machine says, encrypted where TLS is on. */
+static void
+flush(struct session *session)
+{
+	struct span plain = smtp_server_output(session->smtp);
+	struct span wire;
+
+	if (session->tls && !session->handshaking) {
+		if (plain.len > 0)
+			err_ignore(tls_write(session->tls, plain),
+			    "a broken session ends when it is read");
+		smtp_server_output_done(session->smtp, plain.len);
+	} else if (!session->tls) {
+		io_send(session->stream, plain);
+		smtp_server_output_done(session->smtp, plain.len);
+	}
+	if (!session->tls)
+		return;
+	wire = tls_output(session->tls);
+	io_send(session->stream, wire);
+	tls_output_done(session->tls, wire.len);
+}
+
+static void
+say_refused(struct session *session, const struct smtp_server_event *refused)
+{
+	struct event event;
+
+	session_event_begin(session, &event, "refused");
+	event_u64(&event, "code", reply_code(refused->reply));
+	event_str(&event, "status", reply_enhanced(refused->reply));
+	event_span(&event, "command", span_first(refused->command, 200));
+	event_end(&event);
+}
+
+static void
+start_tls(struct session *session)
+{
+	struct reception *reception = session->reception;
+
+	/* The 220 must leave before the handshake's first byte. */
+	flush(session);
+	session->tls = tls_accept(reception->tls);
+	session->handshaking = true;
+	buf_reset(&session->held);
+}
+
+/* Everything that a client can make us do passes through this switch. */
+static void
+take_events(struct session *session)
+{
+	struct smtp_server_event event;
+
+	do {
+		event = smtp_server_next(session->smtp);
+		switch (event.kind) {
+		case SMTP_SERVER_MAIL:
+			transaction_mail(session, &event);
+			break;
+		case SMTP_SERVER_RCPT:
+			transaction_rcpt(session, &event);
+			break;
+		case SMTP_SERVER_DATA:
+			transaction_data(session);
+			break;
+		case SMTP_SERVER_BODY:
+			transaction_body(session, event.body);
+			break;
+		case SMTP_SERVER_BODY_END:
+			transaction_body_end(session);
+			break;
+		case SMTP_SERVER_ABORT:
+			transaction_abort(session);
+			break;
+		case SMTP_SERVER_STARTTLS:
+			start_tls(session);
+			break;
+		case SMTP_SERVER_AUTH:
+			ask_keyring(session, event.login, event.password);
+			break;
+		case SMTP_SERVER_REFUSED:
+			say_refused(session, &event);
+			break;
+		case SMTP_SERVER_CLOSE:
+			flush(session);
+			session_close(session);
+			return;
+		case SMTP_SERVER_WAIT:
+			break;
+		}
+	} while (event.kind != SMTP_SERVER_WAIT);
+}
+
+/* Gives the machine what was held, as far as it has room; true when it took something. */
+static bool
+feed_held(struct session *session)
+{
+	size_t taken;
+
+	if (session->held.len == 0)
+		return false;
+	taken = smtp_server_input(session->smtp, buf_span(&session->held),
+	    io_now_ms(session->reception->env->io));
+	buf_consume(&session->held, taken);
+	if (session->held.len == 0)
+		buf_fini(&session->held);
+	return taken > 0;
+}
+
+void
+session_pump(struct session *session)
+{
+	if (session->closed)
+		return;
+	session->pumping = true;
+	do {
+		take_events(session);
+	} while (!session->closed && feed_held(session));
+	session->pumping = false;
+	if (session->closed)
+		return;
+	flush(session);
+	session_read(session);
+}
+
+void
+session_reply(struct session *session, const struct reply *reply)
+{
+	smtp_server_reply(session->smtp, reply);
+	/* Answers that come within the pump are followed up by it. */
+	if (!session->pumping)
+		session_pump(session);
+}
+
+void
+session_reply_id(struct session *session, enum reply_id id)
+{
+	session_reply(session, &(struct reply){.id = id});
+}
+
+/* Gives the machine plain bytes; what it has no room for is held. */
+static void
+take_plain(struct session *session, struct span plain)
+{
+	size_t taken = 0;
+
+	if (session->held.len == 0)
+		taken = smtp_server_input(
+		    session->smtp, plain, io_now_ms(session->reception->env->io));
+	buf_add(&session->held, span_skip(plain, taken));
+}
+
+static void
+say_tls(struct session *session, bool failed)
+{
+	struct event event;
+	struct buf text;
+
+	session_event_begin(session, &event, failed ? "tls_failed" : "tls");
+	buf_init(&text, 200);
+	if (failed)
+		buf_add_str(&text, tls_failure(session->tls));
+	else
+		tls_describe(session->tls, &text);
+	event_span(&event, failed ? "text" : "tls", buf_span(&text));
+	event_end(&event);
+	buf_fini(&text);
+}
+
+/* True while the session goes on. */
+static bool
+take_tls(struct session *session, struct span bytes)
+{
+	struct span plain = {0};
+	enum err err = tls_input(session->tls, bytes);
+
+	while (!err) {
+		plain.len = 0;
+		err = tls_next(session->tls, &plain);
+		if (session->handshaking && tls_is_ready(session->tls)) {
+			session->handshaking = false;
+			say_tls(session, false);
+			smtp_server_tls_started(
+			    session->smtp, io_now_ms(session->reception->env->io));
+		}
+		if (!err && plain.len > 0)
+			take_plain(session, plain);
+	}
+	if (err == ERR_AGAIN)
+		return true;
+	if (err != ERR_END)
+		say_tls(session, true);
+	flush(session);
+	return false;
+}
+
+static void
+read_done(struct io_op *op)
+{
+	struct session *session = op->owner;
+
+	session->reading = false;
+	if (op->err) {
+		session_close(session);
+		return;
+	}
+	if (!session->tls)
+		take_plain(session, op->bytes);
+	else if (!take_tls(session, op->bytes)) {
+		session_close(session);
+		return;
+	}
+	session_pump(session);
+}
+
+void
+session_read(struct session *session)
+{
+	struct reception *reception = session->reception;
+
+	if (session->closed || session->reading || session->held.len > 0 ||
+	    list_linked(&session->paused))
+		return;
+	if (!session->handshaking && !smtp_server_wants_input(session->smtp))
+		return;
+	if (session->transaction.begun && reception->queue &&
+	    io_pending(ipc_channel_stream(reception->queue)) > RECEPTION_QUEUE_PENDING_MAX) {
+		list_push(&reception->paused, &session->paused);
+		reception_wait_for_queue(reception);
+		return;
+	}
+	session->reading = true;
+	io_read(session->stream, &session->read);
+}
+
+static void
+leave_host(struct session *session)
+{
+	struct host *host = session->host;
+
+	if (--host->sessions > 0)
+		return;
+	map_remove(&session->reception->hosts, span_of(host->key, host->key_bytes));
+	mem_free(host);
+}
+
+void
+session_close(struct session *session)
+{
+	struct reception *reception = session->reception;
+	struct event event;
+
+	if (session->closed)
+		return;
+	session->closed = true;
+	session_event_begin(session, &event, "disconnected");
+	event_u64(&event, "messages", session->messages);
+	event_end(&event);
+	ask_forget(session);
+	transaction_abort(session);
+	if (session->tls && !session->handshaking) {
+		tls_shut_down(session->tls);
+		io_send(session->stream, tls_output(session->tls));
+	}
+	io_close(session->stream);
+	leave_host(session);
+	list_remove(&session->paused);
+	list_remove(&session->node);
+	list_push(&reception->closed, &session->node);
+	reception->session_count--;
+	reception_check_stopped(reception);
+}
+
+void
+session_free(struct session *session)
+{
+	list_remove(&session->node);
+	smtp_server_destroy(session->smtp);
+	tls_destroy(session->tls);
+	buf_fini(&session->held);
+	mem_free(session);
+}
+
+static struct smtp_server *
+new_machine(struct reception *reception, enum conf_listener_kind kind)
+{
+	const struct conf *conf = reception->conf;
+	const struct smtp_server_options options = {
+	    .hostname = conf->hostname,
+	    .software_in_greeting = conf->greeting_software,
+	    .submission = kind != CONF_LISTENER_SMTP,
+	    .tls_offered = reception->tls != NULL,
+	    .tls_from_start = kind == CONF_LISTENER_SUBMISSIONS,
+	    .auth_offered = conf->passwords_path.len > 0 && reception->tls != NULL,
+	    .message_bytes_max = conf->message_bytes_max,
+	    .command_bytes_max = conf->command_bytes_max,
+	    .line_bytes_max = conf->line_bytes_max,
+	    .header_bytes_max = conf->header_bytes_max,
+	    .rcpt_max = conf->rcpt_max,
+	    .received_max = conf->received_max,
+	    .commands_max = conf->commands_max,
+	    .messages_max = conf->messages_max,
+	    .errors_max = conf->errors_max,
+	    .auth_failures_max = conf->auth_failures_max,
+	    .command_timeout_ms = conf->command_timeout_ms,
+	    .data_timeout_ms = conf->data_timeout_ms,
+	    .session_timeout_ms = conf->session_timeout_ms,
+	};
+
+	return smtp_server_create(&options, io_now_ms(reception->env->io));
+}
+
+static struct host *
+enter_host(struct reception *reception, const struct net_addr *peer)
+{
+	struct host *host;
+	char key[17];
+	size_t key_bytes = peer->family == 4 ? 5 : 17;
+
+	key[0] = (char)peer->family;
+	memcpy(key + 1, peer->bytes, 16);
+	host = map_get(&reception->hosts, span_of(key, key_bytes));
+	if (!host) {
+		host = mem_alloc(sizeof(*host));
+		memcpy(host->key, key, sizeof(key));
+		host->key_bytes = key_bytes;
+		map_set(&reception->hosts, span_of(host->key, key_bytes), host);
+	}
+	host->sessions++;
+	return host;
+}
+
+static bool
+is_relay_network(const struct conf *conf, const struct net_addr *peer)
+{
+	for (size_t i = 0; i < conf->relay_network_count; i++)
+		if (net_prefix_has(&conf->relay_networks[i], peer))
+			return true;
+	return false;
+}
+
+/* Why the session can't be served, said in the greeting's place; REPLY_COUNT where it can. */
+static enum reply_id
+refusal(const struct session *session)
+{
+	const struct reception *reception = session->reception;
+	const struct conf *conf = reception->conf;
+
+	if (reception->stopping)
+		return REPLY_SHUTTING_DOWN;
+	if (conf->sessions_max > 0 && reception->session_count > conf->sessions_max)
+		return REPLY_TOO_MANY_SESSIONS;
+	if (conf->sessions_per_host_max > 0 && !session->may_relay &&
+	    session->host->sessions > conf->sessions_per_host_max)
+		return REPLY_TOO_MANY_FROM_HOST;
+	return REPLY_COUNT;
+}
+
+static void
+refuse_session(struct session *session, enum reply_id id)
+{
+	struct reply reply = {.id = id, .args = {session->reception->conf->hostname}};
+	struct event event;
+	struct buf address, line;
+
+	buf_init(&address, NET_TEXT_MAX);
+	net_addr_write(&address, &session->peer);
+	if (id == REPLY_TOO_MANY_FROM_HOST)
+		reply.args[0] = buf_span(&address);
+	buf_init(&line, REPLY_LINE_BYTES_MAX);
+	reply_write(&line, &reply, true, false);
+	/* Before a handshake there is nobody who could read it. */
+	if (session->kind != CONF_LISTENER_SUBMISSIONS)
+		io_send(session->stream, buf_span(&line));
+	session_event_begin(session, &event, "refused");
+	event_u64(&event, "code", reply_code(id));
+	event_str(&event, "status", reply_enhanced(id));
+	event_end(&event);
+	buf_fini(&line);
+	buf_fini(&address);
+	session_close(session);
+}
+
+void
+session_open(struct reception *reception, struct reception_listener *listener,
+    const struct io_op *accepted)
+{
+	struct session *session = mem_alloc(sizeof(*session));
+	static const char *const services[] = {"smtp", "submission", "submissions"};
+	struct event event;
+	enum reply_id why;
+
+	session->reception = reception;
+	session->number = ++reception->next_session;
+	session->stream = accepted->stream;
+	session->peer = accepted->peer;
+	session->kind = listener->kind;
+	session->may_relay = is_relay_network(reception->conf, &session->peer);
+	session->host = enter_host(reception, &session->peer);
+	session->read = (struct io_op){.done = read_done, .owner = session};
+	session->smtp = new_machine(reception, listener->kind);
+	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
+	list_push(&reception->sessions, &session->node);
+	reception->session_count++;
+	session_event_begin(session, &event, "connected");
+	event_str(&event, "service", services[listener->kind]);
+	event_end(&event);
+	why = refusal(session);
+	if (why != REPLY_COUNT) {
+		refuse_session(session, why);
+		return;
+	}
+	if (listener->kind == CONF_LISTENER_SUBMISSIONS) {
+		session->tls = tls_accept(reception->tls);
+		session->handshaking = true;
+	}
+	session_pump(session);
+}
+
+void
+session_tick(struct session *session, uint64_t now_ms)
+{
+	if (smtp_server_deadline_ms(session->smtp) > now_ms)
+		return;
+	if (session->handshaking) {
+		session_close(session);
+		return;
+	}
+	smtp_server_tick(session->smtp, now_ms);
+	session_pump(session);
+}

@@ -1,0 +1,350 @@
+/*
+ * A transaction, from MAIL to the reply for the message: what policy says to each
+ * step, and what the queue is given.
+ *
+ * A small body is kept here and given to the queue at once, so that the queue holds nothing
+ * for slow clients; one that outgrows RECEPTION_INLINE_BYTES is streamed to it.
+ */
+#include "proc/reception/reception_internal.h"
+
+#include "base/check.h"
+#include "base/id.h"
+#include "mime/trace.h"
+
+enum { TRANSACTION_BYTES_MAX = 4 << 20 };
+
+static void
+forget(struct transaction *transaction)
+{
+	arena_fini(&transaction->arena);
+	buf_fini(&transaction->body);
+	*transaction = (struct transaction){0};
+}
+
+/* The reply for what the queue can't do; 0 args. */
+static enum reply_id
+reply_for(enum ipc_commit outcome)
+{
+	switch (outcome) {
+	case IPC_COMMIT_DISK_FULL:
+		return REPLY_DISK_FULL;
+	case IPC_COMMIT_QUEUE_FULL:
+		return REPLY_QUEUE_FULL;
+	case IPC_COMMIT_BROKEN:
+		return REPLY_SPOOL_BROKEN;
+	case IPC_COMMIT_OK:
+	case IPC_COMMIT_ERROR:
+	case IPC_COMMIT_COUNT:
+		break;
+	}
+	return REPLY_LOCAL_ERROR;
+}
+
+/* Says what was refused, by us, and to whom. */
+static void
+say_refused(struct session *session, enum reply_id id, struct span to)
+{
+	struct event event;
+
+	session_event_begin(session, &event, "refused");
+	event_u64(&event, "code", reply_code(id));
+	event_str(&event, "status", reply_enhanced(id));
+	if (session->transaction.active)
+		event_span(&event, "from", session->transaction.reverse_path);
+	if (to.len > 0)
+		event_span(&event, "to", to);
+	event_span(&event, "helo", smtp_server_helo(session->smtp));
+	event_end(&event);
+}
+
+void
+transaction_mail(struct session *session, const struct smtp_server_event *event)
+{
+	struct reception *reception = session->reception;
+	struct transaction *transaction = &session->transaction;
+	enum reply_id refusal = REPLY_COUNT;
+
+	check(!transaction->active);
+	if (!reception->queue)
+		refusal = REPLY_LOCAL_ERROR;
+	else if (reception->pressure != IPC_COMMIT_OK)
+		refusal = reply_for(reception->pressure);
+	if (refusal == REPLY_COUNT) {
+		transaction->id = reception_next_id(reception);
+		if (transaction->id == 0)
+			refusal = REPLY_LOCAL_ERROR;
+	}
+	if (refusal != REPLY_COUNT) {
+		say_refused(session, refusal, SPAN(""));
+		session_reply_id(session, refusal);
+		return;
+	}
+	arena_init(&transaction->arena, TRANSACTION_BYTES_MAX);
+	buf_init(&transaction->body, RECEPTION_INLINE_BYTES + 2 * RECEPTION_CHUNK_BYTES);
+	transaction->rcpts_end = &transaction->rcpts;
+	transaction->flags = (uint8_t)((event->body_8bit ? IPC_MESSAGE_8BIT : 0) |
+	    (event->smtputf8 ? IPC_MESSAGE_SMTPUTF8 : 0));
+	check(arena_copy(
+	    &transaction->arena, event->address.whole, &transaction->reverse_path));
+	transaction->active = true;
+	session_reply_id(session, REPLY_SENDER_OK);
+}
+
+void
+transaction_rcpt(struct session *session, const struct smtp_server_event *event)
+{
+	struct transaction *transaction = &session->transaction;
+	struct buf canonical;
+	bool room;
+
+	check(transaction->active);
+	buf_init(&canonical, ADDRESS_BYTES_MAX);
+	address_write_canonical(&canonical, &event->address);
+	room = buf_finish(&canonical) == OK &&
+	    arena_copy(&transaction->arena, buf_span(&canonical), &transaction->rcpt_pending);
+	buf_fini(&canonical);
+	if (!room) {
+		session_reply_id(session, REPLY_TOO_MANY_RECIPIENTS);
+		return;
+	}
+	ask_lookup(session, transaction->rcpt_pending);
+}
+
+/* Who may send to the whole world: authenticated clients, and configured networks. */
+static bool
+may_relay(const struct session *session)
+{
+	return session->may_relay || smtp_server_login(session->smtp).len > 0;
+}
+
+/* Adds the targets that lookup found; false where there is no room. */
+static bool
+add_targets(struct transaction *transaction, struct span blob)
+{
+	struct reader reader = reader_init(blob);
+	struct ipc_target_entry target;
+
+	while (ipc_target_next(&reader, &target)) {
+		struct reception_rcpt *rcpt = arena_alloc(&transaction->arena, sizeof(*rcpt));
+
+		if (!rcpt ||
+		    !arena_copy(&transaction->arena, target.address, &rcpt->target.address) ||
+		    !arena_copy(&transaction->arena, target.mailbox, &rcpt->target.mailbox))
+			return false;
+		rcpt->target.kind = target.kind;
+		rcpt->original = transaction->rcpt_pending;
+		*transaction->rcpts_end = rcpt;
+		transaction->rcpts_end = &rcpt->next;
+	}
+	return reader_finish(&reader) == OK;
+}
+
+static void
+refuse_rcpt(struct session *session, enum reply_id id)
+{
+	struct reply reply = {.id = id, .args = {session->transaction.rcpt_pending}};
+
+	say_refused(session, id, session->transaction.rcpt_pending);
+	session_reply(session, &reply);
+}
+
+void
+transaction_rcpt_resolved(struct session *session, const struct ipc_lx_resolved *resolved)
+{
+	struct transaction *transaction = &session->transaction;
+
+	if (resolved->verdict == IPC_UNKNOWN) {
+		refuse_rcpt(session, REPLY_USER_UNKNOWN);
+	} else if (resolved->verdict == IPC_REMOTE && !may_relay(session)) {
+		refuse_rcpt(session, REPLY_RELAY_DENIED);
+	} else if (resolved->verdict != IPC_LOCAL && resolved->verdict != IPC_REMOTE) {
+		refuse_rcpt(session, REPLY_LOOKUP_FAILED);
+	} else if (!add_targets(transaction, resolved->targets)) {
+		refuse_rcpt(session, REPLY_TOO_MANY_RECIPIENTS);
+	} else {
+		if (transaction->rcpt_count++ == 0)
+			transaction->first_rcpt = transaction->rcpt_pending;
+		session_reply_id(session, REPLY_RECIPIENT_OK);
+	}
+}
+
+void
+transaction_data(struct session *session)
+{
+	struct transaction *transaction = &session->transaction;
+	char id[ID_TEXT_MAX];
+	struct buf tls;
+	struct trace_received received = {
+	    .helo = smtp_server_helo(session->smtp),
+	    .client = session->peer,
+	    .by = session->reception->conf->hostname,
+	    .protocol = smtp_server_protocol(session->smtp),
+	    .id = id_text(id, transaction->id),
+	    .wall_ms = io_wall_ms(session->reception->env->io),
+	};
+
+	buf_init(&tls, 100);
+	if (session->tls)
+		tls_describe(session->tls, &tls);
+	received.tls = buf_span(&tls);
+	if (transaction->rcpt_count == 1)
+		received.for_address = transaction->first_rcpt;
+	trace_write_received(&transaction->body, &received);
+	buf_fini(&tls);
+}
+
+static void
+send_begin(struct session *session)
+{
+	struct transaction *transaction = &session->transaction;
+	struct ipc_channel *queue = session->reception->queue;
+	struct buf client;
+	struct ipc_rq_begin begin = {
+	    .transaction = transaction->number,
+	    .id = transaction->id,
+	    .flags = transaction->flags,
+	    .reverse_path = transaction->reverse_path,
+	    .login = smtp_server_login(session->smtp),
+	    .helo = smtp_server_helo(session->smtp),
+	};
+
+	buf_init(&client, NET_TEXT_MAX);
+	net_addr_write(&client, &session->peer);
+	begin.client = buf_span(&client);
+	ipc_rq_begin_send(queue, &begin);
+	buf_fini(&client);
+	for (struct reception_rcpt *rcpt = transaction->rcpts; rcpt; rcpt = rcpt->next) {
+		const struct ipc_rq_rcpt message = {
+		    .transaction = transaction->number,
+		    .kind = (uint8_t)rcpt->target.kind,
+		    .address = rcpt->target.address,
+		    .mailbox = rcpt->target.mailbox,
+		    .original = rcpt->original,
+		};
+
+		ipc_rq_rcpt_send(queue, &message);
+	}
+	transaction->begun = true;
+}
+
+/* Gives the queue what is kept of the body. */
+static void
+send_body(struct session *session)
+{
+	struct transaction *transaction = &session->transaction;
+	struct span rest = buf_span(&transaction->body);
+
+	while (rest.len > 0) {
+		const struct ipc_rq_body body = {
+		    .transaction = transaction->number,
+		    .bytes = span_first(rest, IPC_BODY_BYTES_MAX),
+		};
+
+		ipc_rq_body_send(session->reception->queue, &body);
+		rest = span_skip(rest, body.bytes.len);
+	}
+	buf_reset(&transaction->body);
+}
+
+/* The body has outgrown this role: the rest goes straight to the queue. */
+static void
+start_streaming(struct session *session)
+{
+	struct transaction *transaction = &session->transaction;
+
+	transaction->flags |= IPC_MESSAGE_LARGE;
+	transaction->number = ++session->reception->next_number;
+	send_begin(session);
+	send_body(session);
+}
+
+void
+transaction_body(struct session *session, struct span bytes)
+{
+	struct transaction *transaction = &session->transaction;
+	bool lost = (transaction->flags & IPC_MESSAGE_LARGE) && !transaction->begun;
+
+	transaction->body_bytes += bytes.len;
+	if (lost || !session->reception->queue)
+		return;
+	if (transaction->body.len + bytes.len > RECEPTION_INLINE_BYTES && !transaction->begun)
+		start_streaming(session);
+	while (bytes.len > 0) {
+		struct span piece = span_first(bytes, RECEPTION_CHUNK_BYTES);
+
+		buf_add(&transaction->body, piece);
+		bytes = span_skip(bytes, piece.len);
+		if (transaction->begun && transaction->body.len >= RECEPTION_CHUNK_BYTES)
+			send_body(session);
+	}
+}
+
+void
+transaction_body_end(struct session *session)
+{
+	struct transaction *transaction = &session->transaction;
+	bool large = transaction->flags & IPC_MESSAGE_LARGE;
+
+	if (!session->reception->queue || (large && !transaction->begun) ||
+	    buf_finish(&transaction->body) != OK) {
+		transaction_committed(session, IPC_COMMIT_ERROR);
+		return;
+	}
+	if (!large)
+		transaction->number = ++session->reception->next_number;
+	ask_queue(session, transaction->number);
+	if (!large)
+		send_begin(session);
+	send_body(session);
+	ipc_rq_commit_send(session->reception->queue,
+	    &(struct ipc_rq_commit){.transaction = transaction->number});
+}
+
+static void
+say_accepted(struct session *session)
+{
+	struct transaction *transaction = &session->transaction;
+	struct event event;
+
+	session_event_begin(session, &event, "accepted");
+	event_id(&event, transaction->id);
+	event_span(&event, "from", transaction->reverse_path);
+	event_span(&event, "to", transaction->first_rcpt);
+	event_u64(&event, "recipients", transaction->rcpt_count);
+	event_u64(&event, "size", transaction->body_bytes);
+	event_str(&event, "protocol", smtp_server_protocol(session->smtp));
+	if (smtp_server_login(session->smtp).len > 0)
+		event_span(&event, "login", smtp_server_login(session->smtp));
+	event_end(&event);
+}
+
+void
+transaction_committed(struct session *session, enum ipc_commit outcome)
+{
+	struct transaction *transaction = &session->transaction;
+	char id[ID_TEXT_MAX];
+	struct reply reply = {.id = REPLY_QUEUED, .args = {id_text(id, transaction->id)}};
+
+	if (outcome == IPC_COMMIT_OK) {
+		session->messages++;
+		say_accepted(session);
+	} else {
+		reply = (struct reply){.id = reply_for(outcome)};
+		say_refused(session, reply.id, transaction->first_rcpt);
+	}
+	forget(transaction);
+	session_reply(session, &reply);
+}
+
+void
+transaction_abort(struct session *session)
+{
+	struct transaction *transaction = &session->transaction;
+
+	if (!transaction->active)
+		return;
+	if (transaction->begun && session->reception->queue)
+		ipc_rq_abort_send(session->reception->queue,
+		    &(struct ipc_rq_abort){.transaction = transaction->number});
+	forget(transaction);
+}

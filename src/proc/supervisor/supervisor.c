@@ -1,0 +1,559 @@
+/*
+ * The supervisor never reads a byte from the network.  It holds the listening
+ * sockets and the configuration, so that a role which dies finds both again.
+ *
+ * Stopping goes by ranks: first nobody takes mail in, then nobody sends it out, then the
+ * queue writes what it holds, then the rest.
+ */
+#include "proc/supervisor/supervisor.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "proc/supervisor/child.h"
+#include "proc/supervisor/conf_load.h"
+#include "proc/supervisor/listen.h"
+
+enum {
+	CHILDREN_MAX = 2 * PROC_INSTANCES_MAX + PROC_COUNT,
+	RESPAWN_MS_MIN = 100,
+	RESPAWN_MS_MAX = 5000,
+	STEADY_MS = 10000, /* who lived that long starts again without a wait */
+	RANKS = 3,
+	RANK_MS = 300,
+	RANK_QUEUE_MS = 5000,
+};
+
+struct supervisor {
+	struct io *io;
+	struct event_log log;
+	const char *conf_path;
+	struct conf_bundle *bundle;
+	struct conf *conf;
+	struct child children[CHILDREN_MAX];
+	size_t child_count;
+	struct child_world world;
+	int listeners[CONF_LISTENERS_MAX];
+	bool ready_said;
+	bool stopping;
+	int rank; /* that is being stopped */
+	struct io_timer rank_timer;
+	int status;
+};
+
+static void child_exited(struct io_op *op);
+
+/* In which order roles stop: 0 first. */
+static int
+rank_of(enum proc proc)
+{
+	if (proc == PROC_RECEPTION || proc == PROC_ADMIN)
+		return 0;
+	if (proc == PROC_DELIVERY || proc == PROC_MAILBOX)
+		return 1;
+	return 2;
+}
+
+static void
+wire_child(struct supervisor *supervisor, struct child *child)
+{
+	const struct proc_link_def *def;
+
+	for (size_t i = 0; (def = proc_link_def(i)) != NULL; i++)
+		for (size_t k = 0; k < supervisor->child_count; k++) {
+			struct child *peer = &supervisor->children[k];
+
+			if (!child_is_alive(peer))
+				continue;
+			if ((def->a == child->proc && def->b == peer->proc) ||
+			    (def->b == child->proc && def->a == peer->proc))
+				child_wire(child, peer, def->kind);
+		}
+}
+
+static void
+say_ready(struct supervisor *supervisor)
+{
+	const struct conf *conf = supervisor->conf;
+	struct event event;
+
+	if (supervisor->ready_said)
+		return;
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		if (supervisor->children[i].state != CHILD_RUNNING)
+			return;
+	supervisor->ready_said = true;
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		static const char *const kinds[] = {"smtp", "submission", "submissions"};
+
+		event_begin(&event, &supervisor->log, "listening");
+		event_str(&event, "service", kinds[conf->listeners[i].kind]);
+		event_addr(&event, "address", &conf->listeners[i].addr);
+		event_u64(&event, "port", conf->listeners[i].addr.port);
+		event_end(&event);
+	}
+	event_begin(&event, &supervisor->log, "started");
+	event_str(&event, "version", POSTRIDER_VERSION);
+	event_span(&event, "host", conf->hostname);
+	event_span(&event, "config", span_str(supervisor->conf_path));
+	event_end(&event);
+}
+
+static enum err
+receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+{
+	struct child *child = owner;
+	struct ipc_xs_ready ready;
+
+	(void)channel;
+	if (fd >= 0)
+		close(fd);
+	if (type != IPC_xs_READY || ipc_xs_ready_decode(payload, &ready))
+		return ERR_SYNTAX;
+	if (child->state == CHILD_STARTING)
+		child->state = CHILD_RUNNING;
+	child->was_ready = true;
+	say_ready(child->supervisor);
+	return OK;
+}
+
+static void
+link_closed(void *owner, struct ipc_channel *channel, enum err err)
+{
+	struct child *child = owner;
+
+	(void)err;
+	check(channel == child->link);
+	ipc_channel_destroy(channel);
+	child->link = NULL;
+	/* A role without its link can't be told anything; its end brings a new one. */
+	if (child_is_alive(child) && child->state != CHILD_STOPPING)
+		child_kill(child, child->supervisor->io);
+}
+
+static void respawn(struct io_timer *timer);
+
+static void
+start_child(struct child *child)
+{
+	struct supervisor *supervisor = child->supervisor;
+	const struct ipc_handlers handlers = {child, receive, link_closed};
+	struct event event;
+	enum err err;
+
+	err = child_start(child, &supervisor->world, &handlers, child_exited);
+	if (!err) {
+		wire_child(supervisor, child);
+		return;
+	}
+	event_begin(&event, &supervisor->log, "role_not_started");
+	event_str(&event, "name", proc_def(child->proc)->name);
+	event_err(&event, err);
+	event_end(&event);
+	io_timer_start(supervisor->io, &child->respawn, RESPAWN_MS_MAX);
+}
+
+static void
+respawn(struct io_timer *timer)
+{
+	struct child *child = timer->owner;
+
+	if (!child->supervisor->stopping && child->state == CHILD_DEAD)
+		start_child(child);
+}
+
+static void
+kill_all(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		child_kill(&supervisor->children[i], supervisor->io);
+}
+
+static bool
+rank_is_over(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		if (child_is_alive(&supervisor->children[i]) &&
+		    rank_of(supervisor->children[i].proc) <= supervisor->rank)
+			return false;
+	return true;
+}
+
+static void
+stop_rank(struct supervisor *supervisor)
+{
+	while (supervisor->rank < RANKS && rank_is_over(supervisor))
+		supervisor->rank++;
+	if (supervisor->rank == RANKS) {
+		io_stop(supervisor->io);
+		return;
+	}
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		if (rank_of(supervisor->children[i].proc) == supervisor->rank)
+			child_stop(&supervisor->children[i]);
+	io_timer_start(supervisor->io, &supervisor->rank_timer,
+	    supervisor->rank == RANKS - 1 ? RANK_QUEUE_MS : RANK_MS);
+}
+
+/* Who has not finished in time is ended: what it held is in the spool, or was never accepted. */
+static void
+rank_late(struct io_timer *timer)
+{
+	struct supervisor *supervisor = timer->owner;
+
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		if (rank_of(supervisor->children[i].proc) <= supervisor->rank)
+			child_kill(&supervisor->children[i], supervisor->io);
+	io_timer_start(supervisor->io, &supervisor->rank_timer, RANK_MS);
+}
+
+static void
+stop_all(struct supervisor *supervisor, int status)
+{
+	if (supervisor->stopping) {
+		kill_all(supervisor);
+		return;
+	}
+	supervisor->stopping = true;
+	supervisor->status = status;
+	event_note(&supervisor->log, "stopping", "no more mail is taken in");
+	stop_rank(supervisor);
+}
+
+static void
+say_died(struct child *child, int status)
+{
+	struct event event;
+
+	event_begin(&event, &child->supervisor->log, "role_died");
+	event_str(&event, "name", proc_def(child->proc)->name);
+	event_u64(&event, "instance", child->instance);
+	event_u64(&event, "pid", (uint64_t)child->pid);
+	if (status > 128)
+		event_u64(&event, "signal", (uint64_t)status - 128);
+	else
+		event_u64(&event, "status", (uint64_t)status);
+	event_u64(&event, "restart_ms", child->wait_ms);
+	event_end(&event);
+}
+
+static void
+child_exited(struct io_op *op)
+{
+	struct child *child = op->owner;
+	struct supervisor *supervisor = child->supervisor;
+	bool told = child->state == CHILD_STOPPING;
+
+	ipc_channel_destroy(child->link);
+	child->link = NULL;
+	child->state = told && !child->restart ? CHILD_GONE : CHILD_DEAD;
+	if (supervisor->stopping) {
+		stop_rank(supervisor);
+		return;
+	}
+	if (child->restart) {
+		child->restart = false;
+		start_child(child);
+		return;
+	}
+	if (io_now_ms(supervisor->io) - child->started_ms > STEADY_MS)
+		child->wait_ms = RESPAWN_MS_MIN;
+	say_died(child, op->status);
+	if (!child->was_ready && op->status != 0 && op->status < 128) {
+		/* It has said why; it would say the same the next time. */
+		stop_all(supervisor, op->status);
+		return;
+	}
+	io_timer_start(supervisor->io, &child->respawn, child->wait_ms);
+	child->wait_ms = child->wait_ms * 2 < RESPAWN_MS_MAX ? child->wait_ms * 2 : RESPAWN_MS_MAX;
+}
+
+static void
+told_to_stop(void *owner)
+{
+	stop_all(owner, EX_OK);
+}
+
+/* The bundle in a memory file, for the children; -1 with errno. */
+static int
+memory_file(const struct conf_bundle *bundle)
+{
+	struct buf wire;
+	int fd = memfd_create("postrider.conf", MFD_CLOEXEC);
+	size_t at = 0;
+
+	buf_init(&wire, (size_t)CONF_FILES_MAX * (CONF_FILE_BYTES_MAX + 4096));
+	conf_bundle_encode(bundle, &wire);
+	while (fd >= 0 && at < wire.len) {
+		ssize_t n = write(fd, wire.ptr + at, wire.len - at);
+
+		if (n <= 0) {
+			close(fd);
+			fd = -1;
+			break;
+		}
+		at += (size_t)n;
+	}
+	buf_fini(&wire);
+	return fd;
+}
+
+static bool
+same_listeners(const struct conf *a, const struct conf *b)
+{
+	return a->listener_count == b->listener_count &&
+	    memcmp(a->listeners, b->listeners, sizeof(a->listeners)) == 0;
+}
+
+static void
+send_conf(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->child_count; i++) {
+		struct child *child = &supervisor->children[i];
+
+		if (!child->link)
+			continue;
+		if (child->proc == PROC_KEYRING || child->proc == PROC_LOOKUP) {
+			/* They read their files once, before they give up the right to. */
+			child->restart = true;
+			child_stop(child);
+			continue;
+		}
+		ipc_sx_conf_encode(
+		    ipc_channel_begin(child->link, IPC_sx_CONF), &(struct ipc_sx_conf){0});
+		ipc_channel_end_fd(child->link, supervisor->world.conf_fd);
+	}
+}
+
+/* SIGHUP: a good configuration replaces the one in use, a bad one does not. */
+static void
+told_to_reload(void *owner)
+{
+	struct supervisor *supervisor = owner;
+	struct conf_bundle *bundle = NULL;
+	struct conf *conf = NULL;
+	struct buf problems;
+	int fd = -1;
+
+	buf_init(&problems, 64 << 10);
+	if (conf_load(supervisor->conf_path, &bundle, &conf, &problems) == OK)
+		fd = memory_file(bundle);
+	if (fd < 0) {
+		buf_add_char(&problems, '\0');
+		event_note(&supervisor->log, "config_refused",
+		    problems.len > 1 ? problems.ptr : "cannot keep the configuration");
+		event_note(&supervisor->log, "config_kept", "the old configuration is in use");
+		conf_destroy(conf);
+		conf_bundle_destroy(bundle);
+	} else {
+		if (!same_listeners(conf, supervisor->conf))
+			event_note(&supervisor->log, "config_partly",
+			    "changed \"listen\" statements need a restart");
+		close(supervisor->world.conf_fd);
+		supervisor->world.conf_fd = fd;
+		conf_destroy(supervisor->conf);
+		conf_bundle_destroy(supervisor->bundle);
+		supervisor->conf = conf;
+		supervisor->bundle = bundle;
+		supervisor->log.format = conf->log_format;
+		send_conf(supervisor);
+		event_note(&supervisor->log, "config_replaced", "the new configuration is in use");
+	}
+	buf_fini(&problems);
+}
+
+static int
+syslog_socket(void)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&un, sizeof(un))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* Says on standard error why a socket can't be opened, and what to do. */
+static void
+say_cannot_listen(const struct net_addr *addr, enum err err)
+{
+	struct buf text;
+
+	buf_init(&text, NET_TEXT_MAX);
+	net_addr_write(&text, addr);
+	fprintf(stderr, "postrider: cannot listen on %.*s port %u: %s.\n", SPAN_ARGS(text),
+	    addr->port, err_text(err));
+	if (err == ERR_BUSY)
+		fprintf(stderr,
+		    "Another program has that port (see: ss -ltnp 'sport = :%u'). Stop it, or "
+		    "change the \"listen\" statement.\n",
+		    addr->port);
+	else if (err == ERR_DENIED)
+		fprintf(stderr, "Ports below 1024 need root; start as root, or choose a "
+		                "higher port in the \"listen\" statement.\n");
+	buf_fini(&text);
+}
+
+static int
+open_sockets(struct supervisor *supervisor)
+{
+	const struct conf *conf = supervisor->conf;
+	enum err err;
+
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		err = listen_open(&conf->listeners[i].addr, &supervisor->listeners[i]);
+		if (err) {
+			say_cannot_listen(&conf->listeners[i].addr, err);
+			return EX_OSERR;
+		}
+	}
+	supervisor->world.listeners = supervisor->listeners;
+	supervisor->world.listener_count = conf->listener_count;
+	err = listen_open_control(conf->control_path.ptr, &supervisor->world.control_fd);
+	if (err) {
+		fprintf(stderr, "postrider: cannot make the control socket %s: %s.\n",
+		    conf->control_path.ptr, err_text(err));
+		return EX_OSERR;
+	}
+	supervisor->world.log_fd = STDERR_FILENO;
+	if (conf->log_target == CONF_LOG_SYSLOG) {
+		supervisor->world.log_fd = syslog_socket();
+		if (supervisor->world.log_fd < 0) {
+			fprintf(stderr, "postrider: cannot reach syslog at /dev/log: is a "
+			                "syslog daemon running?\n");
+			return EX_UNAVAILABLE;
+		}
+	}
+	io_log_to(supervisor->io, supervisor->world.log_fd,
+	    conf->log_target == CONF_LOG_SYSLOG);
+	return EX_OK;
+}
+
+static int
+check_users(const struct supervisor *supervisor)
+{
+	if (geteuid() != 0)
+		return EX_OK;
+	for (unsigned i = PROC_SUPERVISOR + 1; i < PROC_COUNT; i++) {
+		const char *user = proc_user((enum proc)i, supervisor->conf);
+
+		if (getpwnam(user))
+			continue;
+		fprintf(stderr,
+		    "postrider: started as root, role %s needs the user %s, which does not "
+		    "exist.\nMake it: useradd --system --no-create-home --shell "
+		    "/usr/sbin/nologin %s\n",
+		    proc_def((enum proc)i)->name, user, user);
+		return EX_NOUSER;
+	}
+	return EX_OK;
+}
+
+/* Roles others depend on come first. */
+static void
+list_children(struct supervisor *supervisor)
+{
+	static const enum proc order[] = {PROC_KEYRING, PROC_LOOKUP, PROC_RESOLVER, PROC_QUEUE,
+	    PROC_MAILBOX, PROC_DELIVERY, PROC_RECEPTION, PROC_ADMIN};
+
+	for (size_t i = 0; i < LEN(order); i++) {
+		unsigned count = proc_instances(order[i], supervisor->conf);
+
+		for (unsigned k = 0; k < count; k++) {
+			struct child *child = &supervisor->children[supervisor->child_count++];
+
+			*child = (struct child){
+			    .supervisor = supervisor,
+			    .proc = order[i],
+			    .instance = k,
+			    .wait_ms = RESPAWN_MS_MIN,
+			    .respawn = {.fired = respawn, .owner = child},
+			};
+		}
+	}
+}
+
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	err_ignore(setrlimit(RLIMIT_NOFILE, &limit) ? ERR_DENIED : OK,
+	    "fewer connections are possible, which reception notices");
+}
+
+static int
+serve(struct supervisor *supervisor)
+{
+	struct buf problems;
+	enum err err;
+	int status;
+
+	buf_init(&problems, 64 << 10);
+	err = conf_load(
+	    supervisor->conf_path, &supervisor->bundle, &supervisor->conf, &problems);
+	if (err)
+		fprintf(stderr, "%.*s", SPAN_ARGS(buf_span(&problems)));
+	buf_fini(&problems);
+	if (err)
+		return err == ERR_NOT_FOUND || err == ERR_DENIED ? EX_NOINPUT : EX_CONFIG;
+	supervisor->log.format = supervisor->conf->log_format;
+	status = check_users(supervisor);
+	if (!status)
+		status = open_sockets(supervisor);
+	if (status)
+		return status;
+	supervisor->world.conf_fd = memory_file(supervisor->bundle);
+	if (supervisor->world.conf_fd < 0)
+		return EX_OSERR;
+	raise_descriptor_limit();
+	list_children(supervisor);
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		start_child(&supervisor->children[i]);
+	io_signal(supervisor->io, SIGINT, told_to_stop, supervisor);
+	io_signal(supervisor->io, SIGTERM, told_to_stop, supervisor);
+	io_signal(supervisor->io, SIGHUP, told_to_reload, supervisor);
+	io_run(supervisor->io);
+	event_note(&supervisor->log, "stopped", "every role has ended");
+	unlink(supervisor->conf->control_path.ptr);
+	return supervisor->status;
+}
+
+int
+supervisor_serve(const char *program, const char *conf_path)
+{
+	struct supervisor *supervisor = mem_alloc(sizeof(*supervisor));
+	int status;
+
+	signal(SIGPIPE, SIG_IGN);
+	supervisor->io = io_create();
+	supervisor->conf_path = conf_path;
+	supervisor->log = (struct event_log){supervisor->io, "supervisor", CONF_LOG_LOGFMT};
+	supervisor->rank_timer = (struct io_timer){.fired = rank_late, .owner = supervisor};
+	supervisor->world = (struct child_world){
+	    .io = supervisor->io,
+	    .log = &supervisor->log,
+	    .program = program,
+	};
+	status = serve(supervisor);
+	conf_destroy(supervisor->conf);
+	conf_bundle_destroy(supervisor->bundle);
+	io_destroy(supervisor->io);
+	mem_free(supervisor);
+	return status;
+}
