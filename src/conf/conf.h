@@ -15,6 +15,12 @@ enum {
 	CONF_ERRORS_MAX = 20,
 	CONF_LISTENERS_MAX = 32,
 	CONF_RETRIES_MAX = 32,
+	CONF_DNS_SERVERS_MAX = 4,
+	CONF_DOMAINS_MAX = 100000,
+	CONF_NETWORKS_MAX = 10000,
+	CONF_ROUTES_MAX = 10000,
+	CONF_LINE_BYTES_MAX = 8192,
+	CONF_PATH_BYTES_MAX = 4095,
 };
 
 enum conf_listener_kind {
@@ -77,7 +83,7 @@ struct conf {
 
 	struct conf_route *routes; /* in the order of the file; the first that fits */
 	size_t route_count;
-	struct net_addr dns_servers[4]; /* none: those of /etc/resolv.conf */
+	struct net_addr dns_servers[CONF_DNS_SERVERS_MAX]; /* none: those of /etc/resolv.conf */
 	size_t dns_server_count;
 
 	struct span spool_path;
@@ -96,8 +102,8 @@ struct conf {
 	uint64_t header_bytes_max;    /* the header of a message */
 	uint64_t rcpt_max;            /* recipients of a transaction */
 	uint64_t received_max;        /* Received fields before it is a loop */
-	uint64_t commands_max;        /* commands of a session */
-	uint64_t messages_max;        /* messages of a session */
+	uint64_t commands_max;        /* commands of a session; 0 is any number */
+	uint64_t messages_max;        /* messages of a session; 0 is any number */
 	uint64_t errors_max;          /* refused commands of a session */
 	uint64_t sessions_max;        /* sessions in all */
 	uint64_t sessions_per_host_max;
@@ -135,17 +141,27 @@ struct conf_bundle;
 struct conf_bundle *conf_bundle_create(void);
 void conf_bundle_destroy(struct conf_bundle *bundle);
 /*
- * Adds a file's text, copied; the first is the main file.  ERR_LIMIT, ERR_TOO_LONG.
+ * Adds a file's text, copied; the first is the main file.  ERR_LIMIT, ERR_TOO_LONG;
+ * ERR_EXISTS where the bundle has a file of that name, ERR_SYNTAX where it is no name.
  */
 MUST_USE enum err conf_bundle_add(
     struct conf_bundle *bundle, struct span name, struct span text);
+/*
+ * Notes that a wanted file cannot be read, and why ("No such file or directory"): it is
+ * not wanted again, and conf_parse tells the reason at the statement that names the file.
+ */
+MUST_USE enum err conf_bundle_add_unreadable(
+    struct conf_bundle *bundle, struct span name, struct span reason);
 /*
  * The name of a file that the configuration needs (an include, a certificate) and that
  * the bundle lacks: add it and ask again.  False when the bundle is complete.  What names
  * files wrongly is found by conf_parse later.
  */
 bool conf_bundle_wants(const struct conf_bundle *bundle, struct span *name);
-/* The bundle as bytes, and back; ERR_SYNTAX where the bytes are not a bundle. */
+/*
+ * The bundle as bytes, and back into an empty bundle; ERR_SYNTAX where the bytes are not a
+ * bundle, and then the bundle is good for conf_bundle_destroy only.
+ */
 void conf_bundle_encode(const struct conf_bundle *bundle, struct buf *out);
 MUST_USE enum err conf_bundle_decode(struct span wire, struct conf_bundle *bundle);
 

@@ -1,0 +1,110 @@
+/*
+ * What must be true of the whole, once every statement is good by itself; and the
+ * listeners of a configuration that names none.
+ */
+#include "conf/conf_internal.h"
+
+static void
+check_hostname(struct conf_parser *parser)
+{
+	if (parser->conf->hostname.len == 0)
+		conf_error_add(&parser->errors,
+		    (struct conf_place){&parser->bundle->files[0], 0},
+		    "the hostname is missing; say \"hostname mail.example.org\" with this "
+		    "server's own name");
+}
+
+static bool
+has_listener(const struct conf *conf, enum conf_listener_kind kind)
+{
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (conf->listeners[i].kind == kind)
+			return true;
+	return false;
+}
+
+static void
+check_tls(struct conf_parser *parser)
+{
+	const struct conf *conf = parser->conf;
+	struct conf_place passwords =
+	    conf_parser_place_of(parser, NULL, "passwords from");
+	bool users = conf->listener_count == 0 ||
+		     has_listener(conf, CONF_LISTENER_SUBMISSION) ||
+		     has_listener(conf, CONF_LISTENER_SUBMISSIONS);
+
+	if (conf->certificate_path.len > 0)
+		return;
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (conf->listeners[i].kind == CONF_LISTENER_SUBMISSIONS)
+			conf_error_add(&parser->errors, parser->listeners[i],
+			    "submissions is TLS from the first byte and needs a "
+			    "certificate; add \"certificate FILE key FILE\"");
+	if (passwords.file && users)
+		conf_error_add(&parser->errors, passwords,
+		    "passwords are taken over TLS only, which needs a certificate; add "
+		    "\"certificate FILE key FILE\"");
+}
+
+static void
+check_mailboxes(struct conf_parser *parser)
+{
+	const struct conf *conf = parser->conf;
+
+	if (conf->domain_count > 0 && conf->mailboxes_path.len == 0 &&
+	    conf->aliases_path.len == 0)
+		conf_error_add(&parser->errors, parser->domains.places[0],
+		    "nothing says who has a mailbox at these domains; add \"mailboxes from "
+		    "FILE\"");
+	if (conf->mailboxes_path.len > 0 && conf->maildir_path.len == 0)
+		conf_error_add(&parser->errors,
+		    conf_parser_place_of(parser, NULL, "mailboxes from"),
+		    "nothing says where the mail of the mailboxes goes; add \"deliver to "
+		    "maildir FOLDER\"");
+}
+
+static void
+check_routes(struct conf_parser *parser)
+{
+	const struct conf *conf = parser->conf;
+
+	if (conf->credentials_path.len > 0)
+		return;
+	for (size_t i = 0; i < conf->route_count; i++)
+		if (conf->routes[i].credential.len > 0)
+			conf_error_add(&parser->errors, parser->routes.places[i],
+			    "nothing says what the password of %s is; add \"credentials "
+			    "from FILE\"",
+			    conf_quote(conf->routes[i].credential).text);
+}
+
+static void
+listen_everywhere(struct conf *conf, enum conf_listener_kind kind, uint16_t port)
+{
+	for (uint8_t family = 4; family <= 6; family = (uint8_t)(family + 2))
+		conf->listeners[conf->listener_count++] = (struct conf_listener){
+		    .kind = kind, .addr = {.family = family, .port = port}};
+}
+
+/* Submission is of use only to users who can log in, and passwords need TLS. */
+static void
+listeners_default(struct conf *conf)
+{
+	if (conf->listener_count > 0)
+		return;
+	listen_everywhere(conf, CONF_LISTENER_SMTP, 25);
+	if (conf->certificate_path.len == 0 || conf->passwords_path.len == 0)
+		return;
+	listen_everywhere(conf, CONF_LISTENER_SUBMISSION, 587);
+	listen_everywhere(conf, CONF_LISTENER_SUBMISSIONS, 465);
+}
+
+void
+conf_check(struct conf_parser *parser)
+{
+	check_hostname(parser);
+	check_tls(parser);
+	check_mailboxes(parser);
+	check_routes(parser);
+	listeners_default(parser->conf);
+}

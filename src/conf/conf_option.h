@@ -1,0 +1,80 @@
+/*
+ * The option table: every statement of the language is a row.
+ *
+ * The parser, the defaults, the range checks, conf_show, the manual and the JSON
+ * form all read the same rows; an option that is not here does not exist.
+ */
+#pragma once
+
+#include "conf/conf.h"
+
+enum conf_type {
+	/* One value of struct conf, at the row's offset. */
+	CONF_BOOL, /* bool */
+	CONF_COUNT, /* uint64_t */
+	CONF_PROCESSES, /* unsigned */
+	CONF_SIZE, /* uint64_t, bytes */
+	CONF_TIME, /* uint64_t, milliseconds */
+	CONF_DOMAIN, /* struct span */
+	CONF_PATH, /* struct span; min and max are its length */
+	CONF_MAILBOX, /* struct span; min and max are its length */
+	CONF_SEPARATOR, /* char */
+
+	/* Statements with a grammar of their own. */
+	CONF_TIMES, /* retry_ms and retry_count; min and max are for each */
+	CONF_LISTEN,
+	CONF_CERTIFICATE,
+	CONF_DOMAINS,
+	CONF_NETWORKS,
+	CONF_MAILDIR,
+	CONF_ROUTE,
+	CONF_DNS,
+	CONF_LOG,
+	CONF_INCLUDE,
+	CONF_BLOCK, /* opens the block that is called like the row */
+
+	CONF_TYPE_COUNT
+};
+
+struct conf_option {
+	const char *block; /* "limits"; NULL is outside of blocks */
+	const char *words; /* "message size" */
+	enum conf_type type;
+	size_t offset;
+	uint64_t preset, min, max;
+	const char *preset_text; /* for strings; NULL is "" */
+	const char *zero; /* the word for 0 ("unlimited"), allowed whatever min says */
+	const char *syntax; /* what follows the words, for the manual */
+	const char *doc; /* full sentences */
+	bool repeats; /* may be given again, and adds */
+};
+
+size_t conf_option_count(void);
+const struct conf_option *conf_option_at(size_t index);
+/* The row of that block (NULL: none) and those words; NULL where there is none. */
+const struct conf_option *conf_option_find(const char *block, const char *words);
+
+/* Gives every value its default; strings are static ones. */
+void conf_option_presets(struct conf *conf);
+
+/* The number of a COUNT, PROCESSES, SIZE, TIME, BOOL or SEPARATOR row. */
+uint64_t conf_option_number(const struct conf *conf, const struct conf_option *option);
+void conf_option_set_number(
+    struct conf *conf, const struct conf_option *option, uint64_t number);
+/* The string of a DOMAIN, PATH or MAILBOX row. */
+struct span conf_option_text(const struct conf *conf, const struct conf_option *option);
+void conf_option_set_text(
+    struct conf *conf, const struct conf_option *option, struct span text);
+/* Whether the row holds a number (true) or a string or a list. */
+bool conf_option_is_number(const struct conf_option *option);
+bool conf_option_is_text(const struct conf_option *option);
+
+/* Adds a number as the language writes it for that row: "50 MB", "5 m", "1000", "yes". */
+void conf_option_write_number(
+    struct buf *out, const struct conf_option *option, uint64_t number);
+
+/* The words of enum values, as the language has them. */
+const char *conf_listener_kind_name(enum conf_listener_kind kind);
+const char *conf_tls_name(enum conf_tls tls);
+const char *conf_log_format_name(enum conf_log_format format);
+const char *conf_log_target_name(enum conf_log_target target);

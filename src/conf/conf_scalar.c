@@ -1,0 +1,264 @@
+/* The values of rows that hold one value: parsing and ranges, both from the row. */
+#include "conf/conf_internal.h"
+
+static const char *
+expected(const struct conf_option *option)
+{
+	switch (option->type) {
+	case CONF_SIZE:
+		return "a size like 10 MB";
+	case CONF_TIME:
+	case CONF_TIMES:
+		return "a time like 5 m";
+	case CONF_COUNT:
+	case CONF_PROCESSES:
+		return "a number";
+	case CONF_DOMAIN:
+		return "a domain name";
+	case CONF_MAILBOX:
+		return "the name of a mailbox";
+	case CONF_PATH:
+		return "a path";
+	case CONF_SEPARATOR:
+		return "one character, one of + - = _ . ~ # % & !";
+	case CONF_BOOL:
+	case CONF_LISTEN:
+	case CONF_CERTIFICATE:
+	case CONF_DOMAINS:
+	case CONF_NETWORKS:
+	case CONF_MAILDIR:
+	case CONF_ROUTE:
+	case CONF_DNS:
+	case CONF_LOG:
+	case CONF_INCLUDE:
+	case CONF_BLOCK:
+	case CONF_TYPE_COUNT:
+		break;
+	}
+	return "yes or no";
+}
+
+static bool
+fail_range(struct conf_parser *parser, const struct conf_option *option,
+    const struct conf_token *value, struct span said)
+{
+	struct buf text;
+
+	buf_init(&text, CONF_TEXT_MAX);
+	buf_addf(&text, "\"%s\" is from ", option->words);
+	conf_option_write_number(
+	    &text, &(struct conf_option){.type = option->type}, option->min);
+	buf_add_str(&text, " to ");
+	conf_option_write_number(&text, option, option->max);
+	if (option->zero)
+		buf_addf(&text, ", or \"%s\"", option->zero);
+	buf_addf(&text, ", not %.*s", SPAN_ARGS(span_first(said, 40)));
+	conf_parser_fail(parser, value->place, "%.*s", SPAN_ARGS(buf_span(&text)));
+	buf_fini(&text);
+	return false;
+}
+
+static size_t
+digits_of(struct span text)
+{
+	size_t len = 0;
+
+	while (len < text.len && ascii_is_digit(text.ptr[len]))
+		len++;
+	return len;
+}
+
+/* "35MB", "35 MB", "0"; fills said with the whole as the user wrote it. */
+static bool
+quantity(struct conf_parser *parser, const struct conf_option *option, uint64_t *number,
+    struct span *said)
+{
+	struct conf_token value, unit = {0};
+	struct span digits;
+	bool good;
+
+	if (!conf_parser_value(parser, expected(option), &value))
+		return false;
+	digits = span_first(value.text, digits_of(value.text));
+	unit.text = span_skip(value.text, digits.len);
+	*said = value.text;
+	if (digits.len > 0 && unit.text.len == 0 && parser->token.kind == CONF_WORD) {
+		unit = parser->token;
+		conf_parser_advance(parser);
+		said->len = (size_t)(unit.text.ptr + unit.text.len - value.text.ptr);
+	}
+	good = option->type == CONF_SIZE ? conf_value_size(digits, unit.text, number)
+					 : conf_value_time(digits, unit.text, number);
+	if (good)
+		return true;
+	if (digits.len == 0)
+		return conf_parser_fail(parser, value.place, "expected %s, not %s",
+		    expected(option), conf_quote(value.text).text);
+	if (unit.text.len == 0)
+		return conf_parser_fail(parser, value.place,
+		    "the number %.*s needs a unit, one of %s",
+		    SPAN_ARGS(span_first(digits, 40)),
+		    option->type == CONF_SIZE ? "B, KB, MB, GB" : "ms, s, m, h, d");
+	if (conf_value_size(SPAN("1"), unit.text, number) ||
+	    conf_value_time(SPAN("1"), unit.text, number))
+		return conf_parser_fail(parser, value.place, "expected %s, not %s",
+		    expected(option), conf_quote(*said).text);
+	return conf_parser_fail(parser, unit.place.file ? unit.place : value.place,
+	    "unknown unit %s; expected one of %s", conf_quote(unit.text).text,
+	    option->type == CONF_SIZE ? "B, KB, MB, GB" : "ms, s, m, h, d");
+}
+
+static bool
+is_zero(const struct conf_parser *parser, const struct conf_option *option)
+{
+	return option->zero &&
+	       (conf_parser_is(parser, option->zero) || conf_parser_is(parser, "0"));
+}
+
+/* A number of the row's type, in its range. */
+static bool
+number_in_range(
+    struct conf_parser *parser, const struct conf_option *option, uint64_t *number)
+{
+	struct conf_token value = parser->token;
+	struct span said;
+
+	if (is_zero(parser, option)) {
+		*number = 0;
+		conf_parser_advance(parser);
+		return true;
+	}
+	if (option->type == CONF_SIZE || option->type == CONF_TIME ||
+	    option->type == CONF_TIMES) {
+		if (!quantity(parser, option, number, &said))
+			return false;
+	} else {
+		if (!conf_parser_value(parser, expected(option), &value))
+			return false;
+		said = value.text;
+		if (said.len == 0 || digits_of(said) < said.len)
+			return conf_parser_fail(parser, value.place,
+			    "expected %s, not %s", expected(option),
+			    conf_quote(said).text);
+		if (!span_u64(said, UINT64_MAX, number))
+			return fail_range(parser, option, &value, said);
+	}
+	if (*number < option->min || *number > option->max)
+		return fail_range(parser, option, &value, said);
+	return true;
+}
+
+/* Without a value it means yes: "hold all mail". */
+static bool
+parse_bool(struct conf_parser *parser, uint64_t *number)
+{
+	static const struct {
+		const char *word;
+		bool yes;
+	} words[] = {{"yes", true}, {"no", false}, {"on", true}, {"off", false}};
+
+	*number = 1;
+	if (!conf_parser_at_value(parser))
+		return true;
+	for (size_t i = 0; i < LEN(words); i++) {
+		if (!conf_parser_is(parser, words[i].word))
+			continue;
+		*number = words[i].yes;
+		conf_parser_advance(parser);
+		return true;
+	}
+	return conf_parser_fail(parser, parser->token.place,
+	    "expected yes or no (or nothing, for yes), not %s",
+	    conf_token_quote(&parser->token).text);
+}
+
+static bool
+parse_separator(
+    struct conf_parser *parser, const struct conf_option *option, uint64_t *number)
+{
+	struct conf_token value;
+
+	*number = 0;
+	if (conf_parser_is(parser, option->zero)) {
+		conf_parser_advance(parser);
+		return true;
+	}
+	if (!conf_parser_value(parser, expected(option), &value))
+		return false;
+	if (value.text.len != 1 || !conf_value_separator(value.text.ptr[0]))
+		return conf_parser_fail(parser, value.place,
+		    "expected %s, or \"%s\"; not %s", expected(option), option->zero,
+		    conf_quote(value.text).text);
+	*number = (unsigned char)value.text.ptr[0];
+	return true;
+}
+
+static bool
+parse_text(
+    struct conf_parser *parser, const struct conf_option *option, struct span *text)
+{
+	struct conf_token value;
+	const char *problem;
+
+	if (option->type == CONF_PATH)
+		return conf_parser_path(
+		    parser, expected(option), (size_t)option->max, text);
+	if (!conf_parser_value(parser, expected(option), &value))
+		return false;
+	if (option->type == CONF_DOMAIN)
+		problem = conf_value_domain_problem(value.text);
+	else if (value.text.len < option->min || value.text.len > option->max)
+		problem = "it is empty or too long";
+	else
+		problem = conf_value_mailbox_problem(value.text);
+	if (problem)
+		return conf_parser_fail(parser, value.place, "%s is not %s: %s",
+		    conf_quote(value.text).text, expected(option), problem);
+	check(arena_copy(parser->arena, value.text, text));
+	return true;
+}
+
+/* "retry after 5 m, 15 m, 1 h" */
+static bool
+parse_times(struct conf_parser *parser, const struct conf_option *option)
+{
+	struct conf *conf = parser->conf;
+
+	conf->retry_count = 0;
+	do {
+		if (conf->retry_count == CONF_RETRIES_MAX)
+			return conf_parser_fail(parser, parser->token.place,
+			    "at most %d times; the last one repeats",
+			    (int)CONF_RETRIES_MAX);
+		if (!number_in_range(parser, option, &conf->retry_ms[conf->retry_count]))
+			return false;
+		conf->retry_count++;
+	} while (conf_parser_more(parser));
+	return true;
+}
+
+bool
+conf_scalar_parse(struct conf_parser *parser, const struct conf_option *option)
+{
+	struct span text;
+	uint64_t number;
+	bool good;
+
+	if (option->type == CONF_TIMES)
+		return parse_times(parser, option);
+	if (conf_option_is_text(option)) {
+		if (!parse_text(parser, option, &text))
+			return false;
+		conf_option_set_text(parser->conf, option, text);
+		return true;
+	}
+	if (option->type == CONF_BOOL)
+		good = parse_bool(parser, &number);
+	else if (option->type == CONF_SEPARATOR)
+		good = parse_separator(parser, option, &number);
+	else
+		good = number_in_range(parser, option, &number);
+	if (good)
+		conf_option_set_number(parser->conf, option, number);
+	return good;
+}

@@ -1,0 +1,226 @@
+/*
+ * A configuration back into its language.  Everything is written, defaults too, and
+ * nothing that conf_parse would not read as the same.
+ */
+#include "conf/conf_internal.h"
+
+enum { LINE_COLUMNS = 78 };
+
+/* A list of words after a statement's own, broken after commas. */
+struct list_writer {
+	struct buf *out;
+	size_t column;
+	bool any;
+};
+
+static void
+list_write(struct list_writer *list, const char *words, struct span item)
+{
+	if (!list->any) {
+		buf_add_str(list->out, words);
+		list->column = strlen(words);
+	} else {
+		buf_add_char(list->out, ',');
+	}
+	if (list->any && list->column + item.len + 2 > LINE_COLUMNS) {
+		buf_add_str(list->out, "\n   ");
+		list->column = 3;
+	}
+	buf_add_char(list->out, ' ');
+	buf_add(list->out, item);
+	list->column += item.len + 2;
+	list->any = true;
+}
+
+static void
+list_end(struct list_writer *list)
+{
+	if (list->any)
+		buf_add_char(list->out, '\n');
+}
+
+static void
+show_listeners(struct buf *out, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		buf_addf(out, "listen %s on ",
+		    conf_listener_kind_name(conf->listeners[i].kind));
+		conf_value_write_endpoint(out, &conf->listeners[i].addr);
+		buf_add_char(out, '\n');
+	}
+}
+
+static void
+show_certificate(struct buf *out, const struct conf *conf)
+{
+	if (conf->certificate_path.len == 0)
+		return;
+	buf_add_str(out, "certificate ");
+	conf_value_write_word(out, conf->certificate_path);
+	buf_add_str(out, " key ");
+	conf_value_write_word(out, conf->key_path);
+	buf_add_char(out, '\n');
+}
+
+static void
+show_domains(struct buf *out, const struct conf *conf)
+{
+	struct list_writer list = {.out = out};
+
+	for (size_t i = 0; i < conf->domain_count; i++)
+		list_write(&list, "accept mail for", conf->domains[i]);
+	list_end(&list);
+}
+
+static void
+show_networks(struct buf *out, const struct conf *conf)
+{
+	struct list_writer list = {.out = out};
+	struct buf item;
+
+	buf_init(&item, 2 * NET_TEXT_MAX);
+	for (size_t i = 0; i < conf->relay_network_count; i++) {
+		buf_reset(&item);
+		conf_value_write_prefix(&item, &conf->relay_networks[i]);
+		list_write(&list, "relay for", buf_span(&item));
+	}
+	list_end(&list);
+	buf_fini(&item);
+}
+
+static void
+show_maildir(struct buf *out, const struct conf *conf)
+{
+	if (conf->maildir_path.len == 0)
+		return;
+	buf_add_str(out, "deliver to maildir ");
+	conf_value_write_word(out, conf->maildir_path);
+	if (conf->mailbox_user.len > 0) {
+		buf_add_str(out, " as ");
+		conf_value_write_word(out, conf->mailbox_user);
+	}
+	buf_add_char(out, '\n');
+}
+
+static void
+show_route(struct buf *out, const struct conf_route *route)
+{
+	bool literal = span_find(route->host, ':') < route->host.len;
+
+	buf_add_str(out, "send mail ");
+	if (route->domain.len > 0)
+		buf_addf(out, "for %.*s ", SPAN_ARGS(route->domain));
+	if (route->host.len == 0) {
+		buf_add_str(out, "by mx");
+	} else {
+		buf_add_str(out, literal ? "through [" : "through ");
+		buf_add(out, route->host);
+		if (literal)
+			buf_add_char(out, ']');
+	}
+	if (route->port > 0)
+		buf_addf(out, ":%u", (unsigned)route->port);
+	buf_addf(out, " with tls %s", conf_tls_name(route->tls));
+	if (route->credential.len > 0) {
+		buf_add_str(out, " as ");
+		conf_value_write_word(out, route->credential);
+	}
+	buf_add_char(out, '\n');
+}
+
+static void
+show_routes(struct buf *out, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->route_count; i++)
+		show_route(out, &conf->routes[i]);
+}
+
+static void
+show_dns(struct buf *out, const struct conf *conf)
+{
+	struct list_writer list = {.out = out};
+	struct buf item;
+
+	buf_init(&item, 2 * NET_TEXT_MAX);
+	for (size_t i = 0; i < conf->dns_server_count; i++) {
+		buf_reset(&item);
+		conf_value_write_endpoint(&item, &conf->dns_servers[i]);
+		list_write(&list, "ask dns at", buf_span(&item));
+	}
+	list_end(&list);
+	buf_fini(&item);
+}
+
+static void
+show_log(struct buf *out, const struct conf *conf)
+{
+	buf_addf(out, "log as %s to %s\n", conf_log_format_name(conf->log_format),
+	    conf_log_target_name(conf->log_target));
+}
+
+static void
+show_times(struct buf *out, const struct conf *conf)
+{
+	buf_add_str(out, "retry after ");
+	for (size_t i = 0; i < conf->retry_count; i++) {
+		buf_add_str(out, i > 0 ? ", " : "");
+		conf_value_write_time(out, conf->retry_ms[i]);
+	}
+	buf_add_char(out, '\n');
+}
+
+static void
+show_option(struct buf *out, const struct conf *conf, const struct conf_option *option)
+{
+	static void (*const shows[CONF_TYPE_COUNT])(struct buf *, const struct conf *) = {
+	    [CONF_TIMES] = show_times,
+	    [CONF_LISTEN] = show_listeners,
+	    [CONF_CERTIFICATE] = show_certificate,
+	    [CONF_DOMAINS] = show_domains,
+	    [CONF_NETWORKS] = show_networks,
+	    [CONF_MAILDIR] = show_maildir,
+	    [CONF_ROUTE] = show_routes,
+	    [CONF_DNS] = show_dns,
+	    [CONF_LOG] = show_log,
+	};
+
+	if (option->block && option->type != CONF_BLOCK)
+		buf_add_char(out, '\t');
+	if (conf_option_is_number(option)) {
+		buf_addf(out, "%s ", option->words);
+		conf_option_write_number(out, option, conf_option_number(conf, option));
+		buf_add_char(out, '\n');
+	} else if (conf_option_is_text(option)) {
+		struct span text = conf_option_text(conf, option);
+
+		if (text.len == 0)
+			return;
+		buf_addf(out, "%s ", option->words);
+		conf_value_write_word(out, text);
+		buf_add_char(out, '\n');
+	} else if (shows[option->type]) {
+		shows[option->type](out, conf);
+	}
+}
+
+void
+conf_show(struct buf *out, const struct conf *conf)
+{
+	const char *block = NULL;
+
+	for (size_t i = 0; i < conf_option_count(); i++) {
+		const struct conf_option *option = conf_option_at(i);
+
+		if (block && !option->block) {
+			buf_add_str(out, "}\n");
+			block = NULL;
+		}
+		if (option->type == CONF_BLOCK) {
+			block = option->words;
+			buf_addf(out, "%s {\n", block);
+		}
+		show_option(out, conf, option);
+	}
+	if (block)
+		buf_add_str(out, "}\n");
+}

@@ -1,0 +1,323 @@
+/* The statements whose grammar is richer than one value; conf_option.c has their syntax. */
+#include "conf/conf_internal.h"
+
+static const char *
+listener_kind(unsigned kind)
+{
+	return conf_listener_kind_name((enum conf_listener_kind)kind);
+}
+
+static const char *
+log_format(unsigned format)
+{
+	return conf_log_format_name((enum conf_log_format)format);
+}
+
+static const char *
+log_target(unsigned target)
+{
+	return conf_log_target_name((enum conf_log_target)target);
+}
+
+static bool
+parse_include(struct conf_parser *parser)
+{
+	struct conf_place place = parser->token.place;
+	const struct conf_file *file;
+	struct conf_place *read;
+	struct span name;
+
+	if (!conf_parser_path(parser, "the name of a file", CONF_PATH_BYTES_MAX, &name))
+		return false;
+	file = conf_bundle_find(parser->bundle, name);
+	if (!file && parser->bundle->count == CONF_FILES_MAX)
+		return conf_parser_fail(parser, place,
+		    "a configuration has at most %d files", (int)CONF_FILES_MAX);
+	if (!file)
+		return conf_parser_fail(
+		    parser, place, "the file %s was not read", conf_quote(name).text);
+	if (file->unreadable)
+		return conf_parser_fail(parser, place, "cannot read %.*s: %.*s",
+		    SPAN_ARGS(name), SPAN_ARGS(file->text));
+	read = &parser->read[file - parser->bundle->files];
+	if (read->file && file == parser->bundle->files)
+		return conf_parser_fail(parser, place,
+		    "%s is the main file; it cannot include itself",
+		    conf_quote(name).text);
+	if (read->file)
+		return conf_parser_fail(parser, place,
+		    "%s was included already, at %.*s:%u", conf_quote(name).text,
+		    SPAN_ARGS(read->file->name), conf_place_line(*read));
+	*read = place;
+	parser->include = file;
+	return true;
+}
+
+static uint16_t
+listener_port(enum conf_listener_kind kind)
+{
+	switch (kind) {
+	case CONF_LISTENER_SMTP:
+		return 25;
+	case CONF_LISTENER_SUBMISSION:
+		return 587;
+	case CONF_LISTENER_SUBMISSIONS:
+		return 465;
+	}
+	return 0;
+}
+
+static bool
+add_listener(struct conf_parser *parser, enum conf_listener_kind kind,
+    struct conf_place place, const struct net_addr *addr)
+{
+	struct conf *conf = parser->conf;
+	struct buf text;
+	bool first;
+
+	buf_init(&text, CONF_TEXT_MAX);
+	buf_add_str(&text, "listener ");
+	conf_value_write_endpoint(&text, addr);
+	first = conf_parser_once(parser, place, buf_span(&text));
+	buf_fini(&text);
+	if (!first)
+		return false;
+	if (conf->listener_count == CONF_LISTENERS_MAX)
+		return conf_parser_fail(parser, place,
+		    "at most %d addresses to listen on", (int)CONF_LISTENERS_MAX);
+	parser->listeners[conf->listener_count] = place;
+	conf->listeners[conf->listener_count++] =
+	    (struct conf_listener){.kind = kind, .addr = *addr};
+	return true;
+}
+
+/* ADDRESS[:PORT], as a token; without a port it is the given one. */
+static bool
+parse_address(struct conf_parser *parser, const struct conf_token *value, uint16_t port,
+    struct net_addr *addr)
+{
+	struct span host;
+	uint16_t given;
+	const char *problem = conf_value_endpoint(value->text, &host, &given);
+
+	if (!problem && net_addr_parse(host, addr) != OK)
+		problem = "expected an IP address, as in 192.0.2.1 or [2001:db8::1]";
+	if (problem)
+		return conf_parser_fail(parser, value->place, "%s is not an address: %s",
+		    conf_quote(value->text).text, problem);
+	addr->port = given ? given : port;
+	return true;
+}
+
+/* "*" is two listeners, so that neither depends on how the system maps addresses. */
+static bool
+parse_everywhere(struct conf_parser *parser, enum conf_listener_kind kind,
+    const struct conf_token *value)
+{
+	struct net_addr addr = {.family = 4};
+	struct span host;
+	const char *problem = conf_value_endpoint(value->text, &host, &addr.port);
+
+	if (problem)
+		return conf_parser_fail(parser, value->place, "%s is not an address: %s",
+		    conf_quote(value->text).text, problem);
+	if (addr.port == 0)
+		addr.port = listener_port(kind);
+	if (!add_listener(parser, kind, value->place, &addr))
+		return false;
+	addr.family = 6;
+	return add_listener(parser, kind, value->place, &addr);
+}
+
+static bool
+parse_listen(struct conf_parser *parser)
+{
+	struct conf_token value;
+	struct net_addr addr;
+	unsigned kind;
+	bool good;
+
+	if (!conf_parser_choice(parser, "what to listen for", listener_kind,
+		CONF_LISTENER_SUBMISSIONS + 1, &kind) ||
+	    !conf_parser_expect(parser, "on"))
+		return false;
+	do {
+		if (!conf_parser_value(parser, "an address", &value))
+			return false;
+		if (span_eq(value.text, SPAN("*")) || span_starts(value.text, SPAN("*:")))
+			good = parse_everywhere(
+			    parser, (enum conf_listener_kind)kind, &value);
+		else
+			good = parse_address(parser, &value,
+				   listener_port((enum conf_listener_kind)kind), &addr) &&
+			       add_listener(parser, (enum conf_listener_kind)kind,
+				   value.place, &addr);
+		if (!good)
+			return false;
+	} while (conf_parser_more(parser));
+	return true;
+}
+
+static bool
+parse_certificate(struct conf_parser *parser)
+{
+	struct conf *conf = parser->conf;
+	struct conf_place place = parser->token.place;
+	const struct conf_file *file;
+
+	if (!conf_parser_path(parser, "the file of the certificate", CONF_PATH_BYTES_MAX,
+		&conf->certificate_path) ||
+	    !conf_parser_expect(parser, "key") ||
+	    !conf_parser_path(parser, "the file of the private key", CONF_PATH_BYTES_MAX,
+		&conf->key_path))
+		return false;
+	file = conf_bundle_find(parser->bundle, conf->certificate_path);
+	if (!file)
+		return conf_parser_fail(parser, place, "the file %s was not read",
+		    conf_quote(conf->certificate_path).text);
+	if (file->unreadable)
+		return conf_parser_fail(parser, place, "cannot read %.*s: %.*s",
+		    SPAN_ARGS(file->name), SPAN_ARGS(file->text));
+	if (memmem(file->text.ptr, file->text.len, "-----BEGIN CERTIFICATE", 22) == NULL)
+		return conf_parser_fail(parser, place,
+		    "%s holds no certificate in PEM (\"-----BEGIN CERTIFICATE-----\")",
+		    conf_quote(file->name).text);
+	/* Every process gets this text; private keys are for the keyring alone. */
+	if (memmem(file->text.ptr, file->text.len, "PRIVATE KEY-----", 16) != NULL)
+		return conf_parser_fail(parser, place,
+		    "%s holds a private key too; keep it in a file of its own",
+		    conf_quote(file->name).text);
+	check(arena_copy(parser->arena, file->text, &conf->certificate_pem));
+	return true;
+}
+
+static bool
+add_domain(struct conf_parser *parser, const struct conf_token *value)
+{
+	const char *problem = conf_value_domain_problem(value->text);
+	struct span domain;
+	struct buf text;
+	bool first;
+
+	if (problem)
+		return conf_parser_fail(parser, value->place,
+		    "%s is not a domain name: %s", conf_quote(value->text).text, problem);
+	if (parser->domains.count == CONF_DOMAINS_MAX)
+		return conf_parser_fail(
+		    parser, value->place, "at most %d domains", (int)CONF_DOMAINS_MAX);
+	buf_init(&text, CONF_TEXT_MAX);
+	buf_add_str(&text, "domain ");
+	for (size_t i = 0; i < value->text.len; i++)
+		buf_add_char(&text, ascii_lower(value->text.ptr[i]));
+	first = conf_parser_once(parser, value->place, buf_span(&text));
+	if (first) {
+		check(arena_copy(parser->arena,
+		    span_skip(buf_span(&text), SPAN("domain ").len), &domain));
+		conf_list_add(&parser->domains, &domain, sizeof(domain), value->place);
+	}
+	buf_fini(&text);
+	return first;
+}
+
+static bool
+parse_domains(struct conf_parser *parser)
+{
+	struct conf_token value;
+
+	do
+		if (!conf_parser_value(parser, "a domain name", &value) ||
+		    !add_domain(parser, &value))
+			return false;
+	while (conf_parser_more(parser));
+	return true;
+}
+
+static bool
+parse_maildir(struct conf_parser *parser)
+{
+	struct conf_token user;
+	bool good;
+
+	if (!conf_parser_path(
+		parser, "a folder", CONF_PATH_BYTES_MAX, &parser->conf->maildir_path))
+		return false;
+	if (!conf_parser_is(parser, "as"))
+		return true;
+	conf_parser_advance(parser);
+	if (!conf_parser_value(parser, "the name of a user", &user))
+		return false;
+	good = user.text.len > 0 && user.text.len <= 32 && user.text.ptr[0] != '-';
+	for (size_t i = 0; i < user.text.len; i++)
+		good = good && (ascii_is_alnum(user.text.ptr[i]) ||
+				   memchr("-_.", user.text.ptr[i], 3) != NULL);
+	if (!good)
+		return conf_parser_fail(parser, user.place,
+		    "%s is not the name of a user: letters, digits and - _ . only, at most "
+		    "32",
+		    conf_quote(user.text).text);
+	check(arena_copy(parser->arena, user.text, &parser->conf->mailbox_user));
+	return true;
+}
+
+static bool
+parse_dns(struct conf_parser *parser)
+{
+	struct conf *conf = parser->conf;
+	struct conf_token value;
+	struct net_addr addr;
+
+	do {
+		if (!conf_parser_value(parser, "the address of a name server", &value) ||
+		    !parse_address(parser, &value, 53, &addr))
+			return false;
+		if (conf->dns_server_count == CONF_DNS_SERVERS_MAX)
+			return conf_parser_fail(parser, value.place,
+			    "at most %d name servers", (int)CONF_DNS_SERVERS_MAX);
+		conf->dns_servers[conf->dns_server_count++] = addr;
+	} while (conf_parser_more(parser));
+	return true;
+}
+
+static bool
+parse_log(struct conf_parser *parser)
+{
+	bool as = conf_parser_is(parser, "as");
+	unsigned choice;
+
+	if (as) {
+		conf_parser_advance(parser);
+		if (!conf_parser_choice(
+			parser, "a log format", log_format, CONF_LOG_JSON + 1, &choice))
+			return false;
+		parser->conf->log_format = (enum conf_log_format)choice;
+		if (!conf_parser_is(parser, "to") && parser->token.kind != CONF_WORD)
+			return true;
+	}
+	if (!conf_parser_expect(parser, "to") ||
+	    !conf_parser_choice(
+		parser, "where to log", log_target, CONF_LOG_SYSLOG + 1, &choice))
+		return false;
+	parser->conf->log_target = (enum conf_log_target)choice;
+	return true;
+}
+
+bool
+conf_statement_parse(struct conf_parser *parser, const struct conf_option *option)
+{
+	static bool (*const parsers[CONF_TYPE_COUNT])(struct conf_parser * parser) = {
+	    [CONF_LISTEN] = parse_listen,
+	    [CONF_CERTIFICATE] = parse_certificate,
+	    [CONF_DOMAINS] = parse_domains,
+	    [CONF_NETWORKS] = conf_networks_parse,
+	    [CONF_MAILDIR] = parse_maildir,
+	    [CONF_ROUTE] = conf_route_parse,
+	    [CONF_DNS] = parse_dns,
+	    [CONF_LOG] = parse_log,
+	    [CONF_INCLUDE] = parse_include,
+	};
+
+	if (option->type == CONF_TIMES)
+		return conf_scalar_parse(parser, option);
+	check(parsers[option->type] != NULL);
+	return parsers[option->type](parser);
+}
