@@ -69,7 +69,27 @@ endfunction()
 
 folder(base)
 folder(io postrider_base PkgConfig::UV ${UNBOUND_LIBRARY})
+
+# The catalogue of replies is text; a program of ours turns it into tables.
+add_executable(catalogue_gen ${CMAKE_SOURCE_DIR}/tools/catalogue_gen.c)
+target_link_libraries(catalogue_gen postrider_base)
+if(FUZZ)
+  target_link_options(catalogue_gen PRIVATE -fsanitize=address,undefined)
+endif()
+file(GLOB CATALOGUE_TEXT CONFIGURE_DEPENDS
+  ${CMAKE_SOURCE_DIR}/src/replies/catalogue/*.txt)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
+set(replies_EXTRA_SOURCES ${CMAKE_BINARY_DIR}/generated/catalogue_data.c)
+add_custom_command(OUTPUT ${replies_EXTRA_SOURCES}
+  COMMAND catalogue_gen ${replies_EXTRA_SOURCES} ${CATALOGUE_TEXT}
+  DEPENDS catalogue_gen ${CATALOGUE_TEXT} VERBATIM)
 folder(replies postrider_base)
+if(TARGET catalogue_test)
+  target_compile_definitions(catalogue_test PRIVATE
+    CATALOGUE_GEN="$<TARGET_FILE:catalogue_gen>")
+  add_dependencies(catalogue_test catalogue_gen)
+endif()
+
 folder(smtp postrider_base postrider_replies)
 folder(mime postrider_base postrider_replies)
 folder(route postrider_base)

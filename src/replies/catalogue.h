@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 
+/* All text is UTF-8 without control characters; in it "\n\n" parts paragraphs. */
 struct catalogue_entry {
 	const char *code;      /* "252", or "X.7.1" for an enhanced status code */
 	const char *name;      /* "Cannot VRFY user, but will accept and attempt delivery" */
@@ -17,15 +18,57 @@ struct catalogue_entry {
 	const char *fix;       /* what a person can do, or that nothing is to be done */
 	const char *rfc;       /* "RFC 5321 section 3.5.3" */
 	const char *see;       /* related codes, separated by blanks: "250 251 550" */
-	bool retry;            /* trying again later, unchanged, may help */
+	bool retry;            /* of a basic code: trying again later, unchanged, may help */
+
+	/* Phrases of a few words, from which comparisons are made. */
+	const char *answers;   /* what it is the answer to: "VRFY and EXPN" */
+	const char *says;      /* after "it says that": "the session is over" */
+	const char *next;      /* after "the client": "closes the connection"; "" in enhanced codes */
+	const char *mail;      /* after "the mail:"; "" in enhanced codes */
+};
+
+/* What the digits alone say, for codes that nobody has listed. */
+struct catalogue_group {
+	const char *code;      /* "4xx", "x5x", "5.x.x", "X.7.x" */
+	const char *name;      /* "transient negative completion" */
+	const char *meaning;
+	const char *says;      /* these five only of the classes ("4xx", "5.x.x"), else "" */
+	const char *next;
+	const char *mail;
+	const char *client;
+	const char *fix;
+};
+
+enum catalogue_aspect {
+	CATALOGUE_DIFFERENCE, /* the difference that matters */
+	CATALOGUE_WHEN,       /* who sends which, when */
+	CATALOGUE_CLIENT,     /* what the client does after each */
+	CATALOGUE_CHOOSE,     /* which to use when writing a server */
+	CATALOGUE_ASPECT_COUNT
 };
 
 /* The entry of a code ("252", "5.7.1", "X.7.1"); NULL where the catalogue has none. */
 const struct catalogue_entry *catalogue_find(struct span code);
+/*
+ * Whether trying again unchanged may help after a code: of a basic code what its entry says,
+ * of an enhanced one what its class says ("4.7.1").
+ */
+bool catalogue_retry(struct span code);
 /* The entries in the order of their codes; NULL past the end. */
 const struct catalogue_entry *catalogue_at(size_t index);
+/* "4xx", "X.7.x"; NULL where there is none. */
+const struct catalogue_group *catalogue_group(struct span code);
 /*
  * How to tell two codes apart: the difference that matters, written by hand where the pair is
- * well known, else derived from their fields.  ERR_NOT_FOUND where one is not in the catalogue.
+ * well known, else derived from their fields.  The order of a and b makes no difference.  The text is one
+ * paragraph for each aspect that there is; paragraphs are parted by "\n\n".  ERR_NOT_FOUND
+ * where one is not in the catalogue.
  */
 MUST_USE enum err catalogue_compare(struct buf *out, struct span a, struct span b);
+/* One paragraph of the same; nothing is added where there is nothing to say. */
+MUST_USE enum err catalogue_compare_aspect(struct buf *out, struct span a, struct span b,
+    enum catalogue_aspect aspect);
+/* What lists call an aspect: "The difference that matters". */
+const char *catalogue_aspect_name(enum catalogue_aspect aspect);
+/* Less than, equal to or greater than zero: the order in which two codes are shown. */
+int catalogue_order(struct span a, struct span b);

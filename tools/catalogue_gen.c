@@ -1,0 +1,513 @@
+/*
+ * Turns the catalogue's text (src/replies/catalogue/) into C tables.
+ *
+ *	catalogue_gen OUT.c FILE...
+ *
+ * A file holds records of "key: value" lines.  A line that begins with a blank
+ * goes on with the value before it; an empty line before such a line begins a
+ * new paragraph; "#" begins a comment line.  The keys "code", "group" and
+ * "pair" begin a record; each kind of record has the fields of its row below,
+ * all of them and no other.  Any mistake is told with file and line, and then
+ * nothing is written.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/check.h"
+
+enum { RECORDS_MAX = 1024, FILE_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 8 << 20 };
+
+enum field {
+	NAME,
+	CATEGORY,
+	MEANING,
+	WHEN,
+	CLIENT,
+	FIX,
+	RFC,
+	SEE,
+	RETRY,
+	ANSWERS,
+	SAYS,
+	NEXT,
+	MAIL,
+	DIFFERENCE,
+	CHOOSE,
+	FIELD_COUNT
+};
+
+static const char *const field_names[FIELD_COUNT] = {
+    [NAME] = "name",
+    [CATEGORY] = "category",
+    [MEANING] = "meaning",
+    [WHEN] = "when",
+    [CLIENT] = "client",
+    [FIX] = "fix",
+    [RFC] = "rfc",
+    [SEE] = "see",
+    [RETRY] = "retry",
+    [ANSWERS] = "answers",
+    [SAYS] = "says",
+    [NEXT] = "next",
+    [MAIL] = "mail",
+    [DIFFERENCE] = "difference",
+    [CHOOSE] = "choose",
+};
+
+enum kind { BASIC, STATUS, CLASS, GROUP, PAIR, CLASS_PAIR, KIND_COUNT };
+
+#define BIT(field) (1u << (field))
+#define ENTRY_FIELDS                                                                     \
+	(BIT(NAME) | BIT(MEANING) | BIT(WHEN) | BIT(CLIENT) | BIT(FIX) | BIT(RFC) |      \
+	    BIT(SEE) | BIT(ANSWERS) | BIT(SAYS))
+#define CLASS_FIELDS (BIT(SAYS) | BIT(NEXT) | BIT(MAIL) | BIT(CLIENT) | BIT(FIX))
+
+/* Forms: d a digit, n a number of at most three digits, the rest itself. */
+static const struct {
+	const char *key;
+	const char *form;
+	unsigned fields;
+} kinds[KIND_COUNT] = {
+    [BASIC] = {"code", "ddd", ENTRY_FIELDS | BIT(RETRY) | BIT(NEXT) | BIT(MAIL)},
+    [STATUS] = {"code", "X.d.n", ENTRY_FIELDS},
+    [CLASS] = {"group", "dxx|d.x.x", BIT(NAME) | BIT(MEANING) | CLASS_FIELDS},
+    [GROUP] = {"group", "xdx|X.d.x", BIT(NAME) | BIT(MEANING)},
+    [PAIR] = {"pair", "ddd ddd|d.d.n d.d.n",
+	BIT(DIFFERENCE) | BIT(WHEN) | BIT(CLIENT) | BIT(CHOOSE)},
+    [CLASS_PAIR] = {"pair", "dxx dxx", BIT(DIFFERENCE) | BIT(CHOOSE)},
+};
+
+struct record {
+	enum kind kind;
+	const char *file;
+	size_t line;
+	struct span code;
+	struct span values[FIELD_COUNT];
+	bool given[FIELD_COUNT];
+};
+
+struct generator {
+	struct arena text;
+	struct record records[RECORDS_MAX];
+	size_t count;
+	size_t faults;
+	const char *file;
+	size_t line;
+
+	/* The field that is being read. */
+	struct span key;
+	size_t key_line;
+	struct buf value;
+	bool gap; /* an empty line was met in it */
+};
+
+static void
+fault(struct generator *gen, const char *file, size_t line, const char *what,
+    struct span detail)
+{
+	fprintf(stderr, "%s:%zu: %s%s%.*s\n", file, line, what, detail.len ? ": " : "",
+	    SPAN_ARGS(detail));
+	gen->faults++;
+}
+
+static bool
+form_fits(const char *form, struct span text)
+{
+	for (; *form && *form != '|'; form++) {
+		size_t digits = 0;
+
+		while (
+		    digits < text.len && digits < 3 && ascii_is_digit(text.ptr[digits]))
+			digits++;
+		if (*form == 'd' || *form == 'n') {
+			if (digits == 0)
+				return false;
+			text = span_skip(text, *form == 'd' ? 1 : digits);
+		} else {
+			if (text.len == 0 || text.ptr[0] != *form)
+				return false;
+			text = span_skip(text, 1);
+		}
+	}
+	return text.len == 0;
+}
+
+static bool
+kind_fits(enum kind kind, struct span key, struct span code)
+{
+	const char *form = kinds[kind].form;
+	const char *other = strchr(form, '|');
+
+	return span_eq(key, span_str(kinds[kind].key)) &&
+	       (form_fits(form, code) || (other && form_fits(other + 1, code)));
+}
+
+/* Numbers of a code for sorting: basic codes first, then by class, subject and detail. */
+static unsigned
+code_rank(struct span code)
+{
+	unsigned rank = 0;
+	unsigned number = 0;
+
+	if (span_find(code, '.') < code.len)
+		rank = 1;
+	for (size_t i = 0; i < code.len; i++) {
+		if (code.ptr[i] == '.') {
+			rank = rank * 1000 + number;
+			number = 0;
+		} else if (ascii_is_digit(code.ptr[i])) {
+			number = number * 10 + (unsigned)(code.ptr[i] - '0');
+		}
+	}
+	return rank * 1000 + number;
+}
+
+static const struct record *
+record_find(const struct generator *gen, const char *key, struct span code)
+{
+	for (size_t i = 0; i < gen->count; i++)
+		if (strcmp(kinds[gen->records[i].kind].key, key) == 0 &&
+		    span_eq(gen->records[i].code, code))
+			return &gen->records[i];
+	return NULL;
+}
+
+static void
+record_begin(struct generator *gen, struct span code)
+{
+	struct record *record = &gen->records[gen->count];
+	unsigned kind = 0;
+
+	while (kind < KIND_COUNT && !kind_fits((enum kind)kind, gen->key, code))
+		kind++;
+	if (kind == KIND_COUNT) {
+		fault(gen, gen->file, gen->key_line, "malformed code", code);
+		return;
+	}
+	if (record_find(gen, kinds[kind].key, code))
+		fault(gen, gen->file, gen->key_line, "is there already", code);
+	check(gen->count < RECORDS_MAX);
+	*record = (struct record){
+	    .kind = (enum kind)kind, .file = gen->file, .line = gen->key_line};
+	check(arena_copy(&gen->text, code, &record->code));
+	gen->count++;
+}
+
+static void
+keep_value(struct generator *gen, struct span text)
+{
+	struct record *record = gen->count ? &gen->records[gen->count - 1] : NULL;
+	unsigned field = 0;
+
+	while (field < FIELD_COUNT && !span_eq(gen->key, span_str(field_names[field])))
+		field++;
+	if (!record) {
+		fault(
+		    gen, gen->file, gen->key_line, "stands before any record", gen->key);
+	} else if (field == FIELD_COUNT || !(kinds[record->kind].fields & BIT(field))) {
+		fault(gen, gen->file, gen->key_line, "unknown field", gen->key);
+	} else if (record->given[field]) {
+		fault(gen, gen->file, gen->key_line, "is given twice", gen->key);
+	} else {
+		record->given[field] = true;
+		check(arena_copy(&gen->text, text, &record->values[field]));
+	}
+}
+
+/* The field that was being read is complete. */
+static void
+field_end(struct generator *gen)
+{
+	struct span text = span_trim(buf_span(&gen->value));
+
+	if (gen->key.len == 0)
+		return;
+	if (text.len == 0)
+		fault(gen, gen->file, gen->key_line, "has no value", gen->key);
+	else if (span_eq(gen->key, SPAN("code")) || span_eq(gen->key, SPAN("group")) ||
+		 span_eq(gen->key, SPAN("pair")))
+		record_begin(gen, text);
+	else
+		keep_value(gen, text);
+	buf_reset(&gen->value);
+	gen->key = SPAN("");
+}
+
+static bool
+has_control(struct span line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if ((unsigned char)line.ptr[i] < 0x20 || line.ptr[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static void
+read_line(struct generator *gen, struct span line)
+{
+	size_t colon = span_find(line, ':');
+	struct span text = span_trim(line);
+
+	if (has_control(line)) {
+		fault(gen, gen->file, gen->line, "control character", SPAN(""));
+	} else if (text.len == 0) {
+		gen->gap = true;
+	} else if (line.ptr[0] == '#') {
+		return;
+	} else if (line.ptr[0] == ' ') {
+		if (gen->key.len == 0)
+			fault(gen, gen->file, gen->line, "goes on with nothing", text);
+		if (gen->value.len)
+			buf_add_str(&gen->value, gen->gap ? "\n\n" : " ");
+		buf_add(&gen->value, text);
+		gen->gap = false;
+	} else if (colon == line.len) {
+		fault(gen, gen->file, gen->line, "is no \"key: value\"", line);
+	} else {
+		field_end(gen);
+		gen->key = span_first(line, colon);
+		gen->key_line = gen->line;
+		gen->gap = false;
+		buf_add(&gen->value, span_trim(span_skip(line, colon + 1)));
+	}
+}
+
+static void
+read_file(struct generator *gen, const char *path)
+{
+	char *bytes = mem_alloc(FILE_BYTES_MAX);
+	FILE *file = fopen(path, "rb");
+	struct span rest;
+	struct span line;
+
+	gen->file = path;
+	gen->line = 0;
+	rest = span_of(bytes, file ? fread(bytes, 1, FILE_BYTES_MAX, file) : 0);
+	if (!file || ferror(file) || rest.len == FILE_BYTES_MAX || rest.len == 0)
+		fault(gen, path, 0, "cannot be read, is empty or too large", SPAN(""));
+	while (span_cut(&rest, '\n', &line)) {
+		gen->line++;
+		read_line(gen, line);
+	}
+	field_end(gen);
+	if (file)
+		fclose(file);
+	mem_free(bytes);
+}
+
+/* All codes of "see" and of a pair must have entries ("5.1.1" is of "X.1.1"). */
+static void
+check_codes(struct generator *gen, const struct record *record, struct span codes)
+{
+	struct span code;
+
+	while (span_cut(&codes, ' ', &code)) {
+		char form[16] = {0};
+
+		if (code.len == 0 || code.len >= sizeof(form)) {
+			fault(gen, record->file, record->line, "malformed list of codes",
+			    code);
+			continue;
+		}
+		memcpy(form, code.ptr, code.len);
+		if (form[1] == '.')
+			form[0] = 'X';
+		if (!record_find(gen, "code", span_str(form)))
+			fault(gen, record->file, record->line,
+			    "names a code without entry", code);
+		if (span_eq(code, record->code))
+			fault(gen, record->file, record->line, "names itself", code);
+	}
+}
+
+/* The group that names the category of an entry: "4xx" or "X.7.x". */
+static const struct record *
+group_of(const struct generator *gen, const struct record *record)
+{
+	char name[] = "X.0.x";
+
+	if (record->kind == BASIC)
+		memcpy(name, (char[]){record->code.ptr[0], 'x', 'x', 0}, 4);
+	else
+		name[2] = record->code.ptr[2];
+	return record_find(gen, "group", span_str(name));
+}
+
+static void
+check_record(struct generator *gen, const struct record *record)
+{
+	struct span retry = record->values[RETRY];
+	struct span codes = record->code;
+	struct span first;
+
+	for (unsigned field = 0; field < FIELD_COUNT; field++)
+		if ((kinds[record->kind].fields & BIT(field)) && !record->given[field])
+			fault(gen, record->file, record->line, "has no field",
+			    span_str(field_names[field]));
+	if (record->kind == BASIC && !span_eq(retry, SPAN("yes")) &&
+	    !span_eq(retry, SPAN("no")))
+		fault(gen, record->file, record->line, "retry is yes or no, not", retry);
+	if (record->kind == BASIC || record->kind == STATUS) {
+		check_codes(gen, record, record->values[SEE]);
+		if (!group_of(gen, record))
+			fault(gen, record->file, record->line, "has no group",
+			    record->code);
+	}
+	if (record->kind == PAIR || record->kind == CLASS_PAIR) {
+		unsigned least = record->kind == PAIR ? 1 : 0;
+
+		(void)span_cut(&codes, ' ', &first);
+		if (code_rank(first) + least > code_rank(codes))
+			fault(gen, record->file, record->line,
+			    "the lower code comes first", record->code);
+		if (record->kind == PAIR)
+			check_codes(gen, record, record->code);
+	}
+}
+
+static void
+add_string(struct buf *out, const char *name, struct span text)
+{
+	buf_addf(out, "\t    .%s = \"", name);
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		if (c == '\n') {
+			buf_add_str(out, "\\n");
+			continue;
+		}
+		if (c == '"' || c == '\\' || c == '?')
+			buf_add_char(out, '\\');
+		buf_add_char(out, c);
+	}
+	buf_add_str(out, "\",\n");
+}
+
+/* "4xx: transient negative completion", from the group of the code. */
+static void
+add_category(struct buf *out, const struct generator *gen, const struct record *record)
+{
+	const struct record *group = group_of(gen, record);
+	struct buf text;
+
+	check(group);
+	buf_init(&text, 1024);
+	buf_addf(
+	    &text, "%.*s: %.*s", SPAN_ARGS(group->code), SPAN_ARGS(group->values[NAME]));
+	add_string(out, "category", buf_span(&text));
+	buf_fini(&text);
+}
+
+static void
+add_record(struct buf *out, const struct generator *gen, const struct record *record)
+{
+	/* All that the struct has; what this kind lacks of it is "", never NULL. */
+	unsigned fields = kinds[record->kind <= STATUS	? BASIC
+				: record->kind <= GROUP ? CLASS
+							: PAIR]
+			      .fields;
+	struct span codes = record->code;
+	struct span first;
+
+	buf_add_str(out, "\t{\n");
+	if (record->kind == PAIR || record->kind == CLASS_PAIR) {
+		(void)span_cut(&codes, ' ', &first);
+		add_string(out, "a", first);
+		add_string(out, "b", codes);
+	} else {
+		add_string(out, "code", record->code);
+	}
+	if (record->kind == BASIC || record->kind == STATUS) {
+		add_category(out, gen, record);
+		buf_addf(out, "\t    .retry = %s,\n",
+		    span_eq(record->values[RETRY], SPAN("yes")) ? "true" : "false");
+	}
+	for (unsigned field = 0; field < FIELD_COUNT; field++)
+		if (field != RETRY && (fields & BIT(field)))
+			add_string(out, field_names[field], record->values[field]);
+	buf_add_str(out, "\t},\n");
+}
+
+static int
+by_code(const void *a, const void *b)
+{
+	const struct record *const *left = a;
+	const struct record *const *right = b;
+	unsigned rank_left = code_rank((*left)->code);
+	unsigned rank_right = code_rank((*right)->code);
+
+	return rank_left < rank_right ? -1 : rank_left > rank_right;
+}
+
+static void
+add_table(struct buf *out, const struct generator *gen, const char *key, const char *name)
+{
+	const struct record *sorted[RECORDS_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < gen->count; i++)
+		if (strcmp(kinds[gen->records[i].kind].key, key) == 0)
+			sorted[count++] = &gen->records[i];
+	if (strcmp(key, "code") == 0)
+		qsort(sorted, count, sizeof(sorted[0]), by_code);
+	buf_addf(out, "\nconst struct catalogue_%s catalogue_%s[] = {\n", name,
+	    strcmp(name, "entry") == 0	 ? "entries"
+	    : strcmp(name, "group") == 0 ? "groups"
+					 : "pairs");
+	for (size_t i = 0; i < count; i++)
+		add_record(out, gen, sorted[i]);
+	buf_addf(out, "};\nconst size_t catalogue_%s_count = %zu;\n", name, count);
+}
+
+static enum err
+write_tables(const struct generator *gen, const char *path)
+{
+	struct buf out;
+	FILE *file;
+	enum err err = ERR_IO;
+
+	buf_init(&out, TEXT_BYTES_MAX);
+	buf_add_str(&out, "/* Made by catalogue_gen from src/replies/catalogue/. */\n");
+	buf_add_str(&out, "#include \"replies/catalogue_internal.h\"\n");
+	add_table(&out, gen, "code", "entry");
+	add_table(&out, gen, "group", "group");
+	add_table(&out, gen, "pair", "pair");
+	check(buf_finish(&out) == OK);
+	file = fopen(path, "wb");
+	if (file) {
+		if (fwrite(out.ptr, 1, out.len, file) == out.len)
+			err = OK;
+		if (fclose(file))
+			err = ERR_IO;
+	}
+	if (err)
+		fprintf(stderr, "%s: cannot be written\n", path);
+	buf_fini(&out);
+	return err;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct generator *gen = mem_alloc(sizeof(*gen));
+	bool good;
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: catalogue_gen OUT.c FILE...\n");
+		mem_free(gen);
+		return 64;
+	}
+	arena_init(&gen->text, TEXT_BYTES_MAX);
+	buf_init(&gen->value, FILE_BYTES_MAX);
+	for (int i = 2; i < argc; i++)
+		read_file(gen, argv[i]);
+	for (size_t i = 0; i < gen->count; i++)
+		check_record(gen, &gen->records[i]);
+	good = gen->faults == 0 && write_tables(gen, argv[1]) == OK;
+	buf_fini(&gen->value);
+	arena_fini(&gen->text);
+	mem_free(gen);
+	return good ? 0 : 1;
+}
