@@ -1,5 +1,10 @@
 """A Postrider of the test's own: configuration, tables, ports and processes."""
-import crypt
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import crypt
+
 import json
 import os
 import shutil

@@ -1,0 +1,120 @@
+"""The program's sub-commands, as a person and as a script use them."""
+import json
+
+import pytest
+
+from server import PASSWORD, USAGE_ERROR, program
+from talk import message
+from waiting import free_port
+
+COMMANDS = ["serve", "config", "queue", "send", "explain", "compare", "version"]
+
+
+def said(*arguments, **options):
+    result = program(*arguments, **options)
+    assert result.returncode == 0, result
+    return result.stdout.decode()
+
+
+def test_version():
+    assert said("version").startswith("postrider 0.")
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["--help"]])
+def test_help_names_every_command(arguments):
+    text = said(*arguments)
+    for command in COMMANDS:
+        assert command in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_for_each_command(command):
+    for arguments in (["help", command], [command, "--help"]):
+        text = said(*arguments)
+        assert f"postrider {command}" in text and len(text.splitlines()) >= 3
+
+
+@pytest.mark.parametrize("arguments", [[], ["nosuch"], ["explain"], ["send"], ["serve", "--nosuch"],
+                                       ["compare", "250"], ["send", "--server", "127.0.0.1:25"]])
+def test_wrong_use(arguments):
+    result = program(*arguments)
+    assert result.returncode == USAGE_ERROR, result
+    assert result.stderr.startswith(b"postrider"), result
+
+
+def test_an_unknown_command_gets_the_nearest_one():
+    result = program("explian", "252")
+    assert result.returncode == USAGE_ERROR and b"explain" in result.stderr
+
+
+@pytest.mark.parametrize("code", ["252", "220", "250", "354", "421", "450", "550", "554",
+                                  "5.1.1", "4.2.1", "X.7.1", "2.1.5"])
+def test_explain(code):
+    text = said("explain", code)
+    assert code.split(".", 1)[-1] in text and "RFC" in text and len(text) > 200
+    row = json.loads(said("explain", code, "--json"))
+    assert isinstance(row, dict) and row
+
+
+def test_explain_252_says_what_it_means():
+    text = said("explain", "252").lower()
+    assert "vrfy" in text
+
+
+@pytest.mark.parametrize("code", ["999", "abc", "5.99.99", "", "25"])
+def test_explain_of_what_is_no_code(code):
+    result = program("explain", code)
+    assert result.returncode != 0 and result.stderr, result
+
+
+@pytest.mark.parametrize("pair", [("220", "252"), ("450", "550"), ("4.2.1", "5.2.1"), ("421", "450")])
+def test_compare(pair):
+    text = said("compare", *pair)
+    assert pair[0] in text and pair[1] in text and len(text) > 200
+    json.loads(said("compare", *pair, "--json"))
+
+
+def send(server, *arguments, content=None, port=None, **options):
+    return program("send", "--server", f"127.0.0.1:{port or server.smtp_port}", *arguments,
+                   input=content or message("sent", body=".dot\r\nend\r\n"), **options)
+
+
+def test_send(server):
+    result = send(server, "--from", "ann@client.example", "--to", "alice@home.example")
+    assert result.returncode == 0 and b"queued as" in result.stdout, result
+    assert server.wait_mail("alice")[0].endswith(b"\n\n.dot\nend\n")
+
+
+def test_send_takes_lines_that_end_in_lf(server):
+    result = send(server, "--from", "ann@client.example", "--to", "alice@home.example",
+                  content=b"Subject: LF\n\n.\nlast\n")
+    assert result.returncode == 0, result
+    assert server.wait_mail("alice")[0].endswith(b"Subject: LF\n\n.\nlast\n")
+
+
+def test_send_to_several(server):
+    result = send(server, "--from", "ann@client.example", "--to", "alice@home.example",
+                  "--to", "bob@home.example")
+    assert result.returncode == 0, result
+    server.wait_mail("alice")
+    server.wait_mail("bob")
+
+
+def test_send_says_what_was_refused(server):
+    result = send(server, "--from", "ann@client.example", "--to", "nosuch@home.example")
+    assert result.returncode != 0 and b"550" in result.stdout + result.stderr, result
+
+
+def test_send_with_nobody_there(server):
+    result = send(server, "--from", "ann@client.example", "--to", "alice@home.example", port=free_port())
+    assert result.returncode not in (0, USAGE_ERROR) and b"refused" in result.stderr, result
+
+
+@pytest.mark.parametrize("way", ["--tls", "--starttls"])
+def test_send_with_tls_and_auth(server, monkeypatch, way):
+    monkeypatch.setenv("POSTRIDER_PASSWORD", PASSWORD)
+    port = server.submissions_port if way == "--tls" else server.submission_port
+    result = send(server, way, "--auth", "alice", "--from", "alice@home.example",
+                  "--to", "bob@home.example", port=port)
+    assert result.returncode == 0, result
+    assert b"with ESMTPSA" in server.wait_mail("bob")[0]

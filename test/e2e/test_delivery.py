@@ -1,0 +1,226 @@
+"""The way out: routes, MX, TLS, authentication, and what one transaction carries."""
+import email
+import smtplib
+import ssl
+
+import pytest
+
+import logs
+from peers import DROP, Slow
+from server import PASSWORD, settle
+from talk import message, submit
+from waiting import free_port
+
+ALICE = "alice@home.example"
+RELAY = ["relay for 127.0.0.0/8"]
+
+
+def through(port, more="with tls never", domain=""):
+    return f"send mail {domain + ' ' if domain else ''}through 127.0.0.1:{port} {more}".strip()
+
+
+def test_configured_networks_may_relay(postrider, sink):
+    far = sink()
+    server = postrider(extra=RELAY, routes=[through(far.port)]).start()
+    content = message("relayed", body=".dots\r\n..\r\nend\r\n")
+    found = submit(server.smtp_port, ALICE, "ann@far.example", content)
+    got = far.wait_messages()[0]
+    assert got["rcpts"] == ["ann@far.example"] and ALICE in got["mail"]
+    assert got["data"].endswith(content)
+    assert got["data"].startswith(b"Received: ")
+    server.wait_event(logs.RELAYED, id=found)
+    server.wait_queue_empty()
+
+
+def test_authenticated_clients_may_relay(postrider, sink):
+    far = sink()
+    server = postrider(routes=[through(far.port)]).start()
+    context = ssl.create_default_context(cafile=server.certificate)
+    with smtplib.SMTP_SSL("127.0.0.1", server.submissions_port, context=context) as client:
+        client.login("alice", PASSWORD)
+        client.sendmail(ALICE, ["ann@far.example"], message("authenticated"))
+    assert far.wait_messages()[0]["rcpts"] == ["ann@far.example"]
+
+
+def test_recipients_of_one_domain_share_a_transaction(postrider, sink):
+    far = sink()
+    server = postrider(extra=RELAY, routes=[through(far.port)]).start()
+    recipients = [f"user{number}@far.example" for number in range(20)]
+    submit(server.smtp_port, ALICE, recipients, message("many"))
+    got = far.wait_messages()
+    server.wait_queue_empty()
+    assert len(far.messages) == 1 and sorted(got[0]["rcpts"]) == sorted(recipients)
+
+
+def test_routes_by_domain_the_first_that_fits(postrider, sink):
+    one, two, rest = sink(), sink(), sink()
+    server = postrider(extra=RELAY, routes=[
+        through(one.port, domain="for one.example"),
+        through(two.port, domain="for .one.example, two.example"),
+        through(rest.port)]).start()
+    submit(server.smtp_port, ALICE, ["a@one.example", "b@sub.one.example", "c@two.example",
+                                     "d@else.example"], message("routes"))
+    assert [m["rcpts"] for m in one.wait_messages()] == [["a@one.example"]]
+    assert sorted(sum((m["rcpts"] for m in two.wait_messages(2)), [])) == [
+        "b@sub.one.example", "c@two.example"]
+    assert [m["rcpts"] for m in rest.wait_messages()] == [["d@else.example"]]
+
+
+def test_starttls_when_offered(postrider, sink, certificate):
+    far = sink(certificate=certificate)
+    server = postrider(extra=RELAY, routes=[through(far.port, "with tls may")]).start()
+    submit(server.smtp_port, ALICE, "ann@far.example", message("tls"))
+    assert far.wait_messages()[0]["tls"]
+
+
+def test_without_starttls_mail_goes_all_the_same(postrider, sink):
+    far = sink()
+    server = postrider(extra=RELAY, routes=[through(far.port, "with tls may")]).start()
+    submit(server.smtp_port, ALICE, "ann@far.example", message("no-tls"))
+    assert not far.wait_messages()[0]["tls"]
+
+
+def test_required_tls_waits_rather_than_going_in_the_clear(postrider, sink):
+    far = sink()
+    server = postrider(extra=RELAY, routes=[through(far.port, "with tls required")]).start()
+    found = submit(server.smtp_port, ALICE, "ann@far.example", message("must-tls"))
+    server.wait_event(logs.DEFERRED, id=found)
+    assert far.messages == [] and server.queue_ids() == [found]
+
+
+def test_smart_host_with_starttls_and_auth(postrider, sink, certificate):
+    far = sink(certificate=certificate, login=("shop", "secret words"))
+    server = postrider(extra=RELAY, routes=[through(far.port, "with tls required as shop")])
+    credentials = server.directory / "credentials"
+    credentials.write_text("shop: shop secret words\n")
+    credentials.chmod(0o600)
+    server.extra.append(f"credentials from {credentials}")
+    server.start()
+    submit(server.smtp_port, ALICE, "ann@far.example", message("auth"))
+    got = far.wait_messages()[0]
+    assert got["tls"] and got["login"] == "shop"
+    assert "secret words" not in server.log_text()
+
+
+def test_passwords_are_never_sent_in_the_clear(postrider, sink):
+    far = sink(login=("shop", "secret"))
+    server = postrider(extra=RELAY, routes=[through(far.port, "with tls may as shop")])
+    credentials = server.directory / "credentials"
+    credentials.write_text("shop: shop secret\n")
+    server.extra.append(f"credentials from {credentials}")
+    server.start(wait=False)
+    # Either the configuration is refused, or the password is kept back.
+    try:
+        server.wait_ready()
+    except AssertionError:
+        assert server.process.wait(5) == 78
+        return
+    submit(server.smtp_port, ALICE, "ann@far.example", message("clear"))
+    server.wait_event(logs.DEFERRED)
+    assert not any(command.startswith("AUTH") for command in far.commands), far.commands
+
+
+def test_delivery_by_mx(postrider, dns, sink, port_25):
+    far = sink("127.0.0.2", port_25)
+    server = postrider(extra=RELAY, dns_port=dns().port).start()
+    submit(server.smtp_port, ALICE, ["ann@far.example", "eve@address-only.example"], message("mx"))
+    got = far.wait_messages(2)
+    assert sorted(sum((m["rcpts"] for m in got), [])) == ["ann@far.example", "eve@address-only.example"]
+
+
+def test_the_second_mx_stands_in_for_the_first(postrider, dns, sink, port_25):
+    far = sink("127.0.0.2", port_25)
+    server = postrider(extra=RELAY, dns_port=dns().port).start()
+    submit(server.smtp_port, ALICE, "ann@backup.example", message("backup"))
+    assert far.wait_messages()[0]["rcpts"] == ["ann@backup.example"]
+
+
+@pytest.mark.parametrize("domain, status", [("nosuch.example", "5.1.2"), ("null.example", "5.1.10")])
+def test_names_that_take_no_mail_bounce_at_once(postrider, dns, domain, status):
+    server = postrider(extra=RELAY, dns_port=dns().port).start()
+    submit(server.smtp_port, ALICE, f"ann@{domain}", message("nowhere"))
+    bounce = server.wait_mail("alice")[0]
+    assert status.encode() in bounce, bounce.decode()
+
+
+def test_a_silent_name_server_is_no_reason_to_bounce(postrider):
+    server = postrider(extra=RELAY, dns_port=free_port()).start()
+    found = submit(server.smtp_port, ALICE, "ann@far.example", message("dns"))
+    server.wait_event(logs.DEFERRED, id=found)
+    assert server.maildir("alice") == [] and server.queue_ids() == [found]
+
+
+def test_8bit_and_long_messages_arrive_identical(postrider, sink):
+    far = sink()
+    server = postrider(extra=RELAY, routes=[through(far.port)]).start()
+    body = "".join(f"{number:08d} äöü {'x' * 60}\r\n" for number in range(30000))
+    content = message("long", body=body)
+    submit(server.smtp_port, ALICE, "ann@far.example", content)
+    assert far.wait_messages()[0]["data"].endswith(content)
+
+
+def test_a_slow_destination_does_not_hold_up_others(postrider, sink):
+    slow, quick = sink(), sink()
+    slow.always["mail"] = Slow(4, "250 2.1.0 At last")
+    server = postrider(extra=RELAY, routes=[through(slow.port, domain="for slow.example"),
+                                            through(quick.port)]).start()
+    for number in range(5):
+        submit(server.smtp_port, ALICE, f"u{number}@slow.example", message(f"slow{number}"))
+    submit(server.smtp_port, ALICE, "ann@quick.example", message("quick"))
+    quick.wait_messages(seconds=3)
+    assert slow.messages == []
+    slow.always.clear()
+
+
+@pytest.mark.parametrize("banner", [
+    "554 5.3.2 No mail here", b"\r\n", b"garbage\r\n", b"\0\0\0\0\r\n", DROP, b"220-" + b"x" * 70000,
+    "421 4.3.2 Later"], ids=["554", "empty", "garbage", "nul", "drop", "endless", "421"])
+def test_strange_greetings_defer_and_harm_nothing(postrider, sink, banner):
+    far = sink()
+    far.script["banner"] = [banner]
+    server = postrider(extra=RELAY, routes=[through(far.port)]).start()
+    found = submit(server.smtp_port, ALICE, "ann@far.example", message("strange"))
+    if isinstance(banner, str) and banner.startswith("554"):
+        # One server's refusal to talk is permanent for this attempt only if we say so; both an
+        # immediate bounce and another try are allowed.
+        settle(1)
+        assert far.messages or server.maildir("alice")
+        return
+    server.wait_event(logs.DEFERRED, id=found)
+    assert far.wait_messages()[0]["rcpts"] == ["ann@far.example"]
+    server.wait_queue_empty()
+
+
+@pytest.mark.parametrize("stage", ["ehlo", "mail", "rcpt", "data", "dot"])
+@pytest.mark.parametrize("fault", [DROP, b"nonsense\r\n", "451 4.3.0 Not now"],
+                         ids=["drop", "nonsense", "451"])
+def test_faults_at_each_stage_are_tried_again(postrider, sink, stage, fault):
+    far = sink()
+    far.script[stage] = [fault]
+    server = postrider(extra=RELAY, routes=[through(far.port)]).start()
+    found = submit(server.smtp_port, ALICE, "ann@far.example", message("again"))
+    # EHLO refused may be answered with HELO in the same session: then nothing was deferred.
+    if stage != "ehlo":
+        server.wait_event(logs.DEFERRED, id=found)
+    far.wait_messages(2 if stage == "dot" and fault is DROP else 1)
+    server.wait_queue_empty()
+    assert server.maildir("alice") == [], "a fault that passes must not bounce"
+    finals = [e for e in logs.of_message(server.events(), found) if e["event"] in logs.FINAL]
+    assert [e["event"] for e in finals] == [logs.RELAYED]
+
+
+def test_each_recipient_has_its_own_end(postrider, sink):
+    far = sink()
+    far.rcpt_replies["bad@far.example"] = "550 5.1.1 Nobody of that name"
+    server = postrider(extra=RELAY, routes=[through(far.port)]).start()
+    found = submit(server.smtp_port, ALICE, ["good@far.example", "bad@far.example", "bob@home.example"],
+                   message("mixed"))
+    assert far.wait_messages()[0]["rcpts"] == ["good@far.example"]
+    bounce = email.message_from_bytes(server.wait_mail("alice")[0])
+    server.wait_mail("bob")
+    server.wait_queue_empty()
+    ends = {e["to"]: e["event"] for e in logs.of_message(server.events(), found)
+            if e["event"] in logs.FINAL}
+    assert ends == {"good@far.example": logs.RELAYED, "bad@far.example": logs.BOUNCED,
+                    "bob@home.example": logs.DELIVERED}
+    assert "good@far.example" not in str(bounce.get_payload()[1])
