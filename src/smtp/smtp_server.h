@@ -41,7 +41,7 @@ struct smtp_server_options {
 };
 
 enum smtp_server_event_kind {
-	SMTP_SERVER_WAIT,     /* nothing until input, an owed reply or a tick */
+	SMTP_SERVER_WAIT,     /* nothing until input, an owed reply, a tick or sent output */
 	SMTP_SERVER_MAIL,     /* address, size, body: owes a reply */
 	SMTP_SERVER_RCPT,     /* address: owes a reply */
 	SMTP_SERVER_DATA,     /* DATA or the first BDAT was allowed: a body begins; owes nothing */
@@ -85,6 +85,9 @@ void smtp_server_output_done(struct smtp_server *server, size_t sent);
 
 /* The handshake is done: what came before it is forgotten (RFC 3207 section 4.2). */
 void smtp_server_tls_started(struct smtp_server *server, uint64_t now_ms);
+
+/* The client closed its side, or the connection broke: ABORT where it applies, then CLOSE. */
+void smtp_server_eof(struct smtp_server *server);
 
 /* When smtp_server_tick() must be called at the latest. */
 uint64_t smtp_server_deadline_ms(const struct smtp_server *server);

@@ -1,0 +1,522 @@
+/*
+ * The life of a session, its clock and its pump; see smtp_server_state.c for
+ * the states that it goes through.
+ */
+#include "smtp/smtp_server_internal.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+
+enum {
+	/* With more than this unsent nothing is read: a client that does not read must wait. */
+	OUTPUT_UNSENT_MAX = 64 * 1024,
+	/* What one command may add to it, and a 421. */
+	OUTPUT_ONE_STEP_MAX = 16 * 1024,
+};
+
+static void
+greet(struct smtp_server *server)
+{
+	smtp_server_say_reply(server,
+	    &(struct reply){.id = REPLY_GREETING,
+		.args = {server->options.hostname, server->options.software_in_greeting
+						       ? SPAN(" Postrider")
+						       : SPAN("")}});
+}
+
+/* A limit of 0 is none. */
+static void
+lift_zero_limits(struct smtp_server_options *options)
+{
+	uint64_t *limits[] = {&options->message_bytes_max, &options->command_bytes_max,
+	    &options->line_bytes_max, &options->header_bytes_max, &options->rcpt_max,
+	    &options->received_max, &options->commands_max, &options->messages_max,
+	    &options->errors_max, &options->auth_failures_max,
+	    &options->command_timeout_ms, &options->data_timeout_ms,
+	    &options->session_timeout_ms};
+
+	for (size_t i = 0; i < LEN(limits); i++)
+		if (*limits[i] == 0)
+			*limits[i] = UINT64_MAX;
+}
+
+struct smtp_server *
+smtp_server_create(const struct smtp_server_options *options, uint64_t now_ms)
+{
+	struct smtp_server *server = mem_alloc(sizeof(*server));
+
+	server->options = *options;
+	lift_zero_limits(&server->options);
+	/* A line must fit into the input, whatever is configured. */
+	if (server->options.command_bytes_max > SMTP_SERVER_INPUT_BYTES / 2)
+		server->options.command_bytes_max = SMTP_SERVER_INPUT_BYTES / 2;
+	check(server->options.command_bytes_max >= 16);
+	buf_init(&server->output, OUTPUT_UNSENT_MAX + OUTPUT_ONE_STEP_MAX);
+	server->now_ms = server->created_ms = server->progress_ms = now_ms;
+	server->line = SPAN("");
+	if (!options->tls_from_start) {
+		server->state = SERVER_CONNECTED;
+		smtp_server_move(server, SERVER_GREETED);
+		greet(server);
+	}
+	return server;
+}
+
+void
+smtp_server_destroy(struct smtp_server *server)
+{
+	if (!server)
+		return;
+	smtp_server_auth_end(server);
+	smtp_server_input_release(server);
+	buf_fini(&server->output);
+	mem_free(server->helo);
+	mem_free(server->login);
+	mem_free(server);
+}
+
+static void
+forget_helo(struct smtp_server *server)
+{
+	mem_free(server->helo);
+	server->helo = NULL;
+}
+
+void
+smtp_server_tls_started(struct smtp_server *server, uint64_t now_ms)
+{
+	bool greeting = server->state == SERVER_CONNECTED;
+
+	if (server->state == SERVER_CLOSED)
+		return;
+	check(greeting || server->state == SERVER_HANDSHAKE);
+	smtp_server_input_release(server);
+	forget_helo(server);
+	server->tls = true;
+	server->esmtp = false;
+	server->now_ms = server->progress_ms = now_ms;
+	smtp_server_move(server, SERVER_GREETED);
+	if (greeting)
+		greet(server);
+}
+
+void
+smtp_server_shut_down(struct smtp_server *server)
+{
+	server->shutting_down = true;
+}
+
+void
+smtp_server_eof(struct smtp_server *server)
+{
+	if (server->state == SERVER_CLOSED)
+		return;
+	server->line = SPAN("");
+	smtp_server_move(server, SERVER_CLOSED);
+}
+
+/* Input. */
+
+/* The time is known again: from here on the client keeps us waiting. */
+static void
+set_now(struct smtp_server *server, uint64_t now_ms)
+{
+	server->now_ms = now_ms;
+	if (server->progress_unknown)
+		server->progress_ms = now_ms;
+	server->progress_unknown = false;
+}
+
+size_t
+smtp_server_input(struct smtp_server *server, struct span bytes, uint64_t now_ms)
+{
+	set_now(server, now_ms);
+	/* RFC 3207 section 4.2: what comes in clear text next to a handshake is dropped. */
+	if (server->state == SERVER_CLOSED || server->state == SERVER_HANDSHAKE ||
+	    server->state == SERVER_CONNECTED)
+		return bytes.len;
+	if (bytes.len == 0)
+		return 0;
+	/* Events not taken yet point into the memory that may move. */
+	for (size_t i = 0; i < server->pending_count; i++)
+		server->pending[i].command = SPAN("");
+	if (smtp_server_traits(server)->body)
+		server->progress_ms = now_ms;
+
+	return smtp_server_input_add(&server->input, bytes);
+}
+
+/* The pump. */
+
+static void
+refuse_long_line(struct smtp_server *server)
+{
+	if (server->state == SERVER_AUTH_LINE) {
+		smtp_server_refuse(server, REPLY_AUTH_LINE_TOO_LONG, SPAN(""));
+		smtp_server_move(server, SERVER_READY);
+		return;
+	}
+	smtp_server_refuse(server, REPLY_LINE_TOO_LONG, SPAN(""));
+}
+
+/* False where there is no whole line. */
+static bool
+step_line(struct smtp_server *server, struct smtp_server_event *event)
+{
+	enum smtp_server_line status;
+	bool secret = server->state == SERVER_AUTH_LINE;
+	struct span line;
+
+	status = smtp_server_input_line(server, &line);
+	if (status == SERVER_LINE_MORE)
+		return false;
+	server->progress_ms = server->now_ms;
+	server->input.secret |= secret || span_starts_nocase(line, SPAN("AUTH"));
+	server->line = secret ? SPAN("") : smtp_server_auth_public(line);
+	switch (status) {
+	case SERVER_LINE_TAKEN:
+		if (secret)
+			smtp_server_auth_line(server, line, event);
+		else
+			smtp_server_run_line(server, line, event);
+		break;
+	case SERVER_LINE_TOO_LONG:
+		server->line = SPAN("");
+		refuse_long_line(server);
+		break;
+	case SERVER_LINE_BARE:
+		/*
+		 * A lone CR or LF ends the session rather than the line.  Servers
+		 * that disagree about line ends can be made to see two messages in
+		 * one; RFC 5321 section 2.3.8 forbids both to the client.
+		 */
+		smtp_server_close(server, REPLY_BARE_LINE_END);
+		break;
+	case SERVER_LINE_MORE:
+		break;
+	}
+	server->line = SPAN("");
+	return true;
+}
+
+static void
+refuse_body(struct smtp_server *server)
+{
+	uint64_t number = 0;
+	char digits[SERVER_DIGITS_MAX];
+	enum reply_id id = server->chunk_refusal;
+
+	if (server->state == SERVER_BODY_BAD || id == REPLY_COUNT)
+		id = smtp_server_body_refusal(&server->body, &server->options, &number);
+	if (id == REPLY_BAD_SEQUENCE)
+		smtp_server_refuse_order(server, server->chunk_from);
+	else
+		smtp_server_refuse(server, id, smtp_server_number(digits, number));
+	smtp_server_move(server, smtp_server_idle_state(server));
+}
+
+/* All octets of a BDAT have come. */
+static void
+end_chunk(struct smtp_server *server, struct smtp_server_event *event)
+{
+	char digits[SERVER_DIGITS_MAX];
+
+	if (server->state == SERVER_CHUNK_BAD) {
+		refuse_body(server);
+		return;
+	}
+	if (!server->chunk_last) {
+		smtp_server_say(server, REPLY_CHUNK_OK,
+		    smtp_server_number(digits, server->chunk_bytes));
+		smtp_server_move(server, SERVER_CHUNKS);
+		return;
+	}
+	if (smtp_server_body_finish(&server->body)) {
+		event->kind = SMTP_SERVER_BODY;
+		event->body = SPAN("\r\n");
+	} else if (server->body.flaws) {
+		smtp_server_move(server, SERVER_CHUNK_BAD);
+	} else {
+		event->kind = SMTP_SERVER_BODY_END;
+		smtp_server_move(server, SERVER_VERDICT);
+	}
+}
+
+static bool
+step_chunk(struct smtp_server *server, struct smtp_server_event *event)
+{
+	struct smtp_server_body *body = &server->body;
+	struct span text = smtp_server_input_unread(&server->input), run = SPAN("");
+	size_t taken;
+
+	if (body->chunk_left == 0) {
+		end_chunk(server, event);
+		return true;
+	}
+	if (text.len == 0)
+		return false;
+	if (text.len > body->chunk_left)
+		text.len = (size_t)body->chunk_left;
+	taken = text.len;
+	if (server->state == SERVER_CHUNK || server->chunk_refusal == REPLY_COUNT)
+		taken = smtp_server_body_take(body, &server->options, text, &run);
+	smtp_server_input_consume(&server->input, taken);
+	body->chunk_left -= taken;
+	if (server->state == SERVER_CHUNK && body->flaws)
+		smtp_server_move(server, SERVER_CHUNK_BAD);
+	if (run.len > 0) {
+		event->kind = SMTP_SERVER_BODY;
+		event->body = run;
+	}
+	return true;
+}
+
+static bool
+step_data(struct smtp_server *server, struct smtp_server_event *event)
+{
+	struct smtp_server_body *body = &server->body;
+	struct span text = smtp_server_input_unread(&server->input), run;
+	size_t taken;
+
+	if (text.len == 0)
+		return false;
+	taken = smtp_server_body_take(body, &server->options, text, &run);
+	smtp_server_input_consume(&server->input, taken);
+	if (server->state == SERVER_BODY && body->flaws)
+		smtp_server_move(server, SERVER_BODY_BAD);
+	if (run.len > 0) {
+		event->kind = SMTP_SERVER_BODY;
+		event->body = run;
+	} else if (body->at == BODY_AT_END && server->state == SERVER_BODY_BAD) {
+		refuse_body(server);
+	} else if (body->at == BODY_AT_END) {
+		event->kind = SMTP_SERVER_BODY_END;
+		smtp_server_move(server, SERVER_VERDICT);
+	}
+	return true;
+}
+
+/* Closes where a limit of the session was passed, or the server ends. */
+static bool
+step_limits(struct smtp_server *server)
+{
+	const struct smtp_server_options *options = &server->options;
+
+	if (server->auth_failures > options->auth_failures_max)
+		smtp_server_close(server, REPLY_TOO_MANY_AUTH_FAILURES);
+	else if (server->errors > options->errors_max)
+		smtp_server_close(server, REPLY_TOO_MANY_ERRORS);
+	else if (server->shutting_down && server->state != SERVER_CHUNKS &&
+		 !smtp_server_traits(server)->owes && !smtp_server_traits(server)->body)
+		smtp_server_close(server, REPLY_SHUTTING_DOWN);
+	else
+		return false;
+	return true;
+}
+
+/* One step of work; false where it needs something from outside. */
+static bool
+step(struct smtp_server *server, struct smtp_server_event *event)
+{
+	if (step_limits(server))
+		return true;
+	if (smtp_server_traits(server)->owes || server->output.len > OUTPUT_UNSENT_MAX)
+		return false;
+	if (smtp_server_traits(server)->lines)
+		return step_line(server, event);
+	if (server->state == SERVER_CHUNK || server->state == SERVER_CHUNK_BAD)
+		return step_chunk(server, event);
+	if (smtp_server_traits(server)->body)
+		return step_data(server, event);
+	return false;
+}
+
+static struct smtp_server_event
+take_pending(struct smtp_server *server)
+{
+	struct smtp_server_pending first = server->pending[0];
+
+	server->pending_count--;
+	memmove(server->pending, server->pending + 1,
+	    server->pending_count * sizeof(server->pending[0]));
+	return (struct smtp_server_event){
+	    .kind = first.kind, .reply = first.reply, .command = first.command};
+}
+
+struct smtp_server_event
+smtp_server_next(struct smtp_server *server)
+{
+	struct smtp_server_event event = {.kind = SMTP_SERVER_WAIT};
+
+	while (event.kind == SMTP_SERVER_WAIT) {
+		if (server->pending_count > 0)
+			return take_pending(server);
+		if (server->state == SERVER_CLOSED) {
+			smtp_server_input_release(server);
+			event.kind = SMTP_SERVER_CLOSE;
+		} else if (!step(server, &event)) {
+			break;
+		}
+	}
+	/* An idle session holds no input buffer. */
+	if (event.kind == SMTP_SERVER_WAIT &&
+	    smtp_server_input_unread(&server->input).len == 0)
+		smtp_server_input_release(server);
+	return event;
+}
+
+static void
+answer_auth(struct smtp_server *server, unsigned class)
+{
+	if (class == 2) {
+		check(server->login == NULL);
+		server->login = mem_copy(server->auth->login);
+	} else if (class == 5) {
+		server->auth_failures++;
+	}
+	smtp_server_move(server, SERVER_READY);
+}
+
+void
+smtp_server_reply(struct smtp_server *server, const struct reply *reply)
+{
+	unsigned code = reply_code(reply->id), class = code / 100;
+
+	/* The client may have gone while the answer was made. */
+	if (server->state == SERVER_CLOSED)
+		return;
+	check(smtp_server_traits(server)->owes);
+	check(class == 2 || class == 4 || class == 5);
+	smtp_server_say_reply(server, reply);
+	server->progress_unknown = true;
+	if (class == 5 && server->state != SERVER_AUTH_ASKED)
+		server->errors++;
+	if (code == 421) {
+		smtp_server_move(server, SERVER_CLOSED);
+	} else if (server->state == SERVER_MAIL_ASKED) {
+		smtp_server_move(server, class == 2 ? SERVER_MAIL : SERVER_READY);
+	} else if (server->state == SERVER_RCPT_ASKED) {
+		server->rcpt_tried = true;
+		server->rcpt_count += class == 2;
+		smtp_server_move(
+		    server, server->rcpt_count > 0 ? SERVER_RCPT : SERVER_MAIL);
+	} else if (server->state == SERVER_VERDICT) {
+		server->messages += class == 2;
+		smtp_server_move(server, SERVER_READY);
+	} else {
+		answer_auth(server, class);
+	}
+}
+
+/* The clock. */
+
+static uint64_t
+later(uint64_t from_ms, uint64_t timeout_ms)
+{
+	return timeout_ms > UINT64_MAX - from_ms ? UINT64_MAX : from_ms + timeout_ms;
+}
+
+static uint64_t
+progress_deadline_ms(const struct smtp_server *server)
+{
+	return later(server->progress_ms, smtp_server_traits(server)->body
+					      ? server->options.data_timeout_ms
+					      : server->options.command_timeout_ms);
+}
+
+uint64_t
+smtp_server_deadline_ms(const struct smtp_server *server)
+{
+	uint64_t session_ms =
+	    later(server->created_ms, server->options.session_timeout_ms);
+	uint64_t progress_ms = progress_deadline_ms(server);
+
+	if (server->state == SERVER_CLOSED || smtp_server_traits(server)->owes)
+		return UINT64_MAX;
+	return progress_ms < session_ms ? progress_ms : session_ms;
+}
+
+void
+smtp_server_tick(struct smtp_server *server, uint64_t now_ms)
+{
+	set_now(server, now_ms);
+	if (now_ms < smtp_server_deadline_ms(server) || server->state == SERVER_CLOSED ||
+	    smtp_server_traits(server)->owes)
+		return;
+	server->line = SPAN("");
+	if (now_ms < progress_deadline_ms(server))
+		smtp_server_close(server, REPLY_SESSION_TIMEOUT);
+	else if (smtp_server_traits(server)->body)
+		smtp_server_close(server, REPLY_DATA_TIMEOUT);
+	else
+		smtp_server_close(server, REPLY_COMMAND_TIMEOUT);
+}
+
+void
+smtp_server_touch(struct smtp_server *server, uint64_t now_ms)
+{
+	set_now(server, now_ms);
+	server->progress_ms = now_ms;
+}
+
+/* Output, and observers. */
+
+struct span
+smtp_server_output(const struct smtp_server *server)
+{
+	return buf_span(&server->output);
+}
+
+void
+smtp_server_output_done(struct smtp_server *server, size_t sent)
+{
+	buf_consume(&server->output, sent);
+	if (server->output.len == 0)
+		buf_fini(&server->output);
+}
+
+struct span
+smtp_server_helo(const struct smtp_server *server)
+{
+	return span_str(server->helo);
+}
+
+struct span
+smtp_server_login(const struct smtp_server *server)
+{
+	return span_str(server->login);
+}
+
+const char *
+smtp_server_protocol(const struct smtp_server *server)
+{
+	static const char *const names[2][2][2] = {
+	    {{"ESMTP", "ESMTPA"}, {"ESMTPS", "ESMTPSA"}},
+	    {{"UTF8SMTP", "UTF8SMTPA"}, {"UTF8SMTPS", "UTF8SMTPSA"}},
+	};
+
+	if (!server->esmtp)
+		return "SMTP";
+	return names[server->smtputf8][server->tls][server->login != NULL];
+}
+
+bool
+smtp_server_is_tls(const struct smtp_server *server)
+{
+	return server->tls;
+}
+
+bool
+smtp_server_owes_reply(const struct smtp_server *server)
+{
+	return smtp_server_traits(server)->owes;
+}
+
+bool
+smtp_server_wants_input(const struct smtp_server *server)
+{
+	if (!smtp_server_traits(server)->lines && !smtp_server_traits(server)->body)
+		return false;
+	return server->output.len <= OUTPUT_UNSENT_MAX &&
+	       smtp_server_input_unread(&server->input).len < SMTP_SERVER_INPUT_BYTES;
+}

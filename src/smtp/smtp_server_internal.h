@@ -1,0 +1,216 @@
+/*
+ * What the files smtp_server*.c share; nobody else includes this.
+ *
+ * smtp_server.c owns the life of a session, its clock and its pump;
+ * smtp_server_state.c is the only one that writes server->state, and speaks;
+ * smtp_server_input.c owns the bytes from the client; smtp_server_command.c the
+ * command table, smtp_server_parameter.c the parameters of MAIL and RCPT,
+ * smtp_server_auth.c the SASL exchange, smtp_server_body.c the octets of a
+ * message.
+ */
+#pragma once
+
+#include "smtp/smtp_server.h"
+
+#define BIT(n) (1u << (n))
+
+/* Diagram and table of the moves: smtp_server_state.c. */
+enum smtp_server_state {
+	SERVER_CONNECTED,  /* TLS from the start: the handshake comes first */
+	SERVER_GREETED,    /* no HELO or EHLO yet */
+	SERVER_READY,      /* no transaction */
+	SERVER_AUTH_LINE,  /* a 334 was said: the next line is its answer */
+	SERVER_AUTH_ASKED, /* owes a reply */
+	SERVER_MAIL_ASKED, /* owes a reply */
+	SERVER_MAIL,       /* transaction without an accepted recipient */
+	SERVER_RCPT_ASKED, /* owes a reply */
+	SERVER_RCPT,       /* transaction with a recipient */
+	SERVER_BODY,       /* after the 354 */
+	SERVER_BODY_BAD,   /* the same, of a message that will be refused */
+	SERVER_CHUNK,      /* the octets of a BDAT */
+	SERVER_CHUNK_BAD,  /* the same, of a BDAT that will be refused */
+	SERVER_CHUNKS,     /* between one BDAT and the next */
+	SERVER_VERDICT,    /* the message is complete: owes a reply */
+	SERVER_HANDSHAKE,  /* STARTTLS was accepted */
+	SERVER_CLOSED,
+	SERVER_STATE_COUNT
+};
+
+enum {
+	SERVER_PENDING_MAX = 4,
+	SERVER_DIGITS_MAX = 24,
+	SERVER_AUTH_LINE_BYTES_MAX = 12288, /* RFC 4954 section 4 */
+};
+
+/* Bytes from the client that no event has used up: ptr[start..end). */
+struct smtp_server_input {
+	char *ptr; /* NULL while there are none */
+	size_t start, end, room;
+	size_t scanned; /* of the first line: known to hold neither CR nor LF */
+	bool skipping;  /* the first line is too long; what came of it is gone */
+	bool secret;    /* held credentials: wipe before it is freed */
+};
+
+/* What makes a message be refused, in the order of what the client is told. */
+enum smtp_server_flaw {
+	FLAW_BARE_LINE_END,
+	FLAW_NUL,
+	FLAW_LOOP,
+	FLAW_HEADER_TOO_BIG,
+	FLAW_LINE_TOO_LONG,
+	FLAW_TOO_BIG,
+	FLAW_COUNT
+};
+
+enum smtp_server_body_at {
+	BODY_AT_LINE_START,
+	BODY_AT_DOT,    /* a dot stood at the start of the line and was removed */
+	BODY_AT_DOT_CR, /* and then a CR: an LF now ends the message */
+	BODY_AT_TEXT,
+	BODY_AT_END,
+};
+
+struct smtp_server_body {
+	uint64_t bytes;        /* dot-unstuffed */
+	uint64_t line_bytes;   /* of the line under way */
+	uint64_t header_bytes;
+	uint64_t received;     /* Received fields */
+	uint64_t chunk_left;   /* BDAT: octets to come */
+	unsigned flaws;        /* bits of enum smtp_server_flaw */
+	enum smtp_server_body_at at;
+	bool dots;             /* DATA: dots are stuffed and end the message */
+	bool after_cr;         /* the last octet was a CR */
+	bool in_header;
+	uint8_t matched;       /* octets of "Received:" that the line began with */
+};
+
+/* An AUTH exchange under way. */
+struct smtp_server_auth {
+	bool plain;            /* PLAIN, not LOGIN */
+	char *text[2];         /* decoded answers, wiped before they are freed */
+	size_t room[2];
+	struct span login, password;
+};
+
+struct smtp_server_pending {
+	enum smtp_server_event_kind kind;
+	enum reply_id reply;
+	struct span command;
+};
+
+struct smtp_server {
+	/* The session; a limit of 0 was replaced by UINT64_MAX. */
+	struct smtp_server_options options;
+	enum smtp_server_state state;
+	bool tls, esmtp;
+	bool shutting_down;
+	char *helo, *login;
+	uint64_t commands, messages, errors, auth_failures;
+
+	/* The clock. */
+	uint64_t now_ms, created_ms;
+	uint64_t progress_ms;  /* since when the client keeps us waiting */
+	bool progress_unknown; /* since a reply() that nobody told the time of */
+
+	struct smtp_server_input input;
+	struct buf output;
+	struct smtp_server_pending pending[SERVER_PENDING_MAX];
+	size_t pending_count;
+	struct span line; /* the command that runs, for the log */
+	struct smtp_server_auth *auth;
+
+	/* The transaction. */
+	uint64_t rcpt_count;
+	bool rcpt_tried, smtputf8;
+	bool chunk_last;
+	uint64_t chunk_bytes;
+	enum reply_id chunk_refusal; /* REPLY_COUNT: what the body's flaws say */
+	enum smtp_server_state chunk_from; /* where a misplaced BDAT came */
+	struct smtp_server_body body;
+};
+
+/* smtp_server_state.c */
+struct smtp_server_traits {
+	const char *name;
+	unsigned next;     /* bits of the states this one may move to */
+	bool open;         /* a transaction is open: the caller holds a message for it */
+	bool owes;         /* waits for smtp_server_reply() */
+	bool lines;        /* reads command lines */
+	bool body;         /* reads octets of a message */
+	const char *first; /* the commands that are expected, for a 503 */
+};
+const struct smtp_server_traits *smtp_server_traits(const struct smtp_server *server);
+void smtp_server_move(struct smtp_server *server, enum smtp_server_state next);
+/* Where the session is without a transaction: READY, or GREETED before HELO. */
+enum smtp_server_state smtp_server_idle_state(const struct smtp_server *server);
+void smtp_server_say_reply(struct smtp_server *server, const struct reply *reply);
+void smtp_server_say(struct smtp_server *server, enum reply_id id, struct span arg);
+/* Says a 4xx or 5xx, tells the log, and counts it where it is an error. */
+void smtp_server_refuse(struct smtp_server *server, enum reply_id id, struct span arg);
+/* 503, with what was expected in a state. */
+void smtp_server_refuse_order(struct smtp_server *server, enum smtp_server_state state);
+/* Refuses and closes; the reply's %1 is the name of this host. */
+void smtp_server_close(struct smtp_server *server, enum reply_id id);
+/* A number as text, in the caller's memory. */
+struct span smtp_server_number(char digits[static SERVER_DIGITS_MAX], uint64_t number);
+
+/* smtp_server_input.c */
+enum smtp_server_line {
+	SERVER_LINE_MORE,     /* not all of it is there */
+	SERVER_LINE_TAKEN,
+	SERVER_LINE_TOO_LONG, /* taken, and gone */
+	SERVER_LINE_BARE,     /* a CR or LF alone: the line is what is before it */
+};
+/* Takes what fits and gives how much. */
+size_t smtp_server_input_add(struct smtp_server_input *input, struct span bytes);
+struct span smtp_server_input_unread(const struct smtp_server_input *input);
+void smtp_server_input_consume(struct smtp_server_input *input, size_t count);
+/* Takes the first line; *line is without its CRLF. */
+enum smtp_server_line smtp_server_input_line(
+    struct smtp_server *server, struct span *line);
+/* Forgets what there is and gives the memory back. */
+void smtp_server_input_release(struct smtp_server *server);
+
+/* smtp_server_command.c: one command line, without CRLF. */
+void smtp_server_run_line(
+    struct smtp_server *server, struct span line, struct smtp_server_event *event);
+
+/* smtp_server_parameter.c */
+struct smtp_server_parameters {
+	unsigned seen; /* bits, one for each row of the table */
+	uint64_t size;
+	bool body_8bit, smtputf8;
+};
+/*
+ * The parameters of MAIL; text begins right after the path.  False where they
+ * are wrong; *refusal then says how.
+ */
+bool smtp_server_mail_parameters(struct span text,
+    struct smtp_server_parameters *parameters, struct reply *refusal);
+/* The same for RCPT, which knows none. */
+bool smtp_server_rcpt_parameters(struct span text, struct reply *refusal);
+
+/* smtp_server_auth.c */
+void smtp_server_auth_begin(
+    struct smtp_server *server, struct span args, struct smtp_server_event *event);
+/* The line that answers a 334. */
+void smtp_server_auth_line(
+    struct smtp_server *server, struct span line, struct smtp_server_event *event);
+/* What of a command line the log may see: of AUTH the mechanism and nothing behind it. */
+struct span smtp_server_auth_public(struct span line);
+/* Wipes and frees; server->auth is NULL after it. */
+void smtp_server_auth_end(struct smtp_server *server);
+
+/* smtp_server_body.c */
+void smtp_server_body_begin(struct smtp_server_body *body, bool dots);
+/*
+ * Takes octets: gives how many, at least one of a text that is not empty.  *run is what of
+ * them belongs to the message: a part of text, and "" once there is a flaw or the end.
+ */
+size_t smtp_server_body_take(struct smtp_server_body *body,
+    const struct smtp_server_options *options, struct span text, struct span *run);
+/* BDAT LAST: no more octets come.  True where a CRLF must be added to end the last line. */
+bool smtp_server_body_finish(struct smtp_server_body *body);
+/* The refusal of a body with flaws; *number is its %1 where it has one. */
+enum reply_id smtp_server_body_refusal(const struct smtp_server_body *body,
+    const struct smtp_server_options *options, uint64_t *number);
