@@ -1,6 +1,8 @@
 """kill -9 at any moment: whatever was answered 250 arrives."""
 import re
+import shutil
 import signal
+import subprocess
 import time
 
 import pytest
@@ -164,7 +166,7 @@ def test_a_damaged_message_does_not_take_its_neighbours_along(postrider):
         at = data.find(b"MARK1")
         if at >= 0:
             data[at] ^= 1
-            path.write_bytes(data)
+            path.write_bytes(data)  # in place: the owner stays
             hurt += 1
     assert hurt == 1
     server.extra = []
@@ -182,10 +184,13 @@ def test_a_spool_of_a_newer_version_is_refused_and_left_alone(postrider):
     server = postrider(extra=["hold all mail"]).start()
     submit(server.smtp_port, "ann@client.example", "alice@home.example", message("newer"))
     server.stop()
+    changed = 0
     for path in segments(server):
         data = bytearray(path.read_bytes())
         if make_newer(data):
             path.write_bytes(data)
+            changed += 1
+    assert changed, "no segment found"
     before = {p: p.read_bytes() for p in segments(server)}
     server.launch()
     assert server.process.wait(20) != 0
@@ -193,9 +198,30 @@ def test_a_spool_of_a_newer_version_is_refused_and_left_alone(postrider):
     assert {p: p.read_bytes() for p in segments(server)} == before
 
 
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
 def make_newer(data):
-    """Raises the version in a segment's head; True where there is one."""
-    raise NotImplementedError
+    """Raises the version in both copies of a segment's head; True where there is one."""
+    found = False
+    for at in (0, 4096):
+        head = data[at:at + 64]
+        if head[:8] != b"PRspool\n":
+            continue
+        head[12:16] = bytes(4)
+        crc = crc32c(head).to_bytes(4, "little")
+        assert crc == bytes(data[at + 12:at + 16]), "this test has the checksum wrong"
+        head[8:12] = (int.from_bytes(head[8:12], "little") + 1).to_bytes(4, "little")
+        head[12:16] = crc32c(head).to_bytes(4, "little")
+        data[at:at + 64] = head
+        found = True
+    return found
 
 
 def test_torn_tails_of_every_length_recover(postrider):
@@ -208,9 +234,15 @@ def test_torn_tails_of_every_length_recover(postrider):
     [path] = [p for p in segments(server) if b"THE-LAST-BODY" in p.read_bytes()]
     whole = path.read_bytes()
     at = whole.index(b"THE-LAST-BODY")
-    for cut in (at - 200, at - 1, at, at + 5, at + 14):
-        path.write_bytes(whole[:cut] + bytes(len(whole) - cut))
+    saved = server.directory / "saved"
+    subprocess.run(["cp", "-a", server.spool, saved], check=True)
+    for cut in (at - 200, at - 1, at, at + 5, at + 12):
+        shutil.rmtree(server.spool)
+        subprocess.run(["cp", "-a", saved, server.spool], check=True)
+        # Written in place: the file keeps its owner.
+        with open(path, "r+b") as file:
+            file.seek(cut)
+            file.write(bytes(len(whole) - cut))
         server.start()
-        assert first in server.queue_ids(), cut
-        assert last not in server.queue_ids(), cut
+        assert server.queue_ids() == [first], (cut, first, last)
         server.kill_everything()
