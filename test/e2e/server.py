@@ -26,9 +26,11 @@ USAGE_ERROR = 64  # EX_USAGE
 @functools.cache
 def password_hash(password):
     """crypt(3) by perl, which Debian always has; the password goes over a pipe."""
-    return subprocess.run(
-        ["perl", "-e", 'local $/; print crypt(<STDIN>, q($y$j75$postridertests))'],
+    found = subprocess.run(
+        ["perl", "-e", 'local $/; print crypt(<STDIN>, q($y$j75$postridertests000000))'],
         input=password, text=True, check=True, stdout=subprocess.PIPE).stdout
+    assert found.startswith("$y$"), found
+    return found
 
 
 def make_directory():
