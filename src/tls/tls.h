@@ -15,25 +15,27 @@ enum { TLS_SIGNATURE_BYTES_MAX = 1024, TLS_DIGEST_BYTES_MAX = 1024 };
 /* What is to be signed, and how. */
 enum tls_signature {
 	TLS_SIGNATURE_ECDSA,       /* input is a digest; the answer a DER ECDSA-Sig-Value */
-	TLS_SIGNATURE_RSA_PKCS1,   /* input is a DigestInfo; type 1 padding is the signer's work */
+	TLS_SIGNATURE_RSA_PKCS1,   /* input is a DigestInfo; the signer pads it (type 1) */
 	TLS_SIGNATURE_RSA_RAW,     /* input is padded already (PSS), as long as the modulus */
 };
 
 struct tls_signer {
 	void *owner;
-	/* Fills signature (TLS_SIGNATURE_BYTES_MAX) and its length; ERR_* lets the handshake fail. */
+	/* Fills signature (TLS_SIGNATURE_BYTES_MAX) and its length; an error ends the handshake. */
 	enum err (*sign)(void *owner, enum tls_signature kind, struct span input,
 	    char *signature, size_t *signature_bytes);
 };
 
 /*
  * A server's context: a PEM chain (leaf first) and who signs for its key.  TLS 1.2 and later,
- * forward secrecy only.  ERR_SYNTAX: not a certificate; *why is for people (static).
+ * forward secrecy only.  ERR_SYNTAX: not a certificate; ERR_UNSUPPORTED: a kind of key that
+ * cannot be used; *why is for people (static).
  */
 MUST_USE enum err tls_server_context_create(struct span chain_pem,
     const struct tls_signer *signer, struct tls_context **context, const char **why);
-/* A client's context.  verify: check the chain against the system's roots and the name. */
+/* A client's context.  verify: check the chain (the system's roots) and the name. */
 MUST_USE enum err tls_client_context_create(bool verify, struct tls_context **context);
+/* Sessions keep what they need of it; the signer's owner must outlive them. */
 void tls_context_destroy(struct tls_context *context);
 
 struct tls *tls_accept(struct tls_context *context);
@@ -50,7 +52,10 @@ MUST_USE enum err tls_input(struct tls *tls, struct span bytes);
  */
 MUST_USE enum err tls_next(struct tls *tls, struct span *plain);
 bool tls_is_ready(const struct tls *tls);
-/* Encrypts all of plain into the output. */
+/*
+ * Encrypts all of plain into the output.  ERR_TOO_LONG: the output has no room, nothing was done;
+ * ERR_AGAIN: before the handshake's end; ERR_CLOSED: after tls_shut_down.
+ */
 MUST_USE enum err tls_write(struct tls *tls, struct span plain);
 /* Says close_notify. */
 void tls_shut_down(struct tls *tls);
@@ -72,5 +77,5 @@ MUST_USE enum err tls_key_load(struct span pem, struct tls_key **key, const char
 void tls_key_destroy(struct tls_key *key);
 MUST_USE enum err tls_key_sign(struct tls_key *key, enum tls_signature kind,
     struct span input, char *signature, size_t *signature_bytes);
-/* OK where the key belongs to the first certificate of the chain. */
+/* OK where the key belongs to the first certificate of the chain; else ERR_NOT_FOUND. */
 MUST_USE enum err tls_key_fits(const struct tls_key *key, struct span chain_pem);
