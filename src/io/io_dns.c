@@ -93,6 +93,12 @@ answer(struct io_op *op, const struct ub_result *result)
 	op->done(op);
 }
 
+static enum err
+err_from_ub(int status)
+{
+	return status == UB_SYNTAX ? ERR_SYNTAX : ERR_DNS;
+}
+
 static void
 on_answer(void *owner, int failed, struct ub_result *result)
 {
@@ -101,7 +107,7 @@ on_answer(void *owner, int failed, struct ub_result *result)
 
 	question_free(question);
 	if (failed || !result) {
-		op->err = ERR_DNS;
+		op->err = err_from_ub(failed);
 		op->done(op);
 	} else {
 		answer(op, result);
@@ -241,7 +247,7 @@ ask(struct io *io, struct io_op *op, const char *name, enum io_dns_type type)
 	    dns->ub, name, (int)type, 1 /* IN */, question, on_answer, &question->id);
 	if (status != 0) {
 		mem_free(question);
-		return status == UB_SYNTAX ? ERR_SYNTAX : ERR_DNS;
+		return err_from_ub(status);
 	}
 	question->dns = dns;
 	question->op = op;
