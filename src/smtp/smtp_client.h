@@ -18,6 +18,7 @@ enum {
 	SMTP_CLIENT_REPLY_TEXT_MAX = 2048, /* of all lines together; the rest is cut */
 	SMTP_CLIENT_LINE_BYTES_MAX = 4096,
 	SMTP_CLIENT_RCPT_MAX = 1000,
+	SMTP_CLIENT_PIECE_BYTES_MAX = 1 << 20, /* of a body, in one call */
 };
 
 enum smtp_client_tls {
@@ -61,10 +62,12 @@ enum smtp_client_event_kind {
 	SMTP_CLIENT_WAIT,      /* nothing until input or a tick */
 	SMTP_CLIENT_START_TLS, /* output is empty: handshake, then smtp_client_tls_started() */
 	SMTP_CLIENT_READY,     /* greeted, encrypted, authenticated: smtp_client_send() or _quit() */
-	SMTP_CLIENT_RCPT_DONE, /* recipient index: refused, with its reply; or accepted so far (2xx) */
-	SMTP_CLIENT_BODY_WANTED, /* give pieces with smtp_client_body() while output is small */
+	SMTP_CLIENT_RCPT_DONE, /* recipient index: refused, with its reply; or accepted so far (2xx);
+	                          in order, each at most once, none where MAIL was refused */
+	SMTP_CLIENT_BODY_WANTED, /* a piece, or a few, with smtp_client_body(); comes again once these
+	                          are taken and the output is small */
 	SMTP_CLIENT_MAIL_DONE, /* the transaction ended: reply holds for all recipients not refused;
-	                          READY follows */
+	                          READY follows, or FAILED, which then concerns no recipient */
 	SMTP_CLIENT_FAILED,    /* the session can't go on: stage, err, reply if there was one */
 	SMTP_CLIENT_CLOSED,    /* after QUIT was answered */
 };
@@ -79,10 +82,10 @@ struct smtp_client_event {
 	enum smtp_client_event_kind kind;
 	enum smtp_client_stage stage;
 	size_t rcpt_index;               /* RCPT_DONE */
-	struct smtp_client_reply reply;
+	struct smtp_client_reply reply;  /* a line that is no reply is its text, with code 0 */
 	enum err err; /* FAILED: ERR_CLOSED, ERR_TIMEOUT, ERR_SYNTAX (not SMTP), ERR_CRYPTO (no TLS
 	                 where it is required), ERR_DENIED (refused, see reply), ERR_UNSUPPORTED
-	                 (SMTPUTF8 needed, not offered) */
+	                 (no AUTH mechanism that we know) */
 };
 
 /* options' spans are copied. */
@@ -90,6 +93,10 @@ struct smtp_client *smtp_client_create(
     const struct smtp_client_options *options, uint64_t now_ms);
 void smtp_client_destroy(struct smtp_client *client);
 
+/*
+ * Takes what fits and gives how much; pull events until WAIT, then give the rest.  All that was
+ * read before START_TLS has to be given before the handshake: such bytes are an attack.
+ */
 size_t smtp_client_input(struct smtp_client *client, struct span bytes, uint64_t now_ms);
 /* The server closed its side, or the connection broke. */
 void smtp_client_eof(struct smtp_client *client);
@@ -98,7 +105,11 @@ struct smtp_client_event smtp_client_next(struct smtp_client *client);
 void smtp_client_tls_started(struct smtp_client *client, uint64_t now_ms);
 /* The handshake failed after the server agreed to it: FAILED with ERR_CRYPTO follows. */
 void smtp_client_tls_failed(struct smtp_client *client);
-/* After READY.  The mail's spans are copied. */
+/*
+ * After READY.  The mail's spans are copied.  What this server would refuse anyhow (too large,
+ * SMTPUTF8 not offered) ends at once with a reply of ours.  Without effect on a session that
+ * failed meanwhile, as are the other calls.
+ */
 void smtp_client_send(
     struct smtp_client *client, const struct smtp_client_mail *mail, uint64_t now_ms);
 /* After BODY_WANTED: lines end with CRLF already; dots are stuffed here; last adds the end. */

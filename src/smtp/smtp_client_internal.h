@@ -1,0 +1,151 @@
+/*
+ * The client session's inside, shared by smtp_client*.c and nobody else.
+ *
+ *   GREETING ─► EHLO ──► STARTTLS ─► START_TLS ─► HANDSHAKE ─► EHLO again
+ *                │ └► HELO   │
+ *                ▼           ▼
+ *               AUTH_PLAIN │ AUTH_LOGIN ─► AUTH_USER ─► AUTH_END
+ *                ▼
+ *     ┌───────► READY ─► IDLE ─► RSET ─► MAIL ─► RCPT ─► DATA ─► BODY_WANT ◄─► BODY_GIVE
+ *     │                   │               │       │       │          ▼
+ *     │                   ├► LOCAL ─┐     └───────┴───────┤         DOT
+ *     │                   ▼         └────────────────────►│          │
+ *   DRAIN, DROP ◄─────────┼────────────────────────────── VERDICT ◄──┘
+ *                         ▼
+ *                        QUIT ─► CLOSING ─► CLOSED        any ─► FAILING ─► FAILED
+ *
+ * Every reply is counted against a command in flight, so one that nobody asked
+ * for is seen as such in every state.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "smtp/smtp_client.h"
+
+#define BIT(n) (1u << (n))
+
+enum smtp_client_state {
+	STATE_GREETING,
+	STATE_EHLO,
+	STATE_HELO,
+	STATE_STARTTLS,
+	STATE_START_TLS, /* owes the event, once the output is empty */
+	STATE_HANDSHAKE,
+	STATE_AUTH_PLAIN,
+	STATE_AUTH_LOGIN,
+	STATE_AUTH_USER,
+	STATE_AUTH_END,
+	STATE_READY, /* owes the event */
+	STATE_IDLE,
+	STATE_LOCAL, /* owes a refusal of our own for each recipient */
+	STATE_RSET,
+	STATE_MAIL,
+	STATE_RCPT,
+	STATE_DATA,
+	STATE_BODY_WANT, /* owes the event, while the output is small */
+	STATE_BODY_GIVE,
+	STATE_DOT,
+	STATE_VERDICT, /* owes the event */
+	STATE_DRAIN, /* reads what a pipelined transaction that failed still answers */
+	STATE_DROP, /* ended a body that nobody is to get */
+	STATE_QUIT,
+	STATE_CLOSING, /* owes the event */
+	STATE_CLOSED,
+	STATE_FAILING, /* owes the event */
+	STATE_FAILED,
+	STATE_COUNT,
+};
+
+enum smtp_client_offer {
+	OFFER_STARTTLS = BIT(0),
+	OFFER_PIPELINING = BIT(1),
+	OFFER_8BITMIME = BIT(2),
+	OFFER_SMTPUTF8 = BIT(3),
+	OFFER_SIZE = BIT(4),
+	OFFER_PLAIN = BIT(5),
+	OFFER_LOGIN = BIT(6),
+};
+
+struct smtp_client {
+	enum smtp_client_state state;
+	enum smtp_client_tls tls;
+	bool is_tls;
+	bool auth_without_tls;
+	char *helo, *login, *password;
+	uint64_t reply_timeout_ms;
+
+	/* What the last EHLO said. */
+	unsigned offers;
+	uint64_t size_max; /* 0: no limit */
+
+	/* The transaction. */
+	struct arena mail_arena;
+	struct smtp_client_mail mail; /* its spans are in mail_arena */
+	size_t rcpt_index, rcpt_ok;
+	bool open; /* the server took MAIL and has not ended the transaction */
+	char tail[2]; /* the last two bytes of the body */
+
+	/* The reply being read, or the last one. */
+	size_t line_count; /* lines read of a reply that goes on; 0: none */
+	struct smtp_client_reply reply; /* its text is in text */
+	struct buf text;
+
+	size_t in_flight; /* commands sent whose replies did not come yet */
+	struct buf input, output;
+	bool eof;
+
+	uint64_t now_ms, wait_ms, line_ms; /* now; the wait began; the last line came */
+	enum smtp_client_stage stage; /* of VERDICT and FAILING */
+	enum err err;
+	bool in_doubt;
+};
+
+static inline bool
+smtp_client_has_ended(const struct smtp_client *client)
+{
+	return client->state >= STATE_CLOSING;
+}
+
+/* Time never goes backwards, whatever the caller says. */
+static inline void
+smtp_client_note_time(struct smtp_client *client, uint64_t now_ms)
+{
+	if (now_ms > client->now_ms)
+		client->now_ms = now_ms;
+}
+
+/* The only place that writes client->state. */
+void smtp_client_move(struct smtp_client *client, enum smtp_client_state next);
+/* Ends the session; the event carries no reply. */
+void smtp_client_fail(struct smtp_client *client, enum err err);
+/* Ends the session over the reply that just came. */
+void smtp_client_refuse(struct smtp_client *client, enum err err);
+/* Adds a command line, CRLF included, whose reply is awaited. */
+void smtp_client_command(struct smtp_client *client, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Waiting begins anew. */
+void smtp_client_touch(struct smtp_client *client);
+
+/* smtp_client_reply.c: true once a whole reply is there, or the session failed over it. */
+bool smtp_client_read_reply(struct smtp_client *client);
+/* A reply of our own, in the place of one that the server would have given. */
+void smtp_client_reply_local(struct smtp_client *client, unsigned code, unsigned subject,
+    unsigned detail, const char *text);
+
+/* smtp_client_hello.c: one line of an EHLO reply. */
+void smtp_client_note_offer(struct smtp_client *client, struct span line);
+
+/* What a state does with a reply of one class; gives the event that comes of it, or WAIT. */
+typedef enum smtp_client_event_kind smtp_client_take(struct smtp_client *client);
+
+smtp_client_take smtp_client_out_of_step, smtp_client_denied;
+smtp_client_take smtp_client_greeted, smtp_client_hello_ok, smtp_client_ehlo_never;
+smtp_client_take smtp_client_tls_ok, smtp_client_tls_refused;
+smtp_client_take smtp_client_plain_more, smtp_client_login_more, smtp_client_user_more;
+smtp_client_take smtp_client_auth_ok;
+smtp_client_take smtp_client_reset, smtp_client_mail_ok, smtp_client_mail_refused;
+smtp_client_take smtp_client_rcpt_ok, smtp_client_rcpt_refused;
+smtp_client_take smtp_client_data_go, smtp_client_data_refused, smtp_client_dot_done;
+smtp_client_take smtp_client_drain, smtp_client_drain_data, smtp_client_dropped;
+smtp_client_take smtp_client_quit_done;

@@ -1,0 +1,300 @@
+/*
+ * A transaction: MAIL, RCPT, DATA, the body.
+ *
+ * Where the server offers PIPELINING all commands go out at once (RFC 2920), and
+ * their replies are taken in the same states, in the same order, as in lockstep.
+ * A transaction that fails early then leaves replies in flight; DRAIN reads them,
+ * and should the server have taken DATA by then, an empty body ends it.
+ */
+#include "smtp/smtp_client_internal.h"
+
+#include <stdio.h>
+
+static bool
+is_pipelined(const struct smtp_client *client)
+{
+	return client->offers & OFFER_PIPELINING;
+}
+
+static void
+say_mail(struct smtp_client *client)
+{
+	const struct smtp_client_mail *mail = &client->mail;
+	char size[sizeof(" SIZE=") + 20] = "";
+
+	if (client->offers & OFFER_SIZE)
+		snprintf(size, sizeof(size), " SIZE=%llu",
+		    (unsigned long long)mail->body_bytes);
+	smtp_client_command(client, "MAIL FROM:<%.*s>%s%s%s",
+	    SPAN_ARGS(mail->reverse_path), size,
+	    mail->body_8bit && (client->offers & OFFER_8BITMIME) ? " BODY=8BITMIME" : "",
+	    mail->smtputf8 ? " SMTPUTF8" : "");
+}
+
+static void
+say_rcpt(struct smtp_client *client, size_t index)
+{
+	smtp_client_command(
+	    client, "RCPT TO:<%.*s>", SPAN_ARGS(client->mail.rcpts[index]));
+}
+
+static void
+say_transaction(struct smtp_client *client)
+{
+	if (client->open)
+		smtp_client_command(client, "RSET");
+	if (client->open && !is_pipelined(client))
+		return;
+	say_mail(client);
+	if (!is_pipelined(client))
+		return;
+	for (size_t i = 0; i < client->mail.rcpt_count; i++)
+		say_rcpt(client, i);
+	smtp_client_command(client, "DATA");
+}
+
+/* What would not go into a command line as itself; the queue should not hold it. */
+static bool
+is_speakable(struct span path)
+{
+	for (size_t i = 0; i < path.len; i++) {
+		if ((unsigned char)path.ptr[i] < ' ' || path.ptr[i] == 127)
+			return false;
+	}
+	return path.len <= ADDRESS_BYTES_MAX;
+}
+
+static bool
+are_speakable(const struct smtp_client_mail *mail)
+{
+	for (size_t i = 0; i < mail->rcpt_count; i++) {
+		if (!is_speakable(mail->rcpts[i]))
+			return false;
+	}
+	return is_speakable(mail->reverse_path);
+}
+
+static void
+copy_mail(struct smtp_client *client, const struct smtp_client_mail *mail)
+{
+	struct arena *arena = &client->mail_arena;
+	struct span *rcpts;
+	bool copied = true;
+
+	arena_reset(arena);
+	rcpts = arena_alloc(arena, mail->rcpt_count * sizeof(*rcpts));
+	check(rcpts != NULL);
+	client->mail = *mail;
+	client->mail.rcpts = rcpts;
+	copied = arena_copy(arena, mail->reverse_path, &client->mail.reverse_path);
+	for (size_t i = 0; i < mail->rcpt_count; i++)
+		copied = copied && arena_copy(arena, mail->rcpts[i], &rcpts[i]);
+	check(copied);
+}
+
+/* What this server would refuse anyhow is refused here, before a byte is sent. */
+static bool
+is_refused_here(struct smtp_client *client, const struct smtp_client_mail *mail)
+{
+	struct reply reply = {.id = REPLY_MESSAGE_TOO_BIG};
+	char limit[21];
+
+	if (!are_speakable(mail)) {
+		smtp_client_reply_local(client, 553, 1, 3, "Address cannot be sent");
+		smtp_client_move(client, STATE_VERDICT);
+		return true;
+	}
+	if (mail->smtputf8 && !(client->offers & OFFER_SMTPUTF8)) {
+		smtp_client_reply_local(client, 550, 6, 7,
+		    "The server does not offer SMTPUTF8, which this message needs");
+		client->mail = (struct smtp_client_mail){.rcpt_count = mail->rcpt_count};
+		smtp_client_move(client, STATE_LOCAL);
+		return true;
+	}
+	if (client->size_max && mail->body_bytes > client->size_max) {
+		snprintf(
+		    limit, sizeof(limit), "%llu", (unsigned long long)client->size_max);
+		reply.args[0] = span_str(limit);
+		smtp_client_reply_local(client, 552, 3, 4, "");
+		reply_text(&client->text, &reply);
+		smtp_client_move(client, STATE_VERDICT);
+		return true;
+	}
+	return false;
+}
+
+void
+smtp_client_send(
+    struct smtp_client *client, const struct smtp_client_mail *mail, uint64_t now_ms)
+{
+	smtp_client_note_time(client, now_ms);
+	if (smtp_client_has_ended(client))
+		return;
+	check(client->state == STATE_IDLE);
+	check(mail->rcpt_count >= 1 && mail->rcpt_count <= SMTP_CLIENT_RCPT_MAX);
+	client->rcpt_index = client->rcpt_ok = 0;
+	memcpy(client->tail, "\r\n", 2);
+	if (is_refused_here(client, mail))
+		return;
+	copy_mail(client, mail);
+	say_transaction(client);
+	smtp_client_move(client, client->open ? STATE_RSET : STATE_MAIL);
+}
+
+enum smtp_client_event_kind
+smtp_client_reset(struct smtp_client *client)
+{
+	client->open = false;
+	if (!is_pipelined(client))
+		say_mail(client);
+	smtp_client_move(client, STATE_MAIL);
+	return SMTP_CLIENT_WAIT;
+}
+
+enum smtp_client_event_kind
+smtp_client_mail_ok(struct smtp_client *client)
+{
+	client->open = true;
+	if (!is_pipelined(client))
+		say_rcpt(client, 0);
+	smtp_client_move(client, STATE_RCPT);
+	return SMTP_CLIENT_WAIT;
+}
+
+enum smtp_client_event_kind
+smtp_client_mail_refused(struct smtp_client *client)
+{
+	smtp_client_move(client, STATE_VERDICT);
+	return SMTP_CLIENT_WAIT;
+}
+
+enum smtp_client_event_kind
+smtp_client_rcpt_refused(struct smtp_client *client)
+{
+	client->rcpt_index++;
+	if (client->rcpt_index < client->mail.rcpt_count) {
+		if (!is_pipelined(client))
+			say_rcpt(client, client->rcpt_index);
+	} else if (client->rcpt_ok == 0) {
+		smtp_client_move(client, STATE_VERDICT);
+	} else {
+		if (!is_pipelined(client))
+			smtp_client_command(client, "DATA");
+		smtp_client_move(client, STATE_DATA);
+	}
+	return SMTP_CLIENT_RCPT_DONE;
+}
+
+enum smtp_client_event_kind
+smtp_client_rcpt_ok(struct smtp_client *client)
+{
+	client->rcpt_ok++;
+	return smtp_client_rcpt_refused(client);
+}
+
+enum smtp_client_event_kind
+smtp_client_data_go(struct smtp_client *client)
+{
+	smtp_client_move(client, STATE_BODY_WANT);
+	return SMTP_CLIENT_WAIT;
+}
+
+enum smtp_client_event_kind
+smtp_client_data_refused(struct smtp_client *client)
+{
+	smtp_client_move(client, STATE_VERDICT);
+	return SMTP_CLIENT_WAIT;
+}
+
+enum smtp_client_event_kind
+smtp_client_dot_done(struct smtp_client *client)
+{
+	client->open = false;
+	smtp_client_move(client, STATE_VERDICT);
+	return SMTP_CLIENT_WAIT;
+}
+
+enum smtp_client_event_kind
+smtp_client_drain(struct smtp_client *client)
+{
+	if (client->in_flight == 0)
+		smtp_client_move(client, STATE_READY);
+	return SMTP_CLIENT_WAIT;
+}
+
+/* Only the last command in flight, DATA, may be answered with "go on". */
+enum smtp_client_event_kind
+smtp_client_drain_data(struct smtp_client *client)
+{
+	if (client->in_flight > 0)
+		return smtp_client_out_of_step(client);
+	smtp_client_command(client, ".");
+	smtp_client_move(client, STATE_DROP);
+	return SMTP_CLIENT_WAIT;
+}
+
+enum smtp_client_event_kind
+smtp_client_dropped(struct smtp_client *client)
+{
+	client->open = false;
+	smtp_client_move(client, STATE_READY);
+	return SMTP_CLIENT_WAIT;
+}
+
+static void
+note_tail(struct smtp_client *client, struct span bytes)
+{
+	if (bytes.len >= 2)
+		memcpy(client->tail, bytes.ptr + bytes.len - 2, 2);
+	if (bytes.len == 1) {
+		client->tail[0] = client->tail[1];
+		client->tail[1] = bytes.ptr[0];
+	}
+}
+
+/*
+ * Adds a piece with a dot more for each dot at the start of a line.  A dot after
+ * a bare CR or LF gets one too: bodies have none of these, and if one ever did,
+ * no server could be made to see the end of the message there.
+ */
+static void
+add_stuffed(struct smtp_client *client, struct span bytes)
+{
+	size_t done = 0;
+	size_t dot = span_find(bytes, '.');
+
+	while (dot < bytes.len) {
+		char before = dot ? bytes.ptr[dot - 1] : client->tail[1];
+
+		if (before == '\n' || before == '\r') {
+			buf_add(&client->output, span_of(bytes.ptr + done, dot - done));
+			buf_add_char(&client->output, '.');
+			done = dot;
+		}
+		dot += 1 + span_find(span_skip(bytes, dot + 1), '.');
+	}
+	buf_add(&client->output, span_skip(bytes, done));
+	note_tail(client, bytes);
+}
+
+void
+smtp_client_body(
+    struct smtp_client *client, struct span bytes, bool last, uint64_t now_ms)
+{
+	smtp_client_note_time(client, now_ms);
+	if (smtp_client_has_ended(client))
+		return;
+	check(client->state == STATE_BODY_WANT || client->state == STATE_BODY_GIVE);
+	check(bytes.len <= SMTP_CLIENT_PIECE_BYTES_MAX);
+	smtp_client_touch(client);
+	add_stuffed(client, bytes);
+	if (last) {
+		if (memcmp(client->tail, "\r\n", 2) != 0)
+			buf_add(&client->output, SPAN("\r\n"));
+		smtp_client_command(client, ".");
+		smtp_client_move(client, STATE_DOT);
+	} else if (client->state == STATE_BODY_GIVE) {
+		smtp_client_move(client, STATE_BODY_WANT);
+	}
+	check(buf_finish(&client->output) == OK);
+}
