@@ -41,7 +41,7 @@ tidy: ## check the rules of the source that a program can check
 fuzz: setup-fuzz ## run each fuzzer for FUZZ_SECONDS (60) from its corpus
 	@tools/fuzz $(FUZZ_SECONDS)
 
-bench: build ## measure against other servers (BENCH_DIR names the bench)
+bench: ## build, and measure against other servers (BENCH_DIR names the bench)
 	@tools/bench
 
 setup: setup-run setup-test setup-fuzz ## install all that building, testing and fuzzing need
