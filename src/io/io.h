@@ -89,8 +89,12 @@ void io_accept(struct io_listener *listener, struct io_op *op);
  *
  * io_send never blocks and never fails for the caller: bytes are kept and written at the end of
  * the turn.  A stream that keeps more than IO_SEND_BYTES_MAX, or whose peer is gone, is broken:
- * the next io_read ends with ERR_CLOSED.  io_pending says how much is kept; whoever can
+ * the next io_read ends with ERR_CLOSED (where the peer is gone, after what it had sent).  io_pending says how much is kept; whoever can
  * produce without bound stops at a limit of its own and waits with io_drain.
+ */
+/*
+ * op->stream is set at once: io_abort of it gives the attempt up, and op doesn't complete.  Where
+ * the attempt fails op->stream is NULL when op completes.
  */
 void io_connect(struct io *io, struct io_op *op, const struct net_addr *to);
 /* A stream on a connected socket; takes the descriptor. */
@@ -101,7 +105,10 @@ struct io_stream *io_stream_open(struct io *io, int fd);
  */
 void io_read(struct io_stream *stream, struct io_op *op);
 void io_send(struct io_stream *stream, struct span bytes);
-/* As io_send, with a descriptor beside the bytes (Unix sockets); fd is duplicated. */
+/*
+ * As io_send, with a descriptor beside the bytes (Unix sockets), of which there is at least one;
+ * fd is duplicated.  The other side gets it with the read that gives the first of the bytes.
+ */
 void io_send_fd(struct io_stream *stream, struct span bytes, int fd);
 size_t io_pending(const struct io_stream *stream);
 /* Completes when at most below bytes are kept, or with ERR_CLOSED. */
@@ -175,7 +182,10 @@ struct io_dns_answer {
 /* Before the first io_dns: which servers to ask; none means those of /etc/resolv.conf. */
 MUST_USE enum err io_dns_servers(
     struct io *io, const struct net_addr *servers, size_t count);
-/* ERR_DNS, ERR_TIMEOUT: no answer; else OK and op->answer. */
+/*
+ * ERR_DNS, ERR_TIMEOUT: no answer; ERR_SYNTAX: no name; else OK and op->answer, whose rcode is 0
+ * or 3, or, where it is bogus, 2 and without records.
+ */
 void io_dns(struct io *io, struct io_op *op, struct span name, enum io_dns_type type);
 
 /* Runs work on another thread (the simulator: at once); it may touch only its argument. */
@@ -192,5 +202,5 @@ struct io_spawn_options {
 MUST_USE enum err io_spawn(struct io *io, struct io_op *op,
     const struct io_spawn_options *options, int *pid);
 MUST_USE enum err io_kill(struct io *io, int pid, int signal);
-/* Calls fired in the loop for each delivery of the signal. */
+/* Calls fired in the loop for each delivery of the signal; io_run doesn't go on for that alone. */
 void io_signal(struct io *io, int signal, void (*fired)(void *owner), void *owner);

@@ -174,8 +174,10 @@ configure(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
 		if (err)
 			return err;
 	} else {
-		if (ub_ctx_resolvconf(ub, NULL) != 0)
-			return ERR_DNS;
+		int status = ub_ctx_resolvconf(ub, NULL);
+
+		if (status != 0)
+			return status == UB_READFILE ? ERR_NOT_FOUND : ERR_DNS;
 		if (access(TRUST_ANCHOR, R_OK) == 0 &&
 		    ub_ctx_add_ta_file(ub, TRUST_ANCHOR) != 0)
 			return ERR_DNS;

@@ -35,14 +35,15 @@ struct io_task {
 };
 
 /*
- * A stream is in one of these states; set only by move() in io_stream.c.
+ * A stream is in one of these states; set only by io_stream_move().
  *
- *   CONNECTING ──► OPEN ──────────► FLUSHING ──► LINGERING ──► GONE
- *                   │ send fails      (io_close)  (input unread)
- *                   ├───► LOST        what came in may still be read
- *                   └───► BROKEN      nothing is left
+ *   CONNECTING -> OPEN -> FLUSHING   io_close
+ *                          -> LINGERING   all is written, input is unread
+ *                 OPEN -> LOST       sending failed; what came in may be read
+ *                          -> BROKEN
+ *                 OPEN -> BROKEN     nothing is left
  *
- * Every state but GONE may go to GONE.
+ * Every state may go to GONE, by io_stream_destroy().
  */
 enum io_stream_state {
 	IO_STREAM_CONNECTING,

@@ -63,7 +63,7 @@ io_timer_start(struct io *io, struct io_timer *timer, uint64_t delay_ms)
 		timer->impl = impl;
 	}
 	check(impl->timer == timer);
-	/* With no delay, a timer that starts itself again would never let the turn end. */
+	/* With no delay, one that starts itself again would never let the turn end. */
 	uv_timer_start(&impl->uv, on_timer, delay_ms ? delay_ms : 1, 0);
 }
 

@@ -149,7 +149,7 @@ io_create(void)
 	return io;
 }
 
-/* Frees the tasks of operations that could not start; others are members of what is freed. */
+/* Only the tasks of operations that could not start have memory of their own. */
 static void
 tasks_drop(struct io *io)
 {
