@@ -29,7 +29,7 @@ def serve(server):
     ("include nosuch.conf", "nosuch.conf"),
     ("limits {", "limits"),
     ("}", "}"),
-    ('hostname "unfinished', "unfinished"),
+    ('postmaster goes to "unfinished', "unfinished"),
     ("log as xml", "xml"),
 ])
 def test_an_error_names_file_line_and_column(postrider, line, says):

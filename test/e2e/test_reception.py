@@ -289,7 +289,7 @@ def test_loop_of_received_fields_is_refused(server):
 
 
 def test_lines_of_the_largest_length_and_beyond(postrider):
-    server = postrider(extra=["limits { text line 1000 }"]).start()
+    server = postrider(extra=["limits { text line 1000 B }"]).start()
     with Talk(server.smtp_port) as talk:
         talk.ehlo()
         talk.start("ann@client.example", "alice@home.example")

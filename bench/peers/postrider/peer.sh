@@ -22,7 +22,6 @@ config() {
 	cat <<TEXT
 hostname bench.test
 listen smtp on 127.0.0.1:$BENCH_PORT
-accept mail for local.test
 relay for 127.0.0.0/8
 spool $run/spool
 control socket $run/control
