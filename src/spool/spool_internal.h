@@ -1,0 +1,201 @@
+/*
+ * What the files of src/spool/ share; nobody else includes it.
+ *
+ * A segment's life (the state is its list, moved by spool_segment_* only):
+ *
+ *   FREE ──prepare──► PREPARING ──header durable──► READY ──advance──► USED
+ *    ▲                                                                  │
+ *    └────────────── oldest, and no live message in it ─────────────────┘
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/list.h"
+#include "spool/spool_index.h"
+#include "spool/spool_record.h"
+
+enum {
+	SEGMENTS_READY = 2, /* prepared ahead; the last is kept for marks and removes */
+	SEGMENTS_MAX = 65535, /* a segment's number is 16 bits */
+	SEGMENT_SLACK = 4, /* segments beyond twice what lives, before compaction */
+	BATCH_BYTES = 4 << 20, /* a batch is closed when it has so much */
+	BATCH_HEADS = 512 << 10, /* memory for its headers and small parts */
+	BATCH_SMALL = 2048, /* parts up to here are copied there */
+	COPIES_MAX = 16, /* messages that compaction moves at a time */
+	FILES_KEPT = 16, /* open body files kept for the next read */
+	SPACE_CHECK_MS = 1000,
+	NAME_BYTES = 40,
+};
+
+enum segment_state {
+	SEGMENT_FREE,
+	SEGMENT_PREPARING,
+	SEGMENT_READY,
+	SEGMENT_USED,
+	SEGMENT_DEAD, /* header unreadable: kept as it is, never written */
+};
+
+struct segment {
+	struct list link;
+	enum segment_state state;
+	uint16_t number; /* of the file */
+	struct io_file *file;
+	struct spool_head head;
+	struct spool_key key;
+	uint64_t end; /* after the last record given a place */
+	uint64_t durable; /* after the last durable one */
+	uint64_t message_count, live_bytes;
+	uint32_t first, last; /* its messages */
+	unsigned pins; /* reads under way: not to be used again */
+};
+
+/* A record that waits for a batch or is in one. */
+struct spool_write {
+	struct list link;
+	struct spool_op *op; /* or NULL */
+	struct spool_record record;
+	struct span envelope, marks, body;
+	uint64_t file; /* SPOOL_BODY_FILE: its number; of a REMOVE: to be unlinked */
+	uint32_t slot; /* PUT, MOVE: the message */
+	struct spool_copy *copy; /* MOVE: who wants it */
+	void *memory; /* freed with this */
+	struct segment *segment;
+	uint64_t offset;
+};
+
+struct spool_batch {
+	bool busy;
+	struct list writes;
+	uint64_t start, bytes;
+	struct span spans[IO_WRITE_SPANS_MAX];
+	size_t span_count;
+	char *heads;
+	size_t heads_used;
+	struct io_op op;
+};
+
+/* Compaction of one message. */
+struct spool_copy {
+	struct spool *spool;
+	bool busy;
+	uint32_t slot;
+	uint64_t id;
+	uint16_t segment;
+	uint32_t offset, bytes;
+	uint32_t mark, last_mark; /* being read; the last that is taken along */
+	uint32_t marks_before;
+	struct spool_record record;
+	char *memory, *mark_memory;
+	struct buf marks;
+	struct io_op op;
+};
+
+struct spool_prepare {
+	struct segment *segment; /* NULL: nothing under way */
+	bool created;
+	char head[SPOOL_HEAD_BYTES];
+	char name[NAME_BYTES];
+	struct io_op op;
+};
+
+struct spool {
+	struct io *io;
+	struct io_dir *dir;
+	struct spool_options options;
+	uint64_t epoch;
+	uint64_t files_made; /* body files of this run */
+	bool broken;
+	struct spool_index index;
+
+	struct segment **segments; /* by number; NULL: no such file */
+	size_t segment_count;
+	struct list used, ready, free; /* by sequence */
+	size_t used_count, ready_count, free_count;
+	struct segment *head; /* takes records; NULL: the first write takes one */
+	struct spool_seal seal; /* what the next head will say of the one before */
+	uint64_t sequence; /* the last given out */
+	uint64_t durable_oldest;
+	uint64_t live_bytes, file_bytes;
+	struct spool_prepare prepare;
+	uint64_t full_until_ms; /* no try to allocate before */
+	uint64_t space_checked_ms;
+	bool space_known, space_enough;
+
+	struct list waiting; /* writes without a batch */
+	struct spool_batch batch;
+	struct spool_copy copies[COPIES_MAX];
+
+	struct spool_op *finished, **finished_end; /* done is owed */
+	struct list reads_finished;
+	struct spool_kept_file {
+		uint64_t number; /* 0: nothing */
+		struct io_file *file;
+	} kept[FILES_KEPT];
+	size_t kept_next;
+	struct io_timer soon;
+	struct spool_op *flushes, **flushes_end;
+	unsigned running; /* chains of operations under way beside the batch */
+	struct spool_numbers numbers;
+};
+
+/* spool.c: the queue of what waits, and what is owed to callers. */
+void spool_enqueue(struct spool *spool, struct spool_write *write);
+void spool_finish_op(struct spool *spool, struct spool_op *op, enum err err);
+void
+spool_put_record(struct spool *spool, struct spool_op *op, struct spool_write *write);
+/* Something ended: starts what may start now, and ends flushes. */
+void spool_settle(struct spool *spool);
+bool spool_has_space(struct spool *spool);
+
+/* spool_write.c */
+void spool_write_kick(struct spool *spool);
+void spool_write_free(struct spool_write *write);
+void spool_break(struct spool *spool);
+
+/* spool_segment.c */
+struct segment *spool_segment_add(struct spool *spool, uint16_t number);
+void spool_segment_drop(struct spool *spool, struct segment *segment);
+void spool_segment_move(
+    struct spool *spool, struct segment *segment, enum segment_state state);
+void spool_segment_name(char name[NAME_BYTES], uint16_t number);
+/* Starts to make a segment ready if there are too few; false where that is impossible. */
+bool spool_segment_prepare(struct spool *spool);
+/* The same at once, for start-up. */
+enum err spool_segment_prepare_now(struct spool *spool);
+/* Takes the next ready segment as head. */
+void spool_segment_advance(struct spool *spool);
+void spool_segment_free_oldest(struct spool *spool);
+void spool_segment_trim(struct spool *spool);
+void spool_segment_attach(struct spool *spool, struct segment *segment, uint32_t slot);
+void spool_segment_detach(struct spool *spool, uint32_t slot);
+/* Bytes of a message's record, without marks in records of their own. */
+uint64_t spool_message_record_bytes(const struct spool_message *message);
+uint64_t spool_message_rest_bytes(const struct spool_message *message);
+
+/* spool_compact.c */
+void spool_compact(struct spool *spool);
+bool spool_copy_holds(const struct spool_copy *copy);
+void spool_copy_moved(struct spool_copy *copy, const struct spool_write *write);
+void spool_copy_end(struct spool_copy *copy);
+
+/* spool_body.c */
+void spool_body_name(char name[NAME_BYTES], uint64_t number);
+void spool_body_unlink(struct spool *spool, uint64_t number);
+
+/* spool_read.c */
+void spool_reads_call(struct spool *spool);
+/* Closes a body file that is kept open; 0: all of them. */
+void spool_read_forget(struct spool *spool, uint64_t number);
+/*
+ * Reads at once and checks: a message's record without its inline body, or a
+ * mark's record.  *memory is the caller's to free in every case.
+ */
+MUST_USE enum err
+spool_read_head(struct spool *spool, const struct spool_message *message, char **memory,
+    struct spool_record *record, struct span *payload);
+MUST_USE enum err spool_read_mark(struct spool *spool,
+    const struct spool_mark_place *place, uint64_t id, char **memory, struct span *mark);
+
+/* spool_recover.c */
+enum err spool_recover(struct spool *spool, const struct spool_scan *scan);

@@ -1,0 +1,502 @@
+/*
+ * Segments: made or taken again ahead of their use, freed oldest first.
+ *
+ * A file is written over or unlinked only when it is free and the reads from
+ * it have ended.  Freed segments are used again in the order of their
+ * sequence, one at a time, each made durable before the next; what is
+ * unlinked is first known as old by a durable header (spool_head.oldest).  So
+ * a removal never goes before the message that it removes.
+ */
+#include "spool/spool_internal.h"
+
+#include <stdio.h>
+
+void
+spool_segment_name(char name[NAME_BYTES], uint16_t number)
+{
+	(void)snprintf(name, NAME_BYTES, "seg-%08x.log", number);
+}
+
+struct segment *
+spool_segment_add(struct spool *spool, uint16_t number)
+{
+	struct segment *segment = mem_alloc(sizeof(*segment));
+
+	if (number >= spool->segment_count) {
+		size_t count = (size_t)number + 1;
+
+		spool->segments =
+		    mem_realloc(spool->segments, count * sizeof(*spool->segments));
+		for (size_t i = spool->segment_count; i < count; i++)
+			spool->segments[i] = NULL;
+		spool->segment_count = count;
+	}
+	check(!spool->segments[number]);
+	spool->segments[number] = segment;
+	segment->number = number;
+	segment->state = SEGMENT_DEAD;
+	return segment;
+}
+
+void
+spool_segment_drop(struct spool *spool, struct segment *segment)
+{
+	check(segment->pins == 0 && segment->message_count == 0);
+	spool_segment_move(spool, segment, SEGMENT_DEAD);
+	spool->segments[segment->number] = NULL;
+	io_file_close(segment->file);
+	mem_free(segment);
+}
+
+static void
+count(struct spool *spool, enum segment_state state, bool more)
+{
+	size_t *counter = state == SEGMENT_FREE	   ? &spool->free_count
+			  : state == SEGMENT_READY ? &spool->ready_count
+			  : state == SEGMENT_USED  ? &spool->used_count
+						   : NULL;
+
+	if (counter)
+		*counter = more ? *counter + 1 : *counter - 1;
+}
+
+/* The only place that writes segment->state once the spool is open. */
+void
+spool_segment_move(struct spool *spool, struct segment *segment, enum segment_state state)
+{
+	list_remove(&segment->link);
+	count(spool, segment->state, false);
+	segment->state = state;
+	count(spool, state, true);
+	switch (state) {
+	case SEGMENT_FREE:
+		list_push(&spool->free, &segment->link);
+		break;
+	case SEGMENT_READY:
+		list_push(&spool->ready, &segment->link);
+		break;
+	case SEGMENT_USED:
+		list_push(&spool->used, &segment->link);
+		break;
+	case SEGMENT_PREPARING:
+	case SEGMENT_DEAD:
+		break;
+	}
+}
+
+uint64_t
+spool_message_record_bytes(const struct spool_message *message)
+{
+	return (SPOOL_RECORD_HEAD + spool_message_rest_bytes(message) + 7) & ~(uint64_t)7;
+}
+
+uint64_t
+spool_message_rest_bytes(const struct spool_message *message)
+{
+	return (uint64_t)message->envelope_bytes + message->merged_bytes +
+	       (message->flags & SPOOL_IN_FILE ? 8 : message->body.bytes);
+}
+
+void
+spool_segment_attach(struct spool *spool, struct segment *segment, uint32_t slot)
+{
+	struct spool_message *message = spool_index_at(&spool->index, slot);
+
+	message->segment = segment->number;
+	message->older = segment->last;
+	message->newer = 0;
+	if (segment->last)
+		spool_index_at(&spool->index, segment->last)->newer = slot;
+	else
+		segment->first = slot;
+	segment->last = slot;
+	segment->message_count++;
+	segment->live_bytes += spool_message_record_bytes(message);
+	spool->live_bytes += spool_message_record_bytes(message);
+}
+
+void
+spool_segment_detach(struct spool *spool, uint32_t slot)
+{
+	struct spool_message *message = spool_index_at(&spool->index, slot);
+	struct segment *segment = spool->segments[message->segment];
+
+	if (message->older)
+		spool_index_at(&spool->index, message->older)->newer = message->newer;
+	else
+		segment->first = message->newer;
+	if (message->newer)
+		spool_index_at(&spool->index, message->newer)->older = message->older;
+	else
+		segment->last = message->older;
+	message->older = message->newer = 0;
+	check(segment->message_count > 0);
+	segment->message_count--;
+	segment->live_bytes -= spool_message_record_bytes(message);
+	spool->live_bytes -= spool_message_record_bytes(message);
+}
+
+static struct segment *
+first_of(struct list *list)
+{
+	return list_empty(list) ? NULL : container_of(list->next, struct segment, link);
+}
+
+void
+spool_segment_free_oldest(struct spool *spool)
+{
+	struct segment *segment;
+
+	while ((segment = first_of(&spool->used)) && segment != spool->head &&
+	       segment->message_count == 0)
+		spool_segment_move(spool, segment, SEGMENT_FREE);
+}
+
+void
+spool_segment_advance(struct spool *spool)
+{
+	struct segment *segment = first_of(&spool->ready);
+
+	check(segment != NULL);
+	if (spool->head)
+		spool->seal = (struct spool_seal){
+		    .sequence = spool->head->head.sequence,
+		    .end = spool->head->end,
+		    .proven = spool->head->end,
+		};
+	spool_segment_move(spool, segment, SEGMENT_USED);
+	spool->head = segment;
+	spool_segment_free_oldest(spool);
+}
+
+/* The free segment to be used next: the oldest, as all before it were. */
+static struct segment *
+take_free(struct spool *spool)
+{
+	struct segment *segment = first_of(&spool->free);
+
+	return segment && segment->pins == 0 ? segment : NULL;
+}
+
+static struct segment *
+make_new(struct spool *spool)
+{
+	uint64_t free_bytes;
+	size_t number = 0;
+
+	if (io_now_ms(spool->io) < spool->full_until_ms)
+		return NULL;
+	spool->full_until_ms = io_now_ms(spool->io) + SPACE_CHECK_MS;
+	if (io_dir_space(spool->dir, &free_bytes) != OK ||
+	    free_bytes < spool->options.segment_bytes + spool->options.disk_reserve_bytes)
+		return NULL;
+	while (number < spool->segment_count && spool->segments[number])
+		number++;
+	if (number >= SEGMENTS_MAX)
+		return NULL;
+	spool->full_until_ms = 0;
+	return spool_segment_add(spool, (uint16_t)number);
+}
+
+/* Gives a segment its next life; nothing is written yet. */
+static void
+begin_life(struct spool *spool, struct segment *segment)
+{
+	struct segment *oldest = first_of(&spool->used);
+
+	segment->head = (struct spool_head){
+	    .sequence = ++spool->sequence,
+	    .oldest = oldest ? oldest->head.sequence : spool->sequence,
+	    .epoch = spool->epoch,
+	};
+	if (!oldest && first_of(&spool->ready))
+		segment->head.oldest = first_of(&spool->ready)->head.sequence;
+	io_random(spool->io, &segment->head.salt, sizeof(segment->head.salt));
+	segment->key = spool_key_of(&segment->head);
+	segment->end = segment->durable = SPOOL_SEGMENT_DATA;
+	segment->live_bytes = 0;
+	spool_head_write(spool->prepare.head, &segment->head);
+}
+
+/* Chooses the segment to be made ready; false where there is none. */
+static bool
+choose(struct spool *spool)
+{
+	struct spool_prepare *prepare = &spool->prepare;
+	struct segment *segment = take_free(spool);
+
+	prepare->created = segment == NULL;
+	if (!segment)
+		segment = make_new(spool);
+	if (!segment)
+		return false;
+	prepare->segment = segment;
+	spool_segment_name(prepare->name, segment->number);
+	spool_segment_move(spool, segment, SEGMENT_PREPARING);
+	return true;
+}
+
+struct unlinking {
+	struct spool *spool;
+	struct segment *segment;
+	char name[NAME_BYTES];
+	struct io_op op;
+};
+
+static void
+unlinked(struct io_op *op)
+{
+	struct unlinking *unlinking = op->owner;
+	struct spool *spool = unlinking->spool;
+
+	/* Where that fails the file stays, and its number stays taken. */
+	if (op->err == OK)
+		spool_segment_drop(spool, unlinking->segment);
+	mem_free(unlinking);
+	spool->running--;
+	spool_settle(spool);
+}
+
+static void
+unlink_segment(struct spool *spool, struct segment *segment)
+{
+	struct unlinking *unlinking = mem_alloc(sizeof(*unlinking));
+
+	*unlinking = (struct unlinking){
+	    .spool = spool,
+	    .segment = segment,
+	    .op = {.done = unlinked, .owner = unlinking},
+	};
+	spool_segment_name(unlinking->name, segment->number);
+	spool_segment_move(spool, segment, SEGMENT_DEAD);
+	spool->running++;
+	io_unlink(spool->dir, &unlinking->op, unlinking->name);
+}
+
+static void
+prepare_failed(struct spool *spool, enum err err)
+{
+	struct spool_prepare *prepare = &spool->prepare;
+	struct segment *segment = prepare->segment;
+
+	prepare->segment = NULL;
+	if (err != ERR_NO_SPACE && err != ERR_DESCRIPTORS) {
+		spool_break(spool);
+		return;
+	}
+	/* A full disk: what was half made goes, and we try again later. */
+	if (prepare->created)
+		unlink_segment(spool, segment);
+	else
+		spool_segment_move(spool, segment, SEGMENT_FREE);
+	spool->full_until_ms = io_now_ms(spool->io) + SPACE_CHECK_MS;
+}
+
+static void
+prepared(struct spool *spool)
+{
+	struct segment *segment = spool->prepare.segment;
+
+	spool->prepare.segment = NULL;
+	if (segment->head.oldest > spool->durable_oldest)
+		spool->durable_oldest = segment->head.oldest;
+	spool_segment_move(spool, segment, SEGMENT_READY);
+}
+
+static void
+prepare_end(struct spool *spool, enum err err)
+{
+	spool->running--;
+	if (err)
+		prepare_failed(spool, err);
+	else
+		prepared(spool);
+	spool_write_kick(spool);
+	spool_settle(spool);
+}
+
+/*
+ * The steps.  The second copy of the header is written when the first is
+ * durable, so that one of them is whole at any moment; it need not be synced:
+ * the first batch in the segment does that.
+ */
+static void
+second_written(struct io_op *op)
+{
+	prepare_end(op->owner, op->err);
+}
+
+static void
+write_second(struct spool *spool)
+{
+	struct spool_prepare *prepare = &spool->prepare;
+	struct span span = span_of(prepare->head, SPOOL_HEAD_BYTES);
+
+	prepare->op.done = second_written;
+	io_pwrite(prepare->segment->file, &prepare->op, &span, 1, SPOOL_HEAD_SECOND);
+}
+
+static void
+directory_synced(struct io_op *op)
+{
+	if (op->err)
+		prepare_end(op->owner, op->err);
+	else
+		write_second(op->owner);
+}
+
+static void
+head_synced(struct io_op *op)
+{
+	struct spool *spool = op->owner;
+
+	if (op->err) {
+		/* Not "full", whatever it says: never a second try after a sync. */
+		prepare_end(spool, ERR_IO);
+	} else if (spool->prepare.created) {
+		op->done = directory_synced;
+		io_dir_sync(spool->dir, op, NULL);
+	} else {
+		write_second(spool);
+	}
+}
+
+static void
+head_written(struct io_op *op)
+{
+	struct spool *spool = op->owner;
+
+	if (op->err) {
+		prepare_end(spool, op->err);
+		return;
+	}
+	op->done = head_synced;
+	io_sync(spool->prepare.segment->file, op);
+}
+
+static void
+write_head(struct spool *spool)
+{
+	struct spool_prepare *prepare = &spool->prepare;
+	struct span span = span_of(prepare->head, SPOOL_HEAD_BYTES);
+
+	begin_life(spool, prepare->segment);
+	prepare->op.done = head_written;
+	io_pwrite(prepare->segment->file, &prepare->op, &span, 1, 0);
+}
+
+static void
+allocated(struct io_op *op)
+{
+	if (op->err)
+		prepare_end(op->owner, op->err);
+	else
+		write_head(op->owner);
+}
+
+/* A file may be too short: new, or from a time of smaller segments. */
+static void
+allocate(struct spool *spool)
+{
+	struct spool_prepare *prepare = &spool->prepare;
+
+	if (io_file_bytes(prepare->segment->file) >= spool->options.segment_bytes) {
+		write_head(spool);
+		return;
+	}
+	prepare->op.done = allocated;
+	io_allocate(prepare->segment->file, &prepare->op, spool->options.segment_bytes);
+}
+
+static void
+created(struct io_op *op)
+{
+	struct spool *spool = op->owner;
+
+	if (op->err) {
+		prepare_end(spool, op->err);
+		return;
+	}
+	spool->prepare.segment->file = op->file;
+	allocate(spool);
+}
+
+bool
+spool_segment_prepare(struct spool *spool)
+{
+	struct spool_prepare *prepare = &spool->prepare;
+
+	if (prepare->segment)
+		return true;
+	if (spool->broken || spool->ready_count >= SEGMENTS_READY || !choose(spool))
+		return false;
+	spool->running++;
+	prepare->op = (struct io_op){.done = created, .owner = spool};
+	if (prepare->created)
+		io_open(spool->dir, &prepare->op, prepare->name,
+		    IO_OPEN_READ | IO_OPEN_WRITE | IO_OPEN_CREATE);
+	else
+		allocate(spool);
+	return true;
+}
+
+/* One of the steps above after the other, without completions. */
+static enum err
+prepare_steps(struct spool *spool)
+{
+	struct spool_prepare *prepare = &spool->prepare;
+	struct span span = span_of(prepare->head, SPOOL_HEAD_BYTES);
+	struct io_op op = {0};
+
+	if (prepare->created) {
+		io_open(spool->dir, &op, prepare->name,
+		    IO_OPEN_READ | IO_OPEN_WRITE | IO_OPEN_CREATE);
+		if (op.err)
+			return op.err;
+		prepare->segment->file = op.file;
+	}
+	if (io_file_bytes(prepare->segment->file) < spool->options.segment_bytes)
+		io_allocate(prepare->segment->file, &op, spool->options.segment_bytes);
+	if (op.err)
+		return op.err;
+	begin_life(spool, prepare->segment);
+	io_pwrite(prepare->segment->file, &op, &span, 1, 0);
+	if (!op.err)
+		io_sync(prepare->segment->file, &op);
+	if (!op.err && prepare->created)
+		io_dir_sync(spool->dir, &op, NULL);
+	if (!op.err)
+		io_pwrite(prepare->segment->file, &op, &span, 1, SPOOL_HEAD_SECOND);
+	return op.err;
+}
+
+enum err
+spool_segment_prepare_now(struct spool *spool)
+{
+	enum err err;
+
+	while (spool->ready_count < SEGMENTS_READY) {
+		if (!choose(spool))
+			return ERR_NO_SPACE;
+		err = prepare_steps(spool);
+		if (err) {
+			prepare_failed(spool, err);
+			return err;
+		}
+		prepared(spool);
+	}
+	return OK;
+}
+
+/* Gives back files that a past peak has left. */
+void
+spool_segment_trim(struct spool *spool)
+{
+	while (spool->free_count > SEGMENT_SLACK + spool->used_count / 4) {
+		struct segment *segment = take_free(spool);
+
+		if (!segment || segment->head.sequence >= spool->durable_oldest)
+			return;
+		unlink_segment(spool, segment);
+	}
+}
