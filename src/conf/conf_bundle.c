@@ -42,26 +42,49 @@ conf_bundle_find(const struct conf_bundle *bundle, struct span name)
 	return find(((struct conf_bundle *)bundle)->files, bundle->count, name);
 }
 
-/* Copies a name without what changes nothing: "//" and "/./". */
-static size_t
-tidy(char *to, struct span folder, struct span name)
+/* Takes the last folder off a path that ends in a slash; false where there is none. */
+static bool
+climb(const char *path, size_t *len)
 {
-	size_t len = folder.len;
+	size_t at = *len;
 
+	if (at <= 1)
+		return at == 1; /* "/": the root is above itself */
+	for (at--; at > 0 && path[at - 1] != '/';)
+		at--;
+	if (span_eq(span_of(path + at, *len - at), SPAN("../")))
+		return false;
+	*len = at;
+	return true;
+}
+
+/*
+ * Adds a name to a folder's, "." and ".." resolved by name only: each file has one name,
+ * so that a circle of includes is seen at once.
+ */
+static size_t
+join(char *to, struct span folder, struct span name)
+{
+	struct span part;
+	size_t len;
+
+	if (name.ptr[0] == '/')
+		folder = SPAN("/");
+	len = folder.len;
 	if (len)
 		memcpy(to, folder.ptr, len);
-	for (size_t i = 0; i < name.len; i++) {
-		bool starts = len == 0 || to[len - 1] == '/';
-
-		if (starts && name.ptr[i] == '/' && (len > 0 || i > 0))
+	while (span_cut(&name, '/', &part)) {
+		if (part.len == 0 || span_eq(part, SPAN(".")) ||
+		    (span_eq(part, SPAN("..")) && climb(to, &len)))
 			continue;
-		if (starts && name.ptr[i] == '.' && i + 1 < name.len &&
-		    name.ptr[i + 1] == '/') {
-			i++;
-			continue;
-		}
-		to[len++] = name.ptr[i];
+		memcpy(to + len, part.ptr, part.len);
+		len += part.len;
+		to[len++] = '/';
 	}
+	if (len == 0)
+		to[len++] = '.';
+	if (len > 1 && to[len - 1] == '/')
+		len--;
 	return len;
 }
 
@@ -70,12 +93,12 @@ conf_bundle_path(struct span file, struct span name, struct conf_path *path)
 {
 	struct span folder = span_first(file, span_find_last(file, '/') + 1);
 
-	if (span_find(file, '/') == file.len || (name.len > 0 && name.ptr[0] == '/'))
+	if (span_find(file, '/') == file.len)
 		folder = SPAN("");
-	if (name.len == 0 || folder.len + name.len > CONF_PATH_BYTES_MAX)
+	if (name.len == 0 || folder.len + name.len >= CONF_PATH_BYTES_MAX)
 		return false;
-	path->len = tidy(path->bytes, folder, name);
-	return path->len > 0;
+	path->len = join(path->bytes, folder, name);
+	return true;
 }
 
 static void
@@ -229,7 +252,7 @@ conf_bundle_decode(struct span wire, struct conf_bundle *bundle)
 	if (reader_u32(&reader) != MAGIC || reader_u8(&reader) != 1)
 		return ERR_SYNTAX;
 	count = reader_u32(&reader);
-	if (count > CONF_FILES_MAX)
+	if (count == 0 || count > CONF_FILES_MAX)
 		return ERR_SYNTAX;
 	for (uint32_t i = 0; i < count; i++) {
 		uint8_t unreadable = reader_u8(&reader);

@@ -161,8 +161,8 @@ bool conf_parser_expect(struct conf_parser *parser, const char *word);
 bool
 conf_parser_value(struct conf_parser *parser, const char *what, struct conf_token *value);
 /* Takes one of the words that name gives for 0 ... count - 1. */
-bool conf_parser_choice(struct conf_parser *parser, const char *what,
-    const char *(*name)(unsigned), unsigned count, unsigned *choice);
+bool conf_parser_choice(struct conf_parser *parser, const char *(*name)(unsigned),
+    unsigned count, unsigned *choice);
 /* Fails where the same was said before. */
 bool
 conf_parser_once(struct conf_parser *parser, struct conf_place place, struct span what);

@@ -128,16 +128,16 @@ static const struct conf_option options[] = {
 	.type = CONF_ROUTE,
 	.repeats = true,
 	.syntax =
-	    "[for DOMAIN, ...] through HOST[:PORT] | by mx  [with tls may | required "
-	    "| verified | implicit | never] [as NAME]",
-	.doc = "How mail leaves. The first statement that fits a recipient's domain "
-	       "counts; .example.org is every domain below example.org; without \"for\" "
-	       "it is all mail. \"by mx\" is what happens without any statement. NAME is "
-	       "from the credentials. TLS: may is when offered; required is always, "
-	       "whatever the certificate; verified is always and with the right "
-	       "certificate; implicit is verified from the first byte (port 465). "
-	       "Without \"with tls\" it is may, but implicit on port 465, and verified "
-	       "where a password is sent."},
+	    "[for DOMAIN, ...] (through HOST[:PORT] | by mx) [with tls MODE] [as NAME]",
+	.doc =
+	    "How mail leaves. The first statement that fits a recipient's domain "
+	    "counts; .example.org is every domain below example.org; without \"for\" "
+	    "it is all mail. \"by mx\" is what happens without any statement. NAME is "
+	    "from the credentials. The modes of TLS: may is when it is offered; "
+	    "required is always, whatever the certificate; verified is always and with "
+	    "the right certificate; implicit is verified from the first byte (port "
+	    "465); and never. Without \"with tls\" it is may, but implicit on port 465, "
+	    "and verified where a password is sent."},
     {.words = "ask dns at",
 	.type = CONF_DNS,
 	.repeats = true,

@@ -21,15 +21,20 @@ ends_statement(enum conf_token_kind kind)
 	       kind == CONF_EOF;
 }
 
-/* Goes to the end of the line, past a block that begins on it. */
+/* Goes to the end of the line, past a list or a block that goes on after it. */
 static void
 recover(struct conf_parser *parser)
 {
+	enum conf_token_kind kind = CONF_NEWLINE, last;
 	unsigned depth = 0;
 
 	for (;; conf_parser_advance(parser)) {
-		enum conf_token_kind kind = parser->token.kind;
-
+		last = kind;
+		kind = parser->token.kind;
+		if (kind == CONF_NEWLINE && last == CONF_COMMA) {
+			kind = CONF_COMMA; /* as are empty lines after it */
+			continue;
+		}
 		if (kind == CONF_EOF || (kind == CONF_NEWLINE && depth == 0) ||
 		    (kind == CONF_CLOSE && depth == 0 && parser->block))
 			return;
@@ -153,7 +158,7 @@ fail_misplaced(struct conf_parser *parser, const struct conf_option *option)
 		    "\"%s\" belongs outside of the block \"%s\"", option->words,
 		    parser->block);
 	return conf_parser_fail(parser, parser->token.place,
-	    "\"%s\" belongs into the block \"%s\"", option->words, option->block);
+	    "\"%s\" belongs in the block \"%s\"", option->words, option->block);
 }
 
 /* The words begin like a row's and then go on otherwise. */

@@ -129,8 +129,8 @@ parse_details(struct conf_parser *parser, struct target *target)
 			if (!conf_parser_expect(parser, "tls"))
 				return false;
 			target->tls = parser->token.place;
-			if (!conf_parser_choice(parser, "how to use TLS", tls_name,
-				CONF_TLS_IMPLICIT + 1, &tls))
+			if (!conf_parser_choice(
+				parser, tls_name, CONF_TLS_IMPLICIT + 1, &tls))
 				return false;
 			target->tls_given = true;
 			target->route.tls = (enum conf_tls)tls;
@@ -140,9 +140,11 @@ parse_details(struct conf_parser *parser, struct target *target)
 			if (!conf_parser_value(
 				parser, "a name from the credentials", &name))
 				return false;
-			if (name.text.len == 0)
+			if (name.text.len == 0 ||
+			    name.text.len > CONF_CREDENTIAL_BYTES_MAX)
 				return conf_parser_fail(parser, name.place,
-				    "expected a name from the credentials");
+				    "the name of a credential has from 1 to %d bytes",
+				    (int)CONF_CREDENTIAL_BYTES_MAX);
 			target->as_given = true;
 			check(arena_copy(
 			    parser->arena, name.text, &target->route.credential));
@@ -222,20 +224,24 @@ add_routes(struct conf_parser *parser, struct conf_place place, struct target *t
 	return true;
 }
 
+static const char *
+target_word(unsigned by_mx)
+{
+	return by_mx ? "by mx" : "through";
+}
+
 static bool
 parse_target(struct conf_parser *parser, struct target *target)
 {
-	if (conf_parser_is(parser, "through")) {
+	unsigned by_mx = 1;
+
+	if (conf_parser_is(parser, "by")) {
 		conf_parser_advance(parser);
-		return parse_through(parser, target);
+		target->by_mx = true;
+		return conf_parser_expect(parser, "mx");
 	}
-	if (!conf_parser_is(parser, "by"))
-		return conf_parser_fail(parser, parser->token.place,
-		    "expected \"through HOST\" or \"by mx\", not %s",
-		    conf_token_quote(&parser->token).text);
-	conf_parser_advance(parser);
-	target->by_mx = true;
-	return conf_parser_expect(parser, "mx");
+	return conf_parser_choice(parser, target_word, 2, &by_mx) &&
+	       parse_through(parser, target);
 }
 
 bool

@@ -137,8 +137,8 @@ parse_listen(struct conf_parser *parser)
 	unsigned kind;
 	bool good;
 
-	if (!conf_parser_choice(parser, "what to listen for", listener_kind,
-		CONF_LISTENER_SUBMISSIONS + 1, &kind) ||
+	if (!conf_parser_choice(
+		parser, listener_kind, CONF_LISTENER_SUBMISSIONS + 1, &kind) ||
 	    !conf_parser_expect(parser, "on"))
 		return false;
 	do {
@@ -286,16 +286,14 @@ parse_log(struct conf_parser *parser)
 
 	if (as) {
 		conf_parser_advance(parser);
-		if (!conf_parser_choice(
-			parser, "a log format", log_format, CONF_LOG_JSON + 1, &choice))
+		if (!conf_parser_choice(parser, log_format, CONF_LOG_JSON + 1, &choice))
 			return false;
 		parser->conf->log_format = (enum conf_log_format)choice;
 		if (!conf_parser_is(parser, "to") && parser->token.kind != CONF_WORD)
 			return true;
 	}
 	if (!conf_parser_expect(parser, "to") ||
-	    !conf_parser_choice(
-		parser, "where to log", log_target, CONF_LOG_SYSLOG + 1, &choice))
+	    !conf_parser_choice(parser, log_target, CONF_LOG_SYSLOG + 1, &choice))
 		return false;
 	parser->conf->log_target = (enum conf_log_target)choice;
 	return true;

@@ -68,41 +68,50 @@ conf_parser_more(struct conf_parser *parser)
 	return true;
 }
 
-bool
-conf_parser_choice(struct conf_parser *parser, const char *what,
-    const char *(*name)(unsigned), unsigned count, unsigned *choice)
+/* "smtp, submission or submissions" */
+static void
+write_choices(struct buf *out, const char *(*name)(unsigned), unsigned count)
 {
-	struct conf_token word;
+	for (unsigned i = 0; i < count; i++)
+		buf_addf(out, "%s%s",
+		    i == 0	     ? ""
+		    : i + 1 == count ? " or "
+				     : ", ",
+		    name(i));
+}
+
+bool
+conf_parser_choice(struct conf_parser *parser, const char *(*name)(unsigned),
+    unsigned count, unsigned *choice)
+{
+	struct conf_token word = parser->token;
 	const char *nearest = NULL;
 	unsigned best = 0;
-	char all[CONF_TEXT_MAX / 2] = "";
-	size_t len = 0;
+	struct buf all;
 
-	if (!conf_parser_value(parser, what, &word))
-		return false;
 	for (unsigned i = 0; i < count; i++) {
-		const char *joint = i == 0 ? "" : i + 1 == count ? " or " : ", ";
 		unsigned distance;
-		int more;
 
 		*choice = i;
-		if (span_eq_nocase(word.text, span_str(name(i))))
+		if (conf_parser_is(parser, name(i))) {
+			conf_parser_advance(parser);
 			return true;
-		if (conf_near(word.text, span_str(name(i)), &distance) &&
+		}
+		if (conf_token_is_value(&word) &&
+		    conf_near(word.text, span_str(name(i)), &distance) &&
 		    (!nearest || distance < best)) {
 			nearest = name(i);
 			best = distance;
 		}
-		more = snprintf(all + len, sizeof(all) - len, "%s%s", joint, name(i));
-		check(more >= 0 && (size_t)more < sizeof(all) - len);
-		len += (size_t)more;
 	}
-	if (nearest)
-		return conf_parser_fail(parser, word.place,
-		    "expected %s, not %s; did you mean \"%s\"?", what,
-		    conf_quote(word.text).text, nearest);
-	return conf_parser_fail(parser, word.place, "expected %s (%s), not %s", what, all,
-	    conf_quote(word.text).text);
+	buf_init(&all, CONF_TEXT_MAX);
+	write_choices(&all, name, count);
+	conf_parser_fail(parser, word.place, "expected %.*s, not %s%s%s%s",
+	    SPAN_ARGS(buf_span(&all)), conf_token_quote(&word).text,
+	    nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+	    nearest ? "\"?" : "");
+	buf_fini(&all);
+	return false;
 }
 
 bool

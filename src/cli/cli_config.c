@@ -1,0 +1,391 @@
+/*
+ * Exit codes: EX_OK; EX_CONFIG where the configuration is wrong; EX_NOINPUT where it
+ * cannot be read; EX_USAGE.  Problems go to standard error, in JSON to standard output.
+ */
+#include "cli/cli_config.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "cli/conf_load.h"
+#include "conf/conf_option.h"
+
+enum { OUTPUT_BYTES_MAX = 64 << 20, PROBLEM_BYTES_MAX = 1 << 20 };
+
+static const char usage[] =
+    "Usage: postrider config check [FILE] [--json]   is this configuration good?\n"
+    "       postrider config show [FILE] [--json]    all values, defaults too\n"
+    "       postrider config manual                  every statement, explained\n"
+    "\n"
+    "FILE is $POSTRIDER_CONFIG, or else /etc/postrider/postrider.conf.\n";
+
+static int
+write_out(const struct buf *text)
+{
+	struct span span = buf_span(text);
+
+	if (fwrite(span.ptr, 1, span.len, stdout) != span.len || fflush(stdout) != 0) {
+		perror("postrider: standard output");
+		return EX_IOERR;
+	}
+	return EX_OK;
+}
+
+/* Text that may be cut in the middle of a character must not break the JSON. */
+static json_t *
+json_text(struct span text)
+{
+	json_t *string = json_stringn(text.ptr, text.len);
+
+	return string ? string : json_string("");
+}
+
+static int
+write_json(json_t *root)
+{
+	bool failed = json_dumpf(root, stdout, JSON_INDENT(2)) != 0 || puts("") == EOF ||
+		      fflush(stdout) != 0;
+
+	json_decref(root);
+	if (!failed)
+		return EX_OK;
+	perror("postrider: standard output");
+	return EX_IOERR;
+}
+
+static json_t *
+json_addr(const struct net_addr *addr)
+{
+	json_t *object = json_object();
+	struct buf text;
+
+	buf_init(&text, NET_TEXT_MAX);
+	net_addr_write(&text, addr);
+	json_object_set_new(object, "address", json_text(buf_span(&text)));
+	json_object_set_new(object, "port", json_integer(addr->port));
+	buf_fini(&text);
+	return object;
+}
+
+static json_t *
+json_listeners(const struct conf *conf)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < conf->listener_count; i++) {
+		json_t *listener = json_addr(&conf->listeners[i].addr);
+
+		json_object_set_new(listener, "kind",
+		    json_string(conf_listener_kind_name(conf->listeners[i].kind)));
+		json_array_append_new(array, listener);
+	}
+	return array;
+}
+
+static json_t *
+json_networks(const struct conf *conf)
+{
+	json_t *array = json_array();
+	struct buf text;
+
+	buf_init(&text, NET_TEXT_MAX);
+	for (size_t i = 0; i < conf->relay_network_count; i++) {
+		buf_reset(&text);
+		net_addr_write(&text, &conf->relay_networks[i].addr);
+		buf_addf(&text, "/%u", (unsigned)conf->relay_networks[i].bits);
+		json_array_append_new(array, json_text(buf_span(&text)));
+	}
+	buf_fini(&text);
+	return array;
+}
+
+static json_t *
+json_routes(const struct conf *conf)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < conf->route_count; i++) {
+		const struct conf_route *route = &conf->routes[i];
+		json_t *object = json_object();
+
+		json_object_set_new(object, "domain", json_text(route->domain));
+		json_object_set_new(object, "by_mx", json_boolean(route->host.len == 0));
+		json_object_set_new(object, "host", json_text(route->host));
+		json_object_set_new(object, "port", json_integer(route->port));
+		json_object_set_new(
+		    object, "tls", json_string(conf_tls_name(route->tls)));
+		json_object_set_new(object, "credential", json_text(route->credential));
+		json_array_append_new(array, object);
+	}
+	return array;
+}
+
+/* A row's value; NULL where the row has none. */
+static json_t *
+json_statement(const struct conf *conf, const struct conf_option *option)
+{
+	json_t *value;
+
+	switch (option->type) {
+	case CONF_LISTEN:
+		return json_listeners(conf);
+	case CONF_CERTIFICATE:
+		if (conf->certificate_path.len == 0)
+			return json_null();
+		return json_pack("{s:o, s:o}", "file", json_text(conf->certificate_path),
+		    "key", json_text(conf->key_path));
+	case CONF_DOMAINS:
+		value = json_array();
+		for (size_t i = 0; i < conf->domain_count; i++)
+			json_array_append_new(value, json_text(conf->domains[i]));
+		return value;
+	case CONF_NETWORKS:
+		return json_networks(conf);
+	case CONF_MAILDIR:
+		if (conf->maildir_path.len == 0)
+			return json_null();
+		return json_pack("{s:o, s:o}", "folder", json_text(conf->maildir_path),
+		    "user", json_text(conf->mailbox_user));
+	case CONF_ROUTE:
+		return json_routes(conf);
+	case CONF_DNS:
+		value = json_array();
+		for (size_t i = 0; i < conf->dns_server_count; i++)
+			json_array_append_new(value, json_addr(&conf->dns_servers[i]));
+		return value;
+	case CONF_LOG:
+		return json_pack("{s:s, s:s}", "as",
+		    conf_log_format_name(conf->log_format), "to",
+		    conf_log_target_name(conf->log_target));
+	case CONF_TIMES:
+		value = json_array();
+		for (size_t i = 0; i < conf->retry_count; i++)
+			json_array_append_new(
+			    value, json_integer((json_int_t)conf->retry_ms[i]));
+		return value;
+	case CONF_BOOL:
+	case CONF_COUNT:
+	case CONF_PROCESSES:
+	case CONF_SIZE:
+	case CONF_TIME:
+	case CONF_DOMAIN:
+	case CONF_PATH:
+	case CONF_MAILBOX:
+	case CONF_SEPARATOR:
+	case CONF_INCLUDE:
+	case CONF_BLOCK:
+	case CONF_TYPE_COUNT:
+		break;
+	}
+	return NULL;
+}
+
+static json_t *
+json_option(const struct conf *conf, const struct conf_option *option)
+{
+	uint64_t number;
+	char character;
+
+	if (conf_option_is_text(option))
+		return json_text(conf_option_text(conf, option));
+	if (!conf_option_is_number(option))
+		return json_statement(conf, option);
+	number = conf_option_number(conf, option);
+	if (option->type == CONF_BOOL)
+		return json_boolean(number != 0);
+	if (option->type != CONF_SEPARATOR)
+		return json_integer((json_int_t)number);
+	character = (char)number;
+	return json_stringn(&character, number ? 1 : 0);
+}
+
+/* The row's words joined with "_", and the unit of what is a bare number in JSON. */
+static void
+json_key(struct buf *key, const struct conf_option *option)
+{
+	buf_reset(key);
+	for (const char *c = option->words; *c; c++)
+		buf_add_char(key, *c == ' ' ? '_' : *c);
+	if (option->type == CONF_TIME || option->type == CONF_TIMES)
+		buf_add_str(key, "_ms");
+	if (option->type == CONF_SIZE)
+		buf_add_str(key, "_bytes");
+	buf_add_char(key, '\0');
+}
+
+static int
+show_json(const struct conf *conf)
+{
+	json_t *root = json_object();
+	struct buf key;
+
+	buf_init(&key, 256);
+	for (size_t i = 0; i < conf_option_count(); i++) {
+		const struct conf_option *option = conf_option_at(i);
+		json_t *value = option->type == CONF_BLOCK ? json_object()
+							   : json_option(conf, option);
+		json_t *object = root;
+
+		if (!value)
+			continue;
+		if (option->block)
+			object = json_object_get(root, option->block);
+		json_key(&key, option);
+		json_object_set_new(object, buf_span(&key).ptr, value);
+	}
+	buf_fini(&key);
+	return write_json(root);
+}
+
+static int
+show(const struct conf *conf, bool json)
+{
+	struct buf out;
+	int code;
+
+	if (json)
+		return show_json(conf);
+	buf_init(&out, OUTPUT_BYTES_MAX);
+	conf_show(&out, conf);
+	code = write_out(&out);
+	buf_fini(&out);
+	return code;
+}
+
+static int
+manual(void)
+{
+	struct buf out;
+	int code;
+
+	buf_init(&out, OUTPUT_BYTES_MAX);
+	conf_manual(&out);
+	code = write_out(&out);
+	buf_fini(&out);
+	return code;
+}
+
+/* What a configuration comes to, so that a slip of thought is seen too. */
+static int
+say_good(const struct conf *conf, const char *path)
+{
+	struct buf out;
+	int code;
+
+	buf_init(&out, OUTPUT_BYTES_MAX);
+	buf_addf(&out, "%s is good: %.*s listens on %zu address%s, accepts mail for ",
+	    path, SPAN_ARGS(conf->hostname), conf->listener_count,
+	    conf->listener_count == 1 ? "" : "es");
+	if (conf->domain_count == 0)
+		buf_add_str(&out, "no domain");
+	else
+		buf_add(&out, conf->domains[0]);
+	if (conf->domain_count > 1)
+		buf_addf(&out, " and %zu more", conf->domain_count - 1);
+	buf_addf(&out, ", TLS %s.\n", conf->certificate_path.len > 0 ? "on" : "off");
+	code = write_out(&out);
+	buf_fini(&out);
+	return code;
+}
+
+static json_t *
+json_problem(const struct conf_error *error)
+{
+	return json_pack("{s:o, s:i, s:i, s:o, s:o}", "file", json_text(error->file),
+	    "line", (int)error->line, "column", (int)error->column, "text",
+	    json_text(error->text), "source", json_text(error->source));
+}
+
+/* {"good": false, "problems": [{"file", "line", "column", "text", "source"}]} */
+static int
+check_json(const char *path)
+{
+	struct conf_error errors[CONF_ERRORS_MAX];
+	json_t *problems = json_array();
+	struct conf_bundle *bundle;
+	struct conf *conf = NULL;
+	struct buf text;
+	size_t count = 0;
+	enum err err;
+	int code;
+
+	buf_init(&text, PROBLEM_BYTES_MAX);
+	err = conf_load_bundle(path, &bundle, &text);
+	if (err)
+		json_array_append_new(problems,
+		    json_pack("{s:o}", "text", json_text(span_trim(buf_span(&text)))));
+	else
+		err = conf_parse(bundle, &conf, errors, &count);
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(problems, json_problem(&errors[i]));
+	code = write_json(json_pack(
+	    "{s:s, s:b, s:o}", "file", path, "good", !err, "problems", problems));
+	conf_destroy(conf);
+	conf_bundle_destroy(bundle);
+	buf_fini(&text);
+	if (code != EX_OK || !err)
+		return code;
+	return err == ERR_SYNTAX ? EX_CONFIG : EX_NOINPUT;
+}
+
+static int
+load_and(bool showing, const char *path, bool json)
+{
+	struct conf_bundle *bundle;
+	struct conf *conf;
+	struct buf problems;
+	enum err err;
+	int code;
+
+	if (json && !showing)
+		return check_json(path);
+	buf_init(&problems, PROBLEM_BYTES_MAX);
+	err = conf_load(path, &bundle, &conf, &problems);
+	if (err) {
+		fprintf(stderr, "%.*s", SPAN_ARGS(buf_span(&problems)));
+		code = err == ERR_SYNTAX ? EX_CONFIG : EX_NOINPUT;
+	} else {
+		code = showing ? show(conf, json) : say_good(conf, path);
+	}
+	conf_destroy(conf);
+	conf_bundle_destroy(bundle);
+	buf_fini(&problems);
+	return code;
+}
+
+static int
+say_usage(const char *wrong)
+{
+	if (wrong)
+		fprintf(stderr, "postrider config: what is \"%s\"?\n", wrong);
+	fputs(usage, stderr);
+	return EX_USAGE;
+}
+
+int
+cli_config(int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+	const char *path = NULL;
+	bool json = false;
+
+	if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0) {
+		fputs(usage, stdout);
+		return EX_OK;
+	}
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			json = true;
+		else if (argv[i][0] == '-' || path)
+			return say_usage(argv[i]);
+		else
+			path = argv[i];
+	}
+	if (strcmp(verb, "manual") == 0 && !path && !json)
+		return manual();
+	if (strcmp(verb, "check") != 0 && strcmp(verb, "show") != 0)
+		return say_usage(verb[0] ? verb : NULL);
+	return load_and(
+	    strcmp(verb, "show") == 0, path ? path : conf_load_default_path(), json);
+}

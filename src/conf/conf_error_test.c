@@ -1,0 +1,356 @@
+/* Every mistake, and the exact words about it. */
+#include "conf/conf_test_kit.h"
+
+/* Most cases are one wrong line behind a good one; the place is in the fourth line. */
+struct mistake {
+	const char *line;
+	unsigned column;
+	const char *text;
+};
+
+static const struct mistake mistakes[] = {
+    /* words */
+    {"hostnmae mail.example.org", 1,
+	"unknown statement \"hostnmae\"; did you mean \"hostname\"?"},
+    {"frobnicate", 1,
+	"unknown statement \"frobnicate\"; \"postrider config manual\" lists all"},
+    {"accept mail example.org", 13,
+	"expected \"for\" after \"accept mail\", not \"example.org\""},
+    {"accept", 7, "expected \"mail\" after \"accept\", not the end of the line"},
+    {"\"hostname\" x", 1, "a statement begins with a word, not with \"hostname\""},
+    {"message size 5 MB", 1, "\"message size\" belongs in the block \"limits\""},
+    {"limits { hostname x }", 10, "\"hostname\" belongs outside of the block \"limits\""},
+    {"limits { mesage size 5 MB }", 10,
+	"unknown option \"mesage size\"; did you mean \"message size\"?"},
+    {"limits { mesages 5 }", 10,
+	"unknown option \"mesages\"; did you mean \"messages\" in the block \"queue\"?"},
+    {"limits { hostnam x }", 10,
+	"unknown option \"hostnam\"; did you mean \"hostname\" outside of the block?"},
+    {"limits", 7, "expected \"{\" after \"limits\", not the end of the line"},
+    {"}", 1, "this \"}\" closes no block"},
+    {"spool /x y", 10, "expected the end of the line, not \"y\""},
+    {"hold all mail maybe", 15,
+	"expected yes or no (or nothing, for yes), not \"maybe\""},
+
+    /* numbers */
+    {"limits { message size 3 KB }", 23,
+	"\"message size\" is from 64 KB to 2 GB, not 3 KB"},
+    {"limits { message size 3GB }", 23,
+	"\"message size\" is from 64 KB to 2 GB, not 3GB"},
+    {"limits { message size 35 }", 23,
+	"the number 35 needs a unit, one of B, KB, MB, GB"},
+    {"limits { message size big }", 23, "expected a size like 10 MB, not \"big\""},
+    {"limits { message size 5 m x }", 27, "expected the end of the line, not \"x\""},
+    {"limits { message size 5 h }", 23, "expected a size like 10 MB, not \"5 h\""},
+    {"limits { command timeout 5 parsecs }", 28,
+	"unknown unit \"parsecs\"; expected one of ms, s, m, h, d"},
+    {"limits { command timeout 5 }", 26,
+	"the number 5 needs a unit, one of ms, s, m, h, d"},
+    {"limits { command timeout 99999999999999999999 s }", 26,
+	"expected a time like 5 m, not \"99999999999999999999 s\""},
+    {"limits { recipients 99999999999999999999 }", 21,
+	"\"recipients\" is from 100 to 100000, not 99999999999999999999"},
+    {"limits { recipients -5 }", 21, "expected a number, not \"-5\""},
+    {"limits { recipients }", 21, "expected a number, not \"}\""},
+    {"limits { messages per session 0x5 }", 31, "expected a number, not \"0x5\""},
+    {"reception processes 257", 21,
+	"\"reception processes\" is from 1 to 256, or \"automatic\", not 257"},
+    {"queue { retry after 1 ms }", 21,
+	"\"retry after\" is from 100 ms to 30 d, not 1 ms"},
+    {"queue { retry after 1 m, }", 26, "expected a time like 5 m, not \"}\""},
+
+    /* names */
+    {"accept mail for exa_mple.org", 17,
+	"\"exa_mple.org\" is not a domain name: only letters, digits, hyphens and dots may "
+	"stand in it"},
+    {"accept mail for m\303\274ller.example", 17,
+	"\"m\303\274ller.example\" is not a domain name: write international names in "
+	"ASCII (xn--...)"},
+    {"accept mail for example.org.", 17,
+	"\"example.org.\" is not a domain name: leave out the dot at the end"},
+    {"accept mail for example.org example.net", 29,
+	"expected the end of the line, not \"example.net\""},
+    {"accept mail for 192.0.2.1", 17,
+	"\"192.0.2.1\" is not a domain name: its last part is a number, as in an address"},
+    {"postmaster goes to ../root", 20,
+	"\"../root\" is not the name of a mailbox: it begins with a dot"},
+    {"postmaster goes to a/b", 20,
+	"\"a/b\" is not the name of a mailbox: only letters, digits and - _ . + @ = may "
+	"stand in it"},
+    {"detail separator ++", 18,
+	"expected one character, one of + - = _ . ~ # % & !, or \"none\"; not \"++\""},
+    {"deliver to maildir /x as -root", 26,
+	"\"-root\" is not the name of a user: letters, digits and - _ . only, at most 32"},
+    {"mailboxes from \"\"", 16, "expected a path, not an empty name"},
+
+    /* addresses */
+    {"listen smpt on *", 8,
+	"expected smtp, submission or submissions, not \"smpt\"; did you mean \"smtp\"?"},
+    {"listen pop3 on *", 8, "expected smtp, submission or submissions, not \"pop3\""},
+    {"listen smtp at *", 13, "expected \"on\", not \"at\""},
+    {"listen smtp on ::1:25", 16,
+	"\"::1:25\" is not an address: write IPv6 addresses in brackets, [::1]:25"},
+    {"listen smtp on localhost", 16,
+	"\"localhost\" is not an address: expected an IP address, as in 192.0.2.1 or "
+	"[2001:db8::1]"},
+    {"listen smtp on [::1", 16, "\"[::1\" is not an address: the bracket is not closed"},
+    {"listen smtp on *:0", 16,
+	"\"*:0\" is not an address: the port is a number from 1 to 65535, after a colon"},
+    {"listen smtp on *:65536", 16,
+	"\"*:65536\" is not an address: the port is a number from 1 to 65535, after a "
+	"colon"},
+    {"listen smtp on *, 0.0.0.0:25", 19,
+	"\"0.0.0.0:25\" was said already, at /etc/p/main.conf:4"},
+    {"listen submissions on *", 23,
+	"submissions is TLS from the first byte and needs a certificate; add "
+	"\"certificate FILE key FILE\""},
+    {"relay for 127.0.0.1/8", 11,
+	"\"127.0.0.1/8\" has bits set behind its prefix; did you mean 127.0.0.0/8?"},
+    {"relay for [2001:db8::1]/32", 11,
+	"\"[2001:db8::1]/32\" has bits set behind its prefix; did you mean "
+	"[2001:db8::]/32?"},
+    {"relay for 10.0.0.0/33", 11,
+	"\"10.0.0.0/33\" is not a network; expected one like 192.0.2.1, 192.168.1.0/24 or "
+	"[2001:db8::]/32"},
+    {"relay for 0.0.0.0/0", 11,
+	"\"0.0.0.0/0\" is everybody: anyone could send mail to anyone through this server "
+	"(an open relay); name your own networks only"},
+    {"relay for [::]/0", 11,
+	"\"[::]/0\" is everybody: anyone could send mail to anyone through this server (an "
+	"open relay); name your own networks only"},
+    {"relay for 128.0.0.0/1", 11,
+	"\"128.0.0.0/1\" is too much of the internet to trust without a password; the "
+	"least is /8"},
+    {"relay for 10.0.0.0/8, 10.0.0.0/8", 23,
+	"\"10.0.0.0/8\" was said already, at /etc/p/main.conf:4"},
+    {"ask dns at 127.0.0.1, 127.0.0.2, 127.0.0.3, 127.0.0.4, 127.0.0.5", 56,
+	"at most 4 name servers"},
+
+    /* routes */
+    {"send mail to example.org", 11, "expected through or by mx, not \"to\""},
+    {"send mail throuhg b", 11,
+	"expected through or by mx, not \"throuhg\"; did you mean \"through\"?"},
+    {"send mail through b with tls verifed", 30,
+	"expected may, required, verified, never or implicit, not \"verifed\"; did you "
+	"mean \"verified\"?"},
+    {"send mail by mx with tls implicit", 26,
+	"servers found by MX use port 25, which has no implicit TLS; say \"required\" or "
+	"\"verified\""},
+    {"send mail by mx as isp", 17,
+	"a password is for one server; name it with \"through\""},
+    {"send mail through b with tls may as isp", 30,
+	"\"may\" could send the password in the clear; say \"verified\", \"implicit\" or "
+	"\"required\""},
+    {"send mail through b as isp", 11,
+	"nothing says what the password of \"isp\" is; add \"credentials from FILE\""},
+    {"send mail for a.org by mx; send mail for A.ORG by mx", 42,
+	"\"a.org\" was said already, at /etc/p/main.conf:4"},
+    {"send mail through b; send mail for a.org by mx", 36,
+	"this route for \"a.org\" is never used: the one at /etc/p/main.conf:4 comes first "
+	"and takes that mail"},
+    {"send mail for .org, x.a.org through b", 21,
+	"this route for \"x.a.org\" is never used: the one at /etc/p/main.conf:4 comes "
+	"first and takes that mail"},
+    {"send mail by mx; send mail by mx", 28,
+	"a route for all mail was given already, at /etc/p/main.conf:4"},
+
+    /* what belongs together */
+    {"accept mail for example.org", 17,
+	"nothing says who has a mailbox at these domains; add \"mailboxes from FILE\""},
+    {"mailboxes from x", 1,
+	"nothing says where the mail of the mailboxes goes; add \"deliver to maildir "
+	"FOLDER\""},
+    {"passwords from x", 1,
+	"passwords are taken over TLS only, which needs a certificate; add \"certificate "
+	"FILE key FILE\""},
+    {"certificate x.pem", 18, "expected \"key\", not the end of the line"},
+    {"include main.conf", 9,
+	"\"/etc/p/main.conf\" is the main file; it cannot include itself"},
+    {"log as jsno", 8, "expected logfmt or json, not \"jsno\"; did you mean \"json\"?"},
+    {"log", 4, "expected \"to\", not the end of the line"},
+    {"spool /a; spool /b", 11, "\"spool\" was said already, at /etc/p/main.conf:4"},
+
+    /* bytes */
+    {"spool /a\001b", 9, "control character 0x01; only text and tabs may stand here"},
+    {"spool /a\302\205b", 9, "control character 0x85; only text and tabs may stand here"},
+    {"spool /a\rb", 9, "control character 0x0D; only text and tabs may stand here"},
+    {"# \377", 3, "the byte 0xFF is not UTF-8 text"},
+    {"# \300\200", 3, "the byte 0xC0 is not UTF-8 text"},
+    {"# \355\240\200", 3, "the byte 0xED is not UTF-8 text"},
+    {"spool \"/a b", 7, "the quotes are not closed on this line"},
+    {"spool \"/a\\n\"", 10, "a backslash in quotes stands before \" or \\ only"},
+};
+
+static void
+one_mistake(const struct mistake *mistake)
+{
+	struct buf text, wanted;
+	struct kit kit;
+
+	buf_init(&text, 1 << 20);
+	buf_init(&wanted, 1 << 20);
+	buf_addf(&text, "# a\n\n" KIT_BASE "%s\n", mistake->line);
+	kit_parse(&kit, kit_bundle(buf_span(&text)));
+	buf_addf(&wanted, "/etc/p/main.conf:4:%u: %s\n", mistake->column, mistake->text);
+	buf_add_char(&wanted, '\0');
+	if (strncmp(kit.problems.ptr, wanted.ptr, wanted.len - 1) != 0)
+		assert_string_equal(kit.problems.ptr, wanted.ptr);
+	assert_null(kit.conf);
+	kit_fini(&kit);
+	buf_fini(&text);
+	buf_fini(&wanted);
+}
+
+static void
+each_mistake_has_its_words_and_its_place(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(mistakes); i++)
+		one_mistake(&mistakes[i]);
+}
+
+/* The whole text, with line and caret. */
+static const struct {
+	const char *text, *wanted;
+} whole[] = {
+    {"# nothing\n",
+	"/etc/p/main.conf:1:1: the hostname is missing; say \"hostname mail.example.org\" "
+	"with this server's own name\n"
+	"    # nothing\n"
+	"    ^\n"},
+    {"",
+	"/etc/p/main.conf:1:1: the hostname is missing; say \"hostname mail.example.org\" "
+	"with this server's own name\n"
+	"    \n"
+	"    ^\n"},
+    {"\tspool\t/x\ty\r\n",
+	"/etc/p/main.conf:1:11: expected the end of the line, not \"y\"\n"
+	"    \tspool\t/x\ty\n"
+	"    \t     \t  \t^\n"},
+    {"spool \"\303\274 \342\202\254\" y\n",
+	"/etc/p/main.conf:1:13: expected the end of the line, not \"y\"\n"
+	"    spool \"\303\274 \342\202\254\" y\n"
+	"                ^\n"},
+    {"spool \377\001\n", "/etc/p/main.conf:1:7: the byte 0xFF is not UTF-8 text\n"
+			 "    spool ??\n"
+			 "          ^\n"},
+    /* Reading goes on behind a line, a list, a block; one error a line. */
+    {"hostname -; spool\n"
+     "accept mail for a_a,\n  b_b\n"
+     "limts {\n  foo {\n  }\n  bar\n}\n"
+     "spool\n"
+     "queue { messages x\n  messages 5; messages 6 }\n"
+     "limits {\n",
+	"/etc/p/main.conf:1:10: \"-\" is not a domain name: a part between the dots begins "
+	"or ends with a hyphen\n"
+	"    hostname -; spool\n"
+	"             ^\n"
+	"/etc/p/main.conf:2:17: \"a_a\" is not a domain name: only letters, digits, hyphens "
+	"and dots may stand in it\n"
+	"    accept mail for a_a,\n"
+	"                    ^\n"
+	"/etc/p/main.conf:4:1: unknown statement \"limts\"; did you mean \"limits\"?\n"
+	"    limts {\n"
+	"    ^\n"
+	"/etc/p/main.conf:9:6: expected a path, not the end of the line\n"
+	"    spool\n"
+	"         ^\n"
+	"/etc/p/main.conf:10:18: expected a number, not \"x\"\n"
+	"    queue { messages x\n"
+	"                     ^\n"
+	"/etc/p/main.conf:11:3: \"messages\" was said already, at /etc/p/main.conf:10\n"
+	"      messages 5; messages 6 }\n"
+	"      ^\n"
+	"/etc/p/main.conf:12:8: the block \"limits\" is not closed; expected \"}\"\n"
+	"    limits {\n"
+	"           ^\n"},
+};
+
+static void
+errors_show_the_line_and_a_caret(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(whole); i++) {
+		struct kit kit;
+
+		kit_init(&kit, whole[i].text);
+		assert_string_equal(kit.problems.ptr, whole[i].wanted);
+		kit_fini(&kit);
+	}
+}
+
+static void
+a_nul_byte_is_an_error_at_its_place(void **state)
+{
+	struct kit kit;
+
+	(void)state;
+	kit_parse(&kit, kit_bundle(SPAN("hostname a\nspool /\0x\n")));
+	assert_string_equal(kit.problems.ptr,
+	    "/etc/p/main.conf:2:8: control character 0x00; only text and tabs may stand "
+	    "here\n    spool /?x\n           ^\n");
+	kit_fini(&kit);
+}
+
+static void
+a_long_line_is_refused_and_shown_in_part(void **state)
+{
+	struct buf text;
+	struct kit kit;
+
+	(void)state;
+	buf_init(&text, 1 << 20);
+	buf_add_str(&text, "hostname a\nspool /");
+	for (size_t i = 0; i < 150; i++)
+		buf_add_char(&text, 'a');
+	buf_add_str(&text, " y z\n# ");
+	for (size_t i = 0; i < CONF_LINE_BYTES_MAX; i++)
+		buf_add_char(&text, 'b');
+	kit_parse(&kit, kit_bundle(buf_span(&text)));
+	assert_string_equal(kit.problems.ptr,
+	    "/etc/p/main.conf:2:159: expected the end of the line, not \"y\"\n"
+	    "    ...aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa y z\n"
+	    "                                                                   ^\n"
+	    "/etc/p/main.conf:3:1: the line is longer than 32768 bytes; a list may go on in "
+	    "the next line after a comma\n"
+	    "    # bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+	    "bbbbbbbbbbbbbbbbbbbbbbbb...\n"
+	    "    ^\n");
+	kit_fini(&kit);
+	buf_fini(&text);
+}
+
+static void
+errors_end_at_their_maximum(void **state)
+{
+	struct conf_error errors[CONF_ERRORS_MAX];
+	struct conf_bundle *bundle;
+	struct conf *conf;
+	struct buf text;
+	size_t count;
+
+	(void)state;
+	buf_init(&text, CONF_FILE_BYTES_MAX);
+	while (buf_space(&text) > 8)
+		buf_add_str(&text, "x {};}\n");
+	bundle = kit_bundle(buf_span(&text));
+	assert_int_equal(conf_parse(bundle, &conf, errors, &count), ERR_SYNTAX);
+	assert_int_equal(count, CONF_ERRORS_MAX);
+	assert_int_equal(errors[19].line, 20);
+	conf_bundle_destroy(bundle);
+	buf_fini(&text);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(each_mistake_has_its_words_and_its_place),
+	    cmocka_unit_test(errors_show_the_line_and_a_caret),
+	    cmocka_unit_test(a_nul_byte_is_an_error_at_its_place),
+	    cmocka_unit_test(a_long_line_is_refused_and_shown_in_part),
+	    cmocka_unit_test(errors_end_at_their_maximum),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
