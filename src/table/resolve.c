@@ -38,11 +38,7 @@ add_target(struct walk *walk, enum resolve_kind kind, struct span name)
 	for (size_t i = 0; i < result->target_count; i++) {
 		const struct resolve_target *known = &result->targets[i];
 
-		if (known->kind != kind)
-			continue;
-		/* Mailboxes are directories, where case counts. */
-		if (kind == RESOLVE_MAILBOX ? span_eq(known->name, name)
-					    : span_eq_nocase(known->name, name))
+		if (known->kind == kind && span_eq(known->name, name))
 			return;
 	}
 	if (result->target_count == RESOLVE_TARGETS_MAX) {
@@ -114,8 +110,7 @@ without_detail(const struct resolve_tables *tables, struct span local)
 {
 	size_t at;
 
-	/* In quotes a separator is just a character. */
-	if (!tables->detail_separator || (local.len && local.ptr[0] == '"'))
+	if (!tables->detail_separator)
 		return local;
 	at = span_find(local, tables->detail_separator);
 	return at > 0 ? span_first(local, at) : local;

@@ -83,6 +83,8 @@ static const struct {
 	"m:admin "},
     {"postmaster before catch-all", "postmaster@catchall.example", RESOLVE_LOCAL,
 	"m:admin "},
+    {"postmaster in any case before catch-all", "PostMaster@catchall.example",
+	RESOLVE_LOCAL, "m:admin "},
     {"postmaster elsewhere", "postmaster@remote.example", RESOLVE_REMOTE,
 	"a:postmaster@remote.example "},
     {"an alias to postmaster", "root@example.org", RESOLVE_LOCAL, "m:admin "},
@@ -160,16 +162,25 @@ test_postmaster_may_be_elsewhere(void **state)
 	    {SPAN(""), RESOLVE_UNKNOWN, NULL},
 	};
 	struct table *mailboxes = parse(span_str(mailboxes_text), &table_mailboxes);
+	struct table *aliases =
+	    parse(SPAN("postmaster@example.net: gone@example.net\n"), &table_aliases);
 
 	(void)state;
 	for (size_t i = 0; i < LEN(ways); i++) {
 		const struct resolve_tables tables = {.domains = domains,
 		    .domain_count = LEN(domains),
 		    .mailboxes = mailboxes,
+		    .aliases = aliases,
 		    .postmaster = ways[i].postmaster};
 		struct resolve_result result;
 
 		resolve_address(&tables, SPAN("postmaster@example.org"), &result);
+		assert_int_equal(result.verdict, ways[i].verdict);
+		if (ways[i].target)
+			assert_true(
+			    span_eq(result.targets[0].name, span_str(ways[i].target)));
+		/* The same past an alias that leads nowhere. */
+		resolve_address(&tables, SPAN("postmaster@example.net"), &result);
 		assert_int_equal(result.verdict, ways[i].verdict);
 		if (ways[i].target)
 			assert_true(
@@ -179,6 +190,7 @@ test_postmaster_may_be_elsewhere(void **state)
 		assert_int_equal(result.verdict, RESOLVE_UNKNOWN);
 	}
 	table_destroy(mailboxes);
+	table_destroy(aliases);
 }
 
 /* "0@example.org: 1@example.org", ...: a chain of so many links to a mailbox. */
