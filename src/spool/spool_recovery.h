@@ -1,0 +1,57 @@
+/* What the files of start-up share: the state of one recovery. */
+#pragma once
+
+#include "base/map.h"
+#include "spool/spool_internal.h"
+
+enum { DAMAGES_MAX = 4096 }; /* remembered in one segment; what comes after is not told */
+
+struct damage {
+	uint64_t offset, id;
+};
+
+struct recovery {
+	struct spool *spool;
+	const struct spool_scan *scan;
+	uint64_t epoch, oldest;
+	struct segment **log; /* by sequence */
+	size_t log_count;
+	enum err err;
+	/* of the segment being scanned: */
+	struct segment *segment;
+	struct damage *damages;
+	size_t damage_count;
+	uint64_t proven, records;
+	char *window;
+	uint64_t window_room, window_start, window_bytes;
+	/* body files: */
+	uint64_t *orphans;
+	size_t orphan_count, orphan_room;
+	struct map files; /* number → its message's struct spool_file_body */
+};
+
+/* Two copies of which one may be torn; what both say decides. */
+struct copies {
+	char bytes[2][SPOOL_HEAD_BYTES];
+	bool blank; /* nothing was ever written */
+};
+
+/* spool_recover.c */
+void spool_recovery_report(struct recovery *recovery, const struct segment *segment,
+    uint64_t offset, uint64_t id);
+/* For qsort and bsearch over recovery->log. */
+int spool_recovery_by_sequence(const void *a, const void *b);
+/* Calls each for every message in the order of the log; it may forget the message. */
+void spool_recovery_each(struct recovery *recovery,
+    void (*each)(struct recovery *recovery, uint32_t slot, struct spool_message *message));
+
+/* spool_replay.c */
+void spool_recovery_scan(struct recovery *recovery, size_t at);
+void spool_recovery_forget(struct spool *spool, uint32_t slot);
+
+/* spool_files.c */
+enum err spool_recovery_copies(
+    struct io_file *file, uint64_t second, size_t bytes, struct copies *copies);
+enum err spool_recovery_read_epoch(struct recovery *recovery);
+enum err spool_recovery_write_epoch(struct recovery *recovery);
+enum err spool_recovery_files(struct recovery *recovery);

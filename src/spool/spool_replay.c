@@ -1,0 +1,233 @@
+/*
+ * Replay: one segment after the other, record by record, into the index; and
+ * the judgement on what cannot be read, damage or the torn end of a batch.
+ */
+#include "spool/spool_recovery.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WINDOW_BYTES = 4 << 20 };
+
+/* Gives the scan its bytes, through a window that moves over the file. */
+static enum err
+load(void *owner, uint64_t offset, uint64_t bytes, struct span *out)
+{
+	struct recovery *recovery = owner;
+	struct io_op op = {0};
+
+	if (offset < recovery->window_start ||
+	    offset + bytes > recovery->window_start + recovery->window_bytes) {
+		if (bytes > recovery->window_room || !recovery->window) {
+			mem_free(recovery->window);
+			recovery->window_room =
+			    bytes > WINDOW_BYTES ? bytes : WINDOW_BYTES;
+			recovery->window = mem_alloc((size_t)recovery->window_room);
+		}
+		recovery->window_start = offset;
+		io_pread(recovery->segment->file, &op, recovery->window,
+		    (size_t)recovery->window_room, offset);
+		if (op.err) /* a bad sector, perhaps not in what is asked for */
+			io_pread(recovery->segment->file, &op, recovery->window,
+			    (size_t)bytes, offset);
+		recovery->window_bytes = op.err ? 0 : op.count;
+		if (op.err || op.count < bytes)
+			return op.err ? op.err : ERR_CORRUPT;
+	}
+	*out =
+	    span_of(recovery->window + (offset - recovery->window_start), (size_t)bytes);
+	return OK;
+}
+
+void
+spool_recovery_forget(struct spool *spool, uint32_t slot)
+{
+	struct spool_message *message = spool_index_at(&spool->index, slot);
+
+	if (message->flags & SPOOL_IN_FILE)
+		spool->file_bytes -= message->body.file->bytes;
+	spool->live_bytes -= message->marks_bytes - message->merged_bytes;
+	spool_segment_detach(spool, slot);
+	spool_index_remove(&spool->index, slot);
+}
+
+static void
+found_put(struct recovery *recovery, uint64_t offset, const struct spool_record *record,
+    struct span rest)
+{
+	struct spool *spool = recovery->spool;
+	uint32_t slot = spool_index_find(&spool->index, record->id);
+	struct spool_message *message;
+
+	if (slot)
+		spool_recovery_forget(spool, slot);
+	slot = spool_index_add(&spool->index, record->id);
+	message = spool_index_at(&spool->index, slot);
+	message->offset = (uint32_t)offset;
+	message->body_crc = record->body_crc;
+	message->envelope_bytes = record->envelope_bytes;
+	message->merged_bytes = message->marks_bytes = record->marks_bytes;
+	message->body.bytes = record->body_bytes;
+	if (record->flags & SPOOL_BODY_FILE) {
+		message->flags |= SPOOL_IN_FILE;
+		message->body.file = mem_alloc(sizeof(*message->body.file));
+		message->body.file->number = spool_record_file(record, rest);
+		message->body.file->bytes = record->body_bytes;
+		spool->file_bytes += record->body_bytes;
+	}
+	spool_segment_attach(spool, recovery->segment, slot);
+}
+
+static void
+found_mark(struct recovery *recovery, uint64_t offset, const struct spool_record *record)
+{
+	struct spool *spool = recovery->spool;
+	uint32_t slot = spool_index_find(&spool->index, record->id);
+	uint32_t bytes = SPOOL_RECORD_HEAD + record->envelope_bytes;
+	struct spool_mark_place place = {
+	    .offset = (uint32_t)offset,
+	    .bytes = record->envelope_bytes,
+	    .segment = recovery->segment->number,
+	};
+
+	/* Of a message that was in a segment since freed, or is damaged. */
+	if (!slot)
+		return;
+	spool_index_mark(&spool->index, spool_index_at(&spool->index, slot), &place);
+	spool_index_at(&spool->index, slot)->marks_bytes += bytes;
+	spool->live_bytes += bytes;
+}
+
+/* A seal names the segment before; one that is gone took its records with it. */
+static void
+found_seal(struct recovery *recovery, struct span rest)
+{
+	struct segment wanted = {0}, *key = &wanted;
+	struct spool_seal seal;
+	char name[NAME_BYTES];
+
+	if (spool_seal_read(rest, &seal) || seal.sequence == 0 ||
+	    seal.sequence < recovery->oldest)
+		return;
+	wanted.head.sequence = seal.sequence;
+	if (bsearch(&key, recovery->log, recovery->log_count, sizeof(*recovery->log),
+		spool_recovery_by_sequence))
+		return;
+	(void)snprintf(
+	    name, sizeof(name), "segment %llu", (unsigned long long)seal.sequence);
+	recovery->scan->damaged(recovery->scan->owner, name, 0, 0);
+}
+
+static void
+found(void *owner, uint64_t offset, const struct spool_record *record, struct span rest)
+{
+	struct recovery *recovery = owner;
+	uint32_t slot;
+
+	recovery->records++;
+	recovery->segment->end = offset + spool_record_bytes(record);
+	if (record->batch_start <= offset && record->batch_start > recovery->proven)
+		recovery->proven = record->batch_start;
+	switch (record->type) {
+	case SPOOL_PUT:
+	case SPOOL_MOVE:
+		found_put(recovery, offset, record, rest);
+		break;
+	case SPOOL_MARK:
+		found_mark(recovery, offset, record);
+		break;
+	case SPOOL_REMOVE:
+		slot = spool_index_find(&recovery->spool->index, record->id);
+		if (slot)
+			spool_recovery_forget(recovery->spool, slot);
+		break;
+	case SPOOL_SEAL:
+		found_seal(recovery, rest);
+		break;
+	}
+}
+
+static void
+found_damage(void *owner, uint64_t offset, uint64_t id)
+{
+	struct recovery *recovery = owner;
+
+	if (recovery->damage_count < DAMAGES_MAX)
+		recovery->damages[recovery->damage_count++] = (struct damage){offset, id};
+}
+
+/* The seal at the start of a segment; false where it has none (it was never used). */
+static bool
+seal_in(const struct segment *segment, struct spool_seal *seal)
+{
+	char bytes[SPOOL_RECORD_HEAD + SPOOL_SEAL_BYTES];
+	struct spool_record record;
+	struct io_op op = {0};
+	struct span rest = span_of(bytes + SPOOL_RECORD_HEAD, SPOOL_SEAL_BYTES);
+
+	io_pread(segment->file, &op, bytes, sizeof(bytes), SPOOL_SEGMENT_DATA);
+	return !op.err && op.count == sizeof(bytes) &&
+	       spool_record_read(span_of(bytes, sizeof(bytes)), segment->key,
+		   SPOOL_SEGMENT_DATA, &record) == OK &&
+	       record.type == SPOOL_SEAL && spool_record_check(&record, rest) == OK &&
+	       spool_seal_read(rest, seal) == OK;
+}
+
+/* What the segment used after this one says of how this one ended. */
+static bool
+find_seal(struct recovery *recovery, size_t at, struct spool_seal *seal)
+{
+	for (size_t next = at + 1; next < recovery->log_count; next++)
+		if (seal_in(recovery->log[next], seal))
+			return seal->sequence == recovery->log[at]->head.sequence;
+	return false;
+}
+
+/*
+ * What could not be read is damage only where it is proven to have been
+ * durable: by a later batch in the same segment, or by the seal.  The rest is
+ * the torn end of a batch that nobody was told of.
+ */
+void
+spool_recovery_scan(struct recovery *recovery, size_t at)
+{
+	struct segment *segment = recovery->log[at];
+	uint64_t bytes = io_file_bytes(segment->file);
+	struct spool_seal seal = {0};
+	bool sealed = find_seal(recovery, at, &seal);
+	struct spool_record_scan scan = {
+	    .key = segment->key,
+	    .start = SPOOL_SEGMENT_DATA,
+	    .end = sealed && seal.end < bytes ? seal.end : bytes,
+	    .owner = recovery,
+	    .load = load,
+	    .found = found,
+	    .damaged = found_damage,
+	};
+
+	recovery->segment = segment;
+	recovery->window_bytes = 0;
+	recovery->damage_count = 0;
+	recovery->records = 0;
+	recovery->proven = sealed ? seal.proven : 0;
+	segment->end = SPOOL_SEGMENT_DATA;
+	spool_record_scan(&scan);
+	if (sealed && bytes < seal.end)
+		found_damage(recovery, bytes, 0);
+	for (size_t i = 0; i < recovery->damage_count; i++)
+		if (recovery->damages[i].offset < recovery->proven)
+			spool_recovery_report(recovery, segment, recovery->damages[i].offset,
+			    recovery->damages[i].id);
+	if (!recovery->records && !sealed)
+		return;
+	recovery->spool->seal = (struct spool_seal){
+	    .sequence = segment->head.sequence,
+	    .end = segment->end,
+	    .proven = segment->end,
+	};
+	for (size_t i = recovery->damage_count; i-- > 0;)
+		if (recovery->damages[i].offset >= recovery->proven &&
+		    recovery->damages[i].offset < segment->end)
+			recovery->spool->seal.proven = recovery->damages[i].offset;
+}
+
