@@ -4,7 +4,7 @@ import re
 STARTED = "started"
 LISTENING = "listening"
 ACCEPTED = "accepted"
-REJECTED = "rejected"
+REFUSED = "refused"
 DELIVERED = "delivered"
 RELAYED = "relayed"
 DEFERRED = "deferred"
