@@ -50,8 +50,8 @@ struct proc_role {
 	 * why in the log.
 	 */
 	void *(*create)(struct proc_env *env);
-	/* Rights are given up; the work begins.  May be NULL. */
-	void (*start)(void *role);
+	/* Rights are given up; the work begins.  False: it can't, and has said why.  May be NULL. */
+	bool (*start)(void *role);
 	/* A link to a peer; the role owns the stream.  A new one replaces an old one. */
 	void (*link)(void *role, enum proc peer, unsigned instance, enum proc_link_kind kind,
 	    struct io_stream *stream);

@@ -185,8 +185,10 @@ live(struct life *life)
 		return refuse(life, what, err);
 	life->supervisor = ipc_channel_create(
 	    io_stream_open(life->env.io, PROC_FD_SUPERVISOR), &handlers);
-	if (life->def->role->start)
-		life->def->role->start(life->role);
+	if (life->def->role->start && !life->def->role->start(life->role)) {
+		io_destroy(life->env.io);
+		return EX_CONFIG;
+	}
 	ipc_xs_ready_send(life->supervisor, &(struct ipc_xs_ready){0});
 	io_run(life->env.io);
 	/* The kernel frees memory and descriptors faster than we could. */

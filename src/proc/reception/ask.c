@@ -163,6 +163,7 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 			return ERR_SYNTAX;
 		reception->id_next = ids.first;
 		reception->id_end = ids.first + ids.count;
+		reception->ids_asked = false;
 		return OK;
 	case IPC_qr_COMMITTED:
 		if (ipc_qr_committed_decode(payload, &committed) ||

@@ -89,6 +89,10 @@ reception_wait_for_queue(struct reception *reception)
 uint64_t
 reception_next_id(struct reception *reception)
 {
+	if (reception->id_end - reception->id_next < RECEPTION_IDS_LOW && !reception->ids_asked) {
+		reception->ids_asked = true;
+		ipc_rq_want_ids_send(reception->queue, &(struct ipc_rq_want_ids){0});
+	}
 	return reception->id_next < reception->id_end ? reception->id_next++ : 0;
 }
 
@@ -160,7 +164,7 @@ open_listener(struct reception *reception, size_t index)
 	accept_next(listener);
 }
 
-static void
+static bool
 reception_start(void *role)
 {
 	struct reception *reception = role;
@@ -171,6 +175,7 @@ reception_start(void *role)
 	for (size_t i = 0; i < reception->listener_count; i++)
 		open_listener(reception, i);
 	io_timer_start(reception->env->io, &reception->tick, TICK_MS);
+	return true;
 }
 
 static void

@@ -18,7 +18,7 @@ enum {
 	RECEPTION_INLINE_BYTES = 120 << 10, /* a body up to this goes to the queue at once */
 	RECEPTION_CHUNK_BYTES = 64 << 10,
 	RECEPTION_QUEUE_PENDING_MAX = 2 << 20, /* kept for the queue before clients must wait */
-	RECEPTION_ACCEPTS = 4,
+	RECEPTION_IDS_LOW = 10000, /* queue ids left when more are asked for */
 };
 
 struct reception;
@@ -107,6 +107,7 @@ struct reception {
 	struct ipc_channel *queue, *lookup, *keyring;
 	struct io_stream *signer;
 	uint64_t id_next, id_end; /* ids that the queue gave */
+	bool ids_asked;
 	enum ipc_commit pressure; /* why the queue takes nothing just now; OK: it does */
 	bool stopping;
 };

@@ -1,0 +1,343 @@
+/*
+ * One attempt: where to go, in which order, and what is told to the queue at the end.
+ * Every recipient of it gets exactly one result.
+ */
+#include "proc/delivery/delivery_internal.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+
+enum { ATTEMPT_BYTES_MAX = 8 << 20 };
+
+struct attempt *
+attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
+{
+	struct attempt *attempt = mem_alloc(sizeof(*attempt));
+
+	attempt->delivery = delivery;
+	attempt->number = order->attempt;
+	attempt->id = order->id;
+	attempt->port = order->port;
+	attempt->tls_mode = order->tls <= CONF_TLS_IMPLICIT ? (enum conf_tls)order->tls
+	                                                    : CONF_TLS_MAY;
+	attempt->body_bytes = order->body_bytes;
+	attempt->flags = order->flags;
+	attempt->rcpt_room = order->rcpt_count;
+	arena_init(&attempt->arena, ATTEMPT_BYTES_MAX);
+	check(arena_copy(&attempt->arena, order->domain, &attempt->domain) &&
+	    arena_copy(&attempt->arena, order->host, &attempt->host) &&
+	    arena_copy(&attempt->arena, order->credential, &attempt->credential) &&
+	    arena_copy(&attempt->arena, order->reverse_path, &attempt->reverse_path));
+	attempt->rcpts = mem_alloc(order->rcpt_count * sizeof(*attempt->rcpts));
+	buf_init(&attempt->body, DELIVERY_BODY_KEPT_MAX + IPC_BODY_BYTES_MAX);
+	buf_init(&attempt->tls_text, 100);
+	buf_init(&attempt->failure.text, IPC_TEXT_MAX);
+	buf_init(&attempt->failure.remote, 300);
+	talk_init(attempt);
+	list_push(&delivery->attempts, &attempt->node);
+	map_set_u64(&delivery->attempt_map, attempt->number, attempt);
+	return attempt;
+}
+
+void
+attempt_free(struct attempt *attempt)
+{
+	talk_close(attempt);
+	list_remove(&attempt->node);
+	check(attempt->state == ATTEMPT_OVER && !attempt->connecting);
+	if (attempt->password.len)
+		mem_wipe((char *)(uintptr_t)attempt->password.ptr, attempt->password.len);
+	arena_fini(&attempt->arena);
+	mem_free(attempt->rcpts);
+	buf_fini(&attempt->body);
+	buf_fini(&attempt->tls_text);
+	buf_fini(&attempt->failure.text);
+	buf_fini(&attempt->failure.remote);
+	mem_free(attempt);
+}
+
+void
+attempt_event_begin(struct attempt *attempt, struct event *event, const char *name)
+{
+	event_begin(event, &attempt->delivery->env->log, name);
+	event_id(event, attempt->id);
+	if (attempt->addr_index < attempt->addr_count) {
+		event_span(event, "host", attempt->addrs[attempt->addr_index].host);
+		event_addr(event, "address", &attempt->addrs[attempt->addr_index].addr);
+	}
+}
+
+void
+attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned code,
+    const char *status, const char *text)
+{
+	struct attempt_failure *failure = &attempt->failure;
+
+	failure->outcome = outcome;
+	failure->code = code;
+	snprintf(failure->status, sizeof(failure->status), "%s", status);
+	buf_reset(&failure->text);
+	buf_add_str(&failure->text, text);
+	buf_reset(&failure->remote);
+	if (attempt->addr_index < attempt->addr_count) {
+		const struct attempt_addr *addr = &attempt->addrs[attempt->addr_index];
+
+		buf_add(&failure->remote, span_first(addr->host, IPC_DOMAIN_MAX - 60));
+		buf_add_str(&failure->remote, "[");
+		net_addr_write(&failure->remote, &addr->addr);
+		buf_add_str(&failure->remote, "]");
+	}
+}
+
+static void
+write_status(char status[16], const struct smtp_client_reply *reply)
+{
+	status[0] = '\0';
+	if (reply->status[0])
+		snprintf(status, 16, "%u.%u.%u", reply->status[0], reply->status[1],
+		    reply->status[2]);
+}
+
+void
+attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
+    const struct smtp_client_reply *reply)
+{
+	const struct attempt_addr *addr = &attempt->addrs[attempt->addr_index];
+	struct buf remote;
+	char status[16];
+	struct ipc_dq_result result = {
+	    .attempt = attempt->number,
+	    .index = (uint32_t)index,
+	    .outcome = (uint8_t)outcome,
+	    .code = (uint16_t)reply->code,
+	    .text = reply->text,
+	};
+
+	check(!attempt->rcpts[index].told);
+	attempt->rcpts[index].told = true;
+	write_status(status, reply);
+	result.status = span_str(status);
+	buf_init(&remote, 300);
+	buf_add(&remote, span_first(addr->host, IPC_DOMAIN_MAX - 60));
+	buf_add_str(&remote, "[");
+	net_addr_write(&remote, &addr->addr);
+	buf_add_str(&remote, "]");
+	result.remote = buf_span(&remote);
+	if (attempt->delivery->queue)
+		ipc_dq_result_send(attempt->delivery->queue, &result);
+	buf_fini(&remote);
+}
+
+static void
+tell_failure(struct attempt *attempt, size_t index)
+{
+	const struct attempt_failure *failure = &attempt->failure;
+	const struct ipc_dq_result result = {
+	    .attempt = attempt->number,
+	    .index = (uint32_t)index,
+	    .outcome = (uint8_t)failure->outcome,
+	    .code = (uint16_t)failure->code,
+	    .status = span_str(failure->status),
+	    .remote = buf_span(&failure->remote),
+	    .text = buf_span(&failure->text),
+	};
+
+	attempt->rcpts[index].told = true;
+	ipc_dq_result_send(attempt->delivery->queue, &result);
+}
+
+void
+attempt_finish(struct attempt *attempt)
+{
+	struct delivery *delivery = attempt->delivery;
+	const struct ipc_dq_done done = {
+	    .attempt = attempt->number,
+	    .destination_down = attempt->failure.down,
+	    .in_doubt = attempt->in_doubt,
+	    .tls = buf_span(&attempt->tls_text),
+	};
+
+	if (attempt->state == ATTEMPT_OVER)
+		return;
+	for (size_t i = 0; delivery->queue && i < attempt->rcpt_count; i++)
+		if (!attempt->rcpts[i].told)
+			tell_failure(attempt, i);
+	if (delivery->queue)
+		ipc_dq_done_send(delivery->queue, &done);
+	attempt_drop(attempt);
+}
+
+void
+attempt_drop(struct attempt *attempt)
+{
+	struct delivery *delivery = attempt->delivery;
+
+	attempt->state = ATTEMPT_OVER;
+	io_timer_stop(delivery->env->io, &attempt->timer);
+	map_remove_u64(&delivery->attempt_map, attempt->number);
+	if (attempt->query)
+		map_remove_u64(&delivery->query_map, attempt->query);
+	attempt->query = 0;
+	list_remove(&attempt->node);
+	list_push(&delivery->over, &attempt->node);
+}
+
+static void
+look_up(struct attempt *attempt)
+{
+	struct delivery *delivery = attempt->delivery;
+	struct ipc_dn_hosts hosts = {
+	    .mx = attempt->host.len == 0,
+	    .domain = attempt->host.len > 0 ? attempt->host : attempt->domain,
+	};
+	struct span literal = attempt->host.len > 0 ? attempt->host : attempt->domain;
+	struct net_addr addr;
+
+	/* An address instead of a name needs no look-up. */
+	if (literal.len > 2 && literal.ptr[0] == '[' && literal.ptr[literal.len - 1] == ']')
+		literal = span_of(literal.ptr + 1, literal.len - 2);
+	if (span_starts_nocase(literal, SPAN("IPv6:")))
+		literal = span_skip(literal, 5);
+	if (net_addr_parse(literal, &addr) == OK) {
+		attempt->addrs[0] = (struct attempt_addr){literal, addr};
+		attempt->addr_count = 1;
+		talk_start(attempt);
+		return;
+	}
+	attempt->state = ATTEMPT_LOOKING_UP;
+	if (!delivery->resolver) {
+		attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.3", "the resolver is starting");
+		attempt_finish(attempt);
+		return;
+	}
+	hosts.query = delivery_ask(attempt);
+	ipc_dn_hosts_send(delivery->resolver, &hosts);
+}
+
+void
+attempt_start(struct attempt *attempt)
+{
+	struct ipc_dk_credential ask = {.name = attempt->credential};
+
+	if (attempt->credential.len == 0) {
+		look_up(attempt);
+		return;
+	}
+	attempt->state = ATTEMPT_ASKING;
+	if (!attempt->delivery->keyring) {
+		attempt_fail(attempt, IPC_DEFERRED, 0, "4.3.0", "the keyring is starting");
+		attempt_finish(attempt);
+		return;
+	}
+	ask.query = delivery_ask(attempt);
+	ipc_dk_credential_send(attempt->delivery->keyring, &ask);
+}
+
+void
+attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *credential)
+{
+	if (attempt->state != ATTEMPT_ASKING)
+		return;
+	if (!credential->found ||
+	    !arena_copy(&attempt->arena, credential->login, &attempt->login) ||
+	    !arena_copy(&attempt->arena, credential->password, &attempt->password)) {
+		attempt_fail(attempt, IPC_DEFERRED, 0, "4.3.5",
+		    "the credentials table has no entry for this smart host");
+		attempt_finish(attempt);
+		return;
+	}
+	look_up(attempt);
+}
+
+static void
+add_host(struct attempt *attempt, const struct ipc_host_entry *host)
+{
+	struct span name;
+
+	if (!arena_copy(&attempt->arena, host->name, &name))
+		return;
+	for (size_t i = 0; i < host->addr_count && attempt->addr_count < DELIVERY_ADDRS_MAX; i++)
+		attempt->addrs[attempt->addr_count++] =
+		    (struct attempt_addr){name, host->addrs[i]};
+}
+
+/*
+ * Takes the hosts in their order, down to the first that is this server: beyond it mail would
+ * come back (RFC 5321 section 5.1).  True where this server is the first.
+ */
+static bool
+take_hosts(struct attempt *attempt, struct span blob)
+{
+	struct reader reader = reader_init(blob);
+	struct ipc_host_entry host;
+
+	uint16_t own = UINT16_MAX;
+	bool is_own = false;
+
+	while (attempt->host.len == 0 && ipc_host_next(&reader, &host))
+		if (span_eq_nocase(host.name, attempt->delivery->conf->hostname)) {
+			own = host.preference;
+			is_own = true;
+		}
+	reader = reader_init(blob);
+	while (ipc_host_next(&reader, &host))
+		if (!is_own || host.preference < own)
+			add_host(attempt, &host);
+	return is_own && attempt->addr_count == 0;
+}
+
+void
+attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
+{
+	char text[600];
+
+	if (attempt->state != ATTEMPT_LOOKING_UP)
+		return;
+	snprintf(text, sizeof(text), "%.*s", (int)(found->text.len < 500 ? found->text.len : 500),
+	    found->text.ptr);
+	switch ((enum ipc_hosts)found->status) {
+	case IPC_HOSTS_OK:
+		if (take_hosts(attempt, found->hosts))
+			attempt_fail(attempt, IPC_FAILED, 554, "5.4.6",
+			    "the mail exchanger of this domain is this server, which does not "
+			    "accept mail for it");
+		else if (attempt->addr_count == 0)
+			attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.4",
+			    "no mail exchanger of the domain has an address");
+		break;
+	case IPC_HOSTS_NO_DOMAIN:
+		attempt_fail(attempt, IPC_FAILED, 550, "5.1.2", text);
+		break;
+	case IPC_HOSTS_NULL_MX:
+		attempt_fail(attempt, IPC_FAILED, 556, "5.1.10",
+		    "the domain accepts no mail (null MX)");
+		break;
+	case IPC_HOSTS_TRY_LATER:
+	case IPC_HOSTS_BOGUS:
+	default:
+		attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.3", text);
+	}
+	if (attempt->addr_count > 0)
+		talk_start(attempt);
+	else
+		attempt_finish(attempt);
+}
+
+void
+attempt_next(struct attempt *attempt)
+{
+	struct event event;
+
+	attempt_event_begin(attempt, &event, "try_failed");
+	event_span(&event, "text", buf_span(&attempt->failure.text));
+	event_end(&event);
+	talk_close(attempt);
+	if (attempt->failure.host_level && attempt->addr_index + 1 < attempt->addr_count) {
+		attempt->addr_index++;
+		attempt->without_tls = false;
+		talk_start(attempt);
+		return;
+	}
+	attempt_finish(attempt);
+}

@@ -1,0 +1,138 @@
+/*
+ * What the files of delivery share.  An attempt is one transaction with one destination: its
+ * hosts are looked up, one after another is tried until one takes the mail or refuses it.
+ *
+ *   GATHERING ─► LOOKING_UP ─► CONNECTING ─► TALKING ─► (told to the queue)
+ *                    ▲             │  ▲         │
+ *                    └─ ASKING     └──┴─────────┘ the next address
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "ipc/targets.h"
+#include "proc/delivery/delivery.h"
+#include "smtp/smtp_client.h"
+#include "tls/tls.h"
+
+enum {
+	DELIVERY_ADDRS_MAX = 32,        /* addresses that one attempt tries */
+	DELIVERY_OUTPUT_MAX = 256 << 10, /* kept for a slow server before the body waits */
+	DELIVERY_BODY_KEPT_MAX = 256 << 10,
+	DELIVERY_ATTEMPT_MS_MAX = 2 * 3600 * 1000,
+};
+
+struct delivery;
+
+enum attempt_state {
+	ATTEMPT_GATHERING,  /* the order is not complete */
+	ATTEMPT_ASKING,     /* the keyring, for a credential */
+	ATTEMPT_LOOKING_UP,
+	ATTEMPT_CONNECTING,
+	ATTEMPT_TALKING,
+	ATTEMPT_OVER,       /* told; freed in a later turn */
+};
+
+struct attempt_rcpt {
+	struct span address;
+	bool told;
+};
+
+struct attempt_addr {
+	struct span host;
+	struct net_addr addr;
+};
+
+/* Why the last try of a host failed; told to the queue if no other takes the mail. */
+struct attempt_failure {
+	enum ipc_outcome outcome;
+	unsigned code;
+	char status[16];
+	struct buf text, remote;
+	bool host_level; /* the whole host, not this mail: the next one is tried */
+	bool down;       /* nobody answered */
+};
+
+struct attempt {
+	struct list node; /* in delivery->attempts, or ->over */
+	struct delivery *delivery;
+	uint64_t number, id;
+	enum attempt_state state;
+	struct arena arena;
+	struct span domain, host, credential, reverse_path, login, password;
+	uint16_t port;
+	enum conf_tls tls_mode;
+	uint64_t body_bytes;
+	uint8_t flags;
+	struct attempt_rcpt *rcpts;
+	size_t rcpt_count, rcpt_room;
+	uint64_t query;
+
+	struct attempt_addr addrs[DELIVERY_ADDRS_MAX];
+	size_t addr_count, addr_index;
+	bool without_tls; /* the handshake failed and is not required: once more, in clear */
+
+	struct io_op connect, read, drain;
+	struct io_timer timer; /* connecting, then the machine's deadline */
+	bool connecting, reading, draining;
+	struct io_stream *stream;
+	struct smtp_client *smtp;
+	struct tls *tls;
+	bool handshaking;
+	bool mail_sent;    /* the machine has the mail */
+	bool body_wanted;
+	struct buf body;       /* from the queue, not yet sent */
+	uint64_t body_got, body_given;
+	bool more_asked;
+	bool body_failed;
+	bool in_doubt;
+	struct buf tls_text;
+	struct attempt_failure failure;
+};
+
+struct delivery {
+	struct proc_env *env;
+	const struct conf *conf;
+	struct tls_context *tls_any, *tls_verified;
+	struct list attempts, over;
+	struct map attempt_map, query_map;
+	uint64_t next_query;
+	struct ipc_channel *queue, *resolver, *keyring;
+	struct io_timer tick;
+	bool stopping;
+};
+
+/* attempt.c */
+struct attempt *attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order);
+/* Frees one that is over and has no connection under way. */
+void attempt_free(struct attempt *attempt);
+/* Ends it without a word to the queue; it is freed in a later turn. */
+void attempt_drop(struct attempt *attempt);
+/* The order is complete. */
+void attempt_start(struct attempt *attempt);
+void attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *credential);
+void attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found);
+/* No other host is left, or none is needed: tells the queue, and ends. */
+void attempt_finish(struct attempt *attempt);
+/* The failure that stands if nothing better happens. */
+void attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned code,
+    const char *status, const char *text);
+/* Tries the next address, or finishes. */
+void attempt_next(struct attempt *attempt);
+void attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
+    const struct smtp_client_reply *reply);
+void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
+
+/* talk.c: the dialogue with one host */
+void talk_init(struct attempt *attempt);
+void talk_start(struct attempt *attempt);
+void talk_pump(struct attempt *attempt);
+/* The queue gave a piece of the body. */
+void talk_body(struct attempt *attempt);
+/* Ends the connection, whatever its state. */
+void talk_close(struct attempt *attempt);
+
+/* delivery.c */
+void delivery_ask_more(struct attempt *attempt);
+uint64_t delivery_ask(struct attempt *attempt);
