@@ -163,7 +163,7 @@ struct comparison {
 	const struct catalogue_entry *entry[2];
 	const struct catalogue_group *class[2]; /* NULL for "X" */
 	const struct catalogue_pair *by_hand;
-	const struct catalogue_pair *classes; /* how their classes differ */
+	const struct catalogue_pair *classes; /* how their classes differ; NULL for "X" */
 };
 
 static const struct catalogue_group *
@@ -202,16 +202,13 @@ pair_by_hand(const struct code code[2])
 static const struct catalogue_pair *
 pair_of_classes(const struct code code[2])
 {
-	/* Without a class there is nothing to tell apart but the reason, as between two 5. */
-	unsigned a = code[0].class ? code[0].class : 5;
-	unsigned b = code[1].class ? code[1].class : a;
-	char low = (char)('0' + (a < b ? a : b));
-	char high = (char)('0' + (a < b ? b : a));
+	for (size_t i = 0; i < catalogue_pair_count; i++) {
+		const struct catalogue_pair *pair = &catalogue_pairs[i];
 
-	for (size_t i = 0; i < catalogue_pair_count; i++)
-		if (catalogue_pairs[i].a[1] == 'x' && catalogue_pairs[i].a[0] == low &&
-		    catalogue_pairs[i].b[0] == high)
-			return &catalogue_pairs[i];
+		if (pair->a[1] == 'x' && pair->a[0] == (char)('0' + code[0].class) &&
+		    pair->b[0] == (char)('0' + code[1].class))
+			return pair;
+	}
 	return NULL;
 }
 
@@ -290,12 +287,31 @@ compare_kinds(
 	}
 }
 
+/* Adds the text of a pair of classes, with the codes for {a} and {b}. */
+static void
+add_filled(struct buf *out, const struct comparison *comparison, const char *text)
+{
+	for (size_t n; *text; text += n) {
+		n = strcspn(text, "{");
+		buf_add(out, span_of(text, n));
+		if (text[n] == '{') {
+			check((text[n + 1] == 'a' || text[n + 1] == 'b') &&
+			      text[n + 2] == '}');
+			code_add(out, &comparison->code[text[n + 1] - 'a']);
+			n += 3;
+		}
+	}
+}
+
 static void
 derive_difference(struct buf *out, const struct comparison *comparison)
 {
 	const struct code *code = comparison->code;
 
-	buf_addf(out, "%s ", comparison->classes->difference);
+	if (comparison->classes) {
+		add_filled(out, comparison, comparison->classes->difference);
+		buf_add_char(out, ' ');
+	}
 	if (comparison->entry[0] == comparison->entry[1]) {
 		buf_addf(out, "The reason is the same for both: \"%s\".",
 		    comparison->entry[0]->says);
@@ -303,12 +319,11 @@ derive_difference(struct buf *out, const struct comparison *comparison)
 	}
 	if (code[0].enhanced && code[0].subject != code[1].subject && code[0].subject &&
 	    code[1].subject) {
-		/* "X.7.x: security or policy" */
-		for (size_t i = 0; i < 2; i++) {
-			code_add(out, &code[i]);
-			buf_addf(out, " is about %s%s",
-			    comparison->entry[i]->category + 7, i ? ". " : ", ");
-		}
+		/* Behind "X.7.x: ". */
+		code_add(out, &code[0]);
+		buf_addf(out, " belongs to \"%s\", ", comparison->entry[0]->category + 7);
+		code_add(out, &code[1]);
+		buf_addf(out, " to \"%s\". ", comparison->entry[1]->category + 7);
 	}
 	add_says(out, comparison, 0);
 	buf_add_str(out, "; ");
@@ -331,45 +346,56 @@ derive_when(struct buf *out, const struct comparison *comparison)
 	}
 }
 
+/* "After either it X." or "After 450 it X. After 550 it Y." */
+static void
+add_after(struct buf *out, const struct comparison *comparison,
+    const char *const texts[2], const char *both, const char *joint)
+{
+	if (strcmp(texts[0], texts[1]) == 0) {
+		buf_addf(out, "%s%s.", both, texts[0]);
+		return;
+	}
+	for (size_t i = 0; i < 2; i++) {
+		buf_add_str(out, i ? " After " : "After ");
+		code_add(out, &comparison->code[i]);
+		buf_addf(out, "%s%s.", joint, texts[i]);
+	}
+}
+
 static void
 derive_client(struct buf *out, const struct comparison *comparison)
 {
-	const char *next[2];
-	const char *mail[2];
+	const char *const next[] = {
+	    comparison->entry[0]->next, comparison->entry[1]->next};
+	const char *const mail[] = {
+	    comparison->entry[0]->mail, comparison->entry[1]->mail};
 
-	for (size_t i = 0; i < 2; i++) {
-		if (!comparison->class[i]) {
-			buf_add_str(out,
-			    "That is for the class to say: with 2 it goes on, with 4 it "
-			    "tries again later, with 5 it gives up.");
-			return;
-		}
-		next[i] = comparison->entry[i]->next;
-		mail[i] = comparison->entry[i]->mail;
-		if (!*next[i]) {
-			next[i] = comparison->class[i]->next;
-			mail[i] = comparison->class[i]->mail;
-		}
-	}
-	if (strcmp(next[0], next[1]) == 0) {
-		buf_addf(out, "After either it %s.", next[0]);
+	if (!comparison->class[0] || !comparison->class[1]) {
+		buf_add_str(out,
+		    "That is for the class to say: with 2 it goes on, with 4 it tries "
+		    "again later, with 5 it gives up.");
+	} else if (comparison->code[0].enhanced) {
+		/* In enhanced codes the class says it all, the fate of the mail as well. */
+		const char *const classes[] = {
+		    comparison->class[0] -> next, comparison -> class[1] -> next};
+
+		add_after(out, comparison, classes, "After either it ", " it ");
 	} else {
-		for (size_t i = 0; i < 2; i++) {
-			buf_add_str(out, i ? " After " : "After ");
-			code_add(out, &comparison->code[i]);
-			buf_addf(out, " it %s.", next[i]);
-		}
+		add_after(out, comparison, next, "After either it ", " it ");
+		buf_add_char(out, ' ');
+		add_after(out, comparison, mail, "Either way, ", ", ");
 	}
-	if (strcmp(mail[0], mail[1]) == 0) {
-		buf_addf(out, " Either way, %s.", mail[0]);
-	} else {
-		for (size_t i = 0; i < 2; i++) {
-			buf_add_str(out, i ? "; after " : " As for the mail: after ");
-			code_add(out, &comparison->code[i]);
-			buf_addf(out, ", %s", mail[i]);
-		}
-		buf_add_str(out, ".");
-	}
+}
+
+static void
+derive_choose(struct buf *out, const struct comparison *comparison)
+{
+	if (comparison->classes)
+		add_filled(out, comparison, comparison->classes->choose);
+	else
+		buf_add_str(out,
+		    "First the class: 4 if the same attempt can succeed later without "
+		    "anybody changing something, else 5. Then the reason.");
 }
 
 static void
@@ -398,7 +424,7 @@ compare_aspect(
 	} else if (aspect == CATALOGUE_CLIENT) {
 		derive_client(out, comparison);
 	} else {
-		buf_add_str(out, comparison->classes->choose);
+		derive_choose(out, comparison);
 	}
 }
 

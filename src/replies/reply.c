@@ -208,12 +208,17 @@ reply_enhanced(enum reply_id id)
 	return rows[id].enhanced;
 }
 
-/*
- * Takes an enhanced code (RFC 3463 section 2) off the start of text, with the
- * blank behind it.  What only looks like one is left where it is.
- */
-static bool
-cut_status(struct span *text, unsigned short status[3])
+void
+reply_clean(struct buf *out, struct span text)
+{
+	struct writer writer = {.out = out, .utf8 = true, .bare = true, .room = SIZE_MAX};
+
+	put_argument(&writer, text, false);
+}
+
+/* RFC 3463 section 2. */
+bool
+reply_status_cut(struct span *text, unsigned short status[3])
 {
 	struct span rest = *text;
 	unsigned short parts[3] = {0};
@@ -239,6 +244,8 @@ cut_status(struct span *text, unsigned short status[3])
 	}
 	if (rest.len && rest.ptr[0] != ' ')
 		return false;
+	if (parts[0] != 2 && parts[0] != 4 && parts[0] != 5)
+		return false;
 	memcpy(status, parts, sizeof(parts));
 	*text = span_skip(rest, 1);
 	return true;
@@ -260,7 +267,7 @@ reply_parse(struct span line, struct reply_parts *parts)
 
 	/* 2.x.x in a 5xx reply is some host's version number, not a status. */
 	if (found.text.len && found.text.ptr[0] == line.ptr[0] && line.ptr[0] != '3')
-		(void)cut_status(&found.text, found.status);
+		(void)reply_status_cut(&found.text, found.status);
 	*parts = found;
 	return OK;
 }

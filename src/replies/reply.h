@@ -54,3 +54,10 @@ struct reply_parts {
  * enhanced code whose class is not the first digit of the reply is text.
  */
 MUST_USE enum err reply_parse(struct span line, struct reply_parts *parts);
+/*
+ * Takes an enhanced code of any class off the start of text, with the blank behind it, as in
+ * the Status field of a bounce.  False where there is none, and then nothing is touched.
+ */
+bool reply_status_cut(struct span *text, unsigned short status[3]);
+/* Adds text that a peer may have made: what is not printable UTF-8 becomes "?". */
+void reply_clean(struct buf *out, struct span text);

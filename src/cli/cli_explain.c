@@ -1,0 +1,278 @@
+/*
+ * "postrider explain": what a reply code, an enhanced status code or a whole
+ * reply means.  The page is made in replies/; here are options, JSON and the
+ * terminal.
+ */
+#include "cli/cli_explain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "replies/reply.h"
+
+enum { OUT_BYTES_MAX = 1 << 20, QUESTION_BYTES_MAX = 8192 };
+
+static const char usage[] =
+    "usage: postrider explain [--json] CODE | REPLY\n"
+    "       postrider explain [--json] --list\n"
+    "\n"
+    "Explains an SMTP reply: what it means, when it is seen, what the client does,\n"
+    "and what to do about it.\n"
+    "\n"
+    "  postrider explain 252                          a reply code\n"
+    "  postrider explain 5.7.1                        an enhanced status code\n"
+    "  postrider explain 550 5.1.1 No such user here  a reply from a log or bounce\n"
+    "  postrider explain 4xx                          all codes of a class\n"
+    "  postrider explain --list                       the codes there are\n"
+    "\n"
+    "  --json   for programs\n"
+    "\n"
+    "To tell two codes apart: postrider compare 450 550\n";
+
+bool
+cli_explain_options(int argc, char **argv, struct cli_explain_options *options)
+{
+	int i = 1;
+
+	*options = (struct cli_explain_options){0};
+	for (; i < argc && argv[i][0] == '-'; i++) {
+		struct span option = span_str(argv[i]);
+
+		if (span_eq(option, SPAN("--"))) {
+			i++;
+			break;
+		} else if (span_eq(option, SPAN("--json"))) {
+			options->json = true;
+		} else if (span_eq(option, SPAN("--list"))) {
+			options->list = true;
+		} else if (span_eq(option, SPAN("--help")) ||
+			   span_eq(option, SPAN("-h"))) {
+			options->help = true;
+		} else {
+			fprintf(stderr,
+			    "postrider %s: unknown option %s; see postrider %s --help\n",
+			    argv[0], argv[i], argv[0]);
+			return false;
+		}
+	}
+	options->rest = i;
+	return true;
+}
+
+struct page
+cli_explain_page_of(struct buf *out)
+{
+	struct page page = {.out = out, .width = PAGE_WIDTH};
+	struct winsize size;
+
+	if (isatty(STDOUT_FILENO)) {
+		const char *no_color = getenv("NO_COLOR");
+
+		page.bold = !no_color || !*no_color;
+		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+			page.width = size.ws_col;
+	}
+	return page;
+}
+
+int
+cli_explain_print(const struct buf *out)
+{
+	check(buf_finish(out) == OK);
+	if (fwrite(out->ptr, 1, out->len, stdout) != out->len || fflush(stdout) != 0) {
+		fprintf(stderr, "postrider: cannot write to standard output\n");
+		return EX_IOERR;
+	}
+	return EX_OK;
+}
+
+static json_t *
+json_text(struct span text)
+{
+	json_t *json;
+	struct buf clean;
+
+	buf_init(&clean, 2 * QUESTION_BYTES_MAX);
+	reply_clean(&clean, text);
+	json = json_stringn(clean.ptr ? clean.ptr : "", clean.len);
+	check(json);
+	buf_fini(&clean);
+	return json;
+}
+
+static void
+set(json_t *object, const char *key, json_t *value)
+{
+	check(json_object_set_new(object, key, value) == 0);
+}
+
+static json_t *
+related_json(const struct explain_code *code)
+{
+	struct span see = span_str(code->entry->see);
+	struct span related;
+	json_t *list = json_array();
+
+	while (span_cut(&see, ' ', &related)) {
+		struct buf name;
+
+		buf_init(&name, EXPLAIN_CODE_BYTES);
+		explain_related(&name, related, code);
+		check(json_array_append_new(list, json_text(buf_span(&name))) == 0);
+		buf_fini(&name);
+	}
+	return list;
+}
+
+static json_t *
+code_json(const struct explain_code *code)
+{
+	const struct catalogue_entry *entry = code->entry;
+	json_t *object = json_object();
+
+	set(object, "code", json_string(code->name));
+	set(object, "standard", json_boolean(entry != NULL));
+	set(object, "retry", json_boolean(code->retry));
+	if (code->class)
+		set(object, "class", json_string(code->class->name));
+	if (code->subject)
+		set(object, "subject", json_string(code->subject->name));
+	if (entry) {
+		set(object, "name", json_string(entry->name));
+		set(object, "category", json_string(entry->category));
+		set(object, "meaning", json_string(entry->meaning));
+		set(object, "when", json_string(entry->when));
+		set(object, "client", json_string(entry->client));
+		set(object, "fix", json_string(entry->fix));
+		set(object, "rfc", json_string(entry->rfc));
+		set(object, "see", related_json(code));
+	} else if (code->class) {
+		set(object, "meaning", json_string(code->class->meaning));
+		set(object, "client", json_string(code->class->client));
+		set(object, "fix", json_string(code->class->fix));
+	}
+	return object;
+}
+
+json_t *
+cli_explain_json(const struct explain *explain)
+{
+	json_t *object = json_object();
+
+	if (explain->group) {
+		set(object, "group", json_string(explain->group->code));
+		set(object, "name", json_string(explain->group->name));
+		set(object, "meaning", json_string(explain->group->meaning));
+		if (*explain->group->client) {
+			set(object, "client", json_string(explain->group->client));
+			set(object, "fix", json_string(explain->group->fix));
+		}
+		return object;
+	}
+	if (explain->reply.len)
+		set(object, "question", json_text(explain->reply));
+	if (*explain->basic.name)
+		set(object, "reply", code_json(&explain->basic));
+	if (*explain->status.name)
+		set(object, "status", code_json(&explain->status));
+	if (explain->clash)
+		set(object, "contradiction", json_true());
+	return object;
+}
+
+json_t *
+cli_explain_json_list(void)
+{
+	const struct catalogue_entry *entry;
+	json_t *list = json_array();
+
+	for (size_t i = 0; (entry = catalogue_at(i)) != NULL; i++) {
+		json_t *object = json_object();
+
+		set(object, "code", json_string(entry->code));
+		set(object, "name", json_string(entry->name));
+		set(object, "category", json_string(entry->category));
+		check(json_array_append_new(list, object) == 0);
+	}
+	return list;
+}
+
+static int
+add_json(const char *bytes, size_t size, void *out)
+{
+	buf_add(out, span_of(bytes, size));
+	return 0;
+}
+
+void
+cli_explain_json_write(struct buf *out, json_t *json)
+{
+	check(json_dump_callback(json, add_json, out, JSON_INDENT(2)) == 0);
+	buf_add_char(out, '\n');
+	json_decref(json);
+}
+
+static int
+answer(int argc, char **argv, const struct cli_explain_options *options, struct buf *out)
+{
+	struct page page = cli_explain_page_of(out);
+	struct explain explain;
+	struct buf question;
+	int status = EX_OK;
+
+	buf_init(&question, QUESTION_BYTES_MAX);
+	for (int i = options->rest; i < argc; i++) {
+		buf_add_str(&question, i > options->rest ? " " : "");
+		buf_add_str(&question, argv[i]);
+	}
+	if (buf_finish(&question) != OK) {
+		fprintf(stderr, "postrider explain: a reply is not as long as that\n");
+		status = EX_DATAERR;
+	} else if (explain_parse(buf_span(&question), &explain) != OK) {
+		fprintf(stderr,
+		    "postrider explain: there is no reply code at the start of this; codes look "
+		    "like 550 or 5.7.1 (postrider explain --list shows them)\n");
+		status = EX_DATAERR;
+	} else if (options->json) {
+		cli_explain_json_write(out, cli_explain_json(&explain));
+	} else {
+		explain_page(&page, &explain);
+	}
+	buf_fini(&question);
+	return status;
+}
+
+int
+cli_explain(int argc, char **argv)
+{
+	struct cli_explain_options options;
+	struct buf out;
+	int status = EX_OK;
+
+	if (!cli_explain_options(argc, argv, &options))
+		return EX_USAGE;
+	if (!options.help && !options.list && options.rest == argc) {
+		fputs(usage, stderr);
+		return EX_USAGE;
+	}
+	buf_init(&out, OUT_BYTES_MAX);
+	if (options.help) {
+		buf_add_str(&out, usage);
+	} else if (options.list && options.json) {
+		cli_explain_json_write(&out, cli_explain_json_list());
+	} else if (options.list) {
+		struct page page = cli_explain_page_of(&out);
+
+		explain_list(&page);
+	} else {
+		status = answer(argc, argv, &options, &out);
+	}
+	if (status == EX_OK)
+		status = cli_explain_print(&out);
+	buf_fini(&out);
+	return status;
+}

@@ -1,0 +1,35 @@
+/*
+ * "postrider explain" and "postrider compare": the catalogue of replies at the
+ * command line.  argv[0] is the name of the sub-command; the result is an exit
+ * status of sysexits.h.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "replies/explain.h"
+
+int cli_explain(int argc, char **argv);
+int cli_compare(int argc, char **argv);
+
+/* What both have in common. */
+struct cli_explain_options {
+	bool json;
+	bool list;
+	bool help;
+	int rest; /* the index of the first argument that is no option */
+};
+
+/* False, and says why on standard error, where an option is unknown. */
+bool cli_explain_options(int argc, char **argv, struct cli_explain_options *options);
+/* A page for standard output: as wide as the terminal, bold only there. */
+struct page cli_explain_page_of(struct buf *out);
+/* Writes all of it to standard output; EX_OK, or EX_IOERR. */
+int cli_explain_print(const struct buf *out);
+/* The answer as JSON; the caller owns it. */
+json_t *cli_explain_json(const struct explain *explain);
+json_t *cli_explain_json_list(void);
+/* NULL where one of them is not in the catalogue. */
+json_t *cli_compare_json(struct span a, struct span b);
+/* The text of json, with a line end; json is released. */
+void cli_explain_json_write(struct buf *out, json_t *json);

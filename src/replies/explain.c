@@ -1,0 +1,305 @@
+/*
+ * From a question to a page.  A code that nobody has standardised is explained
+ * by its digits, as RFC 5321 section 4.3.2 tells clients to treat it, and the
+ * page says so.
+ */
+#include "replies/explain.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "replies/reply.h"
+
+static void
+code_fill(struct explain_code *code, const char *class, const char *subject)
+{
+	struct span name = span_str(code->name);
+
+	code->entry = catalogue_find(name);
+	code->class = catalogue_group(span_str(class));
+	code->subject = catalogue_group(span_str(subject));
+	code->retry = catalogue_retry(name);
+}
+
+static void
+basic_fill(struct explain_code *code, struct span digits)
+{
+	char class[] = {digits.ptr[0], 'x', 'x', 0};
+	char subject[] = {'x', digits.ptr[1], 'x', 0};
+
+	memcpy(code->name, digits.ptr, 3);
+	code_fill(code, class, subject);
+}
+
+static void
+status_fill(struct explain_code *code, char class, const unsigned short parts[3])
+{
+	char class_name[] = {class, '.', 'x', '.', 'x', 0};
+	char subject[EXPLAIN_CODE_BYTES];
+
+	check(parts[1] <= 999 && parts[2] <= 999);
+	(void)snprintf(code->name, sizeof(code->name), "%c.%u.%u", class,
+	    parts[1] % 1000u, parts[2] % 1000u);
+	(void)snprintf(subject, sizeof(subject), "X.%u.x", parts[1] % 1000u);
+	code_fill(code, class_name, subject);
+}
+
+/* "5.1.1", "X.1.1", each perhaps with text behind it. */
+static bool
+cut_status(struct span *text, struct explain_code *code)
+{
+	char copy[EXPLAIN_CODE_BYTES];
+	struct span word = span_first(*text, span_find(*text, ' '));
+	unsigned short parts[3];
+	char class = text->len ? ascii_upper(text->ptr[0]) : 0;
+
+	if (word.len == 0 || word.len > sizeof(copy))
+		return false;
+	memcpy(copy, word.ptr, word.len);
+	if (class == 'X')
+		copy[0] = '5';
+	word.ptr = copy;
+	if (!reply_status_cut(&word, parts) || word.len)
+		return false;
+	status_fill(code, class, parts);
+	*text = span_trim(span_skip(*text, span_find(*text, ' ')));
+	return true;
+}
+
+static bool
+is_basic(struct span text)
+{
+	uint64_t value;
+
+	return text.len >= 3 && span_u64(span_first(text, 3), 599, &value) &&
+	       value >= 100 &&
+	       (text.len == 3 || text.ptr[3] == ' ' || text.ptr[3] == '-');
+}
+
+enum err
+explain_parse(struct span question, struct explain *explain)
+{
+	struct span text = span_trim(question);
+
+	*explain = (struct explain){0};
+	/* As it stands in the Diagnostic-Code of a bounce. */
+	if (span_starts_nocase(text, SPAN("smtp;")))
+		text = span_trim(span_skip(text, 5));
+	text = span_trim(span_first(text, span_find(text, '\n')));
+	explain->group = catalogue_group(text);
+	if (explain->group)
+		return OK;
+	if (is_basic(text)) {
+		basic_fill(&explain->basic, text);
+		text = span_skip(text, 4);
+		explain->reply = span_trim(question);
+		if (cut_status(&text, &explain->status))
+			explain->clash =
+			    explain->status.class &&
+			    explain->status.name[0] != explain->basic.name[0];
+		else if (span_trim(text).len == 0)
+			explain->reply = SPAN("");
+	} else if (cut_status(&text, &explain->status)) {
+		explain->reply = text.len ? span_trim(question) : SPAN("");
+	} else {
+		return ERR_SYNTAX;
+	}
+	return OK;
+}
+
+void
+explain_related(struct buf *out, struct span related, const struct explain_code *code)
+{
+	char class = code->name[0];
+
+	if (related.len && related.ptr[0] == 'X' &&
+	    (code->name[1] == '.' || class == '4' || class == '5')) {
+		buf_add_char(out, class);
+		related = span_skip(related, 1);
+	}
+	buf_add(out, related);
+}
+
+static void
+page_related(struct page *page, const struct explain_code *code)
+{
+	struct span see = span_str(code->entry->see);
+	struct span related;
+
+	page_heading(page, "Read next");
+	while (span_cut(&see, ' ', &related)) {
+		const struct catalogue_entry *entry = catalogue_find(related);
+		struct buf name;
+
+		check(entry);
+		buf_init(&name, EXPLAIN_CODE_BYTES);
+		explain_related(&name, related, code);
+		page_row(page, buf_span(&name), 6, span_str(entry->name));
+		buf_fini(&name);
+	}
+	page_row(page, SPAN("and"), 6, span_str(code->entry->rfc));
+}
+
+static void
+page_entry(struct page *page, const struct explain_code *code)
+{
+	const struct catalogue_entry *entry = code->entry;
+	char class = code->name[0];
+	struct buf line;
+
+	buf_init(&line, 1024);
+	buf_addf(&line, "%s %s", code->name, entry->name);
+	page_title(page, buf_span(&line));
+	buf_reset(&line);
+	buf_addf(&line, "%s", entry->category);
+	if (code->name[1] == '.' && code->class)
+		buf_addf(&line, "; class %c: %s", class, code->class->name);
+	if (class == '4' || class == '5')
+		buf_addf(&line, "; trying again unchanged %s",
+		    code->retry ? "may help" : "does not help");
+	page_text(page, buf_span(&line));
+	buf_fini(&line);
+
+	page_heading(page, "Meaning");
+	page_text(page, span_str(entry->meaning));
+	page_heading(page, "When it is seen");
+	page_text(page, span_str(entry->when));
+	page_heading(page, "What the client does");
+	page_text(page, span_str(entry->client));
+	page_heading(page, "What to do");
+	page_text(page, span_str(entry->fix));
+	page_related(page, code);
+}
+
+/* A group as a sentence: "Its class is 4xx, transient negative completion: ..." */
+static void
+page_digit(struct page *page, const char *what, const struct catalogue_group *group)
+{
+	struct buf line;
+
+	buf_init(&line, 4096);
+	if (group)
+		buf_addf(&line, "%s (%s: %s): %s", what, group->code, group->name,
+		    group->meaning);
+	else
+		buf_addf(&line, "%s: no standard gives it a meaning.", what);
+	page_text(page, buf_span(&line));
+	buf_fini(&line);
+}
+
+static void
+page_unknown(struct page *page, const struct explain_code *code)
+{
+	bool enhanced = code->name[1] == '.';
+	struct buf line;
+
+	buf_init(&line, 256);
+	buf_addf(&line, "%s is not a standard code", code->name);
+	page_title(page, buf_span(&line));
+	buf_fini(&line);
+	page_text(page,
+	    SPAN("Servers make such codes up, each with its own meaning. Programs go by "
+		 "the first digit; people should read the text that comes with it."));
+	page_heading(page, "Meaning");
+	if (code->class || !enhanced)
+		page_digit(page, "By its first digit", code->class);
+	page_digit(page, enhanced ? "By its second number" : "By its second digit",
+	    code->subject);
+	if (code->class) {
+		page_heading(page, "What the client does");
+		page_text(page, span_str(code->class->client));
+		page_heading(page, "What to do");
+		page_text(page, span_str(code->class->fix));
+	}
+	page_heading(page, "Read next");
+	page_text(page, enhanced ? SPAN("RFC 3463 section 2")
+				 : SPAN("RFC 5321 sections 4.2.1 and 4.3.2"));
+}
+
+static void
+page_group(struct page *page, const struct catalogue_group *group)
+{
+	struct buf line;
+
+	buf_init(&line, 256);
+	buf_addf(&line, "%s %s", group->code, group->name);
+	page_title(page, buf_span(&line));
+	buf_fini(&line);
+	page_heading(page, "Meaning");
+	page_text(page, span_str(group->meaning));
+	if (*group->client) {
+		page_heading(page, "What the client does");
+		page_text(page, span_str(group->client));
+		page_heading(page, "What to do");
+		page_text(page, span_str(group->fix));
+	}
+}
+
+void
+explain_page(struct page *page, const struct explain *explain)
+{
+	const struct explain_code *const codes[] = {&explain->basic, &explain->status};
+	bool first = true;
+
+	if (explain->group) {
+		page_group(page, explain->group);
+		return;
+	}
+	if (explain->clash)
+		page_text(page,
+		    SPAN(
+			"The two codes contradict each other: the first number of the enhanced code "
+			"must be the first digit of the reply code. Clients go by the reply code."));
+	first = !explain->clash;
+	for (size_t i = 0; i < LEN(codes); i++) {
+		if (!*codes[i]->name)
+			continue;
+		if (!first)
+			buf_add_char(page->out, '\n');
+		if (codes[i]->entry)
+			page_entry(page, codes[i]);
+		else
+			page_unknown(page, codes[i]);
+		first = false;
+	}
+}
+
+void
+explain_list(struct page *page)
+{
+	const struct catalogue_entry *entry;
+
+	for (size_t i = 0; (entry = catalogue_at(i)) != NULL; i++)
+		page_row(page, span_str(entry->code), 6, span_str(entry->name));
+}
+
+enum err
+explain_compare(struct page *page, struct span a, struct span b)
+{
+	struct span codes[] = {a, b};
+	struct buf text;
+	enum err err = OK;
+
+	if (catalogue_order(a, b) > 0) {
+		codes[0] = b;
+		codes[1] = a;
+	}
+	for (size_t i = 0; i < LEN(codes); i++)
+		if (!catalogue_find(codes[i]))
+			return ERR_NOT_FOUND;
+	for (size_t i = 0; i < (catalogue_order(a, b) == 0 ? 1u : 2u); i++)
+		page_row(page, codes[i], 6, span_str(catalogue_find(codes[i])->name));
+	buf_init(&text, 16384);
+	for (unsigned i = 0; !err && i < CATALOGUE_ASPECT_COUNT; i++) {
+		enum catalogue_aspect aspect = (enum catalogue_aspect)i;
+
+		buf_reset(&text);
+		err = catalogue_compare_aspect(&text, a, b, aspect);
+		if (text.len) {
+			page_heading(page, catalogue_aspect_name(aspect));
+			page_text(page, buf_span(&text));
+		}
+	}
+	buf_fini(&text);
+	return err;
+}
