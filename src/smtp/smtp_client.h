@@ -61,15 +61,24 @@ const char *smtp_client_stage_name(enum smtp_client_stage stage);
 enum smtp_client_event_kind {
 	SMTP_CLIENT_WAIT,      /* nothing until input or a tick */
 	SMTP_CLIENT_START_TLS, /* output is empty: handshake, then smtp_client_tls_started() */
-	SMTP_CLIENT_READY,     /* greeted, encrypted, authenticated: smtp_client_send() or _quit() */
-	SMTP_CLIENT_RCPT_DONE, /* recipient index: refused, with its reply; or accepted so far (2xx);
-	                          in order, each at most once, none where MAIL was refused */
-	SMTP_CLIENT_BODY_WANTED, /* a piece, or a few, with smtp_client_body(); comes again once these
-	                          are taken and the output is small */
-	SMTP_CLIENT_MAIL_DONE, /* the transaction ended: reply holds for all recipients not refused;
-	                          READY follows, or FAILED, which then concerns no recipient */
-	SMTP_CLIENT_FAILED,    /* the session can't go on: stage, err, reply if there was one */
-	SMTP_CLIENT_CLOSED,    /* after QUIT was answered */
+	SMTP_CLIENT_READY,     /* greeted, encrypted, authenticated: smtp_client_send(), _quit() */
+	/*
+	 * Recipient index: refused, with its reply; or accepted so far (2xx).  In order, each at
+	 * most once; none where MAIL was refused.
+	 */
+	SMTP_CLIENT_RCPT_DONE,
+	/*
+	 * A piece, or a few, with smtp_client_body(); comes again once these are taken and the
+	 * output is small.
+	 */
+	SMTP_CLIENT_BODY_WANTED,
+	/*
+	 * The transaction ended: reply holds for all recipients not refused.  READY follows, or
+	 * FAILED, which then concerns no recipient.
+	 */
+	SMTP_CLIENT_MAIL_DONE,
+	SMTP_CLIENT_FAILED, /* the session can't go on: stage, err, reply if there was one */
+	SMTP_CLIENT_CLOSED, /* after QUIT was answered */
 };
 
 struct smtp_client_reply {

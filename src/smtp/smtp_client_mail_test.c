@@ -1,6 +1,15 @@
 /* The client session: transactions, one by one and pipelined, and bodies. */
 #include "smtp/smtp_client_play.h"
 
+#define HELLO S("220 mx ESMTP") C("EHLO me.example")
+#define PLAIN_HELLO HELLO S("250-mx") S("250 HELP")
+#define PIPE_HELLO HELLO S("250-mx") S("250 PIPELINING")
+#define BYE C("QUIT") S("221 bye")
+#define LOCKSTEP_ONE                                                                     \
+	C("MAIL FROM:<a@x>")                                                             \
+	S("250 ok") C("RCPT TO:<b@y>") S("250 ok") C("DATA") S("354 go")
+
+static const struct mail one = {.from = "a@x", .to = {"b@y"}, .body = "Hi\r\n"};
 static const struct mail three = {
     .from = "a@x", .to = {"b@y", "c@y", "d@y"}, .body = "Hi\r\n"};
 static const struct mail bounce = {.from = "", .to = {"b@y"}, .body = "Hi\r\n"};

@@ -318,12 +318,3 @@ drive_all(const struct dialogue *dialogues, size_t count)
 #define S(text) "S: " text "\f"
 #define SRAW(text) "S+ " text "\f"
 #define C(text) "C: " text "\f"
-#define HELLO S("220 mx ESMTP") C("EHLO me.example")
-#define PLAIN_HELLO HELLO S("250-mx") S("250 HELP")
-#define PIPE_HELLO HELLO S("250-mx") S("250 PIPELINING")
-#define BYE C("QUIT") S("221 bye")
-#define LOCKSTEP_ONE                                                                     \
-	C("MAIL FROM:<a@x>")                                                             \
-	S("250 ok") C("RCPT TO:<b@y>") S("250 ok") C("DATA") S("354 go")
-
-static const struct mail one = {.from = "a@x", .to = {"b@y"}, .body = "Hi\r\n"};

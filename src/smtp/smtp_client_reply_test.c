@@ -1,4 +1,4 @@
-/* The client session: what a server says is bounded, and nothing of it is lost or believed early. */
+/* The client session: what a server says is bounded, none of it lost or believed early. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,14 @@
 /* The client session: greeting, EHLO, STARTTLS, AUTH, the end, time. */
 #include "smtp/smtp_client_play.h"
 
+#define HELLO S("220 mx ESMTP") C("EHLO me.example")
+#define PLAIN_HELLO HELLO S("250-mx") S("250 HELP")
+#define BYE C("QUIT") S("221 bye")
+#define LOCKSTEP_ONE                                                                     \
+	C("MAIL FROM:<a@x>")                                                             \
+	S("250 ok") C("RCPT TO:<b@y>") S("250 ok") C("DATA") S("354 go")
+
+static const struct mail one = {.from = "a@x", .to = {"b@y"}, .body = "Hi\r\n"};
 static const struct mail large = {
     .from = "a@x", .to = {"b@y"}, .body = "Hi\r\n", .bytes = 1001};
 
