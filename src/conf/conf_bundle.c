@@ -93,9 +93,9 @@ conf_bundle_path(struct span file, struct span name, struct conf_path *path)
 {
 	struct span folder = span_first(file, span_find_last(file, '/') + 1);
 
-	if (span_find(file, '/') == file.len)
+	if (span_find(file, '/') == file.len || (name.len > 0 && name.ptr[0] == '/'))
 		folder = SPAN("");
-	if (name.len == 0 || folder.len + name.len >= CONF_PATH_BYTES_MAX)
+	if (name.len == 0 || folder.len + name.len > CONF_PATH_BYTES_MAX)
 		return false;
 	path->len = join(path->bytes, folder, name);
 	return true;

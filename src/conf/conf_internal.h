@@ -46,7 +46,7 @@ const struct conf_file *
 conf_bundle_find(const struct conf_bundle *bundle, struct span name);
 /* The path that a name in file means; false where it is empty or too long. */
 struct conf_path {
-	char bytes[CONF_PATH_BYTES_MAX + 1];
+	char bytes[CONF_PATH_BYTES_MAX + 2]; /* a slash behind it, meanwhile */
 	size_t len;
 };
 bool conf_bundle_path(struct span file, struct span name, struct conf_path *path);

@@ -143,7 +143,8 @@ nearest_option(
 		    !conf_near(buf_span(&text), span_str(option->words), &distance))
 			continue;
 		distance = 2 * distance + !same_block(option->block, parser->block);
-		if (!best.option || distance < best.distance)
+		if (!best.option || distance < best.distance ||
+		    (distance == best.distance && needed > best.words))
 			best = (struct guess){option, needed, distance};
 	}
 	buf_fini(&text);

@@ -1,0 +1,207 @@
+/* What conf_show writes is read again as the same; and the example file is good. */
+#include <stdio.h>
+
+#include "conf/conf_test_kit.h"
+
+#define DOMAIN_60 "a234567890123456789012345678901234567890123456789012345678.org"
+
+static const char *const confs[] = {
+    KIT_BASE,
+    "hostname a\nsoftware name in greeting no\nhold all mail\ndetail separator none\n",
+    "hostname a\ndetail separator \"#\"\npostmaster goes to a+b\n",
+    "hostname a\nspool \"/a b\"; control socket \"/\\\"\\\\;{},#\"\n",
+    "hostname a\nmailboxes from \"#x\"\naliases from \"\303\274\"\npasswords from p\n"
+    "credentials from c\ncertificate \"c,\" key \"k;\"\n"
+    "deliver to maildir \"m m\" as v.mail\n",
+    "hostname a\nlisten submission on [2001:db8::1]:1, 192.0.2.1:65535\n"
+    "listen smtp on *\n",
+    "hostname a\nrelay for 10.0.0.0/8, 192.0.2.1, ::1, [2001:db8::]/32, fc00::/7\n",
+    "hostname a\naliases from a\naccept mail for " DOMAIN_60 ", b" DOMAIN_60
+    ", c" DOMAIN_60 ", d, e\n",
+    "hostname a\ncredentials from c\nsend mail for .a.b, a.b through [::1]:26 as \"x y\"\n"
+    "send mail for c through d with tls never\nsend mail for d through 192.0.2.1:465\n"
+    "send mail for e by mx with tls required\nsend mail by mx\n",
+    "hostname a\nask dns at 127.0.0.1, [::1]:5353\nlog as json to syslog\n",
+    "hostname a\nreception processes 256; delivery processes 1\n",
+    "hostname a\nlimits { message size 65537 B; messages per session unlimited\n"
+    "commands per session 100; command timeout 1001 ms; session timeout 36 h }\n",
+    "hostname a\nqueue { disk reserve 0; retry after 101 ms, 1 d; segment size 1 GB }\n"
+    "delivery { connect timeout 90 s }\n",
+};
+
+/* A bundle of a main file that is in no folder, so that relative names stay as they are. */
+static struct conf_bundle *
+plain_bundle(struct span text)
+{
+	struct conf_bundle *bundle = conf_bundle_create();
+	struct span name;
+
+	assert_int_equal(conf_bundle_add(bundle, SPAN("main.conf"), text), OK);
+	while (conf_bundle_wants(bundle, &name))
+		assert_int_equal(conf_bundle_add(bundle, name, SPAN(KIT_PEM)), OK);
+	return bundle;
+}
+
+static void
+assert_same_span(struct span a, struct span b)
+{
+	assert_int_equal(a.len, b.len);
+	assert_true(span_eq(a, b));
+}
+
+static void
+assert_same_addr(const struct net_addr *a, const struct net_addr *b)
+{
+	assert_memory_equal(a->bytes, b->bytes, sizeof(a->bytes));
+	assert_int_equal(a->family, b->family);
+	assert_int_equal(a->port, b->port);
+}
+
+static void
+assert_same_lists(const struct conf *a, const struct conf *b)
+{
+	assert_int_equal(a->listener_count, b->listener_count);
+	for (size_t i = 0; i < a->listener_count; i++) {
+		assert_int_equal(a->listeners[i].kind, b->listeners[i].kind);
+		assert_same_addr(&a->listeners[i].addr, &b->listeners[i].addr);
+	}
+	assert_int_equal(a->domain_count, b->domain_count);
+	for (size_t i = 0; i < a->domain_count; i++)
+		assert_same_span(a->domains[i], b->domains[i]);
+	assert_int_equal(a->relay_network_count, b->relay_network_count);
+	for (size_t i = 0; i < a->relay_network_count; i++) {
+		assert_int_equal(a->relay_networks[i].bits, b->relay_networks[i].bits);
+		assert_same_addr(&a->relay_networks[i].addr, &b->relay_networks[i].addr);
+	}
+	assert_int_equal(a->dns_server_count, b->dns_server_count);
+	for (size_t i = 0; i < a->dns_server_count; i++)
+		assert_same_addr(&a->dns_servers[i], &b->dns_servers[i]);
+	assert_int_equal(a->retry_count, b->retry_count);
+	for (size_t i = 0; i < a->retry_count; i++)
+		assert_int_equal(a->retry_ms[i], b->retry_ms[i]);
+	assert_int_equal(a->route_count, b->route_count);
+	for (size_t i = 0; i < a->route_count; i++) {
+		assert_same_span(a->routes[i].domain, b->routes[i].domain);
+		assert_same_span(a->routes[i].host, b->routes[i].host);
+		assert_same_span(a->routes[i].credential, b->routes[i].credential);
+		assert_int_equal(a->routes[i].port, b->routes[i].port);
+		assert_int_equal(a->routes[i].tls, b->routes[i].tls);
+	}
+}
+
+static void
+assert_same(const struct conf *a, const struct conf *b)
+{
+	for (size_t i = 0; i < conf_option_count(); i++) {
+		const struct conf_option *option = conf_option_at(i);
+
+		if (conf_option_is_number(option))
+			assert_int_equal(
+			    conf_option_number(a, option), conf_option_number(b, option));
+		if (conf_option_is_text(option))
+			assert_same_span(
+			    conf_option_text(a, option), conf_option_text(b, option));
+	}
+	assert_same_span(a->certificate_path, b->certificate_path);
+	assert_same_span(a->certificate_pem, b->certificate_pem);
+	assert_same_span(a->key_path, b->key_path);
+	assert_same_span(a->maildir_path, b->maildir_path);
+	assert_same_span(a->mailbox_user, b->mailbox_user);
+	assert_int_equal(a->log_format, b->log_format);
+	assert_int_equal(a->log_target, b->log_target);
+	assert_same_lists(a, b);
+}
+
+static void
+round_trip(struct conf_bundle *bundle)
+{
+	struct kit first, second;
+	struct buf shown, again;
+
+	buf_init(&shown, 1 << 20);
+	buf_init(&again, 1 << 20);
+	kit_parse(&first, bundle);
+	kit_assert_good(&first);
+	conf_show(&shown, first.conf);
+	assert_int_equal(buf_finish(&shown), OK);
+	kit_parse(&second, plain_bundle(buf_span(&shown)));
+	kit_assert_good(&second);
+	assert_same(first.conf, second.conf);
+	conf_show(&again, second.conf);
+	assert_same_span(buf_span(&shown), buf_span(&again));
+	kit_fini(&first);
+	kit_fini(&second);
+	buf_fini(&shown);
+	buf_fini(&again);
+}
+
+static void
+what_is_shown_is_read_as_the_same(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(confs); i++) {
+		struct buf more;
+
+		round_trip(plain_bundle(span_str(confs[i])));
+		/* A certificate and passwords add listeners to those that name none. */
+		buf_init(&more, 4096);
+		buf_add_str(&more, confs[i]);
+		if (!strstr(confs[i], "certificate")) {
+			buf_add_str(&more, "\ncertificate c key k\npasswords from p\n");
+			round_trip(kit_bundle(buf_span(&more)));
+		}
+		buf_fini(&more);
+	}
+}
+
+static void
+long_lists_are_broken_into_lines(void **state)
+{
+	struct buf shown;
+	struct kit kit;
+
+	(void)state;
+	buf_init(&shown, 1 << 20);
+	kit_init(&kit, "hostname a\naliases from a\naccept mail for " DOMAIN_60
+		       ", " DOMAIN_60 "x, b\n");
+	kit_assert_good(&kit);
+	conf_show(&shown, kit.conf);
+	buf_add_char(&shown, '\0');
+	assert_non_null(strstr(shown.ptr,
+	    "\naccept mail for " DOMAIN_60 ",\n    " DOMAIN_60 "x, b\naliases from"));
+	kit_fini(&kit);
+	buf_fini(&shown);
+}
+
+static void
+the_example_is_good(void **state)
+{
+	FILE *file = fopen(TEST_SOURCE_DIR "/etc/postrider.conf", "rb");
+	struct conf_bundle *bundle;
+	static char text[65536];
+	struct kit kit;
+	size_t len;
+
+	(void)state;
+	assert_non_null(file);
+	len = fread(text, 1, sizeof(text), file);
+	assert_int_equal(fclose(file), 0);
+	assert_in_range(len, 100, sizeof(text) - 1);
+	bundle = kit_bundle(span_of(text, len));
+	kit_parse(&kit, bundle);
+	kit_assert_good(&kit);
+	assert_true(kit.conf->domain_count > 0);
+	kit_fini(&kit);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_is_shown_is_read_as_the_same),
+	    cmocka_unit_test(long_lists_are_broken_into_lines),
+	    cmocka_unit_test(the_example_is_good),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
