@@ -47,6 +47,8 @@ walk(bool numbers)
 			    model[k]);
 			model[k] = NULL;
 		}
+		/* Without free slots a search would not end. */
+		assert_true((map.count + map.deleted) * 4 <= map.room * 3);
 		k = next_random(&x) % KEYS;
 		key = span_str(texts[k]);
 		assert_ptr_equal(

@@ -89,6 +89,8 @@ skipping_and_cutting_short_stay_inside(void **state)
 	assert_int_equal(span_skip(none, 0).len, 0);
 	assert_int_equal(span_skip(none, 5).len, 0);
 	assert_true(span_eq(span_first(str("abc"), 2), str("ab")));
+	assert_true(span_eq(span_first(str("abc"), 3), str("abc")));
+	assert_true(span_eq(span_first(str("abc"), 4), str("abc")));
 	assert_true(span_eq(span_first(str("abc"), 99), str("abc")));
 	assert_int_equal(span_str(NULL).len, 0);
 	assert_non_null(span_str(NULL).ptr);
