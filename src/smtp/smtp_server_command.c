@@ -254,8 +254,8 @@ run_bdat(struct smtp_server *server, const struct command_line *line)
 
 	if (!read_chunk(server, line->args)) {
 		/* Where the next command begins is not known: message text would be run. */
-		smtp_server_refuse(server, REPLY_SYNTAX, SPAN("BDAT octets [LAST]"));
 		smtp_server_move(server, SERVER_CLOSED);
+		smtp_server_refuse(server, REPLY_SYNTAX, SPAN("BDAT octets [LAST]"));
 		return;
 	}
 	server->chunk_from = server->state;
