@@ -13,7 +13,7 @@ conf_bundle_create(void)
 {
 	struct conf_bundle *bundle = mem_alloc(sizeof(*bundle));
 
-	/* What goes in is bounded: by the files' number and size, and by CONF_ERRORS_MAX. */
+	/* What goes in is bounded by the number and size of files and of errors. */
 	arena_init(&bundle->arena, SIZE_MAX / 2);
 	return bundle;
 }
@@ -95,7 +95,8 @@ conf_bundle_path(struct span file, struct span name, struct conf_path *path)
 
 	if (span_find(file, '/') == file.len || (name.len > 0 && name.ptr[0] == '/'))
 		folder = SPAN("");
-	if (name.len == 0 || folder.len + name.len > CONF_PATH_BYTES_MAX)
+	if (name.len == 0 || folder.len + name.len > CONF_PATH_BYTES_MAX ||
+	    memchr(name.ptr, '\0', name.len) != NULL)
 		return false;
 	path->len = join(path->bytes, folder, name);
 	return true;

@@ -263,7 +263,8 @@ a_certificate_must_be_one(void **state)
 	assert_int_equal(conf_bundle_add(bundle, SPAN("/c"), SPAN("hello")), OK);
 	kit_parse(&kit, bundle);
 	assert_string_equal(kit.problems.ptr,
-	    "/m:2:13: \"/c\" holds no certificate in PEM (\"-----BEGIN CERTIFICATE-----\")\n"
+	    "/m:2:13: \"/c\" holds no certificate in PEM "
+	    "(\"-----BEGIN CERTIFICATE-----\")\n"
 	    "    certificate c key k\n"
 	    "                ^\n");
 	kit_fini(&kit);

@@ -10,8 +10,8 @@ check_hostname(struct conf_parser *parser)
 	if (parser->conf->hostname.len == 0)
 		conf_error_add(&parser->errors,
 		    (struct conf_place){&parser->bundle->files[0], 0},
-		    "the hostname is missing; say \"hostname mail.example.org\" with this "
-		    "server's own name");
+		    "the hostname is missing; say \"hostname mail.example.org\" with "
+		    "this server's own name");
 }
 
 static bool
@@ -54,8 +54,8 @@ check_mailboxes(struct conf_parser *parser)
 	if (conf->domain_count > 0 && conf->mailboxes_path.len == 0 &&
 	    conf->aliases_path.len == 0)
 		conf_error_add(&parser->errors, parser->domains.places[0],
-		    "nothing says who has a mailbox at these domains; add \"mailboxes from "
-		    "FILE\"");
+		    "nothing says who has a mailbox at these domains; add \"mailboxes "
+		    "from FILE\"");
 	if (conf->mailboxes_path.len > 0 && conf->maildir_path.len == 0)
 		conf_error_add(&parser->errors,
 		    conf_parser_place_of(parser, NULL, "mailboxes from"),

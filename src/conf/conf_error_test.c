@@ -61,8 +61,8 @@ static const struct mistake mistakes[] = {
 
     /* names */
     {"accept mail for exa_mple.org", 17,
-	"\"exa_mple.org\" is not a domain name: only letters, digits, hyphens and dots may "
-	"stand in it"},
+	"\"exa_mple.org\" is not a domain name: only letters, digits, hyphens and dots "
+	"may stand in it"},
     {"accept mail for m\303\274ller.example", 17,
 	"\"m\303\274ller.example\" is not a domain name: write international names in "
 	"ASCII (xn--...)"},
@@ -71,7 +71,8 @@ static const struct mistake mistakes[] = {
     {"accept mail for example.org example.net", 29,
 	"expected the end of the line, not \"example.net\""},
     {"accept mail for 192.0.2.1", 17,
-	"\"192.0.2.1\" is not a domain name: its last part is a number, as in an address"},
+	"\"192.0.2.1\" is not a domain name: its last part is a number, as in an "
+	"address"},
     {"postmaster goes to ../root", 20,
 	"\"../root\" is not the name of a mailbox: it begins with a dot"},
     {"postmaster goes to a/b", 20,
@@ -80,7 +81,8 @@ static const struct mistake mistakes[] = {
     {"detail separator ++", 18,
 	"expected one character, one of + - = _ . ~ # % & !, or \"none\"; not \"++\""},
     {"deliver to maildir /x as -root", 26,
-	"\"-root\" is not the name of a user: letters, digits and - _ . only, at most 32"},
+	"\"-root\" is not the name of a user: letters, digits and - _ . only, at most "
+	"32"},
     {"mailboxes from \"\"", 16, "expected a path, not an empty name"},
 
     /* addresses */
@@ -110,14 +112,14 @@ static const struct mistake mistakes[] = {
 	"\"[2001:db8::1]/32\" has bits set behind its prefix; did you mean "
 	"[2001:db8::]/32?"},
     {"relay for 10.0.0.0/33", 11,
-	"\"10.0.0.0/33\" is not a network; expected one like 192.0.2.1, 192.168.1.0/24 or "
-	"[2001:db8::]/32"},
+	"\"10.0.0.0/33\" is not a network; expected one like 192.0.2.1, 192.168.1.0/24 "
+	"or [2001:db8::]/32"},
     {"relay for 0.0.0.0/0", 11,
-	"\"0.0.0.0/0\" is everybody: anyone could send mail to anyone through this server "
-	"(an open relay); name your own networks only"},
+	"\"0.0.0.0/0\" is everybody: anyone could send mail to anyone through this "
+	"server (an open relay); name your own networks only"},
     {"relay for [::]/0", 11,
-	"\"[::]/0\" is everybody: anyone could send mail to anyone through this server (an "
-	"open relay); name your own networks only"},
+	"\"[::]/0\" is everybody: anyone could send mail to anyone through this server "
+	"(an open relay); name your own networks only"},
     {"relay for 128.0.0.0/1", 11,
 	"\"128.0.0.0/1\" is too much of the internet to trust without a password; the "
 	"least is /8"},
@@ -146,8 +148,8 @@ static const struct mistake mistakes[] = {
     {"send mail for a.org by mx; send mail for A.ORG by mx", 42,
 	"\"a.org\" was said already, at /etc/p/main.conf:4"},
     {"send mail through b; send mail for a.org by mx", 36,
-	"this route for \"a.org\" is never used: the one at /etc/p/main.conf:4 comes first "
-	"and takes that mail"},
+	"this route for \"a.org\" is never used: the one at /etc/p/main.conf:4 comes "
+	"first and takes that mail"},
     {"send mail for .org, x.a.org through b", 21,
 	"this route for \"x.a.org\" is never used: the one at /etc/p/main.conf:4 comes "
 	"first and takes that mail"},
@@ -214,13 +216,13 @@ static const struct {
 	const char *text, *wanted;
 } whole[] = {
     {"# nothing\n",
-	"/etc/p/main.conf:1:1: the hostname is missing; say \"hostname mail.example.org\" "
-	"with this server's own name\n"
+	"/etc/p/main.conf:1:1: the hostname is missing; say \"hostname mail.example.org\""
+	" with this server's own name\n"
 	"    # nothing\n"
 	"    ^\n"},
     {"",
-	"/etc/p/main.conf:1:1: the hostname is missing; say \"hostname mail.example.org\" "
-	"with this server's own name\n"
+	"/etc/p/main.conf:1:1: the hostname is missing; say \"hostname mail.example.org\""
+	" with this server's own name\n"
 	"    \n"
 	"    ^\n"},
     {"\tspool\t/x\ty\r\n",
@@ -241,12 +243,12 @@ static const struct {
      "spool\n"
      "queue { messages x\n  messages 5; messages 6 }\n"
      "limits {\n",
-	"/etc/p/main.conf:1:10: \"-\" is not a domain name: a part between the dots begins "
-	"or ends with a hyphen\n"
+	"/etc/p/main.conf:1:10: \"-\" is not a domain name: a part between the dots begins"
+	" or ends with a hyphen\n"
 	"    hostname -; spool\n"
 	"             ^\n"
-	"/etc/p/main.conf:2:17: \"a_a\" is not a domain name: only letters, digits, hyphens "
-	"and dots may stand in it\n"
+	"/etc/p/main.conf:2:17: \"a_a\" is not a domain name: only letters, digits, "
+	"hyphens and dots may stand in it\n"
 	"    accept mail for a_a,\n"
 	"                    ^\n"
 	"/etc/p/main.conf:4:1: unknown statement \"limts\"; did you mean \"limits\"?\n"
@@ -311,9 +313,10 @@ a_long_line_is_refused_and_shown_in_part(void **state)
 	    "/etc/p/main.conf:2:159: expected the end of the line, not \"y\"\n"
 	    "    ...aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa y z\n"
 	    "                                                                   ^\n"
-	    "/etc/p/main.conf:3:1: the line is longer than 32768 bytes; a list may go on in "
-	    "the next line after a comma\n"
-	    "    # bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+	    "/etc/p/main.conf:3:1: the line is longer than 32768 bytes; a list may go on "
+	    "in the next line after a comma\n"
+	    "    # bbbb"
+	    "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 	    "bbbbbbbbbbbbbbbbbbbbbbbb...\n"
 	    "    ^\n");
 	kit_fini(&kit);

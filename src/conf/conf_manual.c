@@ -1,4 +1,4 @@
-/* The manual of the language, from the rows: a newcomer's text and the reference in one. */
+/* The manual of the language, written from the rows of the option table. */
 #include "conf/conf_internal.h"
 
 enum { MANUAL_COLUMNS = 78, INDENT = 4 };

@@ -85,13 +85,13 @@ add_network(struct conf_parser *parser, const struct conf_token *value,
 
 	if (prefix->bits == 0)
 		return conf_parser_fail(parser, value->place,
-		    "%s is everybody: anyone could send mail to anyone through this server "
-		    "(an open relay); name your own networks only",
+		    "%s is everybody: anyone could send mail to anyone through this "
+		    "server (an open relay); name your own networks only",
 		    conf_quote(value->text).text);
 	if (is_too_wide(prefix))
 		return conf_parser_fail(parser, value->place,
-		    "%s is too much of the internet to trust without a password; the least "
-		    "is /%d",
+		    "%s is too much of the internet to trust without a password; the "
+		    "least is /%d",
 		    conf_quote(value->text).text,
 		    prefix->addr.family == 4 ? (int)IPV4_BITS_MIN : (int)IPV6_BITS_MIN);
 	if (parser->networks.count == CONF_NETWORKS_MAX)

@@ -18,7 +18,8 @@ static const char *const confs[] = {
     "hostname a\nrelay for 10.0.0.0/8, 192.0.2.1, ::1, [2001:db8::]/32, fc00::/7\n",
     "hostname a\naliases from a\naccept mail for " DOMAIN_60 ", b" DOMAIN_60
     ", c" DOMAIN_60 ", d, e\n",
-    "hostname a\ncredentials from c\nsend mail for .a.b, a.b through [::1]:26 as \"x y\"\n"
+    "hostname a\ncredentials from c\n"
+    "send mail for .a.b, a.b through [::1]:26 as \"x y\"\n"
     "send mail for c through d with tls never\nsend mail for d through 192.0.2.1:465\n"
     "send mail for e by mx with tls required\nsend mail by mx\n",
     "hostname a\nask dns at 127.0.0.1, [::1]:5353\nlog as json to syslog\n",
@@ -29,7 +30,7 @@ static const char *const confs[] = {
     "delivery { connect timeout 90 s }\n",
 };
 
-/* A bundle of a main file that is in no folder, so that relative names stay as they are. */
+/* A bundle of a main file that is in no folder: relative names stay as they are. */
 static struct conf_bundle *
 plain_bundle(struct span text)
 {

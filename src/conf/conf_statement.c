@@ -1,4 +1,4 @@
-/* The statements whose grammar is richer than one value; conf_option.c has their syntax. */
+/* Statements whose grammar is richer than one value; conf_option.c has their syntax. */
 #include "conf/conf_internal.h"
 
 static const char *
@@ -252,8 +252,8 @@ parse_maildir(struct conf_parser *parser)
 				   memchr("-_.", user.text.ptr[i], 3) != NULL);
 	if (!good)
 		return conf_parser_fail(parser, user.place,
-		    "%s is not the name of a user: letters, digits and - _ . only, at most "
-		    "32",
+		    "%s is not the name of a user: letters, digits and - _ . only, at "
+		    "most 32",
 		    conf_quote(user.text).text);
 	check(arena_copy(parser->arena, user.text, &parser->conf->mailbox_user));
 	return true;

@@ -1,6 +1,6 @@
 /*
- * What statements take: words, values, lists.  Each of these leaves the parser at the next
- * token, or adds one error and says false.
+ * What statements take: words, values, lists.  Each leaves the parser at the next token,
+ * or adds one error and says false.
  */
 #include "conf/conf_internal.h"
 
