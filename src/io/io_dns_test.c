@@ -14,7 +14,7 @@
 
 #include "io/io_internal.h"
 
-enum { PACKET_BYTES_MAX = 1232, HEADER_BYTES = 12, TYPE_OPT = 41 };
+enum { PACKET_BYTES_MAX = 1232, HEADER_BYTES = 12, LATE_MS = 200 };
 
 struct zone_entry {
 	const char *name; /* as on the wire, without the root's length */
@@ -34,6 +34,7 @@ static const struct zone_entry zone[] = {
     {"\4none\7example", 0, 3, NULL, 0},
     {"\4fail\7example", 0, 2, NULL, 0},
     {"\5a\\b c\7example", 16, 0, RDATA("\2hi")},
+    {"\4late\7example", 1, 0, RDATA("\300\0\2\1")},
     {"\4host\4test", 1, 0, RDATA("\300\0\2\3")},
 };
 
@@ -119,6 +120,8 @@ serve(void *argument)
 		if (got < HEADER_BYTES + 5)
 			continue;
 		bytes = respond(packet, (size_t)got);
+		if (strncmp(packet + HEADER_BYTES, "\4late", 5) == 0)
+			usleep(LATE_MS * 1000);
 		if (bytes > 0)
 			sendto(server->fd, packet, bytes, 0, (struct sockaddr *)&from,
 			    from_bytes);
@@ -275,6 +278,29 @@ silence_is_a_timeout(void **state)
 }
 
 static void
+fired_stop(struct io_timer *timer)
+{
+	io_stop(timer->owner);
+}
+
+static void
+an_answer_after_the_timeout_is_nothing(void **state)
+{
+	struct world *world = *state;
+	struct io_timer timer = {.fired = fired_stop, .owner = world->io};
+	struct asked late;
+
+	world->io->dns_timeout_ms = 50;
+	ask(world->io, &late, SPAN("late.example"), IO_DNS_A);
+	io_run(world->io);
+	assert_int_equal(late.done, 1);
+	assert_int_equal(late.op.err, ERR_TIMEOUT);
+	io_timer_start(world->io, &timer, 3 * LATE_MS);
+	io_run(world->io);
+	assert_int_equal(late.done, 1);
+}
+
+static void
 destroyed_while_asking(void **state)
 {
 	struct world *world = *state;
@@ -335,6 +361,7 @@ main(void)
 	    TEST(answers),
 	    TEST(bad_names),
 	    TEST(silence_is_a_timeout),
+	    TEST(an_answer_after_the_timeout_is_nothing),
 	    TEST(destroyed_while_asking),
 	    TEST(asking_again_inside_done),
 	    cmocka_unit_test(the_systems_servers),

@@ -411,6 +411,36 @@ closed_under_way(void **state)
 	assert_string_equal(into, "kept");
 }
 
+static int
+fds_open(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void
+destroyed_under_way(void **state)
+{
+	struct world *world = *state;
+	struct io_dir *dir;
+	struct io *io;
+	int before = fds_open();
+
+	/* A file that nobody will hear of is closed; so is one that nobody closed. */
+	io = io_create();
+	assert_int_equal(io_dir_open(io, world->path, &dir), OK);
+	io_open(dir, next(world), "a", IO_OPEN_WRITE | IO_OPEN_CREATE);
+	io_run(io);
+	assert_int_equal(world->done, 1);
+	io_open(dir, next(world), "b", IO_OPEN_WRITE | IO_OPEN_CREATE);
+	io_destroy(io);
+	assert_int_equal(world->done, 0);
+	assert_int_equal(fds_open(), before);
+}
+
 static void
 pipes_are_not_files(void **state)
 {
@@ -438,6 +468,7 @@ main(void)
 	    TEST(directories),
 	    TEST(locks),
 	    TEST(closed_under_way),
+	    TEST(destroyed_under_way),
 	    TEST(pipes_are_not_files),
 	};
 

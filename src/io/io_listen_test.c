@@ -143,6 +143,9 @@ connect_and_accept(void **state)
 	assert_true(net_addr_same_host(&world->connect.local, &world->at));
 	assert_int_not_equal(world->connect.local.port, 0);
 	assert_int_equal(world->accept.peer.port, world->connect.local.port);
+	assert_true(fcntl(stream->fd, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(world->accepted[0]->fd, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(world->accepted[0]->fd, F_GETFL) & O_NONBLOCK);
 	io_read(stream, &world->read);
 	io_send(world->accepted[0], SPAN("220 hello\r\n"));
 	run_for(world->io, 30);
@@ -277,6 +280,10 @@ last_words_survive_unread_input(void **state)
 	run_for(world->io, 20);
 	assert_int_equal(world->read_err, OK);
 	assert_true(span_eq(buf_span(&world->got), SPAN("554 no\r\n")));
+	/* An end, not a reset. */
+	io_read(stream, &world->read);
+	run_for(world->io, 20);
+	assert_int_equal(world->read_err, ERR_END);
 	/* We end too; then the other side stops waiting. */
 	io_close(stream);
 	run_for(world->io, 20);

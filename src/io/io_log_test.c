@@ -6,7 +6,10 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "io/io_internal.h"
@@ -162,6 +165,63 @@ broken_pipe_counts_too(void **state)
 }
 
 static void
+lost_lines_told_in_vain_are_told_again(void **state)
+{
+	struct world *world = *state;
+	char bytes[4094] = {0};
+	int fds[2];
+
+	/* There is room for one line but not for the count that follows it. */
+	assert_int_equal(fcntl(world->to, F_SETPIPE_SZ, 4096), 4096);
+	assert_int_equal(write(world->to, bytes, sizeof(bytes)), sizeof(bytes));
+	world->io->log_lost = 5;
+	io_log(world->io, SPAN("x"));
+	io_run(world->io);
+	assert_int_equal(world->io->log_lost, 0);
+	assert_true(world->io->log.len > 0);
+	close(world->from);
+	io_log_write(world->io);
+	assert_int_equal(world->io->log_lost, 5);
+	assert_int_equal(world->io->log.len, 0);
+	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	world->from = fds[0];
+}
+
+/* A line that is given up in its middle must not run into the next. */
+static void
+torn_lines_end(void **state)
+{
+	struct world *world = *state;
+	char line[6000], *end;
+	char path[] = "/tmp/io_log_test.XXXXXX";
+	struct rlimit limit, small;
+	int fd = mkstemp(path);
+	ssize_t got;
+
+	assert_true(fd >= 0);
+	assert_int_equal(unlink(path), 0);
+	memset(line, 'x', sizeof(line));
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = 1000;
+	io_log_to(world->io, fd, false);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	io_log(world->io, span_of(line, sizeof(line)));
+	io_run(world->io);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	io_log(world->io, SPAN("event=next"));
+	io_run(world->io);
+	got = pread(fd, world->text, TEXT_BYTES_MAX - 1, 0);
+	assert_true(got > 1000);
+	end = strchr(world->text, '\n');
+	assert_ptr_equal(end, world->text + 1000);
+	assert_string_equal(end, "\nevent=next\nevent=log_lost count=1\n");
+	io_log_to(world->io, world->to, false);
+	close(fd);
+}
+
+static void
 syslog_gets_datagrams(void **state)
 {
 	struct world *world = *state;
@@ -220,6 +280,8 @@ main(void)
 	    TEST(destroying_writes),
 	    TEST(full_pipe_loses_lines_and_counts_them),
 	    TEST(broken_pipe_counts_too),
+	    TEST(lost_lines_told_in_vain_are_told_again),
+	    TEST(torn_lines_end),
 	    TEST(syslog_gets_datagrams),
 	    TEST(syslog_that_is_full_waits),
 	};

@@ -23,7 +23,7 @@ struct side {
 	unsigned reads, drains;
 	enum err end; /* of the last read */
 	bool echo, stop_reading, close_in_done;
-	size_t stop_after;
+	bool await_fd; /* reads no further once a descriptor came */
 	int fd;
 };
 
@@ -56,6 +56,8 @@ on_read(struct io_op *op)
 		side->stream = NULL;
 		return;
 	}
+	if (side->await_fd && side->fd >= 0)
+		return;
 	if (!side->stop_reading)
 		io_read(side->stream, op);
 }
@@ -378,6 +380,35 @@ descriptors_go_with_their_bytes(void **state)
 	close(pipes[1][1]);
 }
 
+static void
+descriptors_keep_their_place_in_a_long_queue(void **state)
+{
+	struct world *world = *state;
+	const size_t bytes_max = 1 << 20;
+	char *bytes = mem_alloc(bytes_max);
+	int pipe_fds[2];
+
+	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
+	io_send(world->a.stream, span_of(bytes, bytes_max));
+	io_send_fd(world->a.stream, SPAN("with"), pipe_fds[0]);
+	io_send(world->a.stream, span_of(bytes, bytes_max / 4));
+	world->b.await_fd = true;
+	io_read(world->b.stream, &world->b.read);
+	run_for(world->io, 100);
+	/* It comes with the read that gives its first byte, in spite of short writes. */
+	assert_true(same_file(world->b.fd, pipe_fds[1]));
+	assert_true(world->b.got.len > bytes_max);
+	assert_true(world->b.got.len <= bytes_max + IO_READ_BYTES);
+	world->b.await_fd = false;
+	io_read(world->b.stream, &world->b.read);
+	run_for(world->io, 100);
+	assert_int_equal(world->b.got.len, bytes_max + 4 + bytes_max / 4);
+	assert_memory_equal(world->b.got.ptr + bytes_max, "with", 4);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	mem_free(bytes);
+}
+
 /* The number of descriptors that this process has open. */
 static int
 fds_open(void)
@@ -446,6 +477,7 @@ main(void)
 	    TEST(close_inside_done),
 	    TEST(closed_operations_never_complete),
 	    TEST(descriptors_go_with_their_bytes),
+	    TEST(descriptors_keep_their_place_in_a_long_queue),
 	    TEST(surplus_descriptors_do_not_leak),
 	    TEST(unsent_descriptors_do_not_leak),
 	};

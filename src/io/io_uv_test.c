@@ -108,6 +108,56 @@ timers_stopped_by_one_of_the_same_time(void **state)
 	assert_int_equal(second.fired, 0);
 }
 
+struct spinner {
+	struct io_timer timer;
+	struct io_op op;
+	struct io *io;
+	bool timer_stops; /* the timer ends the operation's spinning, or the reverse */
+	bool stopped;
+	unsigned turns;
+};
+
+static void
+spin_timer(struct io_timer *timer)
+{
+	struct spinner *spinner = timer->owner;
+
+	if (spinner->timer_stops)
+		spinner->stopped = true;
+	else if (!spinner->stopped)
+		io_timer_start(spinner->io, timer, 0);
+}
+
+static void
+spin_op(struct io_op *op)
+{
+	struct spinner *spinner = op->owner;
+
+	spinner->turns++;
+	if (!spinner->timer_stops)
+		spinner->stopped = true;
+	else if (!spinner->stopped)
+		io_op_fail(spinner->io, op, ERR_IO);
+}
+
+static void
+nothing_starves_the_rest(void **state)
+{
+	for (int timer_stops = 0; timer_stops < 2; timer_stops++) {
+		struct spinner spinner = {.io = *state, .timer_stops = timer_stops};
+
+		spinner.timer = (struct io_timer){.fired = spin_timer, .owner = &spinner};
+		spinner.op = (struct io_op){.done = spin_op, .owner = &spinner};
+		/* One goes on and on until the other, which must have its turn, stops it. */
+		io_timer_start(*state, &spinner.timer, timer_stops ? 5 : 0);
+		io_op_fail(*state, &spinner.op, ERR_IO);
+		io_run(*state);
+		assert_true(spinner.stopped);
+		assert_int_equal(spinner.op.err, ERR_IO);
+		assert_true(spinner.turns > 0);
+	}
+}
+
 /* Runs on another thread. */
 static void
 note_thread(void *argument)
@@ -262,6 +312,7 @@ main(void)
 	    TEST(timers_fire_once_in_order),
 	    TEST(timers_start_again_and_stop),
 	    TEST(timers_stopped_by_one_of_the_same_time),
+	    TEST(nothing_starves_the_rest),
 	    TEST(work_on_another_thread),
 	    TEST(destroyed_with_work_under_way),
 	    TEST(clocks),
