@@ -112,7 +112,7 @@ accept_one(struct io_listener *listener)
 {
 	struct sockaddr_storage from = {0};
 	socklen_t bytes = sizeof(from);
-	struct net_addr peer;
+	struct net_addr peer = {0};
 	int fd = accept4(
 	    listener->fd, (struct sockaddr *)&from, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -130,7 +130,7 @@ accept_one(struct io_listener *listener)
 		/* A peer that left while it waited concerns nobody. */
 		return true;
 	default:
-		accepted(listener, -1, accept_err(errno), NULL);
+		accepted(listener, -1, accept_err(errno), &peer);
 		return false;
 	}
 }
