@@ -48,8 +48,8 @@ spool_settle(struct spool *spool)
 {
 	struct spool_op *op;
 
-	/* While somebody waits for silence, nothing is begun that isn't needed. */
-	if (!spool->flushes && !spool->broken) {
+	/* From a flush until the next write nothing is begun that isn't needed. */
+	if (!spool->quiet && !spool->broken) {
 		(void)spool_segment_prepare(spool);
 		spool_segment_trim(spool);
 		spool_compact(spool);
@@ -73,6 +73,7 @@ spool_flush(struct spool *spool, struct spool_op *op)
 	op->next = NULL;
 	*spool->flushes_end = op;
 	spool->flushes_end = &op->next;
+	spool->quiet = true;
 	spool_settle(spool);
 }
 
@@ -80,6 +81,7 @@ void
 spool_enqueue(struct spool *spool, struct spool_write *write)
 {
 	list_push(&spool->waiting, &write->link);
+	spool->quiet = spool->flushes != NULL;
 	spool_write_kick(spool);
 }
 

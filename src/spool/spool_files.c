@@ -70,7 +70,7 @@ enum err
 spool_recovery_write_epoch(struct recovery *recovery)
 {
 	struct spool *spool = recovery->spool;
-	char bytes[SPOOL_EPOCH_BYTES];
+	char bytes[SPOOL_EPOCH_BYTES] = {0};
 	struct span span = span_of(bytes, sizeof(bytes));
 	struct io_file *file = NULL;
 	struct io_op op = {0};

@@ -135,6 +135,7 @@ struct spool {
 	size_t kept_next;
 	struct io_timer soon;
 	struct spool_op *flushes, **flushes_end;
+	bool quiet; /* nothing is begun beside writes */
 	unsigned running; /* chains of operations under way beside the batch */
 	struct spool_numbers numbers;
 };

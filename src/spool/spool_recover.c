@@ -4,8 +4,7 @@
  * First everything is looked at and nothing changed, so that a newer version's
  * spool is refused untouched.  Then the segments are scanned in the order of
  * their sequence, the index is built, what is live is reported, and a new epoch
- * begins.  The newest segment of the run before is never appended to: what
- * follows its last record may be the torn end of a batch.
+ * begins.
  */
 #include "spool/spool_recovery.h"
 
@@ -146,8 +145,8 @@ static enum err
 scan_log(struct recovery *recovery)
 {
 	struct spool *spool = recovery->spool;
-	struct segment *newest = NULL;
 	struct io_op op = {0};
+	bool unreadable = false;
 
 	for (size_t i = 0; i < spool->segment_count; i++)
 		if (spool->segments[i] && spool->segments[i]->state == SEGMENT_FREE)
@@ -164,16 +163,19 @@ scan_log(struct recovery *recovery)
 		spool_recovery_scan(recovery, i);
 		segment->durable = segment->end;
 		spool_segment_move(spool, segment, SEGMENT_USED);
-		if (segment->end > SPOOL_SEGMENT_DATA)
-			newest = segment;
+		if (segment->end > SPOOL_SEGMENT_DATA) {
+			recovery->newest = segment;
+			unreadable = recovery->unreadable;
+		}
 	}
 	/* Those after the newest record were prepared and not used. */
-	for (size_t i = recovery->log_count; i-- > 0 && recovery->log[i] != newest;)
+	for (size_t i = recovery->log_count; i-- > 0 && recovery->log[i] != recovery->newest;)
 		if (recovery->log[i]->state == SEGMENT_USED)
 			spool_segment_move(spool, recovery->log[i], SEGMENT_FREE);
 	/* A kill may have come before a sync: what we report must be durable. */
-	if (newest)
-		io_sync(newest->file, &op);
+	if (recovery->newest)
+		io_sync(recovery->newest->file, &op);
+	recovery->unreadable = unreadable;
 	return op.err;
 }
 
@@ -223,6 +225,22 @@ tell_message(struct recovery *recovery, uint32_t slot, struct spool_message *mes
 	mem_free(memory);
 }
 
+/*
+ * Whether the newest segment can take more.  Nothing behind its end is a valid
+ * record, as all was looked at, so what is appended is never followed by
+ * something stale.  But behind a torn batch the records that come would make the
+ * gap look like damage; then we begin a fresh segment.
+ */
+static bool
+can_go_on(const struct recovery *recovery)
+{
+	const struct spool *spool = recovery->spool;
+
+	return recovery->newest && !recovery->unreadable &&
+	    spool->seal.proven == spool->seal.end &&
+	    spool->seal.end < spool->options.segment_bytes;
+}
+
 static enum err
 recover(struct recovery *recovery)
 {
@@ -243,10 +261,16 @@ recover(struct recovery *recovery)
 	if (err)
 		return err;
 	spool_recovery_each(recovery, tell_message);
+	if (can_go_on(recovery))
+		spool->head = recovery->newest;
 	spool_segment_free_oldest(spool);
 	err = spool_segment_prepare_now(spool);
-	/* A full disk: what is there can still be read, and we try again later. */
-	return err == ERR_NO_SPACE ? OK : err;
+	if (err != ERR_NO_SPACE)
+		return err;
+	/* A full disk: removals must have their place, even behind a torn batch. */
+	if (!spool->head && !recovery->unreadable)
+		spool->head = recovery->newest;
+	return OK;
 }
 
 enum err

@@ -16,12 +16,14 @@ struct recovery {
 	uint64_t epoch, oldest;
 	struct segment **log; /* by sequence */
 	size_t log_count;
+	struct segment *newest; /* the last with a record in it */
 	enum err err;
 	/* of the segment being scanned: */
 	struct segment *segment;
 	struct damage *damages;
 	size_t damage_count;
 	uint64_t proven, records;
+	bool unreadable; /* some of its bytes could not be read at all */
 	char *window;
 	uint64_t window_room, window_start, window_bytes;
 	/* body files: */

@@ -31,6 +31,7 @@ load(void *owner, uint64_t offset, uint64_t bytes, struct span *out)
 			io_pread(recovery->segment->file, &op, recovery->window,
 			    (size_t)bytes, offset);
 		recovery->window_bytes = op.err ? 0 : op.count;
+		recovery->unreadable |= op.err != OK;
 		if (op.err || op.count < bytes)
 			return op.err ? op.err : ERR_CORRUPT;
 	}
@@ -160,7 +161,7 @@ found_damage(void *owner, uint64_t offset, uint64_t id)
 static bool
 seal_in(const struct segment *segment, struct spool_seal *seal)
 {
-	char bytes[SPOOL_RECORD_HEAD + SPOOL_SEAL_BYTES];
+	char bytes[SPOOL_RECORD_HEAD + SPOOL_SEAL_BYTES] = {0};
 	struct spool_record record;
 	struct io_op op = {0};
 	struct span rest = span_of(bytes + SPOOL_RECORD_HEAD, SPOOL_SEAL_BYTES);
@@ -209,6 +210,7 @@ spool_recovery_scan(struct recovery *recovery, size_t at)
 	recovery->window_bytes = 0;
 	recovery->damage_count = 0;
 	recovery->records = 0;
+	recovery->unreadable = false;
 	recovery->proven = sealed ? seal.proven : 0;
 	segment->end = SPOOL_SEGMENT_DATA;
 	spool_record_scan(&scan);

@@ -167,6 +167,9 @@ find_place(struct spool *spool, const struct spool_write *write)
 {
 	uint64_t bytes = spool_record_bytes(&write->record);
 
+	/* Without one ready the head is what marks and removals have left. */
+	if (spool->ready_count + 1 < ready_needed(spool, write))
+		return spool_segment_prepare(spool) ? WAIT : NO_PLACE;
 	if (!head_has_room(spool, bytes)) {
 		if (!list_empty(&spool->batch.writes))
 			return FULL;
