@@ -48,8 +48,8 @@ struct conf_listener {
 
 /* Where mail goes: a server by name, or the MX of the recipient's domain. */
 struct conf_route {
-	struct span domain;     /* "example.org", ".example.org" (all below), or "" for all */
-	struct span host;       /* name or address literal without brackets; "" is by MX */
+	struct span domain;     /* "example.org", ".example.org" (all below), "" (all) */
+	struct span host;       /* name, or address without brackets; "" is by MX */
 	uint16_t port;          /* 0: 25, or 465 for implicit TLS */
 	enum conf_tls tls;
 	struct span credential; /* name in the credentials file; "" is no AUTH */
@@ -79,12 +79,12 @@ struct conf {
 	struct span credentials_path; /* name: login password, for smart hosts */
 	struct span maildir_path;     /* each mailbox is a Maildir below it */
 	struct span mailbox_user;     /* who owns Maildirs, when started as root */
-	struct span postmaster;       /* mailbox for postmaster where no table names one */
+	struct span postmaster;       /* its mailbox where no table names one */
 	char detail_separator;        /* user+detail; 0 is none */
 
 	struct conf_route *routes; /* in the order of the file; the first that fits */
 	size_t route_count;
-	struct net_addr dns_servers[CONF_DNS_SERVERS_MAX]; /* none: those of /etc/resolv.conf */
+	struct net_addr dns_servers[CONF_DNS_SERVERS_MAX]; /* none: /etc/resolv.conf */
 	size_t dns_server_count;
 
 	struct span spool_path;
@@ -132,7 +132,7 @@ struct conf {
 struct conf_error {
 	struct span file;
 	unsigned line, column; /* from 1 */
-	struct span text;      /* "unknown option \"hostnmae\"; did you mean \"hostname\"?" */
+	struct span text;      /* "unknown statement \"spol\"; did you mean \"spool\"?" */
 	struct span source;    /* the whole line */
 };
 
@@ -160,15 +160,15 @@ MUST_USE enum err conf_bundle_add_unreadable(
  */
 bool conf_bundle_wants(const struct conf_bundle *bundle, struct span *name);
 /*
- * The bundle as bytes, and back into an empty bundle; ERR_SYNTAX where the bytes are not a
- * bundle, and then the bundle is good for conf_bundle_destroy only.
+ * The bundle as bytes, and back into an empty bundle; ERR_SYNTAX where the bytes are not
+ * a bundle, and then the bundle is good for conf_bundle_destroy only.
  */
 void conf_bundle_encode(const struct conf_bundle *bundle, struct buf *out);
 MUST_USE enum err conf_bundle_decode(struct span wire, struct conf_bundle *bundle);
 
 /*
- * Parses the bundle.  OK gives an immutable configuration (conf_destroy).  ERR_SYNTAX gives
- * none, and fills errors (their spans live as long as the bundle).
+ * Parses the bundle.  OK gives an immutable configuration (conf_destroy).  ERR_SYNTAX
+ * gives none, and fills errors (their spans live as long as the bundle).
  */
 MUST_USE enum err conf_parse(struct conf_bundle *bundle, struct conf **conf,
     struct conf_error errors[CONF_ERRORS_MAX], size_t *error_count);
@@ -177,7 +177,7 @@ void conf_destroy(struct conf *conf);
 /* Adds "file:line:column: text", the line and a caret below the place, to out. */
 void conf_error_write(struct buf *out, const struct conf_error *error);
 
-/* Adds the effective configuration in the configuration language; parsing it gives the same. */
+/* Adds the effective configuration in its language; parsing it gives the same. */
 void conf_show(struct buf *out, const struct conf *conf);
 /* Adds every option with its default, range and description, one paragraph each. */
 void conf_manual(struct buf *out);

@@ -303,6 +303,16 @@ a_bundle_survives_the_wire(void **state)
 	assert_true(span_eq(buf_span(&wire), buf_span(&again)));
 	conf_bundle_destroy(copy);
 
+	/* No file, and a file that is neither there nor not. */
+	copy = conf_bundle_create();
+	assert_int_equal(conf_bundle_decode(SPAN("PRCB\1\0\0\0\0"), copy), ERR_SYNTAX);
+	conf_bundle_destroy(copy);
+	copy = conf_bundle_create();
+	assert_int_equal(
+	    conf_bundle_decode(SPAN("PRCB\1\1\0\0\0\2\1\0\0\0m\0\0\0\0"), copy),
+	    ERR_SYNTAX);
+	conf_bundle_destroy(copy);
+
 	/* Any cut, and anything more, is not a bundle. */
 	for (size_t len = 0; len < wire.len; len++) {
 		copy = conf_bundle_create();

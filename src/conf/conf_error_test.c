@@ -8,6 +8,8 @@ struct mistake {
 	const char *text;
 };
 
+#define LETTERS_32 "abcdefghijklmnopqrstuvwxyzabcdef"
+
 static const struct mistake mistakes[] = {
     /* words */
     {"hostnmae mail.example.org", 1,
@@ -24,6 +26,17 @@ static const struct mistake mistakes[] = {
 	"unknown option \"mesage size\"; did you mean \"message size\"?"},
     {"limits { mesages 5 }", 10,
 	"unknown option \"mesages\"; did you mean \"messages\" in the block \"queue\"?"},
+    {"sesion", 1,
+	"unknown statement \"sesion\"; did you mean \"sessions\" in the block "
+	"\"limits\"?"},
+    {"limits { recipiants 5 }", 10,
+	"unknown option \"recipiants\"; did you mean \"recipients\"?"},
+    {"queu { messages 5 }", 1, "unknown statement \"queu\"; did you mean \"queue\"?"},
+    {"delivery { connect timeuot 5 s }", 12,
+	"unknown option \"connect timeuot\"; did you mean \"connect timeout\"?"},
+    {"delivery { command timeot 5 s }", 12,
+	"unknown option \"command timeot\"; did you mean \"command timeout\" in the "
+	"block \"limits\"?"},
     {"limits { hostnam x }", 10,
 	"unknown option \"hostnam\"; did you mean \"hostname\" outside of the block?"},
     {"limits", 7, "expected \"{\" after \"limits\", not the end of the line"},
@@ -83,6 +96,9 @@ static const struct mistake mistakes[] = {
     {"deliver to maildir /x as -root", 26,
 	"\"-root\" is not the name of a user: letters, digits and - _ . only, at most "
 	"32"},
+    {"deliver to maildir /x as a12345678901234567890123456789012", 26,
+	"\"a12345678901234567890123456789012\" is not the name of a user: letters, "
+	"digits and - _ . only, at most 32"},
     {"mailboxes from \"\"", 16, "expected a path, not an empty name"},
 
     /* addresses */
@@ -123,6 +139,9 @@ static const struct mistake mistakes[] = {
     {"relay for 128.0.0.0/1", 11,
 	"\"128.0.0.0/1\" is too much of the internet to trust without a password; the "
 	"least is /8"},
+    {"relay for 2000::/15", 11,
+	"\"2000::/15\" is too much of the internet to trust without a password; the "
+	"least is /16"},
     {"relay for 10.0.0.0/8, 10.0.0.0/8", 23,
 	"\"10.0.0.0/8\" was said already, at /etc/p/main.conf:4"},
     {"ask dns at 127.0.0.1, 127.0.0.2, 127.0.0.3, 127.0.0.4, 127.0.0.5", 56,
@@ -147,6 +166,10 @@ static const struct mistake mistakes[] = {
 	"nothing says what the password of \"isp\" is; add \"credentials from FILE\""},
     {"send mail for a.org by mx; send mail for A.ORG by mx", 42,
 	"\"a.org\" was said already, at /etc/p/main.conf:4"},
+    {"send mail for .a.org by mx; send mail for .a.org by mx", 43,
+	"\".a.org\" was said already, at /etc/p/main.conf:4"},
+    {"send mail through b as " LETTERS_32 LETTERS_32 LETTERS_32 LETTERS_32 "a", 24,
+	"the name of a credential has from 1 to 128 bytes"},
     {"send mail through b; send mail for a.org by mx", 36,
 	"this route for \"a.org\" is never used: the one at /etc/p/main.conf:4 comes "
 	"first and takes that mail"},
@@ -243,8 +266,8 @@ static const struct {
      "spool\n"
      "queue { messages x\n  messages 5; messages 6 }\n"
      "limits {\n",
-	"/etc/p/main.conf:1:10: \"-\" is not a domain name: a part between the dots begins"
-	" or ends with a hyphen\n"
+	"/etc/p/main.conf:1:10: \"-\" is not a domain name: a part between the dots "
+	"begins or ends with a hyphen\n"
 	"    hostname -; spool\n"
 	"             ^\n"
 	"/etc/p/main.conf:2:17: \"a_a\" is not a domain name: only letters, digits, "

@@ -69,7 +69,7 @@ void conf_error_add(struct conf_errors *errors, struct conf_place place,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool conf_errors_full(const struct conf_errors *errors);
 unsigned conf_place_line(struct conf_place place);
-/* What a user wrote, shortened, without control characters, in quotes; for error texts. */
+/* What a user wrote, for error texts: shortened, in quotes, no control characters. */
 struct conf_quote {
 	char text[96];
 };

@@ -234,6 +234,10 @@ users_get_ports_where_they_can_log_in(void **state)
 	struct kit kit;
 
 	(void)state;
+	kit_init(&kit, KIT_BASE "certificate c key k\n");
+	kit_assert_good(&kit);
+	assert_int_equal(kit.conf->listener_count, 2);
+	kit_fini(&kit);
 	kit_init(&kit, KIT_BASE "certificate c key k\npasswords from p\n");
 	kit_assert_good(&kit);
 	assert_int_equal(kit.conf->listener_count, 6);

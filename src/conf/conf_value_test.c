@@ -153,6 +153,8 @@ domains_are_names(void **state)
 	for (size_t i = 0; i < sizeof(name); i++)
 		name[i] = i % 2 ? '.' : 'a';
 	assert_null(conf_value_domain_problem(span_of(name, 253)));
+	name[253] = 'a';
+	assert_non_null(conf_value_domain_problem(span_of(name, 254)));
 	assert_non_null(conf_value_domain_problem(span_of(name, 255)));
 }
 
@@ -216,6 +218,7 @@ static const struct {
     {"lgi", "log", 2, false},
     {"spol", "spool", 1, true},
     {"spxyl", "spool", 2, true},
+    {"xxyol", "spool", 3, false},
     {"xxxxx", "spool", 5, false},
 };
 
