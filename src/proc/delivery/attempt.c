@@ -45,7 +45,7 @@ attempt_free(struct attempt *attempt)
 {
 	talk_close(attempt);
 	list_remove(&attempt->node);
-	check(attempt->state == ATTEMPT_OVER && !attempt->connecting);
+	check(attempt->state == ATTEMPT_OVER);
 	if (attempt->password.len)
 		mem_wipe((char *)(uintptr_t)attempt->password.ptr, attempt->password.len);
 	arena_fini(&attempt->arena);
@@ -90,13 +90,14 @@ attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned code,
 	}
 }
 
-static void
-write_status(char status[16], const struct smtp_client_reply *reply)
+void
+attempt_write_status(
+    char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply)
 {
 	status[0] = '\0';
 	if (reply->status[0])
-		snprintf(status, 16, "%u.%u.%u", reply->status[0], reply->status[1],
-		    reply->status[2]);
+		snprintf(status, ATTEMPT_STATUS_BYTES, "%u.%u.%u", reply->status[0],
+		    reply->status[1], reply->status[2]);
 }
 
 void
@@ -105,7 +106,7 @@ attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
 {
 	const struct attempt_addr *addr = &attempt->addrs[attempt->addr_index];
 	struct buf remote;
-	char status[16];
+	char status[ATTEMPT_STATUS_BYTES];
 	struct ipc_dq_result result = {
 	    .attempt = attempt->number,
 	    .index = (uint32_t)index,
@@ -116,7 +117,7 @@ attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
 
 	check(!attempt->rcpts[index].told);
 	attempt->rcpts[index].told = true;
-	write_status(status, reply);
+	attempt_write_status(status, reply);
 	result.status = span_str(status);
 	buf_init(&remote, 300);
 	buf_add(&remote, span_first(addr->host, IPC_DOMAIN_MAX - 60));

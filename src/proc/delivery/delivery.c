@@ -205,12 +205,7 @@ ticked(struct io_timer *timer)
 	struct delivery *delivery = timer->owner;
 
 	list_for_each_safe(node, &delivery->over)
-	{
-		struct attempt *attempt = container_of(node, struct attempt, node);
-
-		if (!attempt->connecting)
-			attempt_free(attempt);
-	}
+		attempt_free(container_of(node, struct attempt, node));
 	io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
 }
 

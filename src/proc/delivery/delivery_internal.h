@@ -20,7 +20,7 @@ enum {
 	DELIVERY_ADDRS_MAX = 32,        /* addresses that one attempt tries */
 	DELIVERY_OUTPUT_MAX = 256 << 10, /* kept for a slow server before the body waits */
 	DELIVERY_BODY_KEPT_MAX = 256 << 10,
-	DELIVERY_ATTEMPT_MS_MAX = 2 * 3600 * 1000,
+	ATTEMPT_STATUS_BYTES = 24,
 };
 
 struct delivery;
@@ -48,7 +48,7 @@ struct attempt_addr {
 struct attempt_failure {
 	enum ipc_outcome outcome;
 	unsigned code;
-	char status[16];
+	char status[ATTEMPT_STATUS_BYTES];
 	struct buf text, remote;
 	bool host_level; /* the whole host, not this mail: the next one is tried */
 	bool down;       /* nobody answered */
@@ -105,7 +105,7 @@ struct delivery {
 
 /* attempt.c */
 struct attempt *attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order);
-/* Frees one that is over and has no connection under way. */
+/* Frees one that is over. */
 void attempt_free(struct attempt *attempt);
 /* Ends it without a word to the queue; it is freed in a later turn. */
 void attempt_drop(struct attempt *attempt);
@@ -122,6 +122,9 @@ void attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned co
 void attempt_next(struct attempt *attempt);
 void attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
     const struct smtp_client_reply *reply);
+/* The reply's enhanced status code as text, "" where it has none. */
+void attempt_write_status(
+    char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply);
 void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
 
 /* talk.c: the dialogue with one host */

@@ -32,6 +32,10 @@ void
 talk_close(struct attempt *attempt)
 {
 	io_timer_stop(attempt->delivery->env->io, &attempt->timer);
+	/* A connection under way is given up, and never completes. */
+	if (attempt->connecting)
+		io_abort(attempt->connect.stream);
+	attempt->connecting = false;
 	io_close(attempt->stream);
 	attempt->stream = NULL;
 	attempt->reading = attempt->draining = false;
@@ -60,12 +64,6 @@ talk_start(struct attempt *attempt)
 	to.port = port_of(attempt);
 	attempt->state = ATTEMPT_CONNECTING;
 	io_timer_start(delivery->env->io, &attempt->timer, delivery->conf->connect_timeout_ms);
-	if (attempt->connecting) {
-		/* The one that came too late still holds the op. */
-		attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.1", "cannot connect in time");
-		attempt_finish(attempt);
-		return;
-	}
 	attempt->connecting = true;
 	io_connect(delivery->env->io, &attempt->connect, &to);
 }
@@ -131,12 +129,6 @@ connected(struct io_op *op)
 	char text[100];
 
 	attempt->connecting = false;
-	if (attempt->state != ATTEMPT_CONNECTING) {
-		/* It came too late: the attempt went on without it. */
-		if (!op->err)
-			io_close(op->stream);
-		return;
-	}
 	if (op->err) {
 		snprintf(text, sizeof(text), "cannot connect: %s", err_text(op->err));
 		attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.1", text);
@@ -263,17 +255,14 @@ take_failed(struct attempt *attempt, const struct smtp_client_event *event)
 {
 	const char *stage = smtp_client_stage_name(event->stage);
 	char text[IPC_TEXT_MAX];
-	char status[16] = "4.4.2";
+	char status[ATTEMPT_STATUS_BYTES] = "4.4.2";
 
 	attempt->in_doubt = smtp_client_in_doubt(attempt->smtp);
 	if (event->reply.code) {
 		snprintf(text, sizeof(text), "%.*s",
 		    (int)(event->reply.text.len < 2000 ? event->reply.text.len : 2000),
 		    event->reply.text.ptr);
-		status[0] = '\0';
-		if (event->reply.status[0])
-			snprintf(status, sizeof(status), "%u.%u.%u", event->reply.status[0],
-			    event->reply.status[1], event->reply.status[2]);
+		attempt_write_status(status, &event->reply);
 		/* A refusal before the mail is the host's, not the mail's: others may take it. */
 		attempt_fail(attempt,
 		    event->reply.code >= 500 && event->stage != SMTP_CLIENT_AUTH ? IPC_FAILED

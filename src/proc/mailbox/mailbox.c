@@ -224,7 +224,11 @@ step_done(struct io_op *op)
 		fail(drop, ERR_CLOSED);
 		return;
 	}
-	if (drop->step == STEP_MAKE)
+	if (drop->step == STEP_OPEN && err == ERR_NOT_FOUND && drop->made == 0) {
+		/* Somebody removed a Maildir that was there. */
+		drop->step = STEP_MAKE;
+		err = OK;
+	} else if (drop->step == STEP_MAKE)
 		err = made_one(drop, err);
 	else if (!err && drop->step != STEP_WRITE)
 		drop->step++;

@@ -19,7 +19,7 @@ send_message(struct queue *queue, uint64_t query, const struct message *message)
 	    .arrival_wall_ms = message->arrival_wall_ms,
 	    .expire_wall_ms = message->arrival_wall_ms + queue->conf->expire_ms,
 	    .body_bytes = message->body_bytes,
-	    .held = message->held || queue->conf->hold_all,
+	    .held = message->held,
 	    .reverse_path = message->reverse_path,
 	    .client = message->client,
 	    .login = message->login,
@@ -91,6 +91,7 @@ hold(struct queue *queue, struct message *message, bool held)
 	if (message->held == held)
 		return;
 	message->held = held;
+	message->released = !held;
 	buf_init(&mark, 16);
 	mark_write(&mark, held ? MARK_HELD : MARK_RELEASED, NULL);
 	spool_mark(queue->spool, NULL, message->id, buf_span(&mark));

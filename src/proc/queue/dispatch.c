@@ -109,7 +109,7 @@ dispatch(struct queue *queue)
 {
 	struct destination *destination;
 
-	if (queue->stopping || queue->conf->hold_all)
+	if (queue->stopping)
 		return;
 	while ((destination = schedule_next(queue)) != NULL) {
 		struct peer *peer = choose_peer(queue, destination);

@@ -190,9 +190,11 @@ apply_one(struct reader *reader, struct message *message)
 	switch (reader_u8(reader)) {
 	case MARK_HELD:
 		message->held = true;
+		message->released = false;
 		return;
 	case MARK_RELEASED:
 		message->held = false;
+		message->released = true;
 		return;
 	case MARK_ENDED:
 		rcpt = marked(reader, message);

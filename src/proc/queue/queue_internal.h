@@ -71,7 +71,8 @@ struct message {
 	uint64_t id;
 	uint64_t arrival_wall_ms, body_bytes;
 	uint8_t flags;
-	bool held;
+	bool held;     /* by an operator, or by "hold all mail" */
+	bool released; /* by an operator: "hold all mail" does not hold it again */
 	struct bounce *bounce; /* being made for it; or NULL */
 	bool deleting; /* an operator removed it; attempts under way no longer count */
 	struct span reverse_path, login, helo, client;

@@ -242,6 +242,8 @@ recipient_move(struct queue *queue, struct recipient *rcpt, enum recipient_state
 void
 schedule_message(struct queue *queue, struct message *message)
 {
+	if (queue->conf->hold_all && !message->released)
+		message->held = true;
 	for (uint32_t i = 0; i < message->rcpt_count; i++) {
 		struct recipient *rcpt = &message->rcpts[i];
 

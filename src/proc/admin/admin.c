@@ -1,0 +1,421 @@
+/*
+ * Admin: the control socket.  A program connects, sends one request as a line of JSON, and gets
+ * lines of JSON back, the last with "done" or "error".  It acts on mail only by asking the queue.
+ *
+ *   {"do": "list", "after": "ID", "limit": 100}     {"do": "show", "id": "ID"}
+ *   {"do": "retry" | "hold" | "release" | "delete", "id": "ID" | "all", "who": "NAME"}
+ */
+#include "proc/admin/admin.h"
+
+#include <jansson.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/id.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "mime/trace.h"
+
+enum { CLIENTS_MAX = 64, REQUEST_BYTES_MAX = 4096 };
+
+struct admin {
+	struct proc_env *env;
+	struct io_listener *listener;
+	struct io_op accept;
+	struct list clients;
+	struct map queries;
+	size_t client_count;
+	uint64_t next_query;
+	struct ipc_channel *queue;
+};
+
+struct client {
+	struct list node;
+	struct admin *admin;
+	struct io_stream *stream;
+	struct io_op read;
+	struct buf line;
+	uint64_t query; /* under way, or 0 */
+};
+
+static void
+close_client(struct client *client)
+{
+	struct admin *admin = client->admin;
+
+	if (client->query)
+		map_remove_u64(&admin->queries, client->query);
+	io_close(client->stream);
+	list_remove(&client->node);
+	buf_fini(&client->line);
+	mem_free(client);
+	admin->client_count--;
+}
+
+static int
+send_piece(const char *bytes, size_t count, void *client)
+{
+	io_send(((struct client *)client)->stream, span_of(bytes, count));
+	return 0;
+}
+
+/* Sends a value as a line; takes the reference. */
+static void
+send_json(struct client *client, json_t *value)
+{
+	if (json_dump_callback(value, send_piece, client, JSON_COMPACT) == 0)
+		io_send(client->stream, SPAN("\n"));
+	json_decref(value);
+}
+
+static void
+send_error(struct client *client, const char *text)
+{
+	send_json(client, json_pack("{s:s}", "error", text));
+}
+
+/* Text from anywhere: what is not UTF-8 becomes "?". */
+static json_t *
+json_text(struct span text)
+{
+	json_t *value = json_stringn(text.ptr, text.len);
+	char *copy;
+
+	if (value)
+		return value;
+	copy = mem_copy(text);
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)copy[i] >= 0x80)
+			copy[i] = '?';
+	value = json_stringn(copy, text.len);
+	mem_free(copy);
+	return value;
+}
+
+static json_t *
+json_id(uint64_t id)
+{
+	char text[ID_TEXT_MAX];
+
+	return json_text(id_text(text, id));
+}
+
+static json_t *
+json_time(uint64_t wall_ms)
+{
+	struct buf text;
+	json_t *value;
+
+	buf_init(&text, 64);
+	trace_write_timestamp(&text, wall_ms);
+	value = json_text(buf_span(&text));
+	buf_fini(&text);
+	return value;
+}
+
+static void
+take_message(struct client *client, const struct ipc_qa_message *message)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "id", json_id(message->id));
+	json_object_set_new(value, "arrived", json_time(message->arrival_wall_ms));
+	json_object_set_new(value, "expires", json_time(message->expire_wall_ms));
+	json_object_set_new(value, "size", json_integer((json_int_t)message->body_bytes));
+	json_object_set_new(value, "held", json_boolean(message->held));
+	json_object_set_new(value, "from", json_text(message->reverse_path));
+	json_object_set_new(value, "client", json_text(message->client));
+	json_object_set_new(value, "login", json_text(message->login));
+	json_object_set_new(value, "recipients", json_integer(message->rcpt_count));
+	send_json(client, json_pack("{s:o}", "message", value));
+}
+
+static void
+take_rcpt(struct client *client, const struct ipc_qa_rcpt *rcpt)
+{
+	static const char *const states[] = {"waiting", "ready", "active", "bouncing", "ended"};
+	json_t *value = json_object();
+
+	json_object_set_new(value, "id", json_id(rcpt->id));
+	json_object_set_new(value, "address", json_text(rcpt->address));
+	json_object_set_new(value, "original", json_text(rcpt->original));
+	json_object_set_new(value, "destination", json_text(rcpt->destination));
+	json_object_set_new(value, "state",
+	    json_string(rcpt->state < LEN(states) ? states[rcpt->state] : "unknown"));
+	json_object_set_new(value, "tries", json_integer(rcpt->tries));
+	json_object_set_new(value, "ahead", json_integer(rcpt->ahead));
+	json_object_set_new(value, "next_try",
+	    rcpt->next_wall_ms ? json_time(rcpt->next_wall_ms) : json_null());
+	json_object_set_new(value, "code", json_integer(rcpt->code));
+	json_object_set_new(value, "host", json_text(rcpt->remote));
+	json_object_set_new(value, "reply", json_text(rcpt->text));
+	send_json(client, json_pack("{s:o}", "recipient", value));
+}
+
+static enum err
+receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct span payload,
+    int fd)
+{
+	struct admin *admin = owner;
+	struct ipc_qa_message message;
+	struct ipc_qa_rcpt rcpt;
+	struct ipc_qa_done done;
+	struct client *client;
+
+	(void)channel;
+	if (fd >= 0)
+		close(fd);
+	switch (type) {
+	case IPC_qa_MESSAGE:
+		if (ipc_qa_message_decode(payload, &message))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, message.query);
+		if (client)
+			take_message(client, &message);
+		return OK;
+	case IPC_qa_RCPT:
+		if (ipc_qa_rcpt_decode(payload, &rcpt))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, rcpt.query);
+		if (client)
+			take_rcpt(client, &rcpt);
+		return OK;
+	case IPC_qa_DONE:
+		if (ipc_qa_done_decode(payload, &done))
+			return ERR_SYNTAX;
+		client = map_remove_u64(&admin->queries, done.query);
+		if (!client)
+			return OK;
+		client->query = 0;
+		send_json(client, json_pack("{s:{s:I,s:I}}", "done", "count",
+		                      (json_int_t)done.count, "total", (json_int_t)done.total));
+		return OK;
+	default:
+		return ERR_SYNTAX;
+	}
+}
+
+static bool
+id_of(json_t *request, const char *key, uint64_t *id)
+{
+	const char *text = json_string_value(json_object_get(request, key));
+
+	return text && id_parse(span_str(text), id) == OK;
+}
+
+static uint64_t
+start_query(struct client *client)
+{
+	client->query = ++client->admin->next_query;
+	map_set_u64(&client->admin->queries, client->query, client);
+	return client->query;
+}
+
+static void
+do_list(struct client *client, json_t *request)
+{
+	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
+	struct ipc_aq_list list = {.limit = limit > 0 && limit < 1000 ? (uint32_t)limit : 1000};
+
+	if (json_object_get(request, "after") && !id_of(request, "after", &list.after)) {
+		send_error(client, "\"after\" is not a queue id");
+		return;
+	}
+	list.query = start_query(client);
+	ipc_aq_list_send(client->admin->queue, &list);
+}
+
+static void
+do_act(struct client *client, json_t *request, enum ipc_act kind)
+{
+	const char *all = json_string_value(json_object_get(request, "id"));
+	const char *who = json_string_value(json_object_get(request, "who"));
+	struct ipc_aq_act act = {.act = (uint8_t)kind, .who = span_str(who)};
+
+	if ((!all || strcmp(all, "all") != 0) && !id_of(request, "id", &act.id)) {
+		send_error(client, "\"id\" is neither a queue id nor \"all\"");
+		return;
+	}
+	act.query = start_query(client);
+	ipc_aq_act_send(client->admin->queue, &act);
+}
+
+static void
+do_show(struct client *client, json_t *request)
+{
+	struct ipc_aq_show show = {0};
+
+	if (!id_of(request, "id", &show.id)) {
+		send_error(client, "\"id\" is not a queue id");
+		return;
+	}
+	show.query = start_query(client);
+	ipc_aq_show_send(client->admin->queue, &show);
+}
+
+static void
+do_request(struct client *client, json_t *request)
+{
+	static const char *const acts[IPC_ACT_COUNT] = {"retry", "hold", "release", "delete"};
+	const char *verb = json_string_value(json_object_get(request, "do"));
+
+	if (!verb) {
+		send_error(client, "the request has no \"do\"");
+		return;
+	}
+	if (!client->admin->queue) {
+		send_error(client, "the queue is starting; try again in a moment");
+		return;
+	}
+	if (strcmp(verb, "list") == 0) {
+		do_list(client, request);
+		return;
+	}
+	if (strcmp(verb, "show") == 0) {
+		do_show(client, request);
+		return;
+	}
+	for (unsigned i = 0; i < IPC_ACT_COUNT; i++)
+		if (strcmp(verb, acts[i]) == 0) {
+			do_act(client, request, (enum ipc_act)i);
+			return;
+		}
+	send_error(client, "\"do\" is not list, show, retry, hold, release or delete");
+}
+
+static void
+take_line(struct client *client, struct span line)
+{
+	json_error_t error;
+	json_t *request = json_loadb(line.ptr, line.len, 0, &error);
+
+	if (json_is_object(request))
+		do_request(client, request);
+	else
+		send_error(client, "the request is not a JSON object");
+	json_decref(request);
+}
+
+static void
+client_read(struct io_op *op)
+{
+	struct client *client = op->owner;
+	size_t end;
+
+	if (op->err) {
+		close_client(client);
+		return;
+	}
+	if (op->fd >= 0)
+		close(op->fd);
+	buf_add(&client->line, op->bytes);
+	if (buf_finish(&client->line)) {
+		send_error(client, "the request is too long");
+		close_client(client);
+		return;
+	}
+	/* One question at a time; what comes meanwhile waits in the buffer, which is small. */
+	while (!client->query &&
+	    (end = span_find(buf_span(&client->line), '\n')) < client->line.len) {
+		take_line(client, span_first(buf_span(&client->line), end));
+		buf_consume(&client->line, end + 1);
+	}
+	io_read(client->stream, &client->read);
+}
+
+static void
+accepted(struct io_op *op)
+{
+	struct admin *admin = op->owner;
+	struct client *client;
+
+	if (!op->err && admin->client_count >= CLIENTS_MAX) {
+		io_close(op->stream);
+	} else if (!op->err) {
+		client = mem_alloc(sizeof(*client));
+		client->admin = admin;
+		client->stream = op->stream;
+		client->read = (struct io_op){.done = client_read, .owner = client};
+		buf_init(&client->line, REQUEST_BYTES_MAX);
+		list_push(&admin->clients, &client->node);
+		admin->client_count++;
+		io_read(client->stream, &client->read);
+	}
+	io_accept(admin->listener, &admin->accept);
+}
+
+static void
+closed(void *owner, struct ipc_channel *channel, enum err err)
+{
+	struct admin *admin = owner;
+
+	(void)err;
+	ipc_channel_destroy(channel);
+	admin->queue = NULL;
+	list_for_each_safe(node, &admin->clients)
+	{
+		struct client *client = container_of(node, struct client, node);
+
+		if (!client->query)
+			continue;
+		send_error(client, "the queue ended, and is started again");
+		close_client(client);
+	}
+}
+
+static void *
+admin_create(struct proc_env *env)
+{
+	struct admin *admin = mem_alloc(sizeof(*admin));
+	uint64_t seed[2];
+
+	admin->env = env;
+	io_random(env->io, seed, sizeof(seed));
+	/* jansson would open /dev/urandom for its own seed, which an empty root has not. */
+	json_object_seed((size_t)seed[0] | 1);
+	map_init(&admin->queries, seed);
+	list_init(&admin->clients);
+	admin->accept = (struct io_op){.done = accepted, .owner = admin};
+	return admin;
+}
+
+static bool
+admin_start(void *role)
+{
+	struct admin *admin = role;
+
+	check(io_listener_open(admin->env->io, PROC_FD_LISTENERS, &admin->listener) == OK);
+	io_accept(admin->listener, &admin->accept);
+	return true;
+}
+
+static void
+admin_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind kind,
+    struct io_stream *stream)
+{
+	struct admin *admin = role;
+	const struct ipc_handlers handlers = {admin, receive_queue, closed};
+
+	(void)peer;
+	(void)instance;
+	(void)kind;
+	if (admin->queue)
+		closed(admin, admin->queue, ERR_CLOSED);
+	admin->queue = ipc_channel_create(stream, &handlers);
+}
+
+static void
+admin_stop(void *role)
+{
+	struct admin *admin = role;
+
+	proc_stopped(admin->env);
+}
+
+const struct proc_role admin_role = {
+    .create = admin_create,
+    .start = admin_start,
+    .link = admin_link,
+    .stop = admin_stop,
+};

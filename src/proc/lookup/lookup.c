@@ -1,0 +1,164 @@
+/*
+ * Lookup: knows the tables, and says whose an address is.  The tables are read once, at the start,
+ * while there are rights to; a new configuration comes with a new process.
+ */
+#include "proc/lookup/lookup.h"
+
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "ipc/targets.h"
+#include "proc/proc_tables.h"
+#include "table/resolve.h"
+
+struct asker {
+	struct lookup *lookup;
+	struct ipc_channel *channel;
+};
+
+struct lookup {
+	struct proc_env *env;
+	struct resolve_tables tables;
+	struct asker receptions[PROC_INSTANCES_MAX];
+	struct asker queue;
+	struct resolve_result result;
+	struct buf targets;
+};
+
+static enum ipc_verdict
+verdict_of(enum resolve_verdict verdict)
+{
+	switch (verdict) {
+	case RESOLVE_LOCAL:
+		return IPC_LOCAL;
+	case RESOLVE_REMOTE:
+		return IPC_REMOTE;
+	case RESOLVE_UNKNOWN:
+		return IPC_UNKNOWN;
+	case RESOLVE_FAIL:
+		break;
+	}
+	return IPC_LOOKUP_ERROR;
+}
+
+static void
+write_targets(struct lookup *lookup, struct span address)
+{
+	buf_reset(&lookup->targets);
+	for (size_t i = 0; i < lookup->result.target_count; i++) {
+		const struct resolve_target *target = &lookup->result.targets[i];
+		struct ipc_target_entry entry = {
+		    .kind = IPC_TARGET_REMOTE, .address = target->name};
+
+		if (target->kind == RESOLVE_MAILBOX) {
+			entry.kind = IPC_TARGET_MAILBOX;
+			entry.address = address;
+			entry.mailbox = target->name;
+		}
+		ipc_target_write(&lookup->targets, &entry);
+	}
+}
+
+static void
+answer(struct asker *asker, const struct ipc_xl_resolve *asked)
+{
+	struct lookup *lookup = asker->lookup;
+	struct ipc_lx_resolved resolved = {.query = asked->query};
+	struct event event;
+
+	resolve_address(&lookup->tables, asked->address, &lookup->result);
+	write_targets(lookup, asked->address);
+	resolved.verdict = (uint8_t)verdict_of(lookup->result.verdict);
+	resolved.targets = buf_span(&lookup->targets);
+	if (lookup->result.verdict == RESOLVE_FAIL || buf_finish(&lookup->targets)) {
+		resolved.verdict = IPC_LOOKUP_ERROR;
+		resolved.targets = SPAN("");
+		event_begin(&event, &lookup->env->log, "alias_too_large");
+		event_span(&event, "address", asked->address);
+		event_str(&event, "text", "aliases go too deep or to too many targets");
+		event_end(&event);
+	}
+	ipc_lx_resolved_send(asker->channel, &resolved);
+}
+
+static enum err
+receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+{
+	struct ipc_xl_resolve asked;
+
+	(void)channel;
+	if (fd >= 0)
+		close(fd);
+	if (type != IPC_xl_RESOLVE || ipc_xl_resolve_decode(payload, &asked))
+		return ERR_SYNTAX;
+	answer(owner, &asked);
+	return OK;
+}
+
+static void
+closed(void *owner, struct ipc_channel *channel, enum err err)
+{
+	struct asker *asker = owner;
+
+	(void)err;
+	ipc_channel_destroy(channel);
+	asker->channel = NULL;
+}
+
+static void *
+lookup_create(struct proc_env *env)
+{
+	struct lookup *lookup = mem_alloc(sizeof(*lookup));
+	const struct conf *conf = env->conf;
+	struct table *mailboxes, *aliases;
+
+	lookup->env = env;
+	buf_init(&lookup->targets, IPC_TARGETS_MAX);
+	if (!proc_load_table(env, conf->mailboxes_path, &table_mailboxes, &mailboxes) ||
+	    !proc_load_table(env, conf->aliases_path, &table_aliases, &aliases))
+		return NULL;
+	lookup->tables = (struct resolve_tables){
+	    .domains = conf->domains,
+	    .domain_count = conf->domain_count,
+	    .mailboxes = mailboxes,
+	    .aliases = aliases,
+	    .detail_separator = conf->detail_separator,
+	    .postmaster = conf->postmaster,
+	};
+	return lookup;
+}
+
+static void
+lookup_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind kind,
+    struct io_stream *stream)
+{
+	struct lookup *lookup = role;
+	struct asker *asker = peer == PROC_QUEUE ? &lookup->queue
+	    : instance < PROC_INSTANCES_MAX      ? &lookup->receptions[instance]
+	                                         : NULL;
+	struct ipc_handlers handlers = {asker, receive, closed};
+
+	(void)kind;
+	if (!asker) {
+		io_close(stream);
+		return;
+	}
+	ipc_channel_destroy(asker->channel);
+	asker->lookup = lookup;
+	asker->channel = ipc_channel_create(stream, &handlers);
+}
+
+static void
+lookup_stop(void *role)
+{
+	struct lookup *lookup = role;
+
+	proc_stopped(lookup->env);
+}
+
+const struct proc_role lookup_role = {
+    .create = lookup_create,
+    .link = lookup_link,
+    .stop = lookup_stop,
+};

@@ -1,0 +1,332 @@
+/*
+ * The resolver: finds the servers of a mail domain (RFC 5321 section 5.1): its MX hosts in order,
+ * equal preferences shuffled, each with its addresses; without MX the domain itself. A null MX
+ * (RFC 7505) is told apart from no answer.
+ *
+ * Answers come from anybody who owns a domain: counts are bounded, names are checked.
+ */
+#include "proc/resolver/resolver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "proc/resolver/rdata.h"
+#include "ipc/targets.h"
+
+enum { HOSTS_MAX = 16, QUESTIONS_MAX = 2000 };
+
+struct resolver;
+
+struct asker {
+	struct resolver *resolver;
+	struct ipc_channel *channel;
+};
+
+/* A mail host whose addresses are asked for. */
+struct host {
+	struct search *search;
+	char name[IPC_DOMAIN_MAX + 1];
+	uint16_t preference;
+	uint64_t shuffle;
+	struct io_op v4, v6;
+	struct ipc_host_entry entry;
+};
+
+/* One question of a delivery process. */
+struct search {
+	struct asker *asker;
+	struct ipc_channel *channel; /* that asked; it may be gone */
+	uint64_t query;
+	char domain[IPC_DOMAIN_MAX + 1];
+	struct io_op mx;
+	struct host hosts[HOSTS_MAX];
+	size_t host_count;
+	unsigned open; /* questions without an answer */
+	bool failed;   /* a question got no answer */
+	bool bogus;
+	bool no_name;
+};
+
+struct resolver {
+	struct proc_env *env;
+	struct asker askers[PROC_INSTANCES_MAX];
+	unsigned search_count;
+};
+
+static void
+reply(struct search *search, enum ipc_hosts status, const char *text)
+{
+	struct resolver *resolver = search->asker->resolver;
+	struct ipc_nd_found found = {
+	    .query = search->query, .status = (uint8_t)status, .text = span_str(text)};
+	struct buf hosts;
+
+	buf_init(&hosts, IPC_HOSTS_MAX);
+	if (status == IPC_HOSTS_OK)
+		for (size_t i = 0; i < search->host_count; i++)
+			if (search->hosts[i].entry.addr_count > 0)
+				ipc_host_write(&hosts, &search->hosts[i].entry);
+	found.hosts = buf_span(&hosts);
+	if (search->asker->channel && search->asker->channel == search->channel)
+		ipc_nd_found_send(search->asker->channel, &found);
+	buf_fini(&hosts);
+	resolver->search_count--;
+	mem_free(search);
+}
+
+/* All answers are there. */
+static void
+conclude(struct search *search)
+{
+	char text[IPC_DOMAIN_MAX + 200];
+	bool found = false;
+
+	for (size_t i = 0; i < search->host_count; i++)
+		found = found || search->hosts[i].entry.addr_count > 0;
+	if (found) {
+		reply(search, IPC_HOSTS_OK, "");
+	} else if (search->bogus) {
+		snprintf(text, sizeof(text),
+		    "DNSSEC validation of %s failed: its name servers give answers whose "
+		    "signatures are wrong",
+		    search->domain);
+		reply(search, IPC_HOSTS_BOGUS, text);
+	} else if (search->failed) {
+		snprintf(text, sizeof(text),
+		    "name servers did not answer for %s; is the resolver of this machine "
+		    "reachable?",
+		    search->domain);
+		reply(search, IPC_HOSTS_TRY_LATER, text);
+	} else if (search->no_name) {
+		snprintf(text, sizeof(text), "the domain %s does not exist", search->domain);
+		reply(search, IPC_HOSTS_NO_DOMAIN, text);
+	} else {
+		snprintf(text, sizeof(text),
+		    "the domain %s has no mail exchanger and no address", search->domain);
+		reply(search, IPC_HOSTS_NO_DOMAIN, text);
+	}
+}
+
+static void
+add_addrs(struct host *host, const struct io_dns_answer *answer, uint8_t family)
+{
+	struct ipc_host_entry *entry = &host->entry;
+	size_t bytes = family == 4 ? 4 : 16;
+
+	for (size_t i = 0; i < answer->record_count; i++) {
+		if (entry->addr_count == IPC_HOST_ADDRS_MAX / 2 * (family == 4 ? 1 : 2))
+			return;
+		if (answer->records[i].len != bytes)
+			continue;
+		entry->addrs[entry->addr_count].family = family;
+		memcpy(entry->addrs[entry->addr_count].bytes, answer->records[i].ptr, bytes);
+		entry->addr_count++;
+	}
+}
+
+static void
+addrs_found(struct io_op *op)
+{
+	struct host *host = op->owner;
+	struct search *search = host->search;
+
+	if (op->err)
+		search->failed = true;
+	else if (op->answer->bogus)
+		search->bogus = true;
+	else
+		add_addrs(host, op->answer, op == &host->v4 ? 4 : 6);
+	if (--search->open == 0)
+		conclude(search);
+}
+
+static void
+ask_addrs(struct search *search, struct host *host)
+{
+	struct io *io = search->asker->resolver->env->io;
+
+	host->search = search;
+	host->entry.name = span_str(host->name);
+	host->entry.preference = host->preference;
+	host->v4 = (struct io_op){.done = addrs_found, .owner = host};
+	host->v6 = (struct io_op){.done = addrs_found, .owner = host};
+	search->open += 2;
+	io_dns(io, &host->v4, host->entry.name, IO_DNS_A);
+	io_dns(io, &host->v6, host->entry.name, IO_DNS_AAAA);
+}
+
+static void
+ask_domain(struct search *search)
+{
+	struct host *host = &search->hosts[0];
+
+	search->host_count = 1;
+	snprintf(host->name, sizeof(host->name), "%s", search->domain);
+	ask_addrs(search, host);
+}
+
+static int
+by_preference(const void *a, const void *b)
+{
+	const struct host *x = a, *y = b;
+
+	if (x->preference != y->preference)
+		return x->preference < y->preference ? -1 : 1;
+	return x->shuffle < y->shuffle ? -1 : x->shuffle > y->shuffle;
+}
+
+/* Takes the MX records; true where one of them is the null MX. */
+static bool
+take_mx(struct search *search, const struct io_dns_answer *answer)
+{
+	struct io *io = search->asker->resolver->env->io;
+
+	for (size_t i = 0; i < answer->record_count && search->host_count < HOSTS_MAX; i++) {
+		struct host *host = &search->hosts[search->host_count];
+		enum err err = rdata_mx(answer->records[i], &host->preference, host->name);
+
+		if (err)
+			continue;
+		if (host->name[0] == '\0')
+			return true;
+		io_random(io, &host->shuffle, sizeof(host->shuffle));
+		search->host_count++;
+	}
+	qsort(search->hosts, search->host_count, sizeof(search->hosts[0]), by_preference);
+	return false;
+}
+
+static void
+mx_found(struct io_op *op)
+{
+	struct search *search = op->owner;
+
+	if (op->err) {
+		search->failed = true;
+		conclude(search);
+		return;
+	}
+	if (op->answer->bogus) {
+		search->bogus = true;
+		conclude(search);
+		return;
+	}
+	search->no_name = op->answer->rcode == 3;
+	if (search->no_name) {
+		conclude(search);
+		return;
+	}
+	if (take_mx(search, op->answer)) {
+		reply(search, IPC_HOSTS_NULL_MX, "");
+		return;
+	}
+	if (op->answer->record_count == 0) {
+		ask_domain(search);
+		return;
+	}
+	/* Only records that cannot be read: whoever wrote them may mend them. */
+	search->failed = search->host_count == 0;
+	/* Hold one, so that no answer concludes before all are asked. */
+	search->open++;
+	for (size_t i = 0; i < search->host_count; i++)
+		ask_addrs(search, &search->hosts[i]);
+	if (--search->open == 0)
+		conclude(search);
+}
+
+static enum err
+receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+{
+	struct asker *asker = owner;
+	struct resolver *resolver = asker->resolver;
+	struct ipc_dn_hosts asked;
+	struct search *search;
+
+	if (fd >= 0)
+		close(fd);
+	if (type != IPC_dn_HOSTS || ipc_dn_hosts_decode(payload, &asked))
+		return ERR_SYNTAX;
+	search = mem_alloc(sizeof(*search));
+	resolver->search_count++;
+	search->asker = asker;
+	search->channel = channel;
+	search->query = asked.query;
+	if (asked.domain.len > 0)
+		memcpy(search->domain, asked.domain.ptr, asked.domain.len);
+	if (resolver->search_count > QUESTIONS_MAX) {
+		reply(search, IPC_HOSTS_TRY_LATER, "too many DNS questions at a time");
+	} else if (strlen(search->domain) != asked.domain.len || asked.domain.len == 0) {
+		reply(search, IPC_HOSTS_NO_DOMAIN, "the domain is not a name");
+	} else if (asked.mx) {
+		search->mx = (struct io_op){.done = mx_found, .owner = search};
+		io_dns(resolver->env->io, &search->mx, asked.domain, IO_DNS_MX);
+	} else {
+		ask_domain(search);
+	}
+	return OK;
+}
+
+static void
+closed(void *owner, struct ipc_channel *channel, enum err err)
+{
+	struct asker *asker = owner;
+
+	(void)err;
+	ipc_channel_destroy(channel);
+	asker->channel = NULL;
+}
+
+static void *
+resolver_create(struct proc_env *env)
+{
+	struct resolver *resolver = mem_alloc(sizeof(*resolver));
+	struct event event;
+	enum err err;
+
+	resolver->env = env;
+	err = io_dns_servers(env->io, env->conf->dns_servers, env->conf->dns_server_count);
+	if (!err)
+		return resolver;
+	event_begin(&event, &env->log, "dns_not_usable");
+	event_err(&event, err);
+	event_end(&event);
+	return NULL;
+}
+
+static void
+resolver_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind kind,
+    struct io_stream *stream)
+{
+	struct resolver *resolver = role;
+	struct asker *asker;
+	struct ipc_handlers handlers = {NULL, receive, closed};
+
+	(void)peer;
+	(void)kind;
+	if (instance >= PROC_INSTANCES_MAX) {
+		io_close(stream);
+		return;
+	}
+	asker = &resolver->askers[instance];
+	ipc_channel_destroy(asker->channel);
+	handlers.owner = asker;
+	asker->resolver = resolver;
+	asker->channel = ipc_channel_create(stream, &handlers);
+}
+
+static void
+resolver_stop(void *role)
+{
+	struct resolver *resolver = role;
+
+	proc_stopped(resolver->env);
+}
+
+const struct proc_role resolver_role = {
+    .create = resolver_create,
+    .link = resolver_link,
+    .stop = resolver_stop,
+};
