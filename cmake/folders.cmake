@@ -19,6 +19,11 @@ set(ALL_TESTS "")
 function(folder name)
   string(REPLACE "/" "_" target "${name}")
   file(GLOB all CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c)
+  if(name STREQUAL "proc")
+    # The roles: one folder each, together one library.
+    file(GLOB roles CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/proc/*/*.c)
+    list(APPEND all ${roles})
+  endif()
   set(sources "")
   set(tests "")
   set(fuzzers "")
@@ -99,3 +104,11 @@ folder(spool postrider_base postrider_io)
 folder(ipc postrider_base postrider_io)
 folder(conf postrider_base)
 folder(event postrider_base postrider_io postrider_conf postrider_mime)
+folder(proc postrider_base postrider_io postrider_smtp postrider_replies postrider_mime
+  postrider_route postrider_tls postrider_table postrider_spool postrider_ipc postrider_conf
+  postrider_event PkgConfig::JANSSON PkgConfig::CRYPT)
+
+file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.c)
+list(FILTER cli_sources EXCLUDE REGEX "_test\\.c$|_fuzz\\.c$")
+add_executable(postrider ${cli_sources})
+target_link_libraries(postrider postrider_proc PkgConfig::JANSSON)

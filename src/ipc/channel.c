@@ -16,7 +16,8 @@ struct ipc_channel {
 	struct io_op read;
 	struct buf partial;   /* the beginning of a frame */
 	struct buf outgoing;  /* the frame being made */
-	bool *destroyed;      /* set while frames are handed over */
+	bool busy;            /* frames are being handed over */
+	bool dead;            /* destroyed meanwhile; freed when that is done */
 	int fd;               /* came along, belongs to the frame that is read next; or -1 */
 	bool paused;
 	bool reading;
@@ -49,19 +50,25 @@ ipc_channel_create(struct io_stream *stream, const struct ipc_handlers *handlers
 	return channel;
 }
 
-void
-ipc_channel_destroy(struct ipc_channel *channel)
+static void
+free_channel(struct ipc_channel *channel)
 {
-	if (!channel)
-		return;
-	if (channel->destroyed)
-		*channel->destroyed = true;
-	if (channel->fd >= 0)
-		close(channel->fd);
-	io_close(channel->stream);
 	buf_fini(&channel->partial);
 	buf_fini(&channel->outgoing);
 	mem_free(channel);
+}
+
+void
+ipc_channel_destroy(struct ipc_channel *channel)
+{
+	if (!channel || channel->dead)
+		return;
+	if (channel->fd >= 0)
+		close(channel->fd);
+	io_close(channel->stream);
+	channel->dead = true;
+	if (!channel->busy)
+		free_channel(channel);
 }
 
 static enum err
@@ -76,17 +83,16 @@ hand_over(struct ipc_channel *channel, unsigned type, struct span payload)
 
 /*
  * Hands over the whole frames at the start of bytes; *used is how many bytes they had.  Stops
- * early when the channel was paused or destroyed.
+ * early when the channel was paused; ERR_END when it was destroyed, and is freed.
  */
 static enum err
 take_frames(struct ipc_channel *channel, struct span bytes, size_t *used)
 {
-	bool destroyed = false;
 	enum err err = OK;
 
-	channel->destroyed = &destroyed;
+	channel->busy = true;
 	*used = 0;
-	while (!err && !destroyed && !channel->paused) {
+	while (!err && !channel->dead && !channel->paused) {
 		struct span rest = span_skip(bytes, *used);
 		uint32_t len;
 		unsigned type;
@@ -104,10 +110,11 @@ take_frames(struct ipc_channel *channel, struct span bytes, size_t *used)
 		*used += IPC_HEADER_BYTES + len;
 		err = hand_over(channel, type, span_of(rest.ptr + IPC_HEADER_BYTES, len));
 	}
-	if (destroyed)
-		return ERR_END;
-	channel->destroyed = NULL;
-	return err;
+	channel->busy = false;
+	if (!channel->dead)
+		return err;
+	free_channel(channel);
+	return ERR_END;
 }
 
 static void
@@ -182,7 +189,7 @@ ipc_channel_pause(struct ipc_channel *channel, bool pause)
 	if (channel->paused == pause)
 		return;
 	channel->paused = pause;
-	if (pause || channel->destroyed)
+	if (pause || channel->busy)
 		return;
 	if (take_partial(channel))
 		read_more(channel);
