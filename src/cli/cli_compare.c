@@ -69,12 +69,13 @@ complain(char *const codes[2])
 			continue;
 		if (is_code)
 			fprintf(stderr,
-			    "postrider compare: %s is not a standard code; postrider explain %s "
-			    "says what its digits tell\n",
+			    "postrider compare: %s is not a standard code; "
+			    "postrider explain %s says what its digits tell\n",
 			    codes[i], codes[i]);
 		else
 			fprintf(stderr,
-			    "postrider compare: the %s argument is not a code such as 550 or 5.7.1\n",
+			    "postrider compare: the %s argument is not a code "
+			    "such as 550 or 5.7.1\n",
 			    i ? "second" : "first");
 		break;
 	}

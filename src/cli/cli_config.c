@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#include "cli/conf_load.h"
+#include "proc/supervisor/conf_load.h"
 #include "conf/conf_option.h"
 
 enum { OUTPUT_BYTES_MAX = 64 << 20, PROBLEM_BYTES_MAX = 1 << 20 };
