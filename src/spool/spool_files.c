@@ -19,7 +19,8 @@ is_zero(const char *at, size_t bytes)
 }
 
 enum err
-spool_recovery_copies(struct io_file *file, uint64_t second, size_t bytes, struct copies *copies)
+spool_recovery_copies(
+    struct io_file *file, uint64_t second, size_t bytes, struct copies *copies)
 {
 	struct io_op op = {0};
 
@@ -143,8 +144,8 @@ lose_file(struct recovery *recovery, uint32_t slot, struct spool_message *messag
 	if (!(message->flags & SPOOL_IN_FILE) ||
 	    !map_get_u64(&recovery->files, message->body.file->number))
 		return;
-	spool_recovery_report(recovery, recovery->spool->segments[message->segment], message->offset,
-	    message->id);
+	spool_recovery_report(recovery, recovery->spool->segments[message->segment],
+	    message->offset, message->id);
 	spool_recovery_forget(recovery->spool, slot);
 }
 
@@ -172,4 +173,3 @@ spool_recovery_files(struct recovery *recovery)
 	}
 	return OK;
 }
-

@@ -311,6 +311,7 @@ record_at(const struct spool_record_scan *scan, uint64_t at, struct spool_record
     struct span *rest)
 {
 	struct span bytes;
+	uint64_t whole;
 	enum err err;
 
 	*record = (struct spool_record){0};
@@ -319,17 +320,18 @@ record_at(const struct spool_record_scan *scan, uint64_t at, struct spool_record
 	err = scan->load(scan->owner, at, SPOOL_RECORD_HEAD, &bytes);
 	if (!err)
 		err = spool_record_read(bytes, scan->key, at, record);
-	if (!err && spool_record_bytes(record) > scan->end - at)
+	/* Without its padding, which says nothing. */
+	whole = SPOOL_RECORD_HEAD + spool_record_rest(record);
+	if (!err && whole > scan->end - at)
 		err = ERR_CORRUPT;
 	if (err) {
 		*record = (struct spool_record){0};
 		return err;
 	}
-	err = scan->load(scan->owner, at, spool_record_bytes(record), &bytes);
+	err = scan->load(scan->owner, at, whole, &bytes);
 	if (err)
 		return err;
-	*rest = span_first(
-	    span_skip(bytes, SPOOL_RECORD_HEAD), (size_t)spool_record_rest(record));
+	*rest = span_skip(bytes, SPOOL_RECORD_HEAD);
 	return spool_record_check(record, *rest);
 }
 

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 void
-spool_recovery_report(struct recovery *recovery, const struct segment *segment, uint64_t offset,
-    uint64_t id)
+spool_recovery_report(struct recovery *recovery, const struct segment *segment,
+    uint64_t offset, uint64_t id)
 {
 	char name[NAME_BYTES];
 
@@ -55,8 +55,8 @@ static void
 read_segment_head(struct recovery *recovery, struct segment *segment)
 {
 	struct copies copies;
-	enum err err =
-	    spool_recovery_copies(segment->file, SPOOL_HEAD_SECOND, SPOOL_HEAD_BYTES, &copies);
+	enum err err = spool_recovery_copies(
+	    segment->file, SPOOL_HEAD_SECOND, SPOOL_HEAD_BYTES, &copies);
 
 	for (int i = 0; i < 2 && !err; i++) {
 		struct spool_head head;
@@ -169,7 +169,8 @@ scan_log(struct recovery *recovery)
 		}
 	}
 	/* Those after the newest record were prepared and not used. */
-	for (size_t i = recovery->log_count; i-- > 0 && recovery->log[i] != recovery->newest;)
+	for (size_t i = recovery->log_count;
+	     i-- > 0 && recovery->log[i] != recovery->newest;)
 		if (recovery->log[i]->state == SEGMENT_USED)
 			spool_segment_move(spool, recovery->log[i], SEGMENT_FREE);
 	/* A kill may have come before a sync: what we report must be durable. */
@@ -197,8 +198,8 @@ tell_marks(struct recovery *recovery, struct spool_message *message, struct span
 		if (spool_read_mark(spool, place, message->id, &memory, &mark) == OK)
 			scan->mark(scan->owner, message->id, mark);
 		else
-			spool_recovery_report(recovery, spool->segments[place->segment], place->offset,
-			    message->id);
+			spool_recovery_report(recovery, spool->segments[place->segment],
+			    place->offset, message->id);
 		mem_free(memory);
 		at = place->next;
 	}
@@ -213,8 +214,8 @@ tell_message(struct recovery *recovery, uint32_t slot, struct spool_message *mes
 	char *memory = NULL;
 
 	if (spool_read_head(spool, message, &memory, &record, &payload)) {
-		spool_recovery_report(recovery, spool->segments[message->segment], message->offset,
-		    message->id);
+		spool_recovery_report(recovery, spool->segments[message->segment],
+		    message->offset, message->id);
 		spool_recovery_forget(spool, slot);
 	} else {
 		recovery->scan->message(recovery->scan->owner, message->id,
@@ -237,8 +238,8 @@ can_go_on(const struct recovery *recovery)
 	const struct spool *spool = recovery->spool;
 
 	return recovery->newest && !recovery->unreadable &&
-	    spool->seal.proven == spool->seal.end &&
-	    spool->seal.end < spool->options.segment_bytes;
+	       spool->seal.proven == spool->seal.end &&
+	       spool->seal.end < spool->options.segment_bytes;
 }
 
 static enum err

@@ -218,8 +218,8 @@ spool_recovery_scan(struct recovery *recovery, size_t at)
 		found_damage(recovery, bytes, 0);
 	for (size_t i = 0; i < recovery->damage_count; i++)
 		if (recovery->damages[i].offset < recovery->proven)
-			spool_recovery_report(recovery, segment, recovery->damages[i].offset,
-			    recovery->damages[i].id);
+			spool_recovery_report(recovery, segment,
+			    recovery->damages[i].offset, recovery->damages[i].id);
 	if (!recovery->records && !sealed)
 		return;
 	recovery->spool->seal = (struct spool_seal){
@@ -232,4 +232,3 @@ spool_recovery_scan(struct recovery *recovery, size_t at)
 		    recovery->damages[i].offset < segment->end)
 			recovery->spool->seal.proven = recovery->damages[i].offset;
 }
-
