@@ -400,14 +400,21 @@ add_category(struct buf *out, const struct generator *gen, const struct record *
 	buf_fini(&text);
 }
 
+/* All that the struct has; what a kind lacks of it is "", never NULL. */
+static unsigned
+struct_fields(enum kind kind)
+{
+	if (kind == BASIC || kind == STATUS)
+		return kinds[BASIC].fields;
+	if (kind == CLASS || kind == GROUP)
+		return kinds[CLASS].fields;
+	return kinds[PAIR].fields;
+}
+
 static void
 add_record(struct buf *out, const struct generator *gen, const struct record *record)
 {
-	/* All that the struct has; what this kind lacks of it is "", never NULL. */
-	unsigned fields = kinds[record->kind <= STATUS	? BASIC
-				: record->kind <= GROUP ? CLASS
-							: PAIR]
-			      .fields;
+	unsigned fields = struct_fields(record->kind);
 	struct span codes = record->code;
 	struct span first;
 
@@ -442,7 +449,8 @@ by_code(const void *a, const void *b)
 }
 
 static void
-add_table(struct buf *out, const struct generator *gen, const char *key, const char *name)
+add_table(struct buf *out, const struct generator *gen, const char *key, const char *name,
+    const char *plural)
 {
 	const struct record *sorted[RECORDS_MAX];
 	size_t count = 0;
@@ -452,10 +460,7 @@ add_table(struct buf *out, const struct generator *gen, const char *key, const c
 			sorted[count++] = &gen->records[i];
 	if (strcmp(key, "code") == 0)
 		qsort(sorted, count, sizeof(sorted[0]), by_code);
-	buf_addf(out, "\nconst struct catalogue_%s catalogue_%s[] = {\n", name,
-	    strcmp(name, "entry") == 0	 ? "entries"
-	    : strcmp(name, "group") == 0 ? "groups"
-					 : "pairs");
+	buf_addf(out, "\nconst struct catalogue_%s catalogue_%s[] = {\n", name, plural);
 	for (size_t i = 0; i < count; i++)
 		add_record(out, gen, sorted[i]);
 	buf_addf(out, "};\nconst size_t catalogue_%s_count = %zu;\n", name, count);
@@ -471,9 +476,9 @@ write_tables(const struct generator *gen, const char *path)
 	buf_init(&out, TEXT_BYTES_MAX);
 	buf_add_str(&out, "/* Made by catalogue_gen from src/replies/catalogue/. */\n");
 	buf_add_str(&out, "#include \"replies/catalogue_internal.h\"\n");
-	add_table(&out, gen, "code", "entry");
-	add_table(&out, gen, "group", "group");
-	add_table(&out, gen, "pair", "pair");
+	add_table(&out, gen, "code", "entry", "entries");
+	add_table(&out, gen, "group", "group", "groups");
+	add_table(&out, gen, "pair", "pair", "pairs");
 	check(buf_finish(&out) == OK);
 	file = fopen(path, "wb");
 	if (file) {

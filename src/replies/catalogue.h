@@ -23,8 +23,8 @@ struct catalogue_entry {
 	/* Phrases of a few words, from which comparisons are made. */
 	const char *answers;   /* what it is the answer to: "VRFY and EXPN" */
 	const char *says;      /* after "it says that": "the session is over" */
-	const char *next;      /* after "the client": "closes the connection"; "" in enhanced codes */
-	const char *mail;      /* after "the mail:"; "" in enhanced codes */
+	const char *next;      /* after "it": "closes the connection"; "" in enhanced codes */
+	const char *mail;      /* a sentence without its end; "" in enhanced codes */
 };
 
 /* What the digits alone say, for codes that nobody has listed. */
@@ -60,9 +60,9 @@ const struct catalogue_entry *catalogue_at(size_t index);
 const struct catalogue_group *catalogue_group(struct span code);
 /*
  * How to tell two codes apart: the difference that matters, written by hand where the pair is
- * well known, else derived from their fields.  The order of a and b makes no difference.  The text is one
- * paragraph for each aspect that there is; paragraphs are parted by "\n\n".  ERR_NOT_FOUND
- * where one is not in the catalogue.
+ * well known, else derived from their fields.  The order of a and b makes no difference.  The
+ * text is one paragraph for each aspect that there is; paragraphs are parted by "\n\n".
+ * ERR_NOT_FOUND where one is not in the catalogue.
  */
 MUST_USE enum err catalogue_compare(struct buf *out, struct span a, struct span b);
 /* One paragraph of the same; nothing is added where there is nothing to say. */

@@ -239,7 +239,7 @@ void
 explain_page(struct page *page, const struct explain *explain)
 {
 	const struct explain_code *const codes[] = {&explain->basic, &explain->status};
-	bool first = true;
+	bool first = !explain->clash;
 
 	if (explain->group) {
 		page_group(page, explain->group);
@@ -247,10 +247,9 @@ explain_page(struct page *page, const struct explain *explain)
 	}
 	if (explain->clash)
 		page_text(page,
-		    SPAN(
-			"The two codes contradict each other: the first number of the enhanced code "
-			"must be the first digit of the reply code. Clients go by the reply code."));
-	first = !explain->clash;
+		    SPAN("The two codes contradict each other: the first number of the "
+			 "enhanced code must be the first digit of the reply code. "
+			 "Clients go by the reply code."));
 	for (size_t i = 0; i < LEN(codes); i++) {
 		if (!*codes[i]->name)
 			continue;

@@ -1,8 +1,10 @@
 /*
- * Any bytes as a reply line of another server, and as the arguments of each
- * reply of ours: what we write must read back as itself, line by line.
+ * Any bytes as a reply line of another server, as a question to "explain", and
+ * as the arguments of each reply of ours: what we write must read back as
+ * itself, line by line.
  */
 #include "base/check.h"
+#include "replies/explain.h"
 #include "replies/reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -25,6 +27,27 @@ read_back(struct span out, unsigned code)
 	check(!parts.more);
 }
 
+/* The page about anything is whole, and passes no control character on. */
+static void
+explain_any(struct span question)
+{
+	struct explain explain;
+	struct page page = {.width = PAGE_WIDTH};
+	struct buf out;
+
+	if (explain_parse(question, &explain) != OK)
+		return;
+	check(explain.group || *explain.basic.name || *explain.status.name);
+	buf_init(&out, 1 << 16);
+	page.out = &out;
+	explain_page(&page, &explain);
+	check(buf_finish(&out) == OK);
+	check(out.len > 0);
+	for (size_t i = 0; i < out.len; i++)
+		check((unsigned char)out.ptr[i] >= 0x20 || out.ptr[i] == '\n');
+	buf_fini(&out);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -41,6 +64,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(parts.text.len == 0 ||
 		      parts.text.ptr + parts.text.len == input.ptr + size);
 	}
+	explain_any(input);
 	if (size < 2)
 		return 0;
 	reply.id = (enum reply_id)(data[0] % REPLY_COUNT);
