@@ -103,6 +103,12 @@ static const struct row rows[] = {
     {"<\xed\xa0\x80@b>", ERR_SYNTAX, "", "", ""},
     {"<\xf4\x90\x80\x80@b>", ERR_SYNTAX, "", "", ""},
     {"<\xf5\x80\x80\x80@b>", ERR_SYNTAX, "", "", ""},
+    {"<\xf4\x8f\xbf\xbf@b>", OK, "\xf4\x8f\xbf\xbf@b", "", "u"},
+    {"<\xed\x9f\xbf@b>", OK, "\xed\x9f\xbf@b", "", "u"},
+    {"<\xc2\xa0@b>", OK, "\xc2\xa0@b", "", "u"},
+    {"<\xe2\x82@b>", ERR_SYNTAX, "", "", ""},
+    {"<\xe2\x28\xa1@b>", ERR_SYNTAX, "", "", ""},
+    {"<a@\xe2\x82>", ERR_SYNTAX, "", "", ""},
     {"<\xc2\x85@b>", ERR_SYNTAX, "", "", ""},
     {"<\xc3@b>", ERR_SYNTAX, "", "", ""},
     {"<\x80@b>", ERR_SYNTAX, "", "", ""},
@@ -182,6 +188,9 @@ mailboxes_have_no_brackets(void **state)
 	assert_int_equal(address_parse(SPAN("a@b>"), &address, &why), ERR_SYNTAX);
 	assert_int_equal(address_parse(SPAN("@x:a@b"), &address, &why), ERR_SYNTAX);
 	assert_int_equal(address_parse(SPAN(""), &address, &why), ERR_SYNTAX);
+	assert_int_equal(address_parse(SPAN("\xe2\x82"), &address, &why), ERR_SYNTAX);
+	assert_int_equal(address_parse(SPAN("\"a"), &address, &why), ERR_SYNTAX);
+	assert_int_equal(address_parse(SPAN("\"a\\"), &address, &why), ERR_SYNTAX);
 }
 
 static void

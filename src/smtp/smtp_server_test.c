@@ -109,6 +109,13 @@ static const struct dialogue command_dialogues[] = {
 	"refused 501; refused 501; refused 501; refused 501; refused 501; refused 501; "
 	"refused 501; refused 501",
 	"220 250 501 501 501 501 501 501 501 501", NULL},
+    {"AUTH of MAIL is looked at, and forgotten",
+	"EHLO a\r\nMAIL FROM:<> AUTH=a\x7f\r\nMAIL FROM:<> AUTH=\x1f\r\n"
+	"MAIL FROM:<x@a> AUTH=!+3D~\r\n",
+	"refused 501; refused 501; mail x@a", "220 250 501 501 250", NULL},
+    {"wrong syntax of RCPT", MAIL "RCPT\r\nRCPT y@b\r\nRCPT FROM:<y@b>\r\nDATA\r\n",
+	IN_MAIL "; refused 501; refused 501; refused 501; refused 503",
+	"220 250 250 501 501 501 503", NULL},
     {"unknown parameters",
 	"EHLO a\r\nMAIL FROM:<> RET=FULL\r\n" MAIL
 	"RCPT TO:<y@b> NOTIFY=NEVER\r\nRCPT TO:<y@b>x\r\n",
@@ -388,6 +395,61 @@ static const struct dialogue limit_dialogues[] = {
 };
 
 static void
+a_name_has_a_limit(void **state)
+{
+	struct smtp_server_options options = drive_options();
+	struct drive drive;
+	char line[5 + 256 + 3] = "EHLO ";
+
+	(void)state;
+	drive_init(&drive, &options);
+	assert_int_equal(smtp_server_helo(drive.server).len, 0);
+	memset(line + 5, 'a', 256);
+	memcpy(line + 5 + 256, "\r\n", 3);
+	drive_send_str(&drive, line);
+	memcpy(line + 5 + 255, "\r\n", 3);
+	drive_send_str(&drive, line);
+	assert_string_equal(drive_text(&drive.replies), "220 501 250");
+	assert_int_equal(smtp_server_helo(drive.server).len, 255);
+	assert_false(smtp_server_is_tls(drive.server));
+	drive_fini(&drive);
+}
+
+static void
+help_tells_how_commands_are_written(void **state)
+{
+	static const struct {
+		const char *client, *said;
+	} rows[] = {
+	    {"HELP\r\n",
+		"214-2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT HELP VRFY "
+		"EXPN STARTTLS AUTH\r\n214 2.0.0 HELP and a command tells how it is "
+		"written\r\n"},
+	    {"HELP bdat\r\n", "214 2.0.0 BDAT octets [LAST]\r\n"},
+	    {"DATA\r\n", "503 5.5.1 Bad sequence of commands: EHLO or HELO first\r\n"},
+	    {"VRFY\r\n", "501 5.5.4 Syntax: VRFY name\r\n"},
+	};
+	struct smtp_server_options options = drive_options();
+	struct drive drive;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		drive_init(&drive, &options);
+		drive_pump(&drive);
+		assert_string_equal(drive_text(&drive.output), "220 mx.test ESMTP\r\n");
+		buf_reset(&drive.output);
+		drive_send_str(&drive, rows[i].client);
+		assert_string_equal(drive_text(&drive.output), rows[i].said);
+		drive_fini(&drive);
+	}
+	options.software_in_greeting = true;
+	drive_init(&drive, &options);
+	drive_pump(&drive);
+	assert_string_equal(drive_text(&drive.output), "220 mx.test ESMTP Postrider\r\n");
+	drive_fini(&drive);
+}
+
+static void
 sessions_have_limits(void **state)
 {
 	(void)state;
@@ -402,6 +464,8 @@ main(void)
 	    cmocka_unit_test(a_nul_in_a_command_is_refused),
 	    cmocka_unit_test(each_command_in_each_state),
 	    cmocka_unit_test(chunks_are_counted_not_read),
+	    cmocka_unit_test(a_name_has_a_limit),
+	    cmocka_unit_test(help_tells_how_commands_are_written),
 	    cmocka_unit_test(sessions_have_limits),
 	};
 
