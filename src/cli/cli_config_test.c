@@ -1,4 +1,4 @@
-/* "postrider config" over files on a real disk: what is said, where, and the exit code. */
+/* "postrider config" over files on a disk: what is said, where, and the exit code. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
