@@ -141,20 +141,15 @@ catalogue_order(struct span a, struct span b)
 const char *
 catalogue_aspect_name(enum catalogue_aspect aspect)
 {
-	switch (aspect) {
-	case CATALOGUE_DIFFERENCE:
-		return "The difference that matters";
-	case CATALOGUE_WHEN:
-		return "Who sends which, when";
-	case CATALOGUE_CLIENT:
-		return "What the client does";
-	case CATALOGUE_CHOOSE:
-		return "Which to use when you write a server";
-	case CATALOGUE_ASPECT_COUNT:
-		break;
-	}
-	check(!"an aspect");
-	return "";
+	static const char *const names[CATALOGUE_ASPECT_COUNT] = {
+	    [CATALOGUE_DIFFERENCE] = "The difference that matters",
+	    [CATALOGUE_WHEN] = "Who sends which, when",
+	    [CATALOGUE_CLIENT] = "What the client does",
+	    [CATALOGUE_CHOOSE] = "Which to use when you write a server",
+	};
+
+	check(aspect < CATALOGUE_ASPECT_COUNT);
+	return names[aspect];
 }
 
 /* Two codes to compare, the lower one first, and all that is known of them. */
