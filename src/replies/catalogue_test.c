@@ -276,6 +276,7 @@ static const struct {
     {"5.1.1", "5.1.1", "same code"},
     {"450", "503", "450 means \"not now\""},
     {"334", "354", "Both wait for more"},
+	{"354", "451", "354 says \"go on\", 451 says \"not now\""},
     {"211", "214", "Both report success"},
     {"500", "503", "Both are permanent"},
     {"4.7.1", "5.7.1", "The reason is the same for both"},

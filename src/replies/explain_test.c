@@ -159,7 +159,7 @@ expect_lines(struct span page, size_t width)
 static void
 test_every_page_fits(void **state)
 {
-	static const size_t widths[] = {0, 24, 40, 80, 100, 1000};
+	static const size_t widths[] = {10, 24, 40, 80, 100, 1000};
 	const struct catalogue_entry *entry;
 	size_t lines[LEN(widths)] = {0};
 	struct buf out;
