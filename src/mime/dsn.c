@@ -1,0 +1,312 @@
+/*
+ * Notifications: a multipart/report (RFC 6522) of a text for people, the fields
+ * for programs (RFC 3464) and the header of the message that it is about.
+ *
+ * All of it is 7bit, so that it can be delivered anywhere.  An address that is
+ * not ASCII appears as itself in the text (quoted-printable), as RFC 6533's
+ * "utf-8" type in the fields, and not in the header.
+ *
+ * All that somebody else may have said goes through header_write_text() or its
+ * likes on the way out: no byte of it can end a line, or be the boundary.
+ */
+#include "mime/dsn_internal.h"
+
+#include "base/check.h"
+#include "mime/header.h"
+#include "mime/trace.h"
+
+enum {
+	NAME_BYTES_MAX = 255,
+	ADDRESS_TEXT_MAX = 400,
+	DIAGNOSTIC_BYTES_MAX = 4096,
+	FOLD_COLUMN = 68, /* fold at the next blank */
+	FOLD_COLUMN_HARD = 900, /* fold anywhere */
+	HEADER_BYTES_MAX = 64 << 10,
+	MESSAGE_ID_BYTES_MAX = 900,
+};
+
+static bool
+is_printable(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] <= ' ' || text.ptr[i] > 126)
+			return false;
+	}
+	return true;
+}
+
+/* "5.1.1": a class, and two numbers of at most three digits. */
+static bool
+is_status(struct span status)
+{
+	struct span part;
+	size_t count = 0;
+	uint64_t value;
+
+	if (status.len > DSN_STATUS_BYTES_MAX ||
+	    (status.len && status.ptr[status.len - 1] == '.'))
+		return false;
+	while (span_cut(&status, '.', &part)) {
+		bool known = count > 0 || part.len == 1;
+
+		if (!known || part.len > 3 || !span_u64(part, 999, &value))
+			return false;
+		if (count == 0 && value != 2 && value != 4 && value != 5)
+			return false;
+		count++;
+	}
+	return count == 3;
+}
+
+struct dsn_status
+dsn_status_of(const struct dsn_recipient *recipient)
+{
+	struct dsn_status status = {"5.0.0"};
+
+	if (is_status(recipient->status))
+		memcpy(status.text, recipient->status.ptr, recipient->status.len);
+	else if (recipient->code >= 400 && recipient->code < 500)
+		status = (struct dsn_status){"4.0.0"};
+	else if (recipient->code == 0 && recipient->expired)
+		status = (struct dsn_status){"4.4.7"};
+	return status;
+}
+
+/* Adds text, folded; runs of what is not printable become one blank. */
+static void
+write_folded(struct buf *out, struct span text, size_t column)
+{
+	bool blank = false;
+
+	text = span_trim(span_first(text, DIAGNOSTIC_BYTES_MAX));
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (c <= ' ' || c == 127) {
+			blank = true;
+			continue;
+		}
+		if ((blank && column >= FOLD_COLUMN) || column >= FOLD_COLUMN_HARD) {
+			buf_add_str(out, "\r\n");
+			column = 0;
+			blank = true;
+		}
+		if (blank) {
+			buf_add_char(out, ' ');
+			column++;
+		}
+		blank = false;
+		buf_add_char(out, c < 127 ? (char)c : '?');
+		column++;
+	}
+	buf_add_str(out, "\r\n");
+}
+
+static void
+write_field(struct buf *out, const char *name, struct span value)
+{
+	buf_add_str(out, name);
+	write_folded(out, value, strlen(name));
+}
+
+static void
+write_date_field(struct buf *out, const char *name, uint64_t wall_ms)
+{
+	buf_add_str(out, name);
+	trace_write_date(out, wall_ms);
+	buf_add_str(out, "\r\n");
+}
+
+/* An address with its type: RFC 3464 section 2.3.2, or RFC 6533 section 3. */
+static void
+write_address_field(struct buf *out, const char *name, struct span address)
+{
+	address = span_first(address, ADDRESS_TEXT_MAX);
+	buf_add_str(out, name);
+	if (is_printable(address)) {
+		buf_add_str(out, "rfc822; ");
+		buf_add(out, address);
+		buf_add_str(out, "\r\n");
+		return;
+	}
+	buf_add_str(out, "utf-8; ");
+	for (size_t start = out->len; address.len;) {
+		uint32_t c;
+
+		/* Only what is no address in truth, or a very long one, comes so far. */
+		if (out->len - start > FOLD_COLUMN_HARD) {
+			buf_add_str(out, "\r\n ");
+			start = out->len;
+		}
+		(void)dsn_cut_character(&address, &c);
+		if (c > ' ' && c < 127 && c != '\\' && c != '+' && c != '=')
+			buf_add_char(out, (char)c);
+		else
+			buf_addf(out, "\\x{%02X}", (unsigned)c);
+	}
+	buf_add_str(out, "\r\n");
+}
+
+/* Lets the sender's mail program show the notification with its message. */
+static void
+write_references(struct buf *out, const struct dsn *dsn)
+{
+	struct span id = header_find(dsn->header, SPAN("Message-ID"));
+
+	if (id.len < 3 || id.len > MESSAGE_ID_BYTES_MAX || !is_printable(id) ||
+	    id.ptr[0] != '<' || id.ptr[id.len - 1] != '>')
+		return;
+	buf_addf(out, "In-Reply-To: %.*s\r\n", SPAN_ARGS(id));
+	buf_addf(out, "References: %.*s\r\n", SPAN_ARGS(id));
+}
+
+static void
+write_header(
+    struct buf *out, const struct dsn *dsn, struct span host, struct span boundary)
+{
+	struct span first = dsn->recipients[0].address;
+
+	buf_addf(out, "From: Mail delivery <MAILER-DAEMON@%.*s>\r\n", SPAN_ARGS(host));
+	if (is_printable(dsn->to) && dsn->to.len <= ADDRESS_TEXT_MAX)
+		buf_addf(out, "To: <%.*s>\r\n", SPAN_ARGS(dsn->to));
+	else
+		buf_add_str(out, "To: undisclosed-recipients:;\r\n");
+	buf_add_str(out, "Subject: Undelivered mail");
+	if (is_printable(first) && first.len <= ADDRESS_TEXT_MAX) {
+		buf_addf(out, ": %.*s", SPAN_ARGS(first));
+		if (dsn->recipient_count > 1)
+			buf_addf(out, " and %zu more", dsn->recipient_count - 1);
+	}
+	buf_add_str(out, "\r\n");
+	write_date_field(out, "Date: ", dsn->now_wall_ms);
+	buf_addf(out, "Message-ID: <dsn.%016llx@%.*s>\r\n",
+	    (unsigned long long)dsn->unique, SPAN_ARGS(host));
+	write_references(out, dsn);
+	buf_add_str(out, "Auto-Submitted: auto-replied\r\n");
+	buf_add_str(out, "MIME-Version: 1.0\r\n");
+	buf_addf(out,
+	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+	    "\tboundary=\"%.*s\"\r\n\r\n",
+	    SPAN_ARGS(boundary));
+	buf_add_str(out, "This is a report about mail, in MIME format.\r\n");
+}
+
+static void
+write_recipient(struct buf *out, const struct dsn_recipient *recipient)
+{
+	struct dsn_status status = dsn_status_of(recipient);
+	struct buf diagnostic;
+
+	buf_add_str(out, "\r\n");
+	if (recipient->orcpt.len)
+		write_address_field(out, "Original-Recipient: ", recipient->orcpt);
+	write_address_field(out, "Final-Recipient: ", recipient->address);
+	buf_add_str(out, "Action: failed\r\n");
+	buf_addf(out, "Status: %s\r\n", status.text);
+	if (recipient->remote.len) {
+		buf_add_str(out, "Remote-MTA: dns; ");
+		write_folded(out, span_first(recipient->remote, NAME_BYTES_MAX), 17);
+	}
+	buf_init(&diagnostic, DIAGNOSTIC_BYTES_MAX);
+	if (recipient->code)
+		buf_addf(&diagnostic, "smtp; %u ", recipient->code % 1000);
+	else
+		buf_add_str(&diagnostic, "X-Postrider; ");
+	if (recipient->code && is_status(recipient->status))
+		buf_addf(&diagnostic, "%s ", status.text);
+	buf_add(&diagnostic, span_first(recipient->text, buf_space(&diagnostic)));
+	if (recipient->code || recipient->text.len)
+		write_field(out, "Diagnostic-Code: ", buf_span(&diagnostic));
+	buf_fini(&diagnostic);
+	if (recipient->last_attempt_wall_ms)
+		write_date_field(
+		    out, "Last-Attempt-Date: ", recipient->last_attempt_wall_ms);
+}
+
+static void
+write_fields(struct buf *out, const struct dsn *dsn, struct span host)
+{
+	buf_addf(out, "Reporting-MTA: dns; %.*s\r\n", SPAN_ARGS(host));
+	if (dsn->id.len) {
+		buf_add_str(out, "X-Postrider-Queue-ID: ");
+		header_write_text(out, dsn->id, NAME_BYTES_MAX);
+		buf_add_str(out, "\r\n");
+	}
+	if (dsn->envelope_helo.len) {
+		buf_add_str(out, "Received-From-MTA: dns; ");
+		write_folded(out, span_first(dsn->envelope_helo, NAME_BYTES_MAX), 24);
+	}
+	write_date_field(out, "Arrival-Date: ", dsn->arrival_wall_ms);
+	for (size_t i = 0; i < dsn->recipient_count; i++)
+		write_recipient(out, &dsn->recipients[i]);
+}
+
+/* One line of the original header; an overlong one goes on in the next. */
+static void
+write_original_line(struct buf *out, struct span line)
+{
+	/* Two hyphens might begin the boundary; no field does. */
+	if (span_starts(line, SPAN("--"))) {
+		buf_add_char(out, '?');
+		line = span_skip(line, 1);
+	}
+	while (line.len > FOLD_COLUMN_HARD) {
+		header_write_text(out, line, FOLD_COLUMN_HARD);
+		buf_add_str(out, "\r\n ");
+		line = span_skip(line, FOLD_COLUMN_HARD);
+	}
+	header_write_text(out, line, line.len);
+	buf_add_str(out, "\r\n");
+}
+
+static void
+write_original(struct buf *out, struct span header)
+{
+	struct span rest = span_first(header, HEADER_BYTES_MAX);
+
+	while (rest.len) {
+		const char *end = memmem(rest.ptr, rest.len, "\r\n", 2);
+		size_t bytes = end ? (size_t)(end - rest.ptr) : rest.len;
+
+		/* The blank line; or a line that the limit cut. */
+		if (bytes == 0 || (!end && header.len > HEADER_BYTES_MAX))
+			break;
+		write_original_line(out, span_first(rest, bytes));
+		rest = span_skip(rest, bytes + 2);
+	}
+}
+
+static void
+begin_part(struct buf *out, struct span boundary, const char *type)
+{
+	buf_addf(out, "\r\n--%.*s\r\nContent-Type: %s\r\n", SPAN_ARGS(boundary), type);
+}
+
+void
+dsn_write(struct buf *out, const struct dsn *dsn)
+{
+	struct buf host, boundary;
+
+	check(dsn->recipient_count > 0);
+	buf_init(&host, NAME_BYTES_MAX);
+	header_write_text(&host, dsn->hostname, NAME_BYTES_MAX);
+	buf_init(&boundary, 64);
+	/* "=_" is never a part of quoted-printable text. */
+	buf_addf(&boundary, "=_report-%016llx", (unsigned long long)dsn->unique);
+
+	write_header(out, dsn, buf_span(&host), buf_span(&boundary));
+	begin_part(out, buf_span(&boundary), "text/plain; charset=utf-8");
+	buf_add_str(out, "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+	dsn_write_text(out, dsn);
+	begin_part(out, buf_span(&boundary), "message/delivery-status");
+	buf_add_str(out, "\r\n");
+	write_fields(out, dsn, buf_span(&host));
+	if (dsn->header.len) {
+		begin_part(out, buf_span(&boundary), "text/rfc822-headers");
+		buf_add_str(out, "\r\n");
+		write_original(out, dsn->header);
+	}
+	buf_addf(out, "\r\n--%.*s--\r\n", SPAN_ARGS(buf_span(&boundary)));
+	buf_fini(&host);
+	buf_fini(&boundary);
+}

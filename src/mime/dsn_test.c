@@ -1,0 +1,341 @@
+/* Notifications: the whole of a small one, and what no input can break. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "mime/dsn.h"
+#include "mime/header.h"
+
+enum { OUT_BYTES_MAX = 1 << 22 };
+
+static struct dsn_recipient
+plain_recipient(void)
+{
+	return (struct dsn_recipient){
+	    .address = SPAN("nobody@example.net"),
+	    .status = SPAN("5.1.1"),
+	    .code = 550,
+	    .remote = SPAN("mx.example.net"),
+	    .text = SPAN("<nobody@example.net>:\nno such user"),
+	    .last_attempt_wall_ms = 1795489446000,
+	    .explanation = SPAN("Check the address for typing errors, and send again."),
+	};
+}
+
+static struct dsn
+plain_dsn(const struct dsn_recipient *recipients, size_t count)
+{
+	return (struct dsn){
+	    .hostname = SPAN("mail.example.org"),
+	    .to = SPAN("alice@example.org"),
+	    .id = SPAN("3k9"),
+	    .envelope_helo = SPAN("pc.example.org"),
+	    .arrival_wall_ms = 1795489445000,
+	    .now_wall_ms = 1795489447000,
+	    .unique = 0x1234,
+	    .recipients = recipients,
+	    .recipient_count = count,
+	    .header = SPAN("From: alice@example.org\r\nMessage-ID: <1@x>\r\n"
+			   "Subject: =?utf-8?Q?=C3=BC?=\r\n\tfolded\r\n\r\nbody"),
+	};
+}
+
+static const char plain_want[] =
+    "From: Mail delivery <MAILER-DAEMON@mail.example.org>\r\n"
+    "To: <alice@example.org>\r\n"
+    "Subject: Undelivered mail: nobody@example.net\r\n"
+    "Date: Tue, 24 Nov 2026 03:04:07 +0000\r\n"
+    "Message-ID: <dsn.0000000000001234@mail.example.org>\r\n"
+    "In-Reply-To: <1@x>\r\n"
+    "References: <1@x>\r\n"
+    "Auto-Submitted: auto-replied\r\n"
+    "MIME-Version: 1.0\r\n"
+    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
+    "\tboundary=\"=_report-0000000000001234\"\r\n"
+    "\r\n"
+    "This is a report about mail, in MIME format.\r\n"
+    "\r\n"
+    "--=_report-0000000000001234\r\n"
+    "Content-Type: text/plain; charset=utf-8\r\n"
+    "Content-Transfer-Encoding: quoted-printable\r\n"
+    "\r\n"
+    "The address nobody@example.net does not exist there.\r\n"
+    "\r\n"
+    "nobody@example.net\r\n"
+    "  The server mx.example.net said:\r\n"
+    "    > 550 5.1.1 <nobody@example.net>:\r\n"
+    "    > no such user\r\n"
+    "  Check the address for typing errors, and send again.\r\n"
+    "\r\n"
+    "This is the mail server mail.example.org.\r\n"
+    "Your message came here on Tue, 24 Nov 2026 03:04:05 +0000,\r\n"
+    "and its number here was 3k9.\r\n"
+    "\r\n"
+    "--=_report-0000000000001234\r\n"
+    "Content-Type: message/delivery-status\r\n"
+    "\r\n"
+    "Reporting-MTA: dns; mail.example.org\r\n"
+    "X-Postrider-Queue-ID: 3k9\r\n"
+    "Received-From-MTA: dns; pc.example.org\r\n"
+    "Arrival-Date: Tue, 24 Nov 2026 03:04:05 +0000\r\n"
+    "\r\n"
+    "Final-Recipient: rfc822; nobody@example.net\r\n"
+    "Action: failed\r\n"
+    "Status: 5.1.1\r\n"
+    "Remote-MTA: dns; mx.example.net\r\n"
+    "Diagnostic-Code: smtp; 550 5.1.1 <nobody@example.net>: no such user\r\n"
+    "Last-Attempt-Date: Tue, 24 Nov 2026 03:04:06 +0000\r\n"
+    "\r\n"
+    "--=_report-0000000000001234\r\n"
+    "Content-Type: text/rfc822-headers\r\n"
+    "\r\n"
+    "From: alice@example.org\r\n"
+    "Message-ID: <1@x>\r\n"
+    "Subject: =?utf-8?Q?=C3=BC?=\r\n"
+    " folded\r\n"
+    "\r\n"
+    "--=_report-0000000000001234--\r\n";
+
+static void
+test_a_whole_one(void **state)
+{
+	struct dsn_recipient recipient = plain_recipient();
+	struct dsn dsn = plain_dsn(&recipient, 1);
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, OUT_BYTES_MAX);
+	dsn_write(&out, &dsn);
+	buf_add_char(&out, '\0');
+	assert_string_equal(out.ptr, plain_want);
+	buf_fini(&out);
+}
+
+static bool
+has(const struct buf *out, struct span text)
+{
+	return text.len == 0 || memmem(out->ptr, out->len, text.ptr, text.len) != NULL;
+}
+
+static const struct {
+	const char *name;
+	struct dsn_recipient recipient;
+	struct span want[3];
+} recipients[] = {
+    {"a full mailbox", {.address = SPAN("a@b"), .status = SPAN("5.2.2"), .code = 552},
+	{SPAN("\r\nThe mailbox a@b is full.\r\n"), SPAN("\r\nStatus: 5.2.2\r\n"),
+	    SPAN("  The server there said:\r\n    > 552 5.2.2=20\r\n")}},
+    {"a policy", {.address = SPAN("a@b"), .status = SPAN("5.7.26"), .code = 550},
+	{SPAN("\r\nThe server of a@b refused the message by its own rules.\r\n")}},
+    {"a code without a status", {.address = SPAN("a@b"), .code = 550, .text = SPAN("no")},
+	{SPAN("\r\nThe message to a@b could not be delivered.\r\n"),
+	    SPAN("\r\nStatus: 5.0.0\r\n"),
+	    SPAN("\r\nDiagnostic-Code: smtp; 550 no\r\n")}},
+    {"a status that is none",
+	{.address = SPAN("a@b"), .status = SPAN("5.1\r\nX"), .code = 450},
+	{SPAN("\r\nStatus: 4.0.0\r\n"), SPAN("> 450 5.1?\?X=20\r\n")}},
+    {"expired, after no server answered",
+	{.address = SPAN("a@b"), .expired = true, .text = SPAN("connection refused")},
+	{SPAN("\r\nThe message to a@b could not be delivered in time, and we stopped\r\n"
+	      "trying.\r\n"),
+	    SPAN("\r\nDiagnostic-Code: X-Postrider; connection refused\r\n"),
+	    SPAN("\r\nStatus: 4.4.7\r\n")}},
+    {"expired, after a server said no each time",
+	{.address = SPAN("a@b"), .expired = true, .code = 450, .status = SPAN("4.2.2")},
+	{SPAN("in time, and"), SPAN("\r\nStatus: 4.2.2\r\n"),
+	    SPAN("  The server there said:")}},
+    {"an address that was another one",
+	{.address = SPAN("a@b"), .orcpt = SPAN("list@b"), .code = 550},
+	{SPAN(
+	    "\r\nOriginal-Recipient: rfc822; list@b\r\nFinal-Recipient: rfc822; a@b\r\n")}},
+    {"an address in UTF-8", {.address = SPAN("gr\xc3\xbc+\xe4\xb8\xad@b"), .code = 550},
+	{SPAN("\r\nFinal-Recipient: utf-8; gr\\x{FC}\\x{2B}\\x{4E2D}@b\r\n"),
+	    SPAN("The message to gr=C3=BC+=E4=B8=AD@b could"),
+	    SPAN("\r\nSubject: Undelivered mail\r\n")}},
+    {"words that are not ASCII, not UTF-8, not text",
+	{.address = SPAN("a@b"),
+	    .code = 550,
+	    .text = SPAN("\xc3\xbc \xff\xc3 \0\x1b[2J\r\n=\xe2\x80\xae.\r")},
+	{SPAN("    > 550 =C3=BC ?? ??[2J\r\n    > =3D?.\r\n"),
+	    SPAN("Diagnostic-Code: smtp; 550 ?? ?? [2J =???.\r\n")}},
+    {"a long explanation is wrapped",
+	{.address = SPAN("a@b"),
+	    .code = 550,
+	    .explanation =
+		SPAN("The quick brown fox jumps over the lazy dog, and then the "
+		     "dog over the fox.\nSo it goes.")},
+	{SPAN("\r\n  The quick brown fox jumps over the lazy dog, and then the dog over "
+	      "the\r\n  fox.\r\n  So it goes.\r\n")}},
+};
+
+static void
+test_recipients(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(recipients); i++) {
+		struct dsn dsn = plain_dsn(&recipients[i].recipient, 1);
+		struct buf out;
+
+		buf_init(&out, OUT_BYTES_MAX);
+		dsn_write(&out, &dsn);
+		assert_true(recipients[i].want[0].len > 0);
+		for (size_t j = 0; j < LEN(recipients[i].want); j++) {
+			if (!has(&out, recipients[i].want[j]))
+				fail_msg("%s: no \"%.*s\" in\n%.*s", recipients[i].name,
+				    SPAN_ARGS(recipients[i].want[j]),
+				    SPAN_ARGS(buf_span(&out)));
+		}
+		buf_fini(&out);
+	}
+}
+
+/* 7bit, CRLF lines of at most 998 octets; the boundary three or four times. */
+static void
+check_shape(struct span out, struct span boundary, size_t parts)
+{
+	size_t found = 0;
+
+	while (out.len) {
+		const char *end = memmem(out.ptr, out.len, "\r\n", 2);
+		struct span line;
+
+		assert_non_null(end);
+		line = span_of(out.ptr, (size_t)(end - out.ptr));
+		assert_true(line.len <= 998);
+		for (size_t i = 0; i < line.len; i++)
+			assert_true((line.ptr[i] >= ' ' && line.ptr[i] < 127) ||
+				    (line.ptr[i] == '\t' && i == 0));
+		if (span_starts(line, SPAN("--")) &&
+		    span_starts(span_skip(line, 2), boundary))
+			found++;
+		out = span_skip(out, line.len + 2);
+	}
+	assert_int_equal(found, parts + 1);
+}
+
+static void
+test_nothing_breaks_its_shape(void **state)
+{
+	static char bytes[100000];
+	static const char *const words[] = {"\r\n--=_report-0000000000001234--\r\n",
+	    "\r\n.\r\n", "\n--=_report-0000000000001234\n", "\xff\xfe", "a", "\0", " "};
+	struct dsn_recipient many[50];
+
+	(void)state;
+	for (size_t i = 0; i < LEN(words); i++) {
+		size_t len = strlen(words[i]) ? strlen(words[i]) : 1;
+		struct span all = span_of(bytes, sizeof(bytes));
+		struct dsn dsn = {.hostname = all,
+		    .to = all,
+		    .id = all,
+		    .envelope_helo = all,
+		    .unique = 0x1234,
+		    .recipients = many,
+		    .recipient_count = LEN(many),
+		    .header = all,
+		    .now_wall_ms = UINT64_MAX};
+		struct buf out;
+
+		for (size_t j = 0; j < sizeof(bytes); j++)
+			bytes[j] = words[i][j % len];
+		for (size_t j = 0; j < LEN(many); j++)
+			many[j] = (struct dsn_recipient){.address = all,
+			    .orcpt = all,
+			    .expired = j & 1,
+			    .status = all,
+			    .code = j & 2 ? 550 : 0,
+			    .remote = all,
+			    .text = all,
+			    .explanation = all,
+			    .last_attempt_wall_ms = 1};
+		buf_init(&out, OUT_BYTES_MAX);
+		dsn_write(&out, &dsn);
+		assert_int_equal(buf_finish(&out), OK);
+		check_shape(buf_span(&out), SPAN("=_report-0000000000001234"), 3);
+		buf_fini(&out);
+	}
+}
+
+static void
+test_the_original_header(void **state)
+{
+	static char header[80 << 10];
+	struct dsn_recipient recipient = plain_recipient();
+	struct dsn dsn = plain_dsn(&recipient, 1);
+	struct buf out;
+
+	(void)state;
+	/* One line that has to be folded, then more lines than are shown. */
+	memset(header, 'x', sizeof(header));
+	for (size_t i = 2000; i + 100 < sizeof(header); i += 100)
+		memcpy(header + i, "\r\nA: ", 5);
+	dsn.header = span_of(header, sizeof(header));
+	buf_init(&out, OUT_BYTES_MAX);
+	dsn_write(&out, &dsn);
+	check_shape(buf_span(&out), SPAN("=_report-0000000000001234"), 3);
+	assert_true(out.len > 60000 && out.len < 68000);
+
+	dsn.header = SPAN("--=_report-0000000000001234\r\n\xc3\xbc: \x01\r\n\r\nbody");
+	buf_reset(&out);
+	dsn_write(&out, &dsn);
+	check_shape(buf_span(&out), SPAN("=_report-0000000000001234"), 3);
+	assert_true(
+	    has(&out, SPAN("\r\n?-=_report-0000000000001234\r\n??: ?\r\n\r\n--")));
+
+	dsn.header = SPAN("");
+	buf_reset(&out);
+	dsn_write(&out, &dsn);
+	check_shape(buf_span(&out), SPAN("=_report-0000000000001234"), 2);
+	assert_false(has(&out, SPAN("References:")));
+	buf_fini(&out);
+}
+
+static void
+test_addresses_of_the_notification(void **state)
+{
+	struct dsn_recipient two[] = {plain_recipient(), plain_recipient()};
+	struct dsn dsn = plain_dsn(two, LEN(two));
+	struct buf out;
+
+	(void)state;
+	dsn.to = SPAN("\xc3\xbc@x");
+	buf_init(&out, OUT_BYTES_MAX);
+	dsn_write(&out, &dsn);
+	assert_true(has(&out, SPAN("\r\nTo: undisclosed-recipients:;\r\n")));
+	assert_true(has(&out,
+	    SPAN("\r\nSubject: Undelivered mail: nobody@example.net and 1 more\r\n")));
+	check_shape(buf_span(&out), SPAN("=_report-0000000000001234"), 3);
+	buf_fini(&out);
+}
+
+static void
+test_a_full_buffer_is_told(void **state)
+{
+	struct dsn_recipient recipient = plain_recipient();
+	struct dsn dsn = plain_dsn(&recipient, 1);
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, sizeof(plain_want) - 2);
+	dsn_write(&out, &dsn);
+	assert_int_equal(buf_finish(&out), ERR_TOO_LONG);
+	buf_fini(&out);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_a_whole_one),
+	    cmocka_unit_test(test_recipients),
+	    cmocka_unit_test(test_nothing_breaks_its_shape),
+	    cmocka_unit_test(test_the_original_header),
+	    cmocka_unit_test(test_addresses_of_the_notification),
+	    cmocka_unit_test(test_a_full_buffer_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
