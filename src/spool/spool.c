@@ -16,6 +16,9 @@ call_finished(struct io_timer *timer)
 
 	spool->finished = NULL;
 	spool->finished_end = &spool->finished;
+	spool_reads_call(spool);
+	spool_settle(spool);
+	/* Last, as who waited for a flush may close the spool. */
 	while (op) {
 		struct spool_op *next = op->next;
 
@@ -23,8 +26,6 @@ call_finished(struct io_timer *timer)
 		op->done(op);
 		op = next;
 	}
-	spool_reads_call(spool);
-	spool_settle(spool);
 }
 
 void
