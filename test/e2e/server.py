@@ -1,4 +1,5 @@
 """A Postrider of the test's own: configuration, tables, ports and processes."""
+import copy
 import functools
 import json
 import os
@@ -77,7 +78,7 @@ class Postrider:
         self.process = None
         for name, value in options.items():
             assert hasattr(self, name), name
-            setattr(self, name, value)
+            setattr(self, name, copy.copy(value))
 
     # Files.
 

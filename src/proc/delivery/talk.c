@@ -251,7 +251,7 @@ failure_text(const struct smtp_client_event *event)
 }
 
 static void
-take_failed(struct attempt *attempt, const struct smtp_client_event *event)
+say_failed(struct attempt *attempt, const struct smtp_client_event *event)
 {
 	const char *stage = smtp_client_stage_name(event->stage);
 	char text[IPC_TEXT_MAX];
@@ -287,6 +287,17 @@ take_failed(struct attempt *attempt, const struct smtp_client_event *event)
 	attempt_next(attempt);
 }
 
+static void
+take_failed(struct attempt *attempt, const struct smtp_client_event *event)
+{
+	if (attempt->state == ATTEMPT_OVER) {
+		/* What happens after the mail is done concerns nobody. */
+		talk_close(attempt);
+		return;
+	}
+	say_failed(attempt, event);
+}
+
 /* Gives the machine what is there of the body, while the host takes it. */
 static void
 give_body(struct attempt *attempt)
@@ -294,7 +305,7 @@ give_body(struct attempt *attempt)
 	bool last;
 	struct span piece = buf_span(&attempt->body);
 
-	if (!attempt->body_wanted)
+	if (!attempt->body_wanted || attempt->state != ATTEMPT_TALKING)
 		return;
 	if (io_pending(attempt->stream) > DELIVERY_OUTPUT_MAX) {
 		if (!attempt->draining) {
@@ -352,8 +363,13 @@ talk_pump(struct attempt *attempt)
 			start_handshake(attempt);
 			break;
 		case SMTP_CLIENT_READY:
-			if (!attempt->mail_sent)
-				send_mail(attempt);
+			if (attempt->mail_sent) {
+				smtp_client_quit(attempt->smtp, now_ms(attempt));
+				flush(attempt);
+				talk_close(attempt);
+				return;
+			}
+			send_mail(attempt);
 			break;
 		case SMTP_CLIENT_RCPT_DONE:
 			take_rcpt(attempt, &event);
@@ -363,10 +379,7 @@ talk_pump(struct attempt *attempt)
 			break;
 		case SMTP_CLIENT_MAIL_DONE:
 			take_mail_done(attempt, &event);
-			smtp_client_quit(attempt->smtp, now_ms(attempt));
-			flush(attempt);
-			talk_close(attempt);
-			return;
+			break;
 		case SMTP_CLIENT_FAILED:
 			take_failed(attempt, &event);
 			return;

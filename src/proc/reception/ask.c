@@ -164,6 +164,7 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 		reception->id_next = ids.first;
 		reception->id_end = ids.first + ids.count;
 		reception->ids_asked = false;
+		reception_check_open(reception);
 		return OK;
 	case IPC_qr_COMMITTED:
 		if (ipc_qr_committed_decode(payload, &committed) ||
@@ -248,6 +249,7 @@ ask_link(struct reception *reception, enum proc peer, enum proc_link_kind kind,
 	if (kind == PROC_LINK_SIGN) {
 		io_close(reception->signer);
 		reception->signer = stream;
+		reception_check_open(reception);
 		return;
 	}
 	channel = peer == PROC_QUEUE ? &reception->queue
@@ -259,6 +261,7 @@ ask_link(struct reception *reception, enum proc peer, enum proc_link_kind kind,
 	if (*channel)
 		link_closed(reception, *channel, ERR_CLOSED);
 	*channel = ipc_channel_create(stream, &handlers);
+	reception_check_open(reception);
 }
 
 enum err

@@ -164,16 +164,26 @@ open_listener(struct reception *reception, size_t index)
 	accept_next(listener);
 }
 
-static bool
-reception_start(void *role)
+void
+reception_check_open(struct reception *reception)
 {
-	struct reception *reception = role;
+	bool ready = reception->id_end > 0 && reception->lookup && reception->keyring &&
+	    reception->signer;
 
+	if (!ready || reception->listener_count > 0 || reception->stopping)
+		return;
 	reception->listener_count = reception->env->listener_count;
 	if (reception->listener_count > reception->conf->listener_count)
 		reception->listener_count = reception->conf->listener_count;
 	for (size_t i = 0; i < reception->listener_count; i++)
 		open_listener(reception, i);
+}
+
+static bool
+reception_start(void *role)
+{
+	struct reception *reception = role;
+
 	io_timer_start(reception->env->io, &reception->tick, TICK_MS);
 	return true;
 }

@@ -63,8 +63,8 @@ struct session {
 	struct reception *reception;
 	uint64_t number;
 	struct io_stream *stream;
-	struct io_op read;
-	bool reading;
+	struct io_op read, drain;
+	bool reading, draining;
 	bool closed;  /* is over; freed in a later turn */
 	bool pumping; /* session_pump is on the stack */
 	struct net_addr peer;
@@ -113,6 +113,8 @@ struct reception {
 };
 
 /* reception.c */
+/* Takes connections as soon as all roles that it asks are there; until then clients wait. */
+void reception_check_open(struct reception *reception);
 /* Sessions in reception->paused go on when the queue has taken what was sent to it. */
 void reception_wait_for_queue(struct reception *reception);
 /* Ends the role when it is stopping and nothing is left to do. */

@@ -8,6 +8,9 @@
 #include "base/arena.h"
 #include "base/check.h"
 
+/* Bytes that a client may leave unread. */
+enum { SESSION_UNREAD_MAX = 64 << 10 };
+
 void
 session_event_begin(struct session *session, struct event *event, const char *name)
 {
@@ -16,27 +19,37 @@ session_event_begin(struct session *session, struct event *event, const char *na
 	event_addr(event, "client", &session->peer);
 }
 
-/* Sends what the machine says, encrypted where TLS is on. */
-static void
+/*
+ * Sends what the machine says, encrypted where TLS is on; gives how many bytes it said.  A client
+ * that does not read what it is told gets no more until it does.
+ */
+static size_t
 flush(struct session *session)
 {
 	struct span plain = smtp_server_output(session->smtp);
 	struct span wire;
 
-	if (session->tls && !session->handshaking) {
-		if (plain.len > 0)
-			err_ignore(tls_write(session->tls, plain),
-			    "a broken session ends when it is read");
-		smtp_server_output_done(session->smtp, plain.len);
-	} else if (!session->tls) {
+	if (io_pending(session->stream) > SESSION_UNREAD_MAX) {
+		if (!session->draining)
+			io_drain(session->stream, &session->drain, SESSION_UNREAD_MAX / 2);
+		session->draining = true;
+		return 0;
+	}
+	if (!session->tls) {
 		io_send(session->stream, plain);
 		smtp_server_output_done(session->smtp, plain.len);
+		return plain.len;
 	}
-	if (!session->tls)
-		return;
+	if (session->handshaking)
+		plain.len = 0;
+	if (plain.len > 0)
+		err_ignore(tls_write(session->tls, plain),
+		    "a broken session ends when it is read");
+	smtp_server_output_done(session->smtp, plain.len);
 	wire = tls_output(session->tls);
 	io_send(session->stream, wire);
 	tls_output_done(session->tls, wire.len);
+	return plain.len;
 }
 
 static void
@@ -128,17 +141,29 @@ feed_held(struct session *session)
 void
 session_pump(struct session *session)
 {
+	size_t said = 0;
+
 	if (session->closed)
 		return;
 	session->pumping = true;
 	do {
 		take_events(session);
-	} while (!session->closed && feed_held(session));
+		if (!session->closed)
+			said = flush(session);
+		/* A machine that said so much waited for it to be sent. */
+	} while (!session->closed && (feed_held(session) || said > SESSION_UNREAD_MAX));
 	session->pumping = false;
-	if (session->closed)
-		return;
-	flush(session);
 	session_read(session);
+}
+
+static void
+drained(struct io_op *op)
+{
+	struct session *session = op->owner;
+
+	session->draining = false;
+	if (!op->err)
+		session_pump(session);
 }
 
 void
@@ -416,6 +441,7 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session->may_relay = is_relay_network(reception->conf, &session->peer);
 	session->host = enter_host(reception, &session->peer);
 	session->read = (struct io_op){.done = read_done, .owner = session};
+	session->drain = (struct io_op){.done = drained, .owner = session};
 	session->smtp = new_machine(reception, listener->kind);
 	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
 	list_push(&reception->sessions, &session->node);
