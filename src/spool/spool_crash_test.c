@@ -209,6 +209,77 @@ an_end_torn_anywhere_leaves_a_prefix(void **state)
 	world_fini(&world);
 }
 
+/*
+ * A torn record in the middle of the last batch: nobody was told of it, so it
+ * isn't damage, neither now nor when more was written after it.
+ */
+static void
+a_gap_in_the_last_batch_is_not_damage(void **state)
+{
+	static struct place places[RECORDS_MAX];
+	struct waited waits[5];
+	struct bytes bytes[5];
+	struct world world;
+	struct blob blob;
+	char found[1024];
+
+	(void)state;
+	world_init(&world, MB);
+	world_open(&world);
+	for (uint64_t i = 0; i < LEN(waits); i++) {
+		waited_init(&waits[i], &world);
+		bytes_init(&bytes[i], i + 1, 100);
+		spool_put(world.spool, &waits[i].op, i + 1,
+		    bytes_envelope(&bytes[i], i + 1), bytes_body(&bytes[i]));
+	}
+	for (size_t i = 0; i < LEN(waits); i++) {
+		assert_int_equal(waited_end(&waits[i]), OK);
+		mem_free(bytes[i].body);
+	}
+	assert_int_equal(flush(&world), OK);
+	world_close(&world);
+	blob = blob_read(&world, "seg-00000000.log");
+	assert_int_equal(find_records(&blob, places), 6);
+	blob.bytes[places[3].offset] ^= 1;
+	blob_write(&world, "seg-00000000.log", blob.bytes, blob.count);
+	mem_free(blob.bytes);
+	world_open(&world);
+	assert_int_equal(world.damage_count, 0);
+	assert_int_equal(put(&world, 6, 100), OK);
+	assert_int_equal(put(&world, 7, 100), OK);
+	for (int round = 0; round < 2; round++) {
+		world_reopen(&world);
+		describe(&world, found);
+		assert_string_equal(found, "1  / 2  / 4  / 5  / 6  / 7  / ");
+		assert_int_equal(world.damage_count, 0);
+	}
+	world_fini(&world);
+}
+
+/* A record is valid in its place, in its use of its segment, and nowhere else. */
+static void
+a_record_elsewhere_is_no_record(void **state)
+{
+	struct spool_head head = {.sequence = 7, .salt = 0x1234567890};
+	struct spool_head others[] = {{.sequence = 8, .salt = 0x1234567890},
+	    {.sequence = 7, .salt = 0x1234567891234}};
+	struct spool_record record = {
+	    .type = SPOOL_REMOVE, .id = 5, .batch_start = SPOOL_SEGMENT_DATA};
+	char bytes[SPOOL_RECORD_HEAD] = {0};
+	struct span span = span_of(bytes, sizeof(bytes));
+
+	(void)state;
+	spool_record_write(bytes, spool_key_of(&head), 9000, &record);
+	assert_int_equal(spool_record_read(span, spool_key_of(&head), 9000, &record), OK);
+	assert_int_equal(record.id, 5);
+	assert_int_equal(
+	    spool_record_read(span, spool_key_of(&head), 9008, &record), ERR_CORRUPT);
+	for (size_t i = 0; i < LEN(others); i++)
+		assert_int_equal(
+		    spool_record_read(span, spool_key_of(&others[i]), 9000, &record),
+		    ERR_CORRUPT);
+}
+
 /* A spool with every kind of record, MOVEs too, and two things live. */
 static void
 write_all_kinds(struct world *world)
@@ -443,6 +514,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_end_torn_anywhere_leaves_a_prefix),
+	    cmocka_unit_test(a_gap_in_the_last_batch_is_not_damage),
+	    cmocka_unit_test(a_record_elsewhere_is_no_record),
 	    cmocka_unit_test(flipped_bits_are_damage_and_neighbours_live),
 	    cmocka_unit_test(a_newer_version_is_refused_untouched),
 	    cmocka_unit_test(after_a_failed_write_nothing_is_taken),
