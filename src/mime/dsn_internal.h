@@ -5,7 +5,7 @@
 
 enum { DSN_STATUS_BYTES_MAX = 10 };
 
-/* The enhanced status of a recipient, "5.1.1": as given where it is one, else made from the code. */
+/* A recipient's enhanced status, "5.1.1": as given where it is one, else made from the code. */
 struct dsn_status {
 	char text[DSN_STATUS_BYTES_MAX + 1];
 };
