@@ -25,11 +25,11 @@ check_shape(struct span out, size_t parts)
 	size_t found = 0;
 
 	while (out.len) {
-		const char *end = memmem(out.ptr, out.len, "\r\n", 2);
-		struct span line;
+		struct span line = span_first(out, span_find(out, '\n'));
 
-		check(end != NULL);
-		line = span_of(out.ptr, (size_t)(end - out.ptr));
+		check(
+		    line.len < out.len && line.len > 0 && line.ptr[line.len - 1] == '\r');
+		line.len--;
 		check(line.len <= 998);
 		for (size_t i = 0; i < line.len; i++)
 			check((line.ptr[i] >= ' ' && line.ptr[i] < 127) ||
