@@ -1,6 +1,7 @@
 /*
  * What a crash or a bad disk leaves: ends of the log cut, zeroed and filled with
- * noise at every byte, bits flipped in each kind of record, files of a newer version, writes that fail.
+ * noise at every byte, bits flipped in each kind of record, files of a newer
+ * version, writes that fail.
  */
 #include "spool/spool_fixture.h"
 

@@ -69,19 +69,24 @@ world_init(struct world *world, uint64_t segment_bytes)
 	assert_non_null(mkdtemp(world->path));
 }
 
+/* Removes a directory, with what is in it and in those right below it. */
 static inline void
 empty_dir(const char *path)
 {
 	DIR *listing = opendir(path);
-	struct dirent *entry;
-	char name[PATH_BYTES * 2];
+	struct dirent *entry, *below;
 
 	while (listing && (entry = readdir(listing))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		(void)snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-		if (unlink(name))
-			empty_dir(name);
+		int fd = openat(dirfd(listing), entry->d_name, O_RDONLY | O_DIRECTORY);
+		DIR *inner = fd >= 0 && entry->d_name[0] != '.' ? fdopendir(fd) : NULL;
+
+		while (inner && (below = readdir(inner)))
+			(void)unlinkat(dirfd(inner), below->d_name, 0);
+		if (inner)
+			closedir(inner);
+		else if (fd >= 0)
+			close(fd);
+		(void)unlinkat(dirfd(listing), entry->d_name, inner ? AT_REMOVEDIR : 0);
 	}
 	if (listing)
 		closedir(listing);
