@@ -16,7 +16,8 @@
 #include <stdio.h>
 
 enum {
-	INPUT_BYTES_MAX = 2 * SMTP_CLIENT_LINE_BYTES_MAX,
+	/* What may be left of a line, and as much again as is taken at least. */
+	INPUT_BYTES_MAX = SMTP_CLIENT_LINE_BYTES_MAX + SMTP_CLIENT_INPUT_BYTES,
 	OUTPUT_BYTES_MAX = 8 * SMTP_CLIENT_PIECE_BYTES_MAX,
 	OUTPUT_SMALL_BYTES = 64 << 10, /* below it more of the body is asked for */
 	COMMAND_BYTES_MAX = 16 << 10,
@@ -398,6 +399,8 @@ smtp_client_input(struct smtp_client *client, struct span bytes, uint64_t now_ms
 		smtp_client_fail(client, ERR_SYNTAX);
 		return bytes.len;
 	}
+	buf_consume(&client->input, client->input_done);
+	client->input_done = 0;
 	bytes = span_first(bytes, buf_space(&client->input));
 	buf_add(&client->input, bytes);
 	return bytes.len;

@@ -18,6 +18,7 @@ enum {
 	SMTP_CLIENT_REPLY_TEXT_MAX = 2048, /* of all lines together; the rest is cut */
 	SMTP_CLIENT_LINE_BYTES_MAX = 4096,
 	SMTP_CLIENT_RCPT_MAX = 1000,
+	SMTP_CLIENT_INPUT_BYTES = 96 << 10, /* taken at least, after WAIT */
 	SMTP_CLIENT_PIECE_BYTES_MAX = 1 << 20, /* of a body, in one call */
 };
 
@@ -103,8 +104,9 @@ struct smtp_client *smtp_client_create(
 void smtp_client_destroy(struct smtp_client *client);
 
 /*
- * Takes what fits and gives how much; pull events until WAIT, then give the rest.  All that was
- * read before START_TLS has to be given before the handshake: such bytes are an attack.
+ * Takes what fits and gives how much; pull events until WAIT, then give the rest: by then any
+ * SMTP_CLIENT_INPUT_BYTES fit, such as the replies to a thousand pipelined recipients.  All
+ * that was read before START_TLS has to be given before the handshake: such bytes are an attack.
  */
 size_t smtp_client_input(struct smtp_client *client, struct span bytes, uint64_t now_ms);
 /* The server closed its side, or the connection broke. */

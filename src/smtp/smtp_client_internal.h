@@ -93,6 +93,7 @@ struct smtp_client {
 
 	size_t in_flight; /* commands sent whose replies did not come yet */
 	struct buf input, output;
+	size_t input_done; /* bytes of the input that were read */
 	bool eof;
 
 	uint64_t now_ms, wait_ms, line_ms; /* now; the wait began; the last line came */

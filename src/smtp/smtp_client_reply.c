@@ -60,7 +60,8 @@ smtp_client_read_reply(struct smtp_client *client)
 	bool whole = false;
 
 	while (!whole) {
-		struct span input = buf_span(&client->input);
+		struct span input =
+		    span_skip(buf_span(&client->input), client->input_done);
 		struct span line = span_first(input, span_find(input, '\n'));
 		size_t bytes = line.len + 1;
 
@@ -73,7 +74,11 @@ smtp_client_read_reply(struct smtp_client *client)
 		if (line.len && line.ptr[line.len - 1] == '\r')
 			line.len--;
 		whole = take_line(client, line);
-		buf_consume(&client->input, bytes);
+		client->input_done += bytes;
+		if (client->input_done == client->input.len) {
+			buf_reset(&client->input);
+			client->input_done = 0;
+		}
 	}
 	client->line_count = 0;
 	return true;
