@@ -403,7 +403,8 @@ class SinkSession:
         if not line:
             raise EOFError
         reply = self.sink.reply_for("dot", "250 2.0.0 Taken")
-        if isinstance(reply, str) and reply.startswith("2") or reply is DROP:
+        text = reply.reply if isinstance(reply, Slow) else reply
+        if isinstance(text, str) and text.startswith("2") or reply is DROP:
             self.sink.take({"mail": self.mail, "rcpts": self.rcpts, "data": body, "tls": self.tls,
                             "login": self.login, "at": time.monotonic()})
         self.send(reply)

@@ -145,6 +145,8 @@ class Postrider:
             if self.process.poll() is not None:
                 raise AssertionError(
                     f"ended with {self.process.returncode} instead of serving:\n{self.log_tail()}")
+            if "event=started" not in self.log_text() and '"event":"started"' not in self.log_text():
+                return False
             try:
                 with Talk(self.smtp_port) as talk:
                     return talk.greeting.code == 220

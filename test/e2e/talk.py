@@ -48,7 +48,11 @@ class Talk:
         self.input = b""
 
     def send(self, data):
-        self.socket.sendall(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
+        data = data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data
+        try:
+            self.socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # What the server said before it closed can still be read.
 
     def line(self):
         while b"\n" not in self.input:

@@ -61,8 +61,9 @@ def test_routes_by_domain_the_first_that_fits(postrider, sink):
     submit(server.smtp_port, ALICE, ["a@one.example", "b@sub.one.example", "c@two.example",
                                      "d@else.example"], message("routes"))
     assert [m["rcpts"] for m in one.wait_messages()] == [["a@one.example"]]
-    assert sorted(sum((m["rcpts"] for m in two.wait_messages(2)), [])) == [
-        "b@sub.one.example", "c@two.example"]
+    # One smart host: one transaction, whatever the domains.
+    assert [sorted(m["rcpts"]) for m in two.wait_messages()] == [
+        ["b@sub.one.example", "c@two.example"]]
     assert [m["rcpts"] for m in rest.wait_messages()] == [["d@else.example"]]
 
 

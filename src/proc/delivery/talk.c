@@ -99,10 +99,13 @@ start_handshake(struct attempt *attempt)
 	struct delivery *delivery = attempt->delivery;
 	bool verify = attempt->tls_mode == CONF_TLS_VERIFIED ||
 	    attempt->tls_mode == CONF_TLS_IMPLICIT;
+	struct span plain;
 
 	attempt->tls = tls_connect(verify ? delivery->tls_verified : delivery->tls_any,
 	    attempt->addrs[attempt->addr_index].host);
 	attempt->handshaking = true;
+	/* Makes the first flight; nothing can have come yet. */
+	err_ignore(tls_next(attempt->tls, &plain), "a failure is met when the peer is read");
 }
 
 static void
