@@ -39,6 +39,7 @@ struct proc_env {
 	struct io *io;
 	const struct conf *conf;
 	struct event_log log;
+	struct ipc_channel *supervisor; /* NULL: it is gone */
 	unsigned instance;
 	size_t listener_count;
 	bool privileged; /* started as root: rights are given up after create */
@@ -79,6 +80,8 @@ const struct proc_def *proc_def(enum proc proc);
 /* The links that exist; NULL past the end. */
 const struct proc_link_def *proc_link_def(size_t index);
 
+/* Asks for a new link to a peer, in the place of one that no longer serves. */
+void proc_ask_link(struct proc_env *env, enum proc peer);
 /* Ends the role's process: its work is finished. */
 void proc_stopped(struct proc_env *env);
 /* The user of a role under a configuration. */

@@ -22,7 +22,6 @@ struct life {
 	const struct proc_def *def;
 	enum proc proc;
 	void *role;
-	struct ipc_channel *supervisor;
 };
 
 static enum err
@@ -120,9 +119,18 @@ supervisor_gone(void *owner, struct ipc_channel *channel, enum err err)
 {
 	struct life *life = owner;
 
-	(void)channel;
 	(void)err;
+	ipc_channel_destroy(channel);
+	life->env.supervisor = NULL;
 	life->def->role->stop(life->role);
+}
+
+void
+proc_ask_link(struct proc_env *env, enum proc peer)
+{
+	if (env->supervisor)
+		ipc_xs_relink_send(
+		    env->supervisor, &(struct ipc_xs_relink){.role = (uint8_t)peer});
 }
 
 void
@@ -183,16 +191,16 @@ live(struct life *life)
 	err = proc_sandbox(life->def, proc_user(life->proc, life->env.conf), &what);
 	if (err)
 		return refuse(life, what, err);
-	life->supervisor = ipc_channel_create(
+	life->env.supervisor = ipc_channel_create(
 	    io_stream_open(life->env.io, PROC_FD_SUPERVISOR), &handlers);
 	if (life->def->role->start && !life->def->role->start(life->role)) {
 		io_destroy(life->env.io);
 		return EX_CONFIG;
 	}
-	ipc_xs_ready_send(life->supervisor, &(struct ipc_xs_ready){0});
+	ipc_xs_ready_send(life->env.supervisor, &(struct ipc_xs_ready){0});
 	io_run(life->env.io);
-	/* The kernel frees memory and descriptors faster than we could. */
-	return EX_OK;
+	/* The kernel frees memory and descriptors faster than we could, and nothing is owed. */
+	_exit(EX_OK);
 }
 
 int

@@ -448,11 +448,14 @@ peer_closed(void *owner, struct ipc_channel *channel, enum err err)
 	struct peer *peer = owner;
 	struct event event;
 
-	event_begin(&event, &peer->queue->env->log, "link_lost");
-	event_str(&event, "peer", proc_def(peer->proc)->name);
-	event_u64(&event, "attempts", peer->attempt_count);
-	event_err(&event, err);
-	event_end(&event);
+	if (err != ERR_CLOSED)
+		queue_say_bad_peer(peer->queue, proc_def(peer->proc)->name, err);
+	if (peer->attempt_count > 0) {
+		event_begin(&event, &peer->queue->env->log, "attempts_lost");
+		event_str(&event, "peer", proc_def(peer->proc)->name);
+		event_u64(&event, "attempts", peer->attempt_count);
+		event_end(&event);
+	}
 	ipc_channel_destroy(channel);
 	peer->channel = NULL;
 	list_for_each_safe(node, &peer->attempts)

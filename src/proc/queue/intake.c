@@ -312,13 +312,10 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 	struct intake *intake = owner;
 	struct queue *queue = intake->queue;
 	struct transaction *transaction;
-	struct event event;
 	size_t at = 0;
 
-	event_begin(&event, &queue->env->log, "link_lost");
-	event_str(&event, "peer", "reception");
-	event_err(&event, err);
-	event_end(&event);
+	if (err != ERR_CLOSED)
+		queue_say_bad_peer(queue, "reception", err);
 	ipc_channel_destroy(channel);
 	intake->channel = NULL;
 	intake->closed = true;

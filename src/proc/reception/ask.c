@@ -210,14 +210,9 @@ static void
 link_closed(void *owner, struct ipc_channel *channel, enum err err)
 {
 	struct reception *reception = owner;
-	struct event event;
 
-	event_begin(&event, &reception->env->log, "link_lost");
-	event_str(&event, "peer", channel == reception->queue ? "queue"
-	        : channel == reception->lookup                ? "lookup"
-	                                                      : "keyring");
-	event_err(&event, err);
-	event_end(&event);
+	/* Why is said by the supervisor, and what it costs by each session. */
+	(void)err;
 	ipc_channel_destroy(channel);
 	if (channel == reception->queue) {
 		reception->queue = NULL;
@@ -286,6 +281,7 @@ ask_sign(void *owner, enum tls_signature kind, struct span input, char *signatur
 		/* An answer that comes late would be taken for the next one. */
 		io_close(reception->signer);
 		reception->signer = NULL;
+		proc_ask_link(reception->env, PROC_KEYRING);
 		return err;
 	}
 	len = (uint8_t)answer[0] | (size_t)(uint8_t)answer[1] << 8;

@@ -64,8 +64,9 @@ rank_of(enum proc proc)
 	return 2;
 }
 
+/* Wires a child with all that its row allows, or only with one role. */
 static void
-wire_child(struct supervisor *supervisor, struct child *child)
+wire_child(struct supervisor *supervisor, struct child *child, enum proc only)
 {
 	const struct proc_link_def *def;
 
@@ -73,7 +74,8 @@ wire_child(struct supervisor *supervisor, struct child *child)
 		for (size_t k = 0; k < supervisor->child_count; k++) {
 			struct child *peer = &supervisor->children[k];
 
-			if (!child_is_alive(peer))
+			if (!child_is_alive(peer) ||
+			    (only != PROC_SUPERVISOR && peer->proc != only))
 				continue;
 			if ((def->a == child->proc && def->b == peer->proc) ||
 			    (def->b == child->proc && def->a == peer->proc))
@@ -114,10 +116,17 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 {
 	struct child *child = owner;
 	struct ipc_xs_ready ready;
+	struct ipc_xs_relink relink;
 
 	(void)channel;
 	if (fd >= 0)
 		close(fd);
+	if (type == IPC_xs_RELINK) {
+		if (ipc_xs_relink_decode(payload, &relink) || relink.role >= PROC_COUNT)
+			return ERR_SYNTAX;
+		wire_child(child->supervisor, child, (enum proc)relink.role);
+		return OK;
+	}
 	if (type != IPC_xs_READY || ipc_xs_ready_decode(payload, &ready))
 		return ERR_SYNTAX;
 	if (child->state == CHILD_STARTING)
@@ -153,7 +162,7 @@ start_child(struct child *child)
 
 	err = child_start(child, &supervisor->world, &handlers, child_exited);
 	if (!err) {
-		wire_child(supervisor, child);
+		wire_child(supervisor, child, PROC_SUPERVISOR);
 		return;
 	}
 	event_begin(&event, &supervisor->log, "role_not_started");
