@@ -120,7 +120,7 @@ def test_s_nail(server):
     run("s-nail", "-:/", "-Sv15-compat", f"-Smta=smtp://127.0.0.1:{server.smtp_port}",
         "-Ssmtp-auth=none", "-Ssmtp-config=-all,ehlo", "-Shostname=client.example", "-Ssendwait",
         "-S", "from=ann@client.example", "-s", "s-nail", "alice@home.example", input=BODY, env=env)
-    assert_arrived(server, "alice", "s-nail", "ESMTP")
+    assert_arrived(server, "alice", "s-nail", "SMTP")
 
 
 def test_smtplib_plain(server):

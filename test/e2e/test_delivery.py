@@ -103,22 +103,14 @@ def test_smart_host_with_starttls_and_auth(postrider, sink, certificate):
     assert "secret words" not in server.log_text()
 
 
-def test_passwords_are_never_sent_in_the_clear(postrider, sink):
-    far = sink(login=("shop", "secret"))
-    server = postrider(extra=RELAY, routes=[through(far.port, "with tls may as shop")])
+def test_passwords_never_leave_the_machine_in_the_clear(postrider):
+    server = postrider(extra=RELAY, routes=["send mail through 192.0.2.1:587 with tls may as shop"])
     credentials = server.directory / "credentials"
     credentials.write_text("shop: shop secret\n")
     server.extra.append(f"credentials from {credentials}")
     server.start(wait=False)
-    # Either the configuration is refused, or the password is kept back.
-    try:
-        server.wait_ready()
-    except AssertionError:
-        assert server.process.wait(5) == 78
-        return
-    submit(server.smtp_port, ALICE, "ann@far.example", message("clear"))
-    server.wait_event(logs.DEFERRED)
-    assert not any(command.startswith("AUTH") for command in far.commands), far.commands
+    assert server.process.wait(5) == 78
+    assert "password" in server.log_text()
 
 
 def test_delivery_by_mx(postrider, dns, sink, port_25):
