@@ -14,7 +14,8 @@ help: ## list these targets
 		sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | \
 		while IFS='|' read -r name text; do printf '%-19s %s\n' "$$name" "$$text"; done
 
-run: setup-run build ## install what is missing, build, and serve mail
+run: setup-run ## install what is missing, build, and serve mail
+	@$(MAKE) --no-print-directory build NINJA_FLAGS=postrider
 	@exec tools/quickstart
 
 test: setup-test build ## install what is missing, build, and run every test

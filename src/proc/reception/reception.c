@@ -143,8 +143,9 @@ reception_create(struct proc_env *env)
 	list_init(&reception->paused);
 	reception->drain = (struct io_op){.done = drained, .owner = reception};
 	reception->tick = (struct io_timer){.fired = ticked, .owner = reception};
-	/* Session numbers of the instances are told apart by their last digits. */
-	reception->next_session = (uint64_t)env->instance << 40;
+	/* The instances take turns with the numbers of sessions. */
+	reception->session_step = proc_instances(PROC_RECEPTION, env->conf);
+	reception->next_session = env->instance + 1;
 	if (!make_tls(reception, env->conf))
 		return NULL;
 	return reception;

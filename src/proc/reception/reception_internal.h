@@ -103,7 +103,7 @@ struct reception {
 	struct io_timer tick;
 	struct map hosts;
 	struct map queries; /* number of a question: session */
-	uint64_t next_number, next_session;
+	uint64_t next_number, next_session, session_step;
 	struct ipc_channel *queue, *lookup, *keyring;
 	struct io_stream *signer;
 	uint64_t id_next, id_end; /* ids that the queue gave */

@@ -434,7 +434,8 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	enum reply_id why;
 
 	session->reception = reception;
-	session->number = ++reception->next_session;
+	session->number = reception->next_session;
+	reception->next_session += reception->session_step;
 	session->stream = accepted->stream;
 	session->peer = accepted->peer;
 	session->kind = listener->kind;
