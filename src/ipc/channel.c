@@ -1,6 +1,9 @@
 /*
  * Whole frames are handed over straight from what was read; only the tail of
  * a frame that is not complete yet is copied.
+ *
+ * The kernel gives a descriptor with a read that may begin with frames that were sent without one,
+ * so the frame that it belongs to says so, in the highest bit of its type.
  */
 #include "ipc/channel.h"
 
@@ -10,6 +13,12 @@
 #include "base/check.h"
 #include "base/wire.h"
 
+/*
+ * FDS_MAX: a frame that is not complete may have brought one, and a read that was under way when
+ * the channel was paused, another.
+ */
+enum { WITH_FD = 0x8000, FDS_MAX = 2 };
+
 struct ipc_channel {
 	struct io_stream *stream;
 	struct ipc_handlers handlers;
@@ -18,7 +27,8 @@ struct ipc_channel {
 	struct buf outgoing;  /* the frame being made */
 	bool busy;            /* frames are being handed over */
 	bool dead;            /* destroyed meanwhile; freed when that is done */
-	int fd;               /* came along, belongs to the frame that is read next; or -1 */
+	int fds[FDS_MAX];     /* came along; their frames are still to be handed over */
+	size_t fd_count;
 	bool paused;
 	bool reading;
 };
@@ -43,7 +53,6 @@ ipc_channel_create(struct io_stream *stream, const struct ipc_handlers *handlers
 	channel->handlers = *handlers;
 	channel->read.done = read_done;
 	channel->read.owner = channel;
-	channel->fd = -1;
 	buf_init(&channel->partial, 2 * (IPC_FRAME_BYTES_MAX + IPC_HEADER_BYTES) + IO_READ_BYTES);
 	buf_init(&channel->outgoing, IPC_FRAME_BYTES_MAX + IPC_HEADER_BYTES);
 	read_more(channel);
@@ -63,8 +72,8 @@ ipc_channel_destroy(struct ipc_channel *channel)
 {
 	if (!channel || channel->dead)
 		return;
-	if (channel->fd >= 0)
-		close(channel->fd);
+	while (channel->fd_count > 0)
+		close(channel->fds[--channel->fd_count]);
 	io_close(channel->stream);
 	channel->dead = true;
 	if (!channel->busy)
@@ -74,18 +83,28 @@ ipc_channel_destroy(struct ipc_channel *channel)
 static enum err
 hand_over(struct ipc_channel *channel, unsigned type, struct span payload)
 {
-	int fd = channel->fd;
+	int fd = -1;
 
-	channel->fd = -1;
+	if (type & WITH_FD && channel->fd_count > 0) {
+		fd = channel->fds[0];
+		channel->fds[0] = channel->fds[--channel->fd_count];
+	}
 	return channel->handlers.receive(
-	    channel->handlers.owner, channel, type, payload, fd);
+	    channel->handlers.owner, channel, type & ~(unsigned)WITH_FD, payload, fd);
+}
+
+static void
+fail(struct ipc_channel *channel, enum err err)
+{
+	channel->paused = true;
+	channel->handlers.closed(channel->handlers.owner, channel, err);
 }
 
 /*
  * Hands over the whole frames at the start of bytes; *used is how many bytes they had.  Stops
- * early when the channel was paused; ERR_END when it was destroyed, and is freed.
+ * early when the channel was paused.  False when it failed, or was destroyed and is freed.
  */
-static enum err
+static bool
 take_frames(struct ipc_channel *channel, struct span bytes, size_t *used)
 {
 	enum err err = OK;
@@ -111,17 +130,13 @@ take_frames(struct ipc_channel *channel, struct span bytes, size_t *used)
 		err = hand_over(channel, type, span_of(rest.ptr + IPC_HEADER_BYTES, len));
 	}
 	channel->busy = false;
-	if (!channel->dead)
-		return err;
-	free_channel(channel);
-	return ERR_END;
-}
-
-static void
-fail(struct ipc_channel *channel, enum err err)
-{
-	channel->paused = true;
-	channel->handlers.closed(channel->handlers.owner, channel, err);
+	if (channel->dead)
+		free_channel(channel);
+	else if (err)
+		fail(channel, err);
+	else
+		return true;
+	return false;
 }
 
 /* True while the channel is alive. */
@@ -129,14 +144,9 @@ static bool
 take_partial(struct ipc_channel *channel)
 {
 	size_t used;
-	enum err err = take_frames(channel, buf_span(&channel->partial), &used);
 
-	if (err == ERR_END)
+	if (!take_frames(channel, buf_span(&channel->partial), &used))
 		return false;
-	if (err) {
-		fail(channel, err);
-		return false;
-	}
 	buf_consume(&channel->partial, used);
 	return true;
 }
@@ -145,17 +155,9 @@ static bool
 take_bytes(struct ipc_channel *channel, struct span bytes)
 {
 	size_t used = 0;
-	enum err err;
 
-	if (channel->partial.len == 0) {
-		err = take_frames(channel, bytes, &used);
-		if (err == ERR_END)
-			return false;
-		if (err) {
-			fail(channel, err);
-			return false;
-		}
-	}
+	if (channel->partial.len == 0 && !take_frames(channel, bytes, &used))
+		return false;
 	buf_add(&channel->partial, span_skip(bytes, used));
 	if (buf_finish(&channel->partial)) {
 		fail(channel, ERR_TOO_LONG);
@@ -174,11 +176,10 @@ read_done(struct io_op *op)
 		fail(channel, op->err == ERR_END ? ERR_CLOSED : op->err);
 		return;
 	}
-	if (op->fd >= 0) {
-		if (channel->fd >= 0)
-			close(channel->fd);
-		channel->fd = op->fd;
-	}
+	if (op->fd >= 0 && channel->fd_count < FDS_MAX)
+		channel->fds[channel->fd_count++] = op->fd;
+	else if (op->fd >= 0)
+		close(op->fd);
 	if (take_bytes(channel, op->bytes))
 		read_more(channel);
 }
@@ -198,6 +199,7 @@ ipc_channel_pause(struct ipc_channel *channel, bool pause)
 struct buf *
 ipc_channel_begin(struct ipc_channel *channel, unsigned type)
 {
+	check(type < WITH_FD);
 	buf_reset(&channel->outgoing);
 	wire_u32(&channel->outgoing, 0);
 	wire_u16(&channel->outgoing, (uint16_t)type);
@@ -223,7 +225,10 @@ ipc_channel_end(struct ipc_channel *channel)
 void
 ipc_channel_end_fd(struct ipc_channel *channel, int fd)
 {
-	io_send_fd(channel->stream, finished(channel), fd);
+	struct span frame = finished(channel);
+
+	channel->outgoing.ptr[IPC_HEADER_BYTES - 1] |= (char)(WITH_FD >> 8);
+	io_send_fd(channel->stream, frame, fd);
 }
 
 struct io_stream *

@@ -1,7 +1,8 @@
 /*
  * Frames between two roles over a socketpair.
  *
- * A frame is a 32-bit payload length, a 16-bit type, and the payload.  The
+ * A frame is a 32-bit payload length, a 16-bit type (its highest bit: a descriptor
+ * comes along), and the payload.  The
  * other side is not trusted: a frame that is too long, of an unknown type or
  * malformed ends the channel (the receiver calls ipc_channel_fail), never the
  * receiver.

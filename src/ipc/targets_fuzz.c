@@ -1,7 +1,6 @@
 /*
  * Any bytes, as a list of targets and as a list of hosts.  Reading ends, stays within bounds,
- * and what is read whole is written again as the same bytes (but for the bytes past an IPv4
- * address, which are read, too).
+ * and what is read whole is written again as the same bytes.
  */
 #include "base/check.h"
 #include "ipc/targets.h"
