@@ -1,17 +1,34 @@
 /*
  * Escaping: what is printable ASCII or well-formed UTF-8 stays; quotes,
  * backslashes and everything else become \xNN (logfmt) or \u00NN (JSON), so that
- * nobody can forge a line or move a terminal's cursor.
+ * nobody can forge a line, move a terminal's cursor or turn the direction of its text.
+ *
+ * A value takes at most half of what is left of a line, and a field that finds no room is left
+ * out: a line is always whole, whatever its values hold.
  */
 #include "event/event.h"
 
 #include "base/id.h"
 #include "mime/trace.h"
 
+/* A value's bytes; one byte's longest escape; what a key or a number may take beside. */
+enum { VALUE_BYTES_MAX = 700, ESCAPE_BYTES_MAX = 6, FIELD_BYTES_MAX = 60 };
+
 static bool
 is_plain(char c)
 {
 	return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
+}
+
+/* Marks that turn the direction of text, and separators of lines: U+200E to 2069, some. */
+static bool
+turns_text(const uint8_t at[3])
+{
+	if (at[0] != 0xe2)
+		return false;
+	if (at[1] == 0x80)
+		return at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae);
+	return at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9;
 }
 
 /* Length of the well-formed UTF-8 sequence at the start, 0 where there is none. */
@@ -28,15 +45,23 @@ utf8_length(struct span span)
 	for (size_t i = 1; i < len; i++)
 		if ((at[i] & 0xc0) != 0x80)
 			return 0;
-	return len;
+	return len == 3 && turns_text(at) ? 0 : len;
+}
+
+static size_t
+room(const struct event *event)
+{
+	return event->line.len < EVENT_LINE_BYTES_MAX ? EVENT_LINE_BYTES_MAX - event->line.len
+	                                              : 0;
 }
 
 static void
 write_escaped(struct event *event, struct span value)
 {
 	const char *escape = event->log->format == CONF_LOG_JSON ? "\\u00%02x" : "\\x%02x";
+	size_t end = event->line.len + room(event) / 2;
 
-	while (value.len > 0) {
+	while (value.len > 0 && event->line.len + ESCAPE_BYTES_MAX <= end) {
 		char c = value.ptr[0];
 		size_t len = 1;
 
@@ -72,10 +97,9 @@ event_span(struct event *event, const char *key, struct span value)
 {
 	bool quote = event->log->format == CONF_LOG_JSON || value.len == 0;
 
-	/* A line has room for its other fields whatever one value holds. */
-	value = span_first(value, 700);
-	if (event->line.len + 4 * value.len + 200 > EVENT_LINE_BYTES_MAX)
-		value = span_first(value, 40);
+	if (room(event) < FIELD_BYTES_MAX)
+		return;
+	value = span_first(value, VALUE_BYTES_MAX);
 	for (size_t i = 0; i < value.len && !quote; i++)
 		quote = !is_plain(value.ptr[i]);
 	write_key(event, key);
@@ -95,6 +119,8 @@ event_str(struct event *event, const char *key, const char *value)
 void
 event_u64(struct event *event, const char *key, uint64_t value)
 {
+	if (room(event) < FIELD_BYTES_MAX)
+		return;
 	write_key(event, key);
 	buf_add_u64(&event->line, value);
 }
