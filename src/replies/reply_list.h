@@ -25,6 +25,7 @@ REPLY_ENUM(REPLY_TOO_MANY_ERRORS, 421, "4.7.0", "%1 counted too many errors, clo
 REPLY_ENUM(REPLY_TOO_MANY_COMMANDS, 421, "4.7.0", "%1 counted too many commands, closing connection")
 REPLY_ENUM(REPLY_TOO_MANY_MESSAGES, 421, "4.7.0", "%1 takes no more messages in this session, open a new one")
 REPLY_ENUM(REPLY_LOCAL_ERROR, 451, "4.3.0", "Local error, nothing was accepted; try again later")
+REPLY_ENUM(REPLY_IN_DOUBT, 451, "4.3.0", "Local error while the message was stored; send it again, though it may then arrive twice")
 REPLY_ENUM(REPLY_SPOOL_BROKEN, 451, "4.3.0", "Cannot make messages durable, nothing was accepted; try again later")
 REPLY_ENUM(REPLY_DISK_FULL, 452, "4.3.1", "Not enough disk space, nothing was accepted; try again later")
 REPLY_ENUM(REPLY_QUEUE_FULL, 452, "4.3.1", "Queue is full, nothing was accepted; try again later")

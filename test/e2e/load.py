@@ -51,6 +51,9 @@ class Load:
             queue_id(reply)
             with self.lock:
                 self.promised.append(token)
+        elif "may then arrive twice" in str(reply):
+            with self.lock:
+                self.doubtful.append(token)
 
     def wait_promised(self, more, seconds=20):
         """Returns once so many more promises were given than now."""

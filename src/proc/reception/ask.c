@@ -202,7 +202,7 @@ answer_all(struct reception *reception, enum session_wait wait)
 		else if (wait == WAIT_KEYRING)
 			session_reply_id(session, REPLY_AUTH_TEMPORARY);
 		else
-			transaction_committed(session, IPC_COMMIT_ERROR);
+			transaction_lost(session);
 	}
 }
 

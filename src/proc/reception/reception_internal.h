@@ -147,6 +147,8 @@ void transaction_data(struct session *session);
 void transaction_body(struct session *session, struct span bytes);
 void transaction_body_end(struct session *session);
 void transaction_committed(struct session *session, enum ipc_commit outcome);
+/* The queue is gone and has not answered: it may or may not hold the message. */
+void transaction_lost(struct session *session);
 void transaction_abort(struct session *session);
 
 /* ask.c: questions to other roles, and their answers */

@@ -319,6 +319,16 @@ say_accepted(struct session *session)
 }
 
 void
+transaction_lost(struct session *session)
+{
+	struct transaction *transaction = &session->transaction;
+
+	say_refused(session, REPLY_IN_DOUBT, transaction->first_rcpt);
+	forget(transaction);
+	session_reply_id(session, REPLY_IN_DOUBT);
+}
+
+void
 transaction_committed(struct session *session, enum ipc_commit outcome)
 {
 	struct transaction *transaction = &session->transaction;
