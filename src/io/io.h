@@ -89,8 +89,9 @@ void io_accept(struct io_listener *listener, struct io_op *op);
  *
  * io_send never blocks and never fails for the caller: bytes are kept and written at the end of
  * the turn.  A stream that keeps more than IO_SEND_BYTES_MAX, or whose peer is gone, is broken:
- * the next io_read ends with ERR_CLOSED (where the peer is gone, after what it had sent).  io_pending says how much is kept; whoever can
- * produce without bound stops at a limit of its own and waits with io_drain.
+ * the next io_read ends with ERR_CLOSED (where the peer is gone, after what it had sent).
+ * io_pending says how much is kept; whoever can produce without bound stops at a limit of its
+ * own and waits with io_drain.
  */
 /*
  * op->stream is set at once: io_abort of it gives the attempt up, and op doesn't complete.  Where
@@ -153,7 +154,7 @@ uint64_t io_file_bytes(struct io_file *file); /* size when opened, grown by writ
 /* Reads up to count bytes; op->count less than that only at the end of the file. */
 void io_pread(struct io_file *file, struct io_op *op, void *into, size_t count,
     uint64_t offset);
-/* Writes all spans (the array is copied, the bytes are not) at offset; short writes are continued. */
+/* Writes all spans (the array is copied, the bytes are not); short writes are continued. */
 void io_pwrite(struct io_file *file, struct io_op *op, const struct span *spans,
     size_t span_count, uint64_t offset);
 /* fdatasync.  An error means that what was written may be gone: never try again. */
@@ -171,7 +172,14 @@ void io_mkdir(struct io_dir *dir, struct io_op *op, const char *name);
 void io_dir_sync(struct io_dir *dir, struct io_op *op, const char *name);
 
 /* DNS: one question, validated where the zone is signed. */
-enum io_dns_type { IO_DNS_A = 1, IO_DNS_MX = 15, IO_DNS_TXT = 16, IO_DNS_AAAA = 28, IO_DNS_PTR = 12, IO_DNS_TLSA = 52 };
+enum io_dns_type {
+	IO_DNS_A = 1,
+	IO_DNS_PTR = 12,
+	IO_DNS_MX = 15,
+	IO_DNS_TXT = 16,
+	IO_DNS_AAAA = 28,
+	IO_DNS_TLSA = 52,
+};
 struct io_dns_answer {
 	unsigned rcode;     /* 0: no error; 3: no such name */
 	bool secure, bogus; /* DNSSEC */

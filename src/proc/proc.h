@@ -51,7 +51,7 @@ struct proc_role {
 	 * why in the log.
 	 */
 	void *(*create)(struct proc_env *env);
-	/* Rights are given up; the work begins.  False: it can't, and has said why.  May be NULL. */
+	/* Rights are given up; the work begins.  False: it can't, and said why.  May be NULL. */
 	bool (*start)(void *role);
 	/* A link to a peer; the role owns the stream.  A new one replaces an old one. */
 	void (*link)(void *role, enum proc peer, unsigned instance, enum proc_link_kind kind,
@@ -99,7 +99,7 @@ int proc_main(int argc, char **argv);
 MUST_USE enum err proc_sandbox(
     const struct proc_def *def, const char *user, const char **what);
 /*
- * Makes a directory (and its parent) where there is none, and gives it to the user when
- * running as root; one that somebody else owns already is left alone.
+ * Makes a directory (and its parent) where there is none, and gives it to the user when running
+ * as root.  One that is there already is left as it is.
  */
 MUST_USE enum err proc_make_dir(const char *path, const char *user);

@@ -71,9 +71,12 @@ proc_make_dir(const char *path, const char *user)
 	char parent[4096];
 	char *slash;
 
-	if (mkdir(path, 0700) && errno != EEXIST) {
+	if (mkdir(path, 0700)) {
 		int len = snprintf(parent, sizeof(parent), "%s", path);
 
+		/* What is there already keeps its owner; whoever can't use it says so. */
+		if (errno == EEXIST)
+			return OK;
 		if (errno != ENOENT || len < 0 || (size_t)len >= sizeof(parent))
 			return err_from_errno(errno);
 		slash = strrchr(parent, '/');
@@ -82,12 +85,6 @@ proc_make_dir(const char *path, const char *user)
 		*slash = '\0';
 		if (mkdir(parent, 0755) || mkdir(path, 0700))
 			return err_from_errno(errno);
-	} else if (errno == EEXIST) {
-		struct stat status;
-
-		/* What is there already keeps its owner; whoever can't use it says so. */
-		if (stat(path, &status) == 0 && status.st_uid != 0)
-			return OK;
 	}
 	if (geteuid() != 0)
 		return OK;

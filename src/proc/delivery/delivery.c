@@ -187,10 +187,12 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 	ipc_channel_destroy(channel);
 	if (channel == delivery->resolver) {
 		delivery->resolver = NULL;
-		defer_waiting(delivery, ATTEMPT_LOOKING_UP, "the resolver ended, and is started again");
+		defer_waiting(delivery, ATTEMPT_LOOKING_UP,
+		    "the resolver ended, and is started again");
 	} else if (channel == delivery->keyring) {
 		delivery->keyring = NULL;
-		defer_waiting(delivery, ATTEMPT_ASKING, "the keyring ended, and is started again");
+		defer_waiting(delivery, ATTEMPT_ASKING,
+		    "the keyring ended, and is started again");
 	} else {
 		/* The queue that gave these attempts is gone, and counts them as lost. */
 		delivery->queue = NULL;

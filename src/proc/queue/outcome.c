@@ -99,6 +99,23 @@ defer(struct queue *queue, struct recipient *rcpt, const struct outcome *outcome
 }
 
 void
+outcome_expire(struct queue *queue, struct recipient *rcpt)
+{
+	const struct outcome outcome = {
+	    .kind = IPC_FAILED,
+	    .code = rcpt->last ? rcpt->last->code : 0,
+	    .status = rcpt->last ? span_str(rcpt->last->status) : SPAN("4.4.1"),
+	    .remote = rcpt->last ? rcpt->last->remote : SPAN(""),
+	    .text = rcpt->last ? rcpt->last->text : SPAN("no server of the destination answers"),
+	};
+
+	say(queue, "expired", rcpt, &outcome);
+	keep_reply(queue, rcpt, &outcome, true);
+	recipient_move(queue, rcpt, RECIPIENT_BOUNCING);
+	outcome_settle(queue, rcpt->message);
+}
+
+void
 outcome_apply(struct queue *queue, struct recipient *rcpt, const struct outcome *outcome)
 {
 	check(rcpt->state == RECIPIENT_ACTIVE);

@@ -107,6 +107,7 @@ second_passed(struct io_timer *timer)
 	struct queue *queue = timer->owner;
 
 	ease_pressure(queue);
+	schedule_expire(queue);
 	bounce_retry(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
 }

@@ -204,6 +204,8 @@ struct destination *schedule_next(struct queue *queue);
 void schedule_attempt_over(struct queue *queue, struct destination *destination);
 /* The destination's servers do not answer: all its mail waits. */
 void schedule_down(struct queue *queue, struct destination *destination);
+/* Gives up what has waited too long for destinations that are down; a part of it at a time. */
+void schedule_expire(struct queue *queue);
 void schedule_up(struct queue *queue, struct destination *destination);
 /* Moves those whose time has come, and sets the timer for the next. */
 void schedule_arm(struct queue *queue);
@@ -225,6 +227,8 @@ struct outcome {
 	struct span status, remote, text;
 };
 void outcome_apply(struct queue *queue, struct recipient *rcpt, const struct outcome *outcome);
+/* Gives up a recipient that is READY at a destination that does not answer. */
+void outcome_expire(struct queue *queue, struct recipient *rcpt);
 /* An attempt is over: bounces what failed, forgets what ended. */
 void outcome_settle(struct queue *queue, struct message *message);
 /* The recipient has its end. */

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-enum { DOWN_MS_MIN = 30 * 1000, DOWN_MS_MAX = 600 * 1000 };
+enum { DOWN_MS_MIN = 30 * 1000, DOWN_MS_MAX = 600 * 1000, EXPIRE_PART = 1000 };
 
 static void
 heap_put(struct queue *queue, size_t at, struct recipient *rcpt)
@@ -289,6 +289,33 @@ schedule_down(struct queue *queue, struct destination *destination)
 	if (!list_linked(&destination->down_node))
 		list_push(&queue->downs, &destination->down_node);
 	take_turn(queue, destination);
+}
+
+void
+schedule_expire(struct queue *queue)
+{
+	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
+	unsigned left = EXPIRE_PART;
+
+	list_for_each_safe(node, &queue->downs)
+	{
+		struct destination *destination =
+		    container_of(node, struct destination, down_node);
+
+		/* A destination goes with its last recipient: none is looked at after that. */
+		for (size_t count = destination->ready_count; count > 0 && left > 0; count--) {
+			struct recipient *rcpt = container_of(
+			    destination->ready.next, struct recipient, node);
+			bool last = destination->rcpt_count == 1;
+
+			left--;
+			if (now_wall_ms < rcpt->message->arrival_wall_ms + queue->conf->expire_ms)
+				break;
+			outcome_expire(queue, rcpt);
+			if (last)
+				break;
+		}
+	}
 }
 
 void
