@@ -4,6 +4,13 @@
  *
  *   {"do": "list", "after": "ID", "limit": 100}     {"do": "show", "id": "ID"}
  *   {"do": "retry" | "hold" | "release" | "delete", "id": "ID" | "all", "who": "NAME"}
+ *
+ *   {"message": {"id", ...}}, then for each of its recipients {"recipient": {...}}
+ *   {"done": {"count": messages in this answer, or acted on; "total": in the queue}}
+ *   {"done": {..., "lost": true}}: the message of "after" is gone; ask with an earlier one
+ *   {"error": "text for people"}
+ *
+ * A list is given in pages of at most 1000 messages, in the order of the queue.
  */
 #include "proc/admin/admin.h"
 
@@ -188,8 +195,9 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 		if (!client)
 			return OK;
 		client->query = 0;
-		send_json(client, json_pack("{s:{s:I,s:I}}", "done", "count",
-		                      (json_int_t)done.count, "total", (json_int_t)done.total));
+		send_json(client, json_pack("{s:{s:I,s:I,s:b}}", "done", "count",
+		                      (json_int_t)done.count, "total", (json_int_t)done.total,
+		                      "lost", (int)done.lost));
 		return OK;
 	default:
 		return ERR_SYNTAX;
@@ -216,7 +224,7 @@ static void
 do_list(struct client *client, json_t *request)
 {
 	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
-	struct ipc_aq_list list = {.limit = limit > 0 && limit < 1000 ? (uint32_t)limit : 1000};
+	struct ipc_aq_list list = {.limit = limit > 0 && limit <= 1000 ? (uint32_t)limit : 1000};
 
 	if (json_object_get(request, "after") && !id_of(request, "after", &list.after)) {
 		send_error(client, "\"after\" is not a queue id");
