@@ -128,6 +128,7 @@ put_done(struct spool_op *op)
 	struct bounce *bounce = op->owner;
 	struct queue *queue = bounce->queue;
 	struct message *made;
+	char id[ID_TEXT_MAX];
 	struct event event;
 
 	if (op->err) {
@@ -138,7 +139,7 @@ put_done(struct spool_op *op)
 	check(message_create(queue, bounce->id, buf_span(&bounce->envelope), bounce->body.len,
 	          &made) == OK);
 	queue_event_begin(&event, queue, "bounce_queued", made);
-	event_id(&event, bounce->message->id);
+	event_span(&event, "bounce_of", id_text(id, bounce->message->id));
 	event_span(&event, "to", bounce->message->reverse_path);
 	event_end(&event);
 	schedule_message(queue, made);

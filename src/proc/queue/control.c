@@ -62,10 +62,12 @@ send_whole(struct queue *queue, uint64_t query, const struct message *message)
 }
 
 static void
-send_done(struct queue *queue, uint64_t query, uint64_t count)
+send_done(struct queue *queue, uint64_t query, uint64_t count, bool lost)
 {
-	const struct ipc_qa_done done = {
-	    .query = query, .count = count, .total = queue->message_map.count};
+	const struct ipc_qa_done done = {.query = query,
+	    .count = count,
+	    .total = queue->message_map.count,
+	    .lost = lost};
 
 	ipc_qa_done_send(queue->admin, &done);
 }
@@ -78,9 +80,14 @@ list(struct queue *queue, const struct ipc_aq_list *asked)
 	uint32_t limit = asked->limit < LIST_MAX ? asked->limit : LIST_MAX;
 	uint64_t count = 0;
 
+	/* From the start again, the caller would see most messages twice. */
+	if (asked->after && !after) {
+		send_done(queue, asked->query, 0, true);
+		return;
+	}
 	for (; node != &queue->messages && count < limit; node = node->next, count++)
 		send_whole(queue, asked->query, container_of(node, struct message, node));
-	send_done(queue, asked->query, count);
+	send_done(queue, asked->query, count, false);
 }
 
 static void
@@ -180,7 +187,7 @@ act_on(struct queue *queue, const struct ipc_aq_act *asked)
 		act(queue, one, kind, asked->who);
 		count = 1;
 	}
-	send_done(queue, asked->query, count);
+	send_done(queue, asked->query, count, false);
 	dispatch(queue);
 }
 
@@ -208,7 +215,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 		message = map_get_u64(&queue->message_map, show.id);
 		if (message)
 			send_whole(queue, show.query, message);
-		send_done(queue, show.query, message ? 1 : 0);
+		send_done(queue, show.query, message ? 1 : 0, false);
 		return OK;
 	case IPC_aq_ACT:
 		if (ipc_aq_act_decode(payload, &acted) || acted.act >= IPC_ACT_COUNT)

@@ -44,11 +44,13 @@ choose_peer(struct queue *queue, const struct destination *destination)
 	return NULL;
 }
 
-/* Takes ready recipients of one message at one destination. */
+/* Takes ready recipients of one message at one destination, for which one route holds. */
 static void
 gather(struct attempt *attempt, struct recipient *first, size_t count_max)
 {
 	struct message *message = first->message;
+	const struct conf *conf = attempt->queue->conf;
+	const struct conf_route *route = schedule_route(conf, first->address);
 
 	attempt->rcpts = mem_alloc(count_max * sizeof(*attempt->rcpts));
 	attempt->rcpts[attempt->rcpt_count++] = first;
@@ -56,7 +58,8 @@ gather(struct attempt *attempt, struct recipient *first, size_t count_max)
 	for (uint32_t i = 0; i < message->rcpt_count && attempt->rcpt_count < count_max; i++) {
 		struct recipient *rcpt = &message->rcpts[i];
 
-		if (rcpt->state != RECIPIENT_READY || rcpt->destination != first->destination)
+		if (rcpt->state != RECIPIENT_READY || rcpt->destination != first->destination ||
+		    schedule_route(conf, rcpt->address) != route)
 			continue;
 		attempt->rcpts[attempt->rcpt_count++] = rcpt;
 		recipient_move(attempt->queue, rcpt, RECIPIENT_ACTIVE);
@@ -104,22 +107,30 @@ start_attempt(struct queue *queue, struct destination *destination, struct peer 
 	read_body(attempt);
 }
 
-void
-dispatch(struct queue *queue)
+static void
+dispatch_kind(struct queue *queue, enum ipc_target kind)
 {
 	struct destination *destination;
 
-	if (queue->stopping)
-		return;
-	while ((destination = schedule_next(queue)) != NULL) {
+	while ((destination = schedule_next(queue, kind)) != NULL) {
 		struct peer *peer = choose_peer(queue, destination);
 
 		if (!peer) {
-			list_push_front(&queue->turns, &destination->node);
+			list_push_front(&queue->turns[kind], &destination->node);
 			return;
 		}
 		start_attempt(queue, destination, peer);
 	}
+}
+
+void
+dispatch(struct queue *queue)
+{
+	if (queue->stopping)
+		return;
+	/* Where one kind of process is busy or away, the other goes on. */
+	dispatch_kind(queue, IPC_TARGET_MAILBOX);
+	dispatch_kind(queue, IPC_TARGET_REMOTE);
 }
 
 static void
@@ -282,6 +293,7 @@ static void
 body_read(struct io_op *op)
 {
 	struct attempt *attempt = op->owner;
+	struct queue *queue = attempt->queue;
 
 	attempt->reading = false;
 	if (attempt->over) {
@@ -289,8 +301,9 @@ body_read(struct io_op *op)
 		return;
 	}
 	if (op->err) {
+		/* This may end the attempt, and free it. */
 		body_unreadable(attempt, op->err);
-		dispatch(attempt->queue);
+		dispatch(queue);
 		return;
 	}
 	if (attempt->offset == 0) {

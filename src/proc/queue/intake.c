@@ -10,7 +10,11 @@
 
 #include "base/check.h"
 
-enum { TRANSACTIONS_MAX = 100000, RCPTS_BYTES_MAX = SPOOL_ENVELOPE_BYTES_MAX - 4096 };
+enum {
+	TRANSACTIONS_MAX = 100000,
+	RCPTS_BYTES_MAX = SPOOL_ENVELOPE_BYTES_MAX - 4096,
+	IDS_MS_MIN = 1000,
+};
 
 /* A transaction that reception has begun. */
 struct transaction {
@@ -41,14 +45,26 @@ free_transaction(struct transaction *transaction)
 	mem_free(transaction);
 }
 
+/*
+ * A session keeps its id for as long as its transaction takes, in which other sessions may use up
+ * the range that it is from.
+ */
+static bool
+is_granted(const struct intake *intake, uint64_t id)
+{
+	for (size_t i = 0; i < INTAKE_GRANTS_MAX && intake->ids[i]; i++)
+		if (id >= intake->ids[i] && id - intake->ids[i] < QUEUE_IDS)
+			return true;
+	return false;
+}
+
 static enum err
 take_begin(struct intake *intake, const struct ipc_rq_begin *begin)
 {
 	struct transaction *transaction;
 
 	if (map_get_u64(&intake->transactions, begin->transaction) ||
-	    intake->transactions.count >= TRANSACTIONS_MAX || begin->id < intake->ids_first ||
-	    begin->id >= intake->ids_end)
+	    intake->transactions.count >= TRANSACTIONS_MAX || !is_granted(intake, begin->id))
 		return ERR_SYNTAX;
 	transaction = mem_alloc(sizeof(*transaction));
 	transaction->intake = intake;
@@ -229,11 +245,27 @@ static void
 give_ids(struct intake *intake)
 {
 	struct ipc_qr_ids ids;
+	uint64_t first, end;
 
-	queue_grant_ids(intake->queue, &intake->ids_first, &intake->ids_end);
-	ids = (struct ipc_qr_ids){
-	    .first = intake->ids_first, .count = intake->ids_end - intake->ids_first};
+	queue_grant_ids(intake->queue, &first, &end);
+	check(end - first == QUEUE_IDS);
+	memmove(intake->ids + 1, intake->ids, sizeof(intake->ids) - sizeof(intake->ids[0]));
+	intake->ids[0] = first;
+	ids = (struct ipc_qr_ids){.first = first, .count = QUEUE_IDS};
 	ipc_qr_ids_send(intake->channel, &ids);
+}
+
+/* A range is a million transactions: whoever wants the next within a second uses up numbers. */
+static enum err
+take_want_ids(struct intake *intake)
+{
+	uint64_t now_ms = io_now_ms(intake->queue->env->io);
+
+	if (intake->ids_asked_ms > 0 && now_ms - intake->ids_asked_ms < IDS_MS_MIN)
+		return ERR_LIMIT;
+	intake->ids_asked_ms = now_ms;
+	give_ids(intake);
+	return OK;
 }
 
 static void
@@ -285,8 +317,7 @@ take(struct intake *intake, unsigned type, struct span payload)
 		    ? ERR_SYNTAX
 		    : take_abort(intake, abort.transaction);
 	case IPC_rq_WANT_IDS:
-		give_ids(intake);
-		return OK;
+		return take_want_ids(intake);
 	default:
 		return ERR_SYNTAX;
 	}

@@ -9,7 +9,8 @@
 
 #include "base/check.h"
 
-enum { ENVELOPE_VERSION = 1, RCPTS_MAX = 100000 };
+/* RCPT_BYTES_MIN: a kind and three empty strings. */
+enum { ENVELOPE_VERSION = 1, RCPTS_MAX = 100000, RCPT_BYTES_MIN = 1 + 3 * 4 };
 
 void
 message_envelope_begin(struct buf *out, const struct message_envelope *envelope)
@@ -46,7 +47,8 @@ read_envelope(struct reader *reader, struct message *message)
 	message->helo = reader_bytes(reader, IPC_DOMAIN_MAX);
 	message->client = reader_bytes(reader, 64);
 	message->rcpt_count = reader_u32(reader);
-	if (message->rcpt_count == 0 || message->rcpt_count > RCPTS_MAX)
+	if (message->rcpt_count == 0 || message->rcpt_count > RCPTS_MAX ||
+	    message->rcpt_count > reader->rest.len / RCPT_BYTES_MIN)
 		reader->failed = true;
 }
 

@@ -184,7 +184,8 @@ init_lists(struct queue *queue)
 	map_init(&queue->destination_map, seed);
 	map_init(&queue->attempt_map, seed);
 	list_init(&queue->messages);
-	list_init(&queue->turns);
+	for (unsigned i = 0; i < IPC_TARGET_COUNT; i++)
+		list_init(&queue->turns[i]);
 	list_init(&queue->downs);
 	list_init(&queue->bounces);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
@@ -244,6 +245,8 @@ queue_start(void *role)
 
 	if (!open_spool(queue))
 		return false;
+	/* A peer may still be busy with attempts that a queue before this one gave it. */
+	queue->next_attempt = spool_epoch(queue->spool) << EPOCH_SHIFT;
 	list_for_each_safe(node, &queue->messages)
 	{
 		struct message *message = container_of(node, struct message, node);

@@ -26,6 +26,7 @@ enum {
 	QUEUE_ATTEMPTS_MAX = 500,       /* of one delivery process */
 	QUEUE_MAILBOX_ATTEMPTS_MAX = 64,
 	QUEUE_IDS = 1 << 20,            /* ids given to a peer at a time */
+	INTAKE_GRANTS_MAX = 16,         /* ranges of ids that a peer may still be using */
 	QUEUE_REPLY_TEXT_MAX = 500,     /* kept of a reply, for each waiting recipient */
 	QUEUE_BOUNCE_HEADER_BYTES = 64 << 10,
 	QUEUE_INTAKE_PENDING_MAX = 8 << 20,
@@ -130,7 +131,8 @@ struct intake {
 	struct queue *queue;
 	struct ipc_channel *channel;
 	struct map transactions;
-	uint64_t ids_first, ids_end;
+	uint64_t ids[INTAKE_GRANTS_MAX]; /* the first of each range given, the latest in front */
+	uint64_t ids_asked_ms;
 	size_t writing;       /* commits that the spool has not answered */
 	size_t large_pending; /* bytes of a large body that wait for the disk */
 	struct io_timer resume;
@@ -145,7 +147,7 @@ struct queue {
 	struct list messages;
 	struct map message_map, destination_map, attempt_map;
 	struct list downs; /* destinations that wait until down_until_ms */
-	struct list turns; /* destinations that may start an attempt */
+	struct list turns[IPC_TARGET_COUNT]; /* destinations that may start an attempt */
 	struct recipient **heap; /* WAITING recipients by next_wall_ms; from 1 */
 	size_t heap_count, heap_room;
 	struct io_timer timer, retire;
@@ -199,8 +201,8 @@ MUST_USE enum err mark_apply(struct message *message, struct span marks);
 /* A message is durable: its recipients may be delivered. */
 void schedule_message(struct queue *queue, struct message *message);
 void recipient_move(struct queue *queue, struct recipient *rcpt, enum recipient_state state);
-/* Which recipient starts next, and with whom; see dispatch.c.  NULL: nobody may. */
-struct destination *schedule_next(struct queue *queue);
+/* The destination of that kind that starts an attempt next; see dispatch.c.  NULL: none may. */
+struct destination *schedule_next(struct queue *queue, enum ipc_target kind);
 void schedule_attempt_over(struct queue *queue, struct destination *destination);
 /* The destination's servers do not answer: all its mail waits. */
 void schedule_down(struct queue *queue, struct destination *destination);

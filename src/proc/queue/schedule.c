@@ -90,8 +90,8 @@ schedule_route(const struct conf *conf, struct span address)
 }
 
 /*
- * The key of a destination: "mailbox", "mx:DOMAIN" or "host:HOST:PORT:DOMAIN"; mail through one
- * smart host goes together only with mail of the same domain when rules differ by domain.
+ * The key of a destination: "mailbox", "mx:DOMAIN" or "host:HOST:PORT".  Mail through one smart
+ * host takes turns together; it goes in one attempt only where one route is for all of it.
  */
 static void
 write_key(struct buf *key, const struct queue *queue, const struct recipient *rcpt)
@@ -184,13 +184,13 @@ take_turn(struct queue *queue, struct destination *destination)
 	if (!may)
 		list_remove(&destination->node);
 	else if (!list_linked(&destination->node))
-		list_push(&queue->turns, &destination->node);
+		list_push(&queue->turns[destination->kind], &destination->node);
 }
 
 struct destination *
-schedule_next(struct queue *queue)
+schedule_next(struct queue *queue, enum ipc_target kind)
 {
-	struct list *node = list_pop(&queue->turns);
+	struct list *node = list_pop(&queue->turns[kind]);
 
 	return node ? container_of(node, struct destination, node) : NULL;
 }
@@ -277,15 +277,18 @@ schedule_attempt_over(struct queue *queue, struct destination *destination)
 void
 schedule_down(struct queue *queue, struct destination *destination)
 {
-	uint64_t wait_ms = DOWN_MS_MIN;
+	uint64_t now_ms = io_now_ms(queue->env->io), wait_ms = DOWN_MS_MIN;
 
+	/* Attempts that were under way together tell of one failure, not of many. */
+	if (destination->down_until_ms > now_ms)
+		return;
 	/* Never longer than the shortest wait for a retry that is configured. */
 	for (unsigned i = 0; i < destination->down_count && wait_ms < DOWN_MS_MAX; i++)
 		wait_ms *= 2;
 	if (wait_ms > queue->conf->retry_ms[0])
 		wait_ms = queue->conf->retry_ms[0];
 	destination->down_count++;
-	destination->down_until_ms = io_now_ms(queue->env->io) + wait_ms;
+	destination->down_until_ms = now_ms + wait_ms;
 	if (!list_linked(&destination->down_node))
 		list_push(&queue->downs, &destination->down_node);
 	take_turn(queue, destination);

@@ -192,8 +192,11 @@ answer_all(struct reception *reception, enum session_wait wait)
 	list_for_each_safe(node, &reception->sessions) {
 		struct session *session = container_of(node, struct session, node);
 
-		if (wait == WAIT_QUEUE)
+		/* The queue that comes next has given neither of them. */
+		if (wait == WAIT_QUEUE) {
 			session->transaction.begun = false;
+			session->transaction.id = 0;
+		}
 		if (session->wait != wait)
 			continue;
 		ask_forget(session);

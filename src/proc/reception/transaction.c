@@ -262,7 +262,8 @@ void
 transaction_body(struct session *session, struct span bytes)
 {
 	struct transaction *transaction = &session->transaction;
-	bool lost = (transaction->flags & IPC_MESSAGE_LARGE) && !transaction->begun;
+	bool lost = transaction->id == 0 ||
+	    ((transaction->flags & IPC_MESSAGE_LARGE) && !transaction->begun);
 
 	transaction->body_bytes += bytes.len;
 	if (lost || !session->reception->queue)
@@ -285,7 +286,7 @@ transaction_body_end(struct session *session)
 	struct transaction *transaction = &session->transaction;
 	bool large = transaction->flags & IPC_MESSAGE_LARGE;
 
-	if (!session->reception->queue || (large && !transaction->begun) ||
+	if (!session->reception->queue || transaction->id == 0 || (large && !transaction->begun) ||
 	    buf_finish(&transaction->body) != OK) {
 		transaction_committed(session, IPC_COMMIT_ERROR);
 		return;
