@@ -181,3 +181,6 @@ void conf_error_write(struct buf *out, const struct conf_error *error);
 void conf_show(struct buf *out, const struct conf *conf);
 /* Adds every option with its default, range and description, one paragraph each. */
 void conf_manual(struct buf *out);
+
+/* Whether two words are near enough that one may be a slip for the other. */
+bool conf_near(struct span wrong, struct span right, unsigned *distance);

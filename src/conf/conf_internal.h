@@ -197,6 +197,3 @@ void conf_value_write_endpoint(struct buf *out, const struct net_addr *addr);
 void conf_value_write_prefix(struct buf *out, const struct net_prefix *prefix);
 /* A word, in quotes where the language needs them. */
 void conf_value_write_word(struct buf *out, struct span word);
-
-/* Whether two words are near enough that one may be a slip for the other. */
-bool conf_near(struct span wrong, struct span right, unsigned *distance);
