@@ -108,7 +108,21 @@ folder(proc postrider_base postrider_io postrider_smtp postrider_replies postrid
   postrider_route postrider_tls postrider_table postrider_spool postrider_ipc postrider_conf
   postrider_event PkgConfig::JANSSON PkgConfig::CRYPT)
 
+# The sub-commands are a library, so that their tests can call them; main() is not in it.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.c)
-list(FILTER cli_sources EXCLUDE REGEX "_test\\.c$|_fuzz\\.c$")
-add_executable(postrider ${cli_sources})
-target_link_libraries(postrider postrider_proc PkgConfig::JANSSON)
+set(cli_tests ${cli_sources})
+list(FILTER cli_tests INCLUDE REGEX "_test\\.c$")
+list(FILTER cli_sources EXCLUDE REGEX "_test\\.c$|/main\\.c$")
+add_library(postrider_cli STATIC ${cli_sources})
+target_link_libraries(postrider_cli PUBLIC postrider_proc PkgConfig::JANSSON)
+add_executable(postrider ${CMAKE_SOURCE_DIR}/src/cli/main.c)
+target_link_libraries(postrider postrider_cli)
+foreach(file ${cli_tests})
+  get_filename_component(test ${file} NAME_WE)
+  add_executable(${test} ${file})
+  target_link_libraries(${test} postrider_cli PkgConfig::CMOCKA)
+  target_compile_definitions(${test} PRIVATE TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  set_target_properties(${test} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
+  add_test(NAME ${test} COMMAND ${test})
+endforeach()

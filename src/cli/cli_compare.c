@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "base/check.h"
+#include "cli/cli.h"
 #include "cli/cli_explain.h"
 #include "replies/reply.h"
 
@@ -69,14 +70,13 @@ complain(char *const codes[2])
 			continue;
 		if (is_code)
 			fprintf(stderr,
-			    "postrider compare: %s is not a standard code; "
+			    "postrider: %s is not a standard code; "
 			    "postrider explain %s says what its digits tell\n",
 			    codes[i], codes[i]);
 		else
 			fprintf(stderr,
-			    "postrider compare: the %s argument is not a code "
-			    "such as 550 or 5.7.1\n",
-			    i ? "second" : "first");
+			    "postrider: \"%s\" is not a code such as 550 or 5.7.1\n",
+			    cli_quote(codes[i]).text);
 		break;
 	}
 	return EX_DATAERR;
@@ -108,17 +108,18 @@ cli_compare(int argc, char **argv)
 	struct buf out;
 	int status = EX_OK;
 
-	if (!cli_explain_options(argc, argv, &options))
+	if (!cli_explain_options(argc, argv, usage, &options))
 		return EX_USAGE;
-	if (!options.help && (options.list || argc - options.rest != 2)) {
-		fputs(usage, stderr);
-		return EX_USAGE;
-	}
+	if (!options.help && options.list)
+		return cli_wrong_use(usage, "the list is: postrider explain --list");
+	if (!options.help && options.words != 2)
+		return cli_wrong_use(usage, "compare takes two codes, and here %s",
+		    options.words == 0 ? "is none" : options.words == 1 ? "is one" : "are more");
 	buf_init(&out, OUT_BYTES_MAX);
 	if (options.help)
 		buf_add_str(&out, usage);
 	else
-		status = answer(argv + options.rest, options.json, &out);
+		status = answer(argv + 1, options.json, &out);
 	if (status == EX_OK)
 		status = cli_explain_print(&out);
 	buf_fini(&out);

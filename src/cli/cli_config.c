@@ -8,28 +8,30 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#include "proc/supervisor/conf_load.h"
+#include "base/check.h"
+#include "cli/cli.h"
 #include "conf/conf_option.h"
+#include "proc/supervisor/conf_load.h"
 
 enum { OUTPUT_BYTES_MAX = 64 << 20, PROBLEM_BYTES_MAX = 1 << 20 };
 
 static const char usage[] =
-    "Usage: postrider config check [FILE] [--json]   is this configuration good?\n"
+    "usage: postrider config check [FILE] [--json]   is this configuration good?\n"
     "       postrider config show [FILE] [--json]    all values, defaults too\n"
     "       postrider config manual                  every statement, explained\n"
     "\n"
-    "FILE is $POSTRIDER_CONFIG, or else /etc/postrider/postrider.conf.\n";
+    "FILE may also be given as --config FILE. It is $POSTRIDER_CONFIG, or else\n"
+    "/etc/postrider/postrider.conf.\n"
+    "\n"
+    "Exit codes: 0 good, 78 an error in it, 66 it cannot be read, 64 wrong use.\n";
 
 static int
 write_out(const struct buf *text)
 {
 	struct span span = buf_span(text);
 
-	if (fwrite(span.ptr, 1, span.len, stdout) != span.len || fflush(stdout) != 0) {
-		perror("postrider: standard output");
-		return EX_IOERR;
-	}
-	return EX_OK;
+	(void)fwrite(span.ptr, 1, span.len, stdout);
+	return cli_finish(EX_OK);
 }
 
 /* Text that may be cut in the middle of a character must not break the JSON. */
@@ -44,14 +46,10 @@ json_text(struct span text)
 static int
 write_json(json_t *root)
 {
-	bool failed = json_dumpf(root, stdout, JSON_INDENT(2)) != 0 || puts("") == EOF ||
-		      fflush(stdout) != 0;
-
+	(void)json_dumpf(root, stdout, JSON_INDENT(2));
+	putchar('\n');
 	json_decref(root);
-	if (!failed)
-		return EX_OK;
-	perror("postrider: standard output");
-	return EX_IOERR;
+	return cli_finish(EX_OK);
 }
 
 static json_t *
@@ -355,37 +353,47 @@ load_and(bool showing, const char *path, bool json)
 }
 
 static int
-say_usage(const char *wrong)
+say_unknown(const char *verb)
 {
-	if (wrong)
-		fprintf(stderr, "postrider config: what is \"%s\"?\n", wrong);
-	fputs(usage, stderr);
-	return EX_USAGE;
+	static const char *const verbs[] = {"check", "show", "manual"};
+	const char *nearest = cli_nearest(verb, verbs, LEN(verbs));
+
+	if (verb[0] == '\0')
+		return cli_wrong_use(usage, "check, show or manual?");
+	return cli_wrong_use(usage, "there is no \"config %s\"%s%s%s", cli_quote(verb).text,
+	    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
 int
 cli_config(int argc, char **argv)
 {
-	const char *verb = argc > 1 ? argv[1] : "";
 	const char *path = NULL;
-	bool json = false;
+	bool json = false, help = false;
+	const struct cli_option options[] = {{"--json", &json, NULL},
+	    {"--help", &help, NULL}, {"--config", NULL, &path}};
+	int words = cli_options(argc, argv, options, LEN(options), usage);
+	const char *verb = words > 0 ? argv[1] : "";
+	bool showing = strcmp(verb, "show") == 0;
 
-	if (strcmp(verb, "help") == 0 || strcmp(verb, "--help") == 0) {
+	if (words < 0)
+		return EX_USAGE;
+	if (help || strcmp(verb, "help") == 0) {
 		fputs(usage, stdout);
 		return EX_OK;
 	}
-	for (int i = 2; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0)
-			json = true;
-		else if (argv[i][0] == '-' || path)
-			return say_usage(argv[i]);
-		else
-			path = argv[i];
+	if (!showing && strcmp(verb, "check") != 0 && strcmp(verb, "manual") != 0)
+		return say_unknown(verb);
+	if (words > 2 || (words == 2 && path))
+		return cli_wrong_use(usage, "one file at a time: what is \"%s\"?",
+		    cli_quote(argv[path ? 2 : 3]).text);
+	if (words == 2)
+		path = argv[2];
+	if (strcmp(verb, "manual") == 0) {
+		if (path && words == 2)
+			return cli_wrong_use(usage, "the manual is the same for every file");
+		return json ? cli_wrong_use(usage, "the manual is text only") : manual();
 	}
-	if (strcmp(verb, "manual") == 0 && !path && !json)
-		return manual();
-	if (strcmp(verb, "check") != 0 && strcmp(verb, "show") != 0)
-		return say_usage(verb[0] ? verb : NULL);
-	return load_and(
-	    strcmp(verb, "show") == 0, path ? path : conf_load_default_path(), json);
+	if (path && path[0] == '\0')
+		return cli_wrong_use(usage, "the name of the file is empty");
+	return load_and(showing, path ? path : conf_load_default_path(), json);
 }

@@ -76,7 +76,7 @@ run(struct said *said, const char *a, const char *b, const char *c)
 	fflush(stderr);
 	out = divert(STDOUT_FILENO, &saved_out);
 	err = divert(STDERR_FILENO, &saved_err);
-	said->code = cli_config(argc, (char **)argv);
+	said->code = cli_config(argc, (char **)(uintptr_t)argv);
 	fflush(stdout);
 	fflush(stderr);
 	restore(STDOUT_FILENO, saved_out);
@@ -108,10 +108,17 @@ static const struct {
     {{"show", "good", "--json"}, EX_OK, "\"message_size_bytes\": 52428800,", ""},
     {{"show", "bad"}, EX_CONFIG, "", "bad:1:1: "},
     {{"manual"}, EX_OK, "\nhostname DOMAIN\n", ""},
-    {{"help"}, EX_OK, "Usage: postrider config", ""},
-    {{NULL}, EX_USAGE, "", "Usage: postrider config"},
-    {{"chekc"}, EX_USAGE, "", "what is \"chekc\"?"},
-    {{"check", "--jsno"}, EX_USAGE, "", "what is \"--jsno\"?"},
+    {{"help"}, EX_OK, "usage: postrider config", ""},
+    {{NULL}, EX_USAGE, "", "usage: postrider config"},
+    {{"chekc"}, EX_USAGE, "",
+	"postrider: there is no \"config chekc\"; did you mean check?\nusage: "},
+    {{"check", "--jsno"}, EX_USAGE, "", "no option \"--jsno\" here; did you mean --json?"},
+    {{"--config", "good", "check"}, EX_OK, "good is good", ""},
+    {{"check", "--config=bad"}, EX_CONFIG, "", "bad:1:1: "},
+    {{"check", "--config"}, EX_USAGE, "", "--config needs a value"},
+    {{"check", "good", "--config=bad"}, EX_USAGE, "", "what is \"good\"?"},
+    {{"check", ""}, EX_USAGE, "", "the file is empty"},
+    {{"manual", "good"}, EX_USAGE, "", "the same for every file"},
     {{"check", "good", "bad"}, EX_USAGE, "", "what is \"bad\"?"},
 };
 

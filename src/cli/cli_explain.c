@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "cli/cli.h"
 #include "replies/reply.h"
 
 enum { OUT_BYTES_MAX = 1 << 20, QUESTION_BYTES_MAX = 8192 };
@@ -34,33 +35,15 @@ static const char usage[] =
     "To tell two codes apart: postrider compare 450 550\n";
 
 bool
-cli_explain_options(int argc, char **argv, struct cli_explain_options *options)
+cli_explain_options(
+    int argc, char **argv, const char *text, struct cli_explain_options *options)
 {
-	int i = 1;
+	const struct cli_option rows[] = {{"--json", &options->json, NULL},
+	    {"--list", &options->list, NULL}, {"--help", &options->help, NULL}};
 
 	*options = (struct cli_explain_options){0};
-	for (; i < argc && argv[i][0] == '-'; i++) {
-		struct span option = span_str(argv[i]);
-
-		if (span_eq(option, SPAN("--"))) {
-			i++;
-			break;
-		} else if (span_eq(option, SPAN("--json"))) {
-			options->json = true;
-		} else if (span_eq(option, SPAN("--list"))) {
-			options->list = true;
-		} else if (span_eq(option, SPAN("--help")) ||
-			   span_eq(option, SPAN("-h"))) {
-			options->help = true;
-		} else {
-			fprintf(stderr,
-			    "postrider %s: unknown option %s; see postrider %s --help\n",
-			    argv[0], argv[i], argv[0]);
-			return false;
-		}
-	}
-	options->rest = i;
-	return true;
+	options->words = cli_options(argc, argv, rows, LEN(rows), text);
+	return options->words >= 0;
 }
 
 struct page
@@ -83,11 +66,8 @@ int
 cli_explain_print(const struct buf *out)
 {
 	check(buf_finish(out) == OK);
-	if (fwrite(out->ptr, 1, out->len, stdout) != out->len || fflush(stdout) != 0) {
-		fprintf(stderr, "postrider: cannot write to standard output\n");
-		return EX_IOERR;
-	}
-	return EX_OK;
+	(void)fwrite(out->ptr, 1, out->len, stdout);
+	return cli_finish(EX_OK);
 }
 
 static json_t *
@@ -217,7 +197,7 @@ cli_explain_json_write(struct buf *out, json_t *json)
 }
 
 static int
-answer(int argc, char **argv, const struct cli_explain_options *options, struct buf *out)
+answer(char **argv, const struct cli_explain_options *options, struct buf *out)
 {
 	struct page page = cli_explain_page_of(out);
 	struct explain explain;
@@ -225,17 +205,18 @@ answer(int argc, char **argv, const struct cli_explain_options *options, struct 
 	int status = EX_OK;
 
 	buf_init(&question, QUESTION_BYTES_MAX);
-	for (int i = options->rest; i < argc; i++) {
-		buf_add_str(&question, i > options->rest ? " " : "");
+	for (int i = 1; i <= options->words; i++) {
+		buf_add_str(&question, i > 1 ? " " : "");
 		buf_add_str(&question, argv[i]);
 	}
 	if (buf_finish(&question) != OK) {
-		fprintf(stderr, "postrider explain: a reply is not as long as that\n");
+		fprintf(stderr, "postrider: a reply is not as long as that; its first line will do\n");
 		status = EX_DATAERR;
 	} else if (explain_parse(buf_span(&question), &explain) != OK) {
 		fprintf(stderr,
-		    "postrider explain: there is no reply code at the start of this; codes look "
-		    "like 550 or 5.7.1 (postrider explain --list shows them)\n");
+		    "postrider: \"%s\" does not begin with a reply code; codes look like 550 or "
+		    "5.7.1 (postrider explain --list shows them)\n",
+		    cli_quote(buf_span(&question).len ? argv[1] : "").text);
 		status = EX_DATAERR;
 	} else if (options->json) {
 		cli_explain_json_write(out, cli_explain_json(&explain));
@@ -253,12 +234,12 @@ cli_explain(int argc, char **argv)
 	struct buf out;
 	int status = EX_OK;
 
-	if (!cli_explain_options(argc, argv, &options))
+	if (!cli_explain_options(argc, argv, usage, &options))
 		return EX_USAGE;
-	if (!options.help && !options.list && options.rest == argc) {
-		fputs(usage, stderr);
-		return EX_USAGE;
-	}
+	if (!options.help && !options.list && options.words == 0)
+		return cli_wrong_use(usage, "which code?");
+	if (!options.help && options.list && options.words > 0)
+		return cli_wrong_use(usage, "--list takes no code");
 	buf_init(&out, OUT_BYTES_MAX);
 	if (options.help) {
 		buf_add_str(&out, usage);
@@ -269,7 +250,7 @@ cli_explain(int argc, char **argv)
 
 		explain_list(&page);
 	} else {
-		status = answer(argc, argv, &options, &out);
+		status = answer(argv, &options, &out);
 	}
 	if (status == EX_OK)
 		status = cli_explain_print(&out);

@@ -17,11 +17,12 @@ struct cli_explain_options {
 	bool json;
 	bool list;
 	bool help;
-	int rest; /* the index of the first argument that is no option */
+	int words; /* that are no options, from argv[1] on */
 };
 
 /* False, and says why on standard error, where an option is unknown. */
-bool cli_explain_options(int argc, char **argv, struct cli_explain_options *options);
+bool cli_explain_options(
+    int argc, char **argv, const char *usage, struct cli_explain_options *options);
 /* A page for standard output: as wide as the terminal, bold only there. */
 struct page cli_explain_page_of(struct buf *out);
 /* Writes all of it to standard output; EX_OK, or EX_IOERR. */

@@ -19,7 +19,7 @@ enum { OUT_BYTES_MAX = 1 << 18 };
 
 static const struct {
 	int (*run)(int argc, char **argv);
-	const char *args[6];
+	const char *args[7];
 	int status;
 	bool prints; /* on standard output */
 } runs[] = {
@@ -28,6 +28,10 @@ static const struct {
     {cli_explain, {"explain", "550 5.1.1 No such user"}, EX_OK, true},
     {cli_explain, {"explain", "550", "5.1.1", "No such user"}, EX_OK, true},
     {cli_explain, {"explain", "--json", "252"}, EX_OK, true},
+    {cli_explain, {"explain", "252", "--json"}, EX_OK, true},
+    {cli_explain, {"explain", "250", "2.0.0", "OK - gsmtp", "--json", "-"}, EX_OK, true},
+    {cli_explain, {"explain", "--list", "252"}, EX_USAGE, false},
+    {cli_compare, {"compare", "220", "252", "--json"}, EX_OK, true},
     {cli_explain, {"explain", "--", "252"}, EX_OK, true},
     {cli_explain, {"explain", "471"}, EX_OK, true},
     {cli_explain, {"explain", "4xx"}, EX_OK, true},
@@ -59,6 +63,7 @@ run(size_t i, long *out_bytes, long *err_bytes)
 {
 	const int ends[] = {STDOUT_FILENO, STDERR_FILENO};
 	char *argv[LEN(runs[0].args) + 1] = {NULL};
+	char *copies[LEN(runs[0].args)]; /* the command puts argv in another order */
 	FILE *files[2];
 	int saved[2];
 	long bytes[2];
@@ -66,7 +71,7 @@ run(size_t i, long *out_bytes, long *err_bytes)
 	int status;
 
 	for (; argc < (int)LEN(runs[i].args) && runs[i].args[argc]; argc++)
-		argv[argc] = mem_copy(span_str(runs[i].args[argc]));
+		argv[argc] = copies[argc] = mem_copy(span_str(runs[i].args[argc]));
 	fflush(stdout);
 	fflush(stderr);
 	for (size_t j = 0; j < 2; j++) {
@@ -85,7 +90,7 @@ run(size_t i, long *out_bytes, long *err_bytes)
 		fclose(files[j]);
 	}
 	while (argc > 0)
-		mem_free(argv[--argc]);
+		mem_free(copies[--argc]);
 	*out_bytes = bytes[0];
 	*err_bytes = bytes[1];
 	return status;

@@ -2,10 +2,11 @@
 #include "cli/cli_serve.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base/check.h"
+#include "cli/cli.h"
 #include "proc/supervisor/conf_load.h"
 #include "proc/supervisor/supervisor.h"
 
@@ -19,26 +20,28 @@ static const char usage[] =
 int
 cli_serve(int argc, char **argv)
 {
-	const char *conf_path = conf_load_default_path();
+	const char *conf_path = NULL;
+	bool help = false;
+	const struct cli_option options[] = {
+	    {"--help", &help, NULL}, {"--config", NULL, &conf_path}};
+	int words = cli_options(argc, argv, options, LEN(options), usage);
 	char program[4096];
 	ssize_t len;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0) {
-			fputs(usage, stdout);
-			return EX_OK;
-		}
-		if (strcmp(argv[i], "--config") != 0 || i + 1 == argc) {
-			fputs(usage, stderr);
-			return EX_USAGE;
-		}
-		conf_path = argv[++i];
+	if (words < 0)
+		return EX_USAGE;
+	if (help) {
+		fputs(usage, stdout);
+		return EX_OK;
 	}
+	if (words > 0)
+		return cli_wrong_use(usage, "what is \"%s\"? The configuration is given with --config",
+		    cli_quote(argv[1]).text);
 	len = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	if (len <= 0) {
 		fprintf(stderr, "postrider: cannot find its own program file in /proc\n");
 		return EX_OSERR;
 	}
 	program[len] = '\0';
-	return supervisor_serve(program, conf_path);
+	return supervisor_serve(program, conf_path ? conf_path : conf_load_default_path());
 }

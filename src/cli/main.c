@@ -1,9 +1,13 @@
 /* The program: sub-commands, and what they are for. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "base/check.h"
+#include "cli/cli.h"
 #include "cli/cli_config.h"
 #include "cli/cli_explain.h"
 #include "cli/cli_queue.h"
@@ -13,6 +17,13 @@
 
 static int cli_help(int argc, char **argv);
 static int cli_version(int argc, char **argv);
+
+static const char help_usage[] = "usage: postrider help [COMMAND]\n"
+                                 "\n"
+                                 "Lists the commands, or prints the help of one.\n";
+static const char version_usage[] = "usage: postrider version\n"
+                                    "\n"
+                                    "Prints the version of this program.\n";
 
 static int
 cli_role(int argc, char **argv)
@@ -32,7 +43,7 @@ static const struct command {
     {"explain", cli_explain, "explain a reply code or an enhanced status code"},
     {"compare", cli_compare, "tell two codes apart"},
     {"version", cli_version, "print the version"},
-    {"help", cli_help, "print this, or the help of a command"},
+    {"help", cli_help, "list the commands, or print the help of one"},
     {"role", cli_role, NULL},
 };
 
@@ -61,31 +72,80 @@ print_help(FILE *out)
 }
 
 static int
+say_unknown(const char *name)
+{
+	const char *names[LEN(commands)];
+	const char *nearest;
+	size_t count = 0;
+
+	for (size_t i = 0; i < LEN(commands); i++)
+		if (commands[i].line)
+			names[count++] = commands[i].name;
+	nearest = cli_nearest(name, names, count);
+	fprintf(stderr, "postrider: there is no command \"%s\"%s%s%s\n\n", cli_quote(name).text,
+	    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	print_help(stderr);
+	return EX_USAGE;
+}
+
+static int
 cli_help(int argc, char **argv)
 {
-	const struct command *command = argc > 1 ? find(argv[1]) : NULL;
+	bool asked = false;
+	const struct cli_option options[] = {{"--help", &asked, NULL}};
+	int words = cli_options(argc, argv, options, LEN(options), help_usage);
+	const struct command *command;
 	char flag[] = "--help";
-	char *help[] = {argc > 1 ? argv[1] : NULL, flag, NULL};
+	char *help[] = {NULL, flag, NULL};
 
-	if (argc > 1 && !command) {
-		fprintf(stderr, "postrider: there is no command \"%s\"\n\n", argv[1]);
-		print_help(stderr);
+	if (words < 0)
 		return EX_USAGE;
+	if (words > 1)
+		return cli_wrong_use(help_usage, "help is for one command at a time");
+	if (words == 0) {
+		print_help(stdout);
+		return EX_OK;
 	}
-	if (command && command->run != cli_help && command->run != cli_version &&
-	    command->line)
-		return command->run(2, help);
-	print_help(stdout);
-	return EX_OK;
+	command = find(argv[1]);
+	if (!command || !command->line)
+		return say_unknown(argv[1]);
+	if (command->run == cli_help) {
+		fputs(help_usage, stdout);
+		return EX_OK;
+	}
+	help[0] = argv[1];
+	return command->run(2, help);
 }
 
 static int
 cli_version(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	printf("postrider %s\n", POSTRIDER_VERSION);
+	bool asked = false;
+	const struct cli_option options[] = {{"--help", &asked, NULL}};
+	int words = cli_options(argc, argv, options, LEN(options), version_usage);
+
+	if (words < 0)
+		return EX_USAGE;
+	if (words > 0)
+		return cli_wrong_use(version_usage, "version takes no arguments");
+	if (asked)
+		fputs(version_usage, stdout);
+	else
+		printf("postrider %s\n", POSTRIDER_VERSION);
 	return EX_OK;
+}
+
+/*
+ * A standard descriptor that is closed would be given to the next file or socket
+ * that is opened, and what is meant for people would be written into that.  What
+ * takes the place of standard output cannot be written, so that it is noticed.
+ */
+static void
+fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR);
 }
 
 int
@@ -93,15 +153,14 @@ main(int argc, char **argv)
 {
 	const struct command *command;
 
+	fill_standard_descriptors();
 	if (argc < 2) {
+		fprintf(stderr, "postrider: which command?\n\n");
 		print_help(stderr);
 		return EX_USAGE;
 	}
 	command = find(argv[1]);
-	if (!command) {
-		fprintf(stderr, "postrider: there is no command \"%s\"\n\n", argv[1]);
-		print_help(stderr);
-		return EX_USAGE;
-	}
-	return command->run(argc - 1, argv + 1);
+	if (!command)
+		return say_unknown(argv[1]);
+	return cli_finish(command->run(argc - 1, argv + 1));
 }

@@ -40,6 +40,7 @@ def test_wrong_use(arguments):
     result = program(*arguments)
     assert result.returncode == USAGE_ERROR, result
     assert result.stderr.startswith(b"postrider"), result
+    assert b"\n" in result.stderr and not result.stdout, result
 
 
 def test_an_unknown_command_gets_the_nearest_one():
@@ -56,12 +57,21 @@ def test_explain(code):
     assert isinstance(row, dict) and row
 
 
+@pytest.mark.parametrize("code, says", [("471", "transient"), ("5.99.99", "permanent"),
+                                        ("299", "positive")])
+def test_explain_a_code_that_nobody_has_standardised(code, says):
+    """Its digits still tell what a client makes of it."""
+    text = said("explain", code)
+    assert code in text and says in text.lower(), text
+    assert json.loads(said("explain", code, "--json"))
+
+
 def test_explain_252_says_what_it_means():
     text = said("explain", "252").lower()
     assert "vrfy" in text
 
 
-@pytest.mark.parametrize("code", ["999", "abc", "5.99.99", "", "25"])
+@pytest.mark.parametrize("code", ["999", "abc", "", "25", "25 0 ok"])
 def test_explain_of_what_is_no_code(code):
     result = program("explain", code)
     assert result.returncode != 0 and result.stderr, result
