@@ -110,9 +110,10 @@ logfmt_quotes_only_what_needs_it(void **state)
 	(void)state;
 	world_init(&world, CONF_LOG_LOGFMT);
 	write_all_kinds(&world);
-	assert_line(&world, "all kinds", " role=test event=accepted id=11 zero=0 most=18446744073709551615"
-	                    " client=192.0.2.1 text=\"two words\" none=\"\" null=\"\""
-	                    " error=\"timed out\"");
+	assert_line(&world, "all kinds",
+	    " role=test event=accepted id=11 zero=0 most=18446744073709551615"
+	    " client=192.0.2.1 text=\"two words\" none=\"\" null=\"\""
+	    " error=\"timed out\"");
 	world_fini(&world);
 }
 
@@ -155,9 +156,10 @@ static const struct {
     {"a quote alone", SPAN("\""), "\"\\\"\"", "\"\\\"\""},
     {"a backslash", SPAN("a\\b"), "\"a\\\\b\"", "\"a\\\\b\""},
     {"a line end", SPAN("a\r\nb"), "\"a\\x0d\\x0ab\"", "\"a\\u000d\\u000ab\""},
-    {"a forged line", SPAN("x\ntime=1 event=accepted"),
-	"\"x\\x0atime=1 event=accepted\"", "\"x\\u000atime=1 event=accepted\""},
-    {"NUL, tab, DEL", SPAN("\0\t\x7f"), "\"\\x00\\x09\\x7f\"", "\"\\u0000\\u0009\\u007f\""},
+    {"a forged line", SPAN("x\ntime=1 event=accepted"), "\"x\\x0atime=1 event=accepted\"",
+	"\"x\\u000atime=1 event=accepted\""},
+    {"NUL, tab, DEL", SPAN("\0\t\x7f"), "\"\\x00\\x09\\x7f\"",
+	"\"\\u0000\\u0009\\u007f\""},
     {"an escape sequence", SPAN("\x1b[2J"), "\"\\x1b[2J\"", "\"\\u001b[2J\""},
     {"two bytes", SPAN("\xc3\xa4"), "\"\xc3\xa4\"", "\"\xc3\xa4\""},
     {"three bytes", SPAN("\xe6\x97\xa5"), "\"\xe6\x97\xa5\"", "\"\xe6\x97\xa5\""},
@@ -211,7 +213,8 @@ static struct span
 skip_string(struct span at)
 {
 	assert_true(at.len > 0 && at.ptr[0] == '"');
-	for (at = span_skip(at, 1); at.len > 0 && at.ptr[0] != '"'; at = span_skip(at, 1)) {
+	for (at = span_skip(at, 1); at.len > 0 && at.ptr[0] != '"';
+	     at = span_skip(at, 1)) {
 		assert_true((uint8_t)at.ptr[0] >= 0x20);
 		if (at.ptr[0] != '\\')
 			continue;
@@ -265,8 +268,8 @@ every_byte_makes_json(void **state)
 		event_end(&event);
 		logged(&world);
 		assert_int_equal(
-		    count_fields(span_of(
-			world.text, span_find(span_of(world.text, TEXT_BYTES_MAX), '\n'))),
+		    count_fields(span_of(world.text,
+			span_find(span_of(world.text, TEXT_BYTES_MAX), '\n'))),
 		    5);
 		world_fini(&world);
 	}
@@ -279,7 +282,8 @@ a_long_value_is_cut(void **state)
 	static const struct {
 		char byte;
 		size_t least, most; /* characters of it in the line */
-	} cases[] = {{'x', 700, 700}, {'\n', 200, 700}, {'"', 500, 700}, {'\xff', 200, 700}};
+	} cases[] = {
+	    {'x', 700, 700}, {'\n', 200, 700}, {'"', 500, 700}, {'\xff', 200, 700}};
 	char value[5000];
 
 	(void)state;
@@ -299,7 +303,8 @@ a_long_value_is_cut(void **state)
 			line = logged(&world);
 			assert_true(line.len < EVENT_LINE_BYTES_MAX);
 			assert_true(line.len > strlen(end));
-			assert_memory_equal(line.ptr + line.len - strlen(end), end, strlen(end));
+			assert_memory_equal(
+			    line.ptr + line.len - strlen(end), end, strlen(end));
 			assert_true(line.len >= cases[i].least);
 			if (cases[i].byte == 'x')
 				assert_in_range(line.len, 700, 770);

@@ -37,12 +37,12 @@ struct world {
 	struct io *io;
 	struct io_timer timer;
 	struct ipc_channel *channel; /* under test */
-	int raw;                     /* the other side, where it is no channel */
-	enum act act;                /* at type 2 */
+	int raw; /* the other side, where it is no channel */
+	enum act act; /* at type 2 */
 	unsigned types[FRAMES_MAX];
 	size_t sizes[FRAMES_MAX];
 	uint64_t files[FRAMES_MAX]; /* inode of the descriptor that came along, or 0 */
-	bool intact;                /* payloads are what write_frame() makes */
+	bool intact; /* payloads are what write_frame() makes */
 	unsigned count, closed;
 	enum err err;
 };
@@ -85,7 +85,8 @@ act(struct world *world, struct ipc_channel *channel)
 }
 
 static enum err
-receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+receive(
+    void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
 {
 	struct world *world = owner;
 
@@ -301,7 +302,8 @@ a_frame_has_a_maximum(void **state)
 			/* The header alone is enough to know. */
 			if (cut && cases[i].closed)
 				rest.len = IPC_HEADER_BYTES;
-			for (; rest.len > 0 && !world.closed; rest = span_skip(rest, 60000)) {
+			for (; rest.len > 0 && !world.closed;
+			     rest = span_skip(rest, 60000)) {
 				send_raw(&world, span_first(rest, 60000), -1);
 				step(&world);
 			}
@@ -491,8 +493,8 @@ make_file(void)
 static void
 descriptors_come_with_their_frames(void **state)
 {
-	static const char *const patterns[] = {"f", "ff", "fff", ".f", "f.", "..f..f", "f.f.f",
-	    ".ff..", "ffffffffffffffff", "................f"};
+	static const char *const patterns[] = {"f", "ff", "fff", ".f", "f.", "..f..f",
+	    "f.f.f", ".ff..", "ffffffffffffffff", "................f"};
 	const struct ipc_handlers handlers = {NULL, receive, closed};
 
 	(void)state;
@@ -502,7 +504,8 @@ descriptors_come_with_their_frames(void **state)
 		struct world world;
 
 		world_init(&world);
-		other = ipc_channel_create(io_stream_open(world.io, world.raw), &handlers);
+		other =
+		    ipc_channel_create(io_stream_open(world.io, world.raw), &handlers);
 		world.raw = -1;
 		for (size_t k = 0; patterns[i][k]; k++) {
 			const struct ipc_sx_link link = {.role = 3, .instance = 4};

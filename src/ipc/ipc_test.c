@@ -16,7 +16,11 @@
 #include "base/wire.h"
 #include "ipc/ipc.h"
 
-enum { FIELDS_MAX = 16, MESSAGE_BYTES_MAX = 1024, WIRE_BYTES_MAX = 2 * IPC_FRAME_BYTES_MAX };
+enum {
+	FIELDS_MAX = 16,
+	MESSAGE_BYTES_MAX = 1024,
+	WIRE_BYTES_MAX = 2 * IPC_FRAME_BYTES_MAX
+};
 
 /* A field of a message, as the list says it: a number of so many bytes, or a string (0). */
 struct field {
@@ -55,11 +59,13 @@ add_field(struct shape *shape, size_t bytes, size_t offset, size_t bytes_max)
 		typedef struct IPC_PASTE(ipc_, IPC_PREFIX, _, name) message;             \
 		fields                                                                   \
 	}                                                                                \
-	static enum err IPC_PASTE(decode_, IPC_PREFIX, _, name)(struct span wire, void *m) \
+	static enum err IPC_PASTE(decode_, IPC_PREFIX, _, name)(                         \
+	    struct span wire, void *m)                                                   \
 	{                                                                                \
 		return IPC_PASTE(ipc_, IPC_PREFIX, _, name##_decode)(wire, m);           \
 	}                                                                                \
-	static void IPC_PASTE(encode_, IPC_PREFIX, _, name)(struct buf * out, const void *m) \
+	static void IPC_PASTE(encode_, IPC_PREFIX, _, name)(                             \
+	    struct buf * out, const void *m)                                             \
 	{                                                                                \
 		IPC_PASTE(ipc_, IPC_PREFIX, _, name##_encode)(out, m);                   \
 	}
@@ -71,7 +77,8 @@ add_field(struct shape *shape, size_t bytes, size_t offset, size_t bytes_max)
 
 static const struct row rows[] = {
 #define MSG(TYPE, name, fields)                                                          \
-	{TEXT(IPC_PASTE(IPC_, IPC_PREFIX, _, TYPE)), IPC_PASTE(IPC_, IPC_PREFIX, _, TYPE), \
+	{TEXT(IPC_PASTE(IPC_, IPC_PREFIX, _, TYPE)),                                     \
+	    IPC_PASTE(IPC_, IPC_PREFIX, _, TYPE),                                        \
 	    sizeof(struct IPC_PASTE(ipc_, IPC_PREFIX, _, name)),                         \
 	    IPC_PASTE(describe_, IPC_PREFIX, _, name),                                   \
 	    IPC_PASTE(decode_, IPC_PREFIX, _, name),                                     \
@@ -158,7 +165,9 @@ sample_init(struct sample *sample, const struct row *row, enum fill fill, size_t
 	buf_init(&sample->wire, WIRE_BYTES_MAX);
 	for (size_t i = 0; i < sample->shape.count; i++) {
 		const struct field *field = &sample->shape.fields[i];
-		size_t len = fill == FILL_ZERO ? 0 : fill == FILL_SMALL ? 3 : field->bytes_max;
+		size_t len = fill == FILL_ZERO	  ? 0
+			     : fill == FILL_SMALL ? 3
+						  : field->bytes_max;
 
 		if (field->bytes > 0)
 			fill_number(sample, i, number(i, field->bytes, fill));
@@ -185,7 +194,7 @@ sample_fini(struct sample *sample)
 		if (sample->shape.fields[i].bytes == 0)
 			mem_free((char *)(uintptr_t)string_of(
 			    sample->message, &sample->shape.fields[i])
-			             .ptr);
+				     .ptr);
 	buf_fini(&sample->wire);
 }
 

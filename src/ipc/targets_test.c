@@ -117,8 +117,9 @@ targets_have_bounds(void **state)
 static void
 make_host(struct ipc_host_entry *host, size_t addr_count)
 {
-	*host = (struct ipc_host_entry){
-	    .name = SPAN("mx.example.org"), .preference = 0xfffe, .addr_count = addr_count};
+	*host = (struct ipc_host_entry){.name = SPAN("mx.example.org"),
+	    .preference = 0xfffe,
+	    .addr_count = addr_count};
 	for (size_t i = 0; i < addr_count; i++) {
 		host->addrs[i].family = i % 2 ? 6 : 4;
 		memset(host->addrs[i].bytes, (int)i + 1, i % 2 ? 16 : 4);

@@ -26,8 +26,9 @@ check_written_again(const struct message *message, struct span envelope)
 	message_envelope_begin(&out, &again);
 	for (uint32_t i = 0; i < message->rcpt_count; i++) {
 		const struct recipient *rcpt = &message->rcpts[i];
-		const struct ipc_target_entry target = {
-		    .kind = rcpt->kind, .address = rcpt->address, .mailbox = rcpt->mailbox};
+		const struct ipc_target_entry target = {.kind = rcpt->kind,
+		    .address = rcpt->address,
+		    .mailbox = rcpt->mailbox};
 
 		message_envelope_rcpt(&out, &target, rcpt->original);
 	}

@@ -28,7 +28,8 @@ static const struct {
 } rcpts[] = {
     {{IPC_TARGET_MAILBOX, SPAN("bob@example.org"), SPAN("bob")}, SPAN("Bob@example.org")},
     {{IPC_TARGET_REMOTE, SPAN("carol@example.net"), SPAN("")}, SPAN("carol@example.net")},
-    {{IPC_TARGET_REMOTE, SPAN("\"x y\"@example.com"), SPAN("")}, SPAN("list@example.org")},
+    {{IPC_TARGET_REMOTE, SPAN("\"x y\"@example.com"), SPAN("")},
+	SPAN("list@example.org")},
 };
 
 static void
@@ -160,7 +161,7 @@ each_part_has_bounds(void **state)
 	static const struct odd cases[] = {
 	    {"all is small", 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, OK},
 	    {"all is as large as may be", 1, 1, 1, IPC_PATH_MAX, IPC_CREDENTIAL_MAX,
-	        IPC_DOMAIN_MAX, 64, IPC_PATH_MAX, IPC_MAILBOX_MAX, IPC_PATH_MAX, OK},
+		IPC_DOMAIN_MAX, 64, IPC_PATH_MAX, IPC_MAILBOX_MAX, IPC_PATH_MAX, OK},
 	    {"an older version", 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
 	    {"a newer version", 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
 	    {"no such kind", 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},

@@ -101,7 +101,8 @@ those_who_wait_are_ready_in_the_order_of_time(void **state)
 	for (size_t i = 0; i < LEN(order); i++) {
 		const struct recipient *rcpt;
 
-		for (int k = 0; k < 500 && list_empty(&test.queue.turns[IPC_TARGET_REMOTE]); k++)
+		for (int k = 0;
+		     k < 500 && list_empty(&test.queue.turns[IPC_TARGET_REMOTE]); k++)
 			test_queue_run(&test, 1);
 		rcpt = begin(&test, IPC_TARGET_REMOTE);
 		assert_non_null(rcpt);
@@ -138,8 +139,7 @@ destinations_take_turns(void **state)
 	}
 	assert_string_equal(got, "abcabaaaa");
 	assert_null(begin(&test, IPC_TARGET_REMOTE));
-	list_for_each(node, &test.queue.messages)
-	{
+	list_for_each (node, &test.queue.messages) {
 		struct message *message = container_of(node, struct message, node);
 
 		end(&test, &message->rcpts[0], RECIPIENT_ENDED);
@@ -191,8 +191,7 @@ mailboxes_have_a_limit_of_their_own(void **state)
 	while (begin(&test, IPC_TARGET_MAILBOX))
 		count++;
 	assert_int_equal(count, QUEUE_MAILBOX_ATTEMPTS_MAX);
-	list_for_each(node, &test.queue.messages)
-	{
+	list_for_each (node, &test.queue.messages) {
 		struct recipient *rcpt =
 		    &container_of(node, struct message, node)->rcpts[0];
 
@@ -357,10 +356,11 @@ hold_all_holds_what_was_not_released(void **state)
 static void
 routes_gather_destinations(void **state)
 {
-	static const char *const addresses[] = {"a@one.example", "b@two.example", "c@x.three.example",
-	    "d@four.example", "bob"};
-	static const char *const keys[] = {"host:smart.example:587", "host:smart.example:587",
-	    "host:smart.example:25", "mx:four.example", "mailbox"};
+	static const char *const addresses[] = {"a@one.example", "b@two.example",
+	    "c@x.three.example", "d@four.example", "bob"};
+	static const char *const keys[] = {"host:smart.example:587",
+	    "host:smart.example:587", "host:smart.example:25", "mx:four.example",
+	    "mailbox"};
 	struct test_queue test;
 	struct message *message;
 
@@ -381,8 +381,10 @@ routes_gather_destinations(void **state)
 		assert_true(
 		    span_eq(message->rcpts[i].destination->key, span_str(keys[i])));
 	/* One destination, two routes: dispatch.c does not put them in one attempt. */
-	assert_ptr_equal(schedule_route(&test.conf, SPAN("x@ONE.example")), &test.routes[0]);
-	assert_ptr_equal(schedule_route(&test.conf, SPAN("x@two.example")), &test.routes[1]);
+	assert_ptr_equal(
+	    schedule_route(&test.conf, SPAN("x@ONE.example")), &test.routes[0]);
+	assert_ptr_equal(
+	    schedule_route(&test.conf, SPAN("x@two.example")), &test.routes[1]);
 	assert_null(schedule_route(&test.conf, SPAN("x@four.example")));
 	test_queue_fini(&test);
 }
@@ -406,7 +408,7 @@ assert_heap(const struct queue *queue, const struct message *message)
 		assert_int_equal(queue->heap[i]->state, RECIPIENT_WAITING);
 		if (i > 1)
 			assert_true(queue->heap[i / 2]->next_wall_ms <=
-			    queue->heap[i]->next_wall_ms);
+				    queue->heap[i]->next_wall_ms);
 	}
 	for (uint32_t i = 0; i < message->rcpt_count; i++) {
 		const struct recipient *rcpt = &message->rcpts[i];

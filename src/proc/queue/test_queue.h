@@ -77,7 +77,8 @@ test_queue_fini(struct test_queue *test)
 
 		for (uint32_t i = 0; i < message->rcpt_count; i++)
 			if (message->rcpts[i].destination)
-				recipient_move(queue, &message->rcpts[i], RECIPIENT_ENDED);
+				recipient_move(
+				    queue, &message->rcpts[i], RECIPIENT_ENDED);
 		message_destroy(queue, message);
 	}
 	check(queue->heap_count == 0 && queue->destination_map.count == 0);
