@@ -145,8 +145,11 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 	check(channel == child->link);
 	ipc_channel_destroy(channel);
 	child->link = NULL;
-	/* A role without its link can't be told anything; its end brings a new one. */
-	if (child_is_alive(child) && child->state != CHILD_STOPPING)
+	/*
+	 * A role without its link can't be told anything; its end brings a new one.  One that has
+	 * not said ready is about to end by itself, with a status that says why.
+	 */
+	if (child->state == CHILD_RUNNING)
 		child_kill(child, child->supervisor->io);
 }
 
