@@ -44,7 +44,17 @@ choose_peer(struct queue *queue, const struct destination *destination)
 	return NULL;
 }
 
-/* Takes ready recipients of one message at one destination, for which one route holds. */
+/* Rules for different domains may lead the same way. */
+static bool
+same_way(const struct conf_route *a, const struct conf_route *b)
+{
+	if (a == b || !a || !b)
+		return a == b;
+	return span_eq(a->host, b->host) && a->port == b->port && a->tls == b->tls &&
+	    span_eq(a->credential, b->credential);
+}
+
+/* Takes ready recipients of one message at one destination that go the same way. */
 static void
 gather(struct attempt *attempt, struct recipient *first, size_t count_max)
 {
@@ -59,7 +69,7 @@ gather(struct attempt *attempt, struct recipient *first, size_t count_max)
 		struct recipient *rcpt = &message->rcpts[i];
 
 		if (rcpt->state != RECIPIENT_READY || rcpt->destination != first->destination ||
-		    schedule_route(conf, rcpt->address) != route)
+		    !same_way(schedule_route(conf, rcpt->address), route))
 			continue;
 		attempt->rcpts[attempt->rcpt_count++] = rcpt;
 		recipient_move(attempt->queue, rcpt, RECIPIENT_ACTIVE);
