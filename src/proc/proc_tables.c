@@ -2,6 +2,7 @@
 #include "proc/proc_tables.h"
 
 #include "base/arena.h"
+#include "base/check.h"
 
 static void
 say(struct proc_env *env, struct span path, const struct table_error *error, enum err err)
@@ -56,6 +57,30 @@ proc_load_table(struct proc_env *env, struct span path,
 		say(env, path, &error, err);
 	mem_free(name);
 	return err == OK;
+}
+
+bool
+proc_check_tables(struct proc_env *env)
+{
+	const struct {
+		struct span path;
+		const struct table_options *options;
+	} tables[] = {
+	    {env->conf->mailboxes_path, &table_mailboxes},
+	    {env->conf->aliases_path, &table_aliases},
+	    {env->conf->passwords_path, &table_passwords},
+	    {env->conf->credentials_path, &table_credentials},
+	};
+	bool good = true;
+
+	for (size_t i = 0; i < LEN(tables); i++) {
+		struct table *table;
+
+		/* Every table is looked at, so that all mistakes are told at once. */
+		good = proc_load_table(env, tables[i].path, tables[i].options, &table) && good;
+		table_destroy(table);
+	}
+	return good;
 }
 
 enum err

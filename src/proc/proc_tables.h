@@ -10,5 +10,7 @@
  */
 bool proc_load_table(struct proc_env *env, struct span path,
     const struct table_options *options, struct table **table);
+/* True where every table that the configuration names can be loaded; else it was said why not. */
+bool proc_check_tables(struct proc_env *env);
 /* Adds a whole file to out; ERR_TOO_LONG where it does not fit. */
 MUST_USE enum err proc_read_file(struct proc_env *env, struct span path, struct buf *out);

@@ -1,11 +1,13 @@
 """A wrong configuration never starts, and says where it is wrong."""
 import os
+import signal
 import subprocess
 
 import pytest
 
 from server import CONFIG_ERROR, HOSTNAME, PROGRAM
-from talk import Talk, message, submit
+from talk import Closed, Talk, message, submit
+from waiting import until
 
 
 def serve(server):
@@ -139,3 +141,52 @@ def test_two_servers_on_one_spool_the_second_refuses(postrider):
     assert status != 0 and "spool" in said, said
     submit(first.smtp_port, "ann@client.example", "alice@home.example", message("still"))
     first.wait_mail("alice")
+
+
+def reload(server):
+    seen = len(server.events())
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: any(event["event"] in ("config_replaced", "config_kept")
+                      for event in server.events()[seen:]), server.log_tail)
+    return [event["event"] for event in server.events()[seen:]]
+
+
+def test_a_reload_takes_a_good_configuration(postrider):
+    server = postrider().start()
+    refused(server.smtp_port, "carol@home.example")
+    server.mailboxes["carol@home.example"] = "carol"
+    server.extra.append("limits { message size 70 KB }")
+    server.write_files()
+    assert "config_replaced" in reload(server)
+
+    def taken():
+        try:
+            return submit(server.smtp_port, "ann@client.example", "carol@home.example",
+                          message("new"))
+        except (AssertionError, OSError, Closed):
+            return False
+
+    until(taken, server.log_tail)
+    assert b"X-Token: new" in server.wait_mail("carol")[0]
+    with Talk(server.smtp_port) as talk:
+        assert talk.ehlo()["SIZE"] == "71680"
+
+
+def test_a_reload_refuses_a_bad_one_and_keeps_the_old(postrider):
+    server = postrider().start()
+    good = server.config.read_text()
+    for bad in ("nonsense here\n", good + "hostname again.example\n"):
+        server.config.write_text(bad)
+        assert "config_kept" in reload(server)
+    server.config.write_text(good)
+    (server.directory / "mailboxes").write_text("alice@home.example: alice\nalice@home.example: bob\n")
+    assert "config_kept" in reload(server)
+    submit(server.smtp_port, "ann@client.example", "bob@home.example", message("still"))
+    assert b"X-Token: still" in server.wait_mail("bob")[0]
+
+
+def refused(port, address):
+    with Talk(port) as talk:
+        talk.ehlo()
+        talk.expect("MAIL FROM:<ann@client.example>", 250)
+        talk.expect(f"RCPT TO:<{address}>", 550)

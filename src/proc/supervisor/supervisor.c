@@ -20,6 +20,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "proc/proc_tables.h"
 #include "proc/supervisor/child.h"
 #include "proc/supervisor/conf_load.h"
 #include "proc/supervisor/listen.h"
@@ -347,6 +348,14 @@ send_conf(struct supervisor *supervisor)
 	}
 }
 
+static bool
+tables_are_good(struct supervisor *supervisor, const struct conf *conf)
+{
+	struct proc_env env = {.io = supervisor->io, .conf = conf, .log = supervisor->log};
+
+	return proc_check_tables(&env);
+}
+
 /* SIGHUP: a good configuration replaces the one in use, a bad one does not. */
 static void
 told_to_reload(void *owner)
@@ -358,12 +367,13 @@ told_to_reload(void *owner)
 	int fd = -1;
 
 	buf_init(&problems, 64 << 10);
-	if (conf_load(supervisor->conf_path, &bundle, &conf, &problems) == OK)
+	if (conf_load(supervisor->conf_path, &bundle, &conf, &problems) == OK &&
+	    tables_are_good(supervisor, conf))
 		fd = memory_file(bundle);
 	if (fd < 0) {
 		buf_add_char(&problems, '\0');
 		event_note(&supervisor->log, "config_refused",
-		    problems.len > 1 ? problems.ptr : "cannot keep the configuration");
+		    problems.len > 1 ? problems.ptr : "a file that it names cannot be used");
 		event_note(&supervisor->log, "config_kept", "the old configuration is in use");
 		conf_destroy(conf);
 		conf_bundle_destroy(bundle);
