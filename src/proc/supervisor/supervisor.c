@@ -544,6 +544,10 @@ serve(struct supervisor *supervisor)
 	if (supervisor->world.conf_fd < 0)
 		return EX_OSERR;
 	raise_descriptor_limit();
+	if (geteuid() != 0)
+		event_note(&supervisor->log, "unprivileged",
+		    "not started as root: all roles run as this user, without an empty root "
+		    "directory");
 	list_children(supervisor);
 	for (size_t i = 0; i < supervisor->child_count; i++)
 		start_child(&supervisor->children[i]);
