@@ -195,7 +195,8 @@ live(struct life *life)
 	    io_stream_open(life->env.io, PROC_FD_SUPERVISOR), &handlers);
 	if (life->def->role->start && !life->def->role->start(life->role)) {
 		io_destroy(life->env.io);
-		return EX_CONFIG;
+		/* As below: without rights, what runs at an exit could only fail. */
+		_exit(EX_CONFIG);
 	}
 	ipc_xs_ready_send(life->env.supervisor, &(struct ipc_xs_ready){0});
 	io_run(life->env.io);

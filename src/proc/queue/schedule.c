@@ -91,7 +91,7 @@ schedule_route(const struct conf *conf, struct span address)
 
 /*
  * The key of a destination: "mailbox", "mx:DOMAIN" or "host:HOST:PORT".  Mail through one smart
- * host takes turns together; it goes in one attempt only where one route is for all of it.
+ * host takes turns together; it shares an attempt only where its routes lead the same way.
  */
 static void
 write_key(struct buf *key, const struct queue *queue, const struct recipient *rcpt)

@@ -380,7 +380,7 @@ routes_gather_destinations(void **state)
 	for (size_t i = 0; i < LEN(keys); i++)
 		assert_true(
 		    span_eq(message->rcpts[i].destination->key, span_str(keys[i])));
-	/* One destination, two routes: dispatch.c does not put them in one attempt. */
+	/* One destination, two routes: dispatch.c looks whether they lead the same way. */
 	assert_ptr_equal(
 	    schedule_route(&test.conf, SPAN("x@ONE.example")), &test.routes[0]);
 	assert_ptr_equal(
