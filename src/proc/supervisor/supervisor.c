@@ -546,8 +546,7 @@ serve(struct supervisor *supervisor)
 	raise_descriptor_limit();
 	if (geteuid() != 0)
 		event_note(&supervisor->log, "unprivileged",
-		    "not started as root: all roles run as this user, without an empty root "
-		    "directory");
+		    "not started as root: all roles run as this user, in this file system");
 	list_children(supervisor);
 	for (size_t i = 0; i < supervisor->child_count; i++)
 		start_child(&supervisor->children[i]);
