@@ -1,269 +1,192 @@
-/*
- * One request over the control socket, and its answer shown to a person, or as JSON to a program.
- * Text from the network is made safe for a terminal.
- */
+/* "postrider queue": the arguments, and where the server's control socket is. */
 #include "cli/cli_queue.h"
 
-#include <errno.h>
-#include <jansson.h>
-#include <limits.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/ioctl.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/id.h"
-#include "cli/cli_queue_print.h"
+#include "cli/cli.h"
+#include "cli/cli_queue_internal.h"
 #include "proc/supervisor/conf_load.h"
 
 static const char usage[] =
-    "usage: postrider queue list [--limit N]\n"
-    "       postrider queue show ID\n"
+    "usage: postrider queue list [--limit N] [--json]\n"
+    "       postrider queue show ID [--json]\n"
     "       postrider queue retry | hold | release | delete  ID | all\n"
-    "options: --config FILE (else $POSTRIDER_CONFIG, else /etc/postrider/postrider.conf)\n"
-    "         --json\n"
     "\n"
-    "list shows the messages that wait, oldest first, and why each recipient waits.\n"
-    "retry tries now; hold keeps a message until release; delete removes it without a bounce.\n";
+    "  list      the messages that wait, in the order of the queue, and what for\n"
+    "  show      one message: why each recipient waits, and what can be done\n"
+    "  retry     try now, without waiting for the next try\n"
+    "  hold      keep a message and try nothing, until it is released\n"
+    "  release   end a hold, and try now\n"
+    "  delete    remove a message; nobody is told\n"
+    "\n"
+    "  --config FILE   the server's configuration, which names its control socket\n"
+    "                  ($POSTRIDER_CONFIG, else /etc/postrider/postrider.conf)\n"
+    "  --socket PATH   the control socket itself; no configuration is read\n"
+    "  --limit N       list the first N messages only\n"
+    "  --json          one JSON document, for programs\n"
+    "\n"
+    "Exit codes: 0 done, 65 no such message, 69 the server cannot be reached, 75 try\n"
+    "again, 77 not allowed to ask it, 78 or 66 the configuration, 64 wrong use.\n";
 
-enum { LIST_PAGE = 1000 };
-
-struct options {
-	const char *verb, *id, *conf_path;
-	bool json;
-	long limit;
-};
-
-/* What is wrong with the words of the call; NULL where nothing is. */
-static const char *
-find_fault(const struct options *options)
+static int
+take_verb(const char *word, struct cli_queue_options *options)
 {
-	static const char *const acts[] = {"show", "retry", "hold", "release", "delete"};
+	const char *names[CLI_QUEUE_VERB_COUNT];
+	const char *nearest;
+
+	for (unsigned i = 0; i < CLI_QUEUE_VERB_COUNT; i++) {
+		names[i] = cli_queue_verb_name((enum cli_queue_verb)i);
+		if (strcmp(word, names[i]) == 0) {
+			options->verb = (enum cli_queue_verb)i;
+			return EX_OK;
+		}
+	}
+	nearest = cli_nearest(word, names, LEN(names));
+	return cli_wrong_use(usage, "there is no \"queue %s\"%s%s%s", cli_quote(word).text,
+	    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+}
+
+static int
+take_id(const char *word, struct cli_queue_options *options)
+{
+	const char *verb = cli_queue_verb_name(options->verb);
 	uint64_t id;
 
-	if (!options->verb)
-		return "what is to be done with the queue?";
-	if (options->limit <= 0)
-		return "--limit needs a number above 0";
-	if (strcmp(options->verb, "list") == 0)
-		return options->id ? "list takes no id; show does" : NULL;
-	for (size_t i = 0; i < LEN(acts); i++) {
-		if (strcmp(options->verb, acts[i]) != 0)
-			continue;
-		if (!options->id)
-			return i == 0 ? "which message? give its id"
-				      : "which message? give its id, or all";
-		if (i > 0 && strcmp(options->id, "all") == 0)
-			return NULL;
-		return id_parse(span_str(options->id), &id) ? "that is not a queue id"
-							    : NULL;
-	}
-	return "the queue has list, show, retry, hold, release and delete";
-}
-
-static const char *
-parse(int argc, char **argv, struct options *options)
-{
-	*options = (struct options){.limit = LONG_MAX};
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0)
-			options->json = true;
-		else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
-			options->conf_path = argv[++i];
-		else if (strcmp(argv[i], "--limit") == 0 && i + 1 < argc)
-			options->limit = strtol(argv[++i], NULL, 10);
-		else if (argv[i][0] == '-')
-			return "unknown option";
-		else if (!options->verb)
-			options->verb = argv[i];
-		else if (!options->id)
-			options->id = argv[i];
-		else
-			return "too many words";
-	}
-	return find_fault(options);
-}
-
-static json_t *
-make_request(const struct options *options)
-{
-	const struct passwd *user = getpwuid(getuid());
-
-	return json_pack("{s:s,s:s,s:s}", "do", options->verb, "id", options->id, "who",
-	    user ? user->pw_name : "unknown");
-}
-
-static int
-open_control(const char *path)
-{
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0)
-		return fd;
-	fprintf(stderr,
-	    "postrider: cannot reach the server at its control socket %s: %s.\n%s\n",
-	    path, strerror(errno),
-	    errno == EACCES
-		? "Only the user who started the server may ask it: try as root."
-		: "Is it running, with this configuration? Start it with: "
-		  "postrider serve");
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-/* What one request came to. */
-struct exchange {
-	long long count, total;
-	char last_id[ID_TEXT_MAX + 1]; /* of the last message */
-	int status; /* -1: the answer did not end */
-};
-
-static void
-take_answer(struct exchange *exchange, struct queue_printer *printer, json_t *answer)
-{
-	json_t *done = json_object_get(answer, "done");
-	json_t *message = json_object_get(answer, "message");
-	const char *error = json_string_value(json_object_get(answer, "error"));
-
-	if (error) {
-		fprintf(stderr, "postrider: %s\n", error);
-		exchange->status = EX_TEMPFAIL;
-	} else if (done) {
-		exchange->count = json_integer_value(json_object_get(done, "count"));
-		exchange->total = json_integer_value(json_object_get(done, "total"));
-		exchange->status = EX_OK;
-	} else {
-		if (message)
-			snprintf(exchange->last_id, sizeof(exchange->last_id), "%s",
-			    json_string_value(json_object_get(message, "id")));
-		queue_print_part(printer, answer);
-	}
-}
-
-/* Sends one request, and shows what comes back until it is done. */
-static void
-exchange_once(FILE *stream, json_t *request, struct exchange *exchange,
-    struct queue_printer *printer)
-{
-	char *line = NULL;
-	size_t room = 0;
-
-	exchange->status = -1;
-	json_dumpf(request, stream, JSON_COMPACT);
-	fputc('\n', stream);
-	fflush(stream);
-	while (exchange->status < 0 && getline(&line, &room, stream) > 0) {
-		json_t *answer = json_loads(line, 0, NULL);
-
-		if (answer)
-			take_answer(exchange, printer, answer);
-		json_decref(answer);
-	}
-	mem_free(line);
-	if (exchange->status >= 0)
-		return;
-	fprintf(stderr, "postrider: the server closed the connection; try again\n");
-	exchange->status = EX_TEMPFAIL;
-}
-
-/* The server gives a list in pages; the next begins after the last message of this one. */
-static void
-list_all(FILE *stream, const struct options *options, struct exchange *exchange,
-    struct queue_printer *printer)
-{
-	long left = options->limit;
-	json_t *request = json_pack("{s:s}", "do", "list");
-
-	do {
-		long page = left < LIST_PAGE ? left : LIST_PAGE;
-
-		json_object_set_new(request, "limit", json_integer(page));
-		exchange_once(stream, request, exchange, printer);
-		left -= page;
-		json_object_set_new(request, "after", json_string(exchange->last_id));
-		if (exchange->count < page)
-			break;
-	} while (exchange->status == EX_OK && left > 0);
-	json_decref(request);
-}
-
-static int
-converse(const struct options *options, int fd)
-{
-	FILE *stream = fdopen(fd, "r+");
-	struct exchange exchange = {0};
-	struct queue_printer printer = {
-	    .json = options->json,
-	    .list = strcmp(options->verb, "list") == 0,
-	    .show = strcmp(options->verb, "show") == 0,
-	};
-
-	if (!stream) {
-		close(fd);
-		return EX_OSERR;
-	}
-	if (printer.list) {
-		list_all(stream, options, &exchange, &printer);
-	} else {
-		json_t *request = make_request(options);
-
-		exchange_once(stream, request, &exchange, &printer);
-		json_decref(request);
-	}
-	fclose(stream);
-	if (exchange.status != EX_OK)
-		return exchange.status;
-	if (options->id && strcmp(options->id, "all") != 0 && exchange.count == 0) {
-		fprintf(stderr,
-		    "postrider: no message %s in the queue: it was delivered, bounced or "
-		    "deleted; the log says which (search for id=%s)\n",
-		    options->id, options->id);
-		return EX_DATAERR;
-	}
-	queue_print_end(&printer, options->verb, exchange.count, exchange.total);
+	if (options->verb == CLI_QUEUE_LIST)
+		return word ? cli_wrong_use(usage,
+				  "list takes no id; one message is shown by: "
+				  "postrider queue show ID")
+			    : EX_OK;
+	if (!word)
+		return cli_wrong_use(usage, "%s which message? Give its id%s", verb,
+		    options->verb == CLI_QUEUE_SHOW ? "; postrider queue list has the ids"
+						    : ", or all");
+	options->id = word;
+	if (options->verb != CLI_QUEUE_SHOW && strcmp(word, "all") == 0)
+		return EX_OK;
+	if (id_parse(span_str(word), &id) != OK)
+		return cli_wrong_use(usage,
+		    "\"%s\" is not a queue id; ids are letters and digits, at most %d",
+		    cli_quote(word).text, ID_TEXT_MAX);
 	return EX_OK;
+}
+
+static int
+take_limit(const char *text, struct cli_queue_options *options)
+{
+	options->limit = UINT64_MAX;
+	if (!text)
+		return EX_OK;
+	if (options->verb != CLI_QUEUE_LIST)
+		return cli_wrong_use(usage, "--limit is for list");
+	if (!span_u64(span_str(text), UINT64_MAX, &options->limit) || options->limit == 0)
+		return cli_wrong_use(
+		    usage, "--limit takes a number from 1, not \"%s\"", cli_quote(text).text);
+	return EX_OK;
+}
+
+static int
+take_words(int words, char **argv, const char *limit, struct cli_queue_options *options)
+{
+	int status;
+
+	if (words == 0)
+		return cli_wrong_use(usage, "what is to be done with the queue?");
+	status = take_verb(argv[1], options);
+	if (status == EX_OK && words > 2)
+		return cli_wrong_use(usage, "one message, or all: what is \"%s\"?",
+		    cli_quote(argv[3]).text);
+	if (status == EX_OK)
+		status = take_id(words > 1 ? argv[2] : NULL, options);
+	return status == EX_OK ? take_limit(limit, options) : status;
+}
+
+static struct cli_queue_printer
+make_printer(const struct cli_queue_options *options)
+{
+	struct cli_queue_printer printer = {.options = options, .width = PAGE_WIDTH};
+	struct winsize size;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	printer.now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	if (isatty(STDOUT_FILENO)) {
+		const char *no_color = getenv("NO_COLOR");
+
+		printer.bold = !no_color || !*no_color;
+		if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+			printer.width = size.ws_col;
+	}
+	return printer;
+}
+
+/* The control socket's path from the configuration; NULL, told, with the exit status. */
+static char *
+find_socket(const char *conf_path, int *status)
+{
+	struct conf_bundle *bundle;
+	struct conf *conf;
+	struct buf problems;
+	char *path = NULL;
+	enum err err;
+
+	buf_init(&problems, 64 << 10);
+	err = conf_load(conf_path ? conf_path : conf_load_default_path(), &bundle, &conf,
+	    &problems);
+	if (err) {
+		fprintf(stderr,
+		    "postrider: the configuration names the control socket, but:\n%.*s"
+		    "--config FILE is another one; --socket PATH does without\n",
+		    SPAN_ARGS(buf_span(&problems)));
+		*status = err == ERR_SYNTAX ? EX_CONFIG : EX_NOINPUT;
+	} else {
+		path = mem_copy(conf->control_path);
+	}
+	buf_fini(&problems);
+	conf_destroy(conf);
+	conf_bundle_destroy(bundle);
+	return path;
 }
 
 int
 cli_queue(int argc, char **argv)
 {
-	struct options options;
-	struct conf_bundle *bundle;
-	struct conf *conf;
-	struct buf problems;
-	const char *fault;
-	enum err err;
+	struct cli_queue_options options = {.verb = CLI_QUEUE_LIST};
+	const char *conf_path = NULL, *socket_path = NULL, *limit = NULL;
+	bool help = false;
+	const struct cli_option rows[] = {{"--json", &options.json, NULL},
+	    {"--help", &help, NULL}, {"--config", NULL, &conf_path},
+	    {"--socket", NULL, &socket_path}, {"--limit", NULL, &limit}};
+	int words = cli_options(argc, argv, rows, LEN(rows), usage);
+	struct cli_queue_printer printer;
+	int status = EX_UNAVAILABLE;
+	char *path;
 	int fd;
 
-	if (argc > 1 &&
-	    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+	if (words < 0)
+		return EX_USAGE;
+	if (help || (words == 1 && strcmp(argv[1], "help") == 0)) {
 		fputs(usage, stdout);
 		return EX_OK;
 	}
-	fault = parse(argc, argv, &options);
-	if (fault) {
-		fprintf(stderr, "postrider queue: %s\n%s", fault, usage);
-		return EX_USAGE;
-	}
-	buf_init(&problems, 64 << 10);
-	err = conf_load(options.conf_path ? options.conf_path : conf_load_default_path(),
-	    &bundle, &conf, &problems);
-	if (err)
-		fprintf(stderr, "%.*s", SPAN_ARGS(buf_span(&problems)));
-	buf_fini(&problems);
-	if (err)
-		return err == ERR_SYNTAX ? EX_CONFIG : EX_NOINPUT;
-	fd = open_control(conf->control_path.ptr);
-	conf_destroy(conf);
-	conf_bundle_destroy(bundle);
-	return fd < 0 ? EX_UNAVAILABLE : converse(&options, fd);
+	status = take_words(words, argv, limit, &options);
+	if (status != EX_OK)
+		return status;
+	path = socket_path ? mem_copy(span_str(socket_path)) : find_socket(conf_path, &status);
+	if (!path)
+		return status;
+	fd = cli_queue_connect(path, &status);
+	mem_free(path);
+	if (fd < 0)
+		return status;
+	printer = make_printer(&options);
+	return cli_queue_talk(fd, &options, &printer);
 }

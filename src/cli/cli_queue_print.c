@@ -1,14 +1,25 @@
 /*
- * Text from the network is made safe for a terminal.  A list may be longer than memory: at most
- * one message is held at a time.
+ * The queue's answers, for people and as one JSON document.  Text that came over
+ * the network is made safe for a terminal.  A list may be longer than memory: one
+ * message is held at a time.
  */
-#include "cli/cli_queue_print.h"
-
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 
-#include "replies/catalogue.h"
+#include "base/check.h"
+#include "cli/cli_queue_internal.h"
+#include "replies/explain.h"
+#include "replies/reply.h"
+
+enum {
+	TEXT_BYTES_MAX = 64 << 10, /* of one message's head, or one recipient */
+	LIST_RCPTS_MAX = 5,        /* of a message in a list */
+	KEY_WIDTH = 9,
+	SECOND_MS = 1000,
+	MINUTE_S = 60,
+	HOUR_S = 60 * MINUTE_S,
+	DAY_S = 24 * HOUR_S,
+};
 
 static const char *
 text_of(json_t *object, const char *key)
@@ -24,226 +35,490 @@ number_of(json_t *object, const char *key)
 	return (long long)json_integer_value(json_object_get(object, key));
 }
 
-static void
-print_safe(const char *text)
+static const char *
+plural(long long count)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '\n')
-			fputs(" / ", stdout);
-		else
-			putchar(c < ' ' || c == 0x7f ? '?' : c);
-	}
+	return count == 1 ? "" : "s";
 }
 
-/* "12 s ago", "in 4 min": how far a time of the server is from now. */
-static void
-print_distance(const char *timestamp)
+bool
+cli_queue_time(const char *text, uint64_t *wall_ms)
 {
 	struct tm tm = {0};
-	struct timespec now;
-	long long seconds;
-	const char *unit = "s";
+	int ms = 0;
 
-	if (sscanf(timestamp, "%d-%d-%dT%d:%d:%d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-		&tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
-		return;
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		&tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms) != 7 ||
+	    tm.tm_year < 1970 || ms < 0)
+		return false;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
-	clock_gettime(CLOCK_REALTIME, &now);
-	seconds = (long long)timegm(&tm) - (long long)now.tv_sec;
-	bool ago = seconds <= 0;
-
-	seconds = ago ? -seconds : seconds;
-	if (seconds >= 2 * 86400) {
-		seconds /= 86400;
-		unit = "days";
-	} else if (seconds >= 2 * 3600) {
-		seconds /= 3600;
-		unit = "h";
-	} else if (seconds >= 120) {
-		seconds /= 60;
-		unit = "min";
-	}
-	printf(ago ? "%lld %s ago" : "in %lld %s", seconds, unit);
+	*wall_ms = (uint64_t)timegm(&tm) * SECOND_MS + (uint64_t)ms;
+	return true;
 }
 
-/* "2026-11-24 04:15:35 UTC" */
-static void
-print_time(const char *timestamp)
+void
+cli_queue_write_distance(struct buf *out, uint64_t then_ms, uint64_t now_ms)
 {
-	printf("%.10s %.8s UTC", timestamp, strlen(timestamp) > 19 ? timestamp + 11 : "");
-}
+	bool ago = then_ms < now_ms;
+	uint64_t seconds = (ago ? now_ms - then_ms : then_ms - now_ms) / SECOND_MS;
 
-static void
-print_message(const struct queue_printer *printer, json_t *message)
-{
-	bool held = json_is_true(json_object_get(message, "held"));
-
-	printf("%s  ", text_of(message, "id"));
-	print_distance(text_of(message, "arrived"));
-	printf("  %lld bytes  from <", number_of(message, "size"));
-	print_safe(text_of(message, "from"));
-	printf(">%s\n", held ? "  on hold" : "");
-	if (!printer->show)
+	if (seconds == 0) {
+		buf_add_str(out, "now");
 		return;
-	printf("  arrived ");
-	print_time(text_of(message, "arrived"));
-	printf(" from ");
-	print_safe(
-	    text_of(message, "client")[0] ? text_of(message, "client") : "this server");
-	if (text_of(message, "login")[0]) {
-		printf(", as ");
-		print_safe(text_of(message, "login"));
 	}
-	printf("\n  given up ");
-	print_time(text_of(message, "expires"));
-	printf(" (");
-	print_distance(text_of(message, "expires"));
-	printf(")\n");
-	if (held)
-		printf("  on hold: nothing is tried until it is released with\n"
-		       "      postrider queue release %s\n",
-		    text_of(message, "id"));
+	buf_add_str(out, ago ? "" : "in ");
+	if (seconds < 2 * MINUTE_S)
+		buf_addf(out, "%llu s", (unsigned long long)seconds);
+	else if (seconds < 2 * HOUR_S)
+		buf_addf(out, "%llu min", (unsigned long long)(seconds / MINUTE_S));
+	else if (seconds < 2 * DAY_S)
+		buf_addf(out, "%llu h", (unsigned long long)(seconds / HOUR_S));
+	else
+		buf_addf(out, "%llu days", (unsigned long long)(seconds / DAY_S));
+	buf_add_str(out, ago ? " ago" : "");
 }
 
-/* Why a recipient waits, and for what. */
+/* "24 Nov 03:04:05 UTC (in 4 min)" */
 static void
-print_reason(json_t *rcpt, bool held)
+write_time(const struct cli_queue_printer *printer, struct buf *out, const char *text)
+{
+	time_t seconds;
+	uint64_t then_ms;
+	struct tm tm;
+	char when[64];
+
+	if (!cli_queue_time(text, &then_ms)) {
+		buf_add_str(out, "at an unknown time");
+		return;
+	}
+	seconds = (time_t)(then_ms / SECOND_MS);
+	check(gmtime_r(&seconds, &tm));
+	check(strftime(when, sizeof(when), "%e %b %H:%M:%S UTC", &tm) > 0);
+	buf_addf(out, "%s (", when + (when[0] == ' '));
+	cli_queue_write_distance(out, then_ms, printer->now_ms);
+	buf_add_char(out, ')');
+}
+
+static void
+write_size(struct buf *out, long long bytes)
+{
+	if (bytes < 1024)
+		buf_addf(out, "%lld byte%s", bytes, plural(bytes));
+	else if (bytes < 1024 * 1024)
+		buf_addf(out, "%.1f KB", (double)bytes / 1024);
+	else
+		buf_addf(out, "%.1f MB", (double)bytes / (1024 * 1024));
+}
+
+/* What a peer said, on one line. */
+static void
+write_reply(struct buf *out, json_t *rcpt)
+{
+	struct span rest = span_str(text_of(rcpt, "reply"));
+	struct span line;
+	long long code = number_of(rcpt, "code");
+	bool first = true;
+
+	if (code > 0)
+		buf_addf(out, "%lld%s", code, rest.len ? " " : "");
+	while (span_cut(&rest, '\n', &line)) {
+		buf_add_str(out, first ? "" : " / ");
+		reply_clean(out, span_trim(line));
+		first = false;
+	}
+}
+
+static bool
+has_reply(json_t *rcpt)
+{
+	return number_of(rcpt, "code") > 0 || text_of(rcpt, "reply")[0] != '\0';
+}
+
+static bool
+is_held(const struct cli_queue_printer *printer)
+{
+	return json_is_true(json_object_get(printer->message, "held"));
+}
+
+/* Ends a line after so many columns; bytes are enough here, where text is mostly ASCII. */
+static void
+cut_line(struct buf *out, size_t start, size_t width)
+{
+	size_t room = width > 8 ? width : 8;
+
+	if (out->len - start <= room)
+		return;
+	out->len = start + room - 3;
+	while (out->len > start && ((unsigned char)out->ptr[out->len] & 0xc0) == 0x80)
+		out->len--;
+	buf_add_str(out, "...");
+}
+
+static void
+list_rcpt(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
 {
 	const char *state = text_of(rcpt, "state");
 	long long ahead = number_of(rcpt, "ahead");
 	long long tries = number_of(rcpt, "tries");
+	uint64_t next_ms;
+	size_t start;
 
-	if (held && strcmp(state, "waiting") == 0) {
-		printf("on hold");
-	} else if (strcmp(state, "waiting") == 0) {
-		printf("next try ");
-		print_distance(text_of(rcpt, "next_try"));
-	} else if (strcmp(state, "ready") == 0) {
-		printf("waits its turn for ");
-		print_safe(text_of(rcpt, "destination"));
-		if (ahead > 0)
-			printf(", %lld ahead", ahead);
-	} else if (strcmp(state, "active") == 0) {
-		printf("is being delivered");
-	} else if (strcmp(state, "bouncing") == 0) {
-		printf("failed; the sender is being told");
-	}
+	buf_add_str(out, "  to <");
+	reply_clean(out, span_str(text_of(rcpt, "address")));
+	buf_add_str(out, ">: ");
+	if (strcmp(state, "active") == 0)
+		buf_add_str(out, "is being delivered");
+	else if (strcmp(state, "bouncing") == 0)
+		buf_add_str(out, "failed; its sender is being told");
+	else if (is_held(printer))
+		buf_add_str(out, "on hold");
+	else if (strcmp(state, "waiting") == 0 &&
+		 cli_queue_time(text_of(rcpt, "next_try"), &next_ms)) {
+		buf_addf(out, "%s try ", tries > 0 ? "next" : "first");
+		cli_queue_write_distance(out, next_ms, printer->now_ms);
+	} else
+		buf_add_str(out, "waits its turn");
+	if (ahead > 0)
+		buf_addf(out, ", %lld ahead of it", ahead);
 	if (tries > 0)
-		printf(", tried %lld time%s", tries, tries == 1 ? "" : "s");
-	printf("\n");
-}
-
-static void
-print_rcpt(const struct queue_printer *printer, json_t *rcpt, bool held)
-{
-	const struct catalogue_entry *entry;
-	char code[16];
-
-	printf("  to <");
-	print_safe(text_of(rcpt, "address"));
-	printf(">: ");
-	print_reason(rcpt, held);
-	if (text_of(rcpt, "reply")[0] == '\0' && number_of(rcpt, "code") == 0)
+		buf_addf(out, ", tried %lld time%s", tries, plural(tries));
+	buf_add_char(out, '\n');
+	if (!has_reply(rcpt))
 		return;
-	printf("      ");
-	if (text_of(rcpt, "host")[0]) {
-		print_safe(text_of(rcpt, "host"));
-		printf(" said: ");
-	}
-	snprintf(code, sizeof(code), "%lld", number_of(rcpt, "code"));
-	if (number_of(rcpt, "code") > 0)
-		printf("%s ", code);
-	print_safe(text_of(rcpt, "reply"));
-	printf("\n");
-	entry = number_of(rcpt, "code") > 0 ? catalogue_find(span_str(code)) : NULL;
-	if (printer->show && entry)
-		printf("      %s means: %s (more: postrider explain %s)\n", code,
-		    entry->name, code);
+	start = out->len;
+	buf_add_str(out, "      ");
+	write_reply(out, rcpt);
+	cut_line(out, start, printer->width);
+	buf_add_char(out, '\n');
 }
 
-/* Ends the message that was being gathered. */
 static void
-flush_json(struct queue_printer *printer)
+list_message(struct cli_queue_printer *printer, struct buf *out)
 {
+	json_t *message = printer->message;
+	json_t *rcpts = json_object_get(message, "recipients");
+	size_t count = json_array_size(rcpts);
+	uint64_t arrived_ms;
+
+	buf_addf(out, "%s  ", text_of(message, "id"));
+	if (cli_queue_time(text_of(message, "arrived"), &arrived_ms))
+		cli_queue_write_distance(out, arrived_ms, printer->now_ms);
+	buf_add_str(out, "  ");
+	write_size(out, number_of(message, "size"));
+	buf_add_str(out, "  from <");
+	reply_clean(out, span_str(text_of(message, "from")));
+	buf_add_str(out, is_held(printer) ? ">  on hold\n" : ">\n");
+	for (size_t i = 0; i < count && i < LIST_RCPTS_MAX; i++)
+		list_rcpt(printer, out, json_array_get(rcpts, i));
+	if (count > LIST_RCPTS_MAX)
+		buf_addf(out, "  and %zu more: postrider queue show %s\n",
+		    count - LIST_RCPTS_MAX, text_of(message, "id"));
+}
+
+static void
+show_row(struct page *page, const char *key, const struct buf *text)
+{
+	page_row(page, span_str(key), KEY_WIDTH, buf_span(text));
+}
+
+static void
+show_head(struct cli_queue_printer *printer, struct page *page, struct buf *text)
+{
+	json_t *message = printer->message;
+	const char *client = text_of(message, "client");
+
+	buf_addf(text, "Message %s", text_of(message, "id"));
+	page_title(page, buf_span(text));
+
+	buf_reset(text);
+	buf_addf(text, "<%s>", text_of(message, "from"));
+	if (text_of(message, "from")[0] == '\0')
+		buf_add_str(text, ": a notification, which goes back to nobody");
+	show_row(page, "from", text);
+
+	buf_reset(text);
+	write_time(printer, text, text_of(message, "arrived"));
+	if (client[0])
+		buf_addf(text, " from %s", client);
+	else
+		buf_add_str(text, ", made by this server");
+	if (text_of(message, "login")[0])
+		buf_addf(text, ", logged in as %s", text_of(message, "login"));
+	show_row(page, "arrived", text);
+
+	buf_reset(text);
+	write_size(text, number_of(message, "size"));
+	show_row(page, "size", text);
+
+	buf_reset(text);
+	write_time(printer, text, text_of(message, "expires"));
+	buf_add_str(text, text_of(message, "from")[0]
+			      ? "; what is not delivered by then goes back to its sender"
+			      : "; what is not delivered by then is dropped");
+	show_row(page, "expires", text);
+	if (!is_held(printer))
+		return;
+	buf_reset(text);
+	buf_add_str(text, "by an operator or by \"hold all mail\": nothing is tried until it is "
+			  "released");
+	show_row(page, "on hold", text);
+}
+
+/* Why a recipient waits, and for what. */
+static void
+write_reason(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
+{
+	const char *state = text_of(rcpt, "state");
+	const char *destination = text_of(rcpt, "destination");
+	long long ahead = number_of(rcpt, "ahead");
+	long long tries = number_of(rcpt, "tries");
+
+	if (tries > 0)
+		buf_addf(out, "Tried %lld time%s. ", tries, plural(tries));
+	if (strcmp(state, "active") == 0) {
+		buf_add_str(out, "It is being delivered now.");
+	} else if (strcmp(state, "bouncing") == 0) {
+		buf_add_str(out, "It failed for good, and its sender is being told.");
+	} else if (is_held(printer)) {
+		buf_add_str(out, "It is on hold, and is not tried until it is released.");
+	} else if (strcmp(state, "waiting") == 0) {
+		buf_addf(out, "The %s try is due ", tries > 0 ? "next" : "first");
+		write_time(printer, out, text_of(rcpt, "next_try"));
+		buf_add_char(out, '.');
+	} else if (ahead > 0) {
+		buf_addf(out,
+		    "It waits its turn for %s: %lld recipient%s before it.", destination,
+		    ahead, ahead == 1 ? " is" : "s are");
+	} else {
+		buf_addf(out,
+		    "It is the next for %s, and waits for a free connection, or for its server "
+		    "to answer again.",
+		    destination);
+	}
+}
+
+/* The catalogue's first sentence about the most exact code of a reply. */
+static void
+show_meaning(struct page *page, const struct buf *reply)
+{
+	const struct explain_code *code;
+	struct explain explain;
+	struct buf text;
+	const char *end;
+
+	if (explain_parse(buf_span(reply), &explain) != OK)
+		return;
+	code = explain.status.entry ? &explain.status : &explain.basic;
+	if (!code->entry)
+		return;
+	end = strstr(code->entry->meaning, ". ");
+	buf_init(&text, TEXT_BYTES_MAX);
+	buf_addf(&text, "%s: %.*s", code->name,
+	    end ? (int)(end - code->entry->meaning) + 1 : (int)strlen(code->entry->meaning),
+	    code->entry->meaning);
+	show_row(page, "means", &text);
+	buf_fini(&text);
+}
+
+static void
+show_rcpt(
+    struct cli_queue_printer *printer, struct page *page, struct buf *text, json_t *rcpt)
+{
+	const char *original = text_of(rcpt, "original");
+
+	buf_reset(text);
+	buf_add_str(text, "To <");
+	reply_clean(text, span_str(text_of(rcpt, "address")));
+	buf_add_str(text, ">");
+	buf_add_char(text, '\0');
+	page_heading(page, buf_span(text).ptr);
+	if (original[0] && strcmp(original, text_of(rcpt, "address")) != 0) {
+		buf_reset(text);
+		buf_addf(text, "<%s>", original);
+		show_row(page, "once", text);
+	}
+	buf_reset(text);
+	write_reason(printer, text, rcpt);
+	show_row(page, "state", text);
+	if (!has_reply(rcpt))
+		return;
+	buf_reset(text);
+	write_reply(text, rcpt);
+	show_row(page, "last said", text);
+	if (number_of(rcpt, "code") > 0)
+		show_meaning(page, text);
+	if (text_of(rcpt, "host")[0] == '\0')
+		return;
+	buf_reset(text);
+	buf_add_str(text, text_of(rcpt, "host"));
+	show_row(page, "by", text);
+}
+
+static void
+show_advice(const struct cli_queue_printer *printer, struct buf *out)
+{
+	static const struct {
+		const char *verb, *what;
+		bool held, free; /* of use for a message on hold, for one that is not */
+	} rows[] = {
+	    {"release", "try it now, and go on", true, false},
+	    {"retry", "try now, not at the next try", false, true},
+	    {"hold", "try nothing until it is released", false, true},
+	    {"delete", "remove it; nobody is told", true, true},
+	};
+	const char *id = text_of(printer->message, "id");
+
+	buf_add_str(out, printer->bold ? "\n\033[1mWhat you can do\033[0m\n"
+				       : "\nWhat you can do\n");
+	for (size_t i = 0; i < LEN(rows); i++)
+		if (is_held(printer) ? rows[i].held : rows[i].free)
+			buf_addf(out, "  postrider queue %-7s %-13s  %s\n", rows[i].verb, id,
+			    rows[i].what);
+}
+
+static void
+print_buf(struct buf *out)
+{
+	check(buf_finish(out) == OK);
+	(void)fwrite(buf_span(out).ptr, 1, out->len, stdout);
+	buf_reset(out);
+}
+
+/* A recipient at a time goes out, for there may be thousands. */
+static void
+show_message(struct cli_queue_printer *printer, struct buf *out)
+{
+	struct page page = {.out = out, .width = printer->width, .bold = printer->bold};
+	json_t *rcpts = json_object_get(printer->message, "recipients");
+	struct buf text;
+
+	buf_init(&text, TEXT_BYTES_MAX);
+	show_head(printer, &page, &text);
+	for (size_t i = 0; i < json_array_size(rcpts); i++) {
+		show_rcpt(printer, &page, &text, json_array_get(rcpts, i));
+		print_buf(out);
+	}
+	show_advice(printer, out);
+	buf_fini(&text);
+}
+
+/* Prints the message that was gathered. */
+static void
+print_gathered(struct cli_queue_printer *printer)
+{
+	bool list = printer->options->verb == CLI_QUEUE_LIST;
+	struct buf out;
+
 	if (!printer->message)
 		return;
-	if (!printer->show)
-		printf(printer->messages++ == 0 ? "{\"messages\":[\n" : ",\n");
-	json_dumpf(printer->message, stdout, JSON_COMPACT);
+	if (printer->options->json) {
+		if (list)
+			printf(printer->shown == 0 ? "{\"messages\":[\n" : ",\n");
+		(void)json_dumpf(printer->message, stdout, JSON_COMPACT);
+	} else {
+		buf_init(&out, 2 * TEXT_BYTES_MAX);
+		if (list)
+			list_message(printer, &out);
+		else
+			show_message(printer, &out);
+		print_buf(&out);
+		buf_fini(&out);
+	}
+	printer->shown++;
 	json_decref(printer->message);
 	printer->message = NULL;
 }
 
+/* What is not there is null, not "" or 0. */
 static void
-gather(struct queue_printer *printer, json_t *message, json_t *rcpt)
+set_nulls(json_t *object, const char *const *keys, size_t count)
 {
-	json_t *rcpts;
+	for (size_t i = 0; i < count; i++) {
+		json_t *value = json_object_get(object, keys[i]);
 
-	if (message) {
-		flush_json(printer);
-		printer->message = json_incref(message);
-		json_object_set_new(message, "recipients", json_array());
-	} else if (rcpt && printer->message) {
-		rcpts = json_object_get(printer->message, "recipients");
-		json_object_del(rcpt, "id");
-		json_array_append(rcpts, rcpt);
+		if ((json_is_string(value) && json_string_length(value) == 0) ||
+		    (json_is_integer(value) && json_integer_value(value) == 0))
+			check(json_object_set_new(object, keys[i], json_null()) == 0);
 	}
 }
 
 void
-queue_print_part(struct queue_printer *printer, json_t *answer)
+cli_queue_print_message(struct cli_queue_printer *printer, json_t *message)
 {
-	json_t *message = json_object_get(answer, "message");
-	json_t *rcpt = json_object_get(answer, "recipient");
+	static const char *const keys[] = {"client", "login"};
 
-	if (printer->json) {
-		gather(printer, message, rcpt);
-		return;
-	}
-	if (message) {
-		/* Kept to know, at its recipients, whether it is held. */
-		json_decref(printer->message);
-		printer->message = json_incref(message);
-		printer->messages++;
-		print_message(printer, message);
-	} else if (rcpt) {
-		print_rcpt(printer, rcpt,
-		    json_is_true(json_object_get(printer->message, "held")));
-	}
-}
-
-static void
-end_json(struct queue_printer *printer, long long count, long long total)
-{
-	flush_json(printer);
-	if (printer->list)
-		printf("%s],\"count\":%ld,\"total\":%lld}\n",
-		    printer->messages == 0 ? "{\"messages\":[" : "\n", printer->messages,
-		    total);
-	else if (printer->show)
-		printf("\n");
-	else
-		printf("{\"count\":%lld}\n", count);
+	print_gathered(printer);
+	printer->message = json_incref(message);
+	set_nulls(message, keys, LEN(keys));
+	check(json_object_set_new(message, "recipients", json_array()) == 0);
 }
 
 void
-queue_print_end(
-    struct queue_printer *printer, const char *verb, long long count, long long total)
+cli_queue_print_rcpt(struct cli_queue_printer *printer, json_t *rcpt)
 {
-	if (printer->json) {
-		end_json(printer, count, total);
+	static const char *const keys[] = {"original", "code", "host", "reply"};
+
+	if (!printer->message)
 		return;
-	}
-	json_decref(printer->message);
-	printer->message = NULL;
-	if (printer->list && total == 0)
+	set_nulls(rcpt, keys, LEN(keys));
+	(void)json_object_del(rcpt, "id");
+	check(json_array_append(json_object_get(printer->message, "recipients"), rcpt) == 0);
+}
+
+static void
+print_list_end(
+    const struct cli_queue_printer *printer, unsigned long long count, unsigned long long total)
+{
+	if (printer->options->json)
+		printf("%s],\"count\":%llu,\"total\":%llu}\n",
+		    printer->shown == 0 ? "{\"messages\":[" : "\n", count, total);
+	else if (count == 0)
 		printf("The queue is empty.\n");
-	else if (printer->list)
-		printf("%ld of %lld message%s.\n", printer->messages, total,
-		    total == 1 ? "" : "s");
-	else if (!printer->show)
-		printf("%s: %lld message%s.\n", verb, count, count == 1 ? "" : "s");
+	else
+		printf("%llu of %llu message%s. More about one: postrider queue show ID\n", count,
+		    total > count ? total : count, total == 1 ? "" : "s");
+}
+
+static void
+print_act_end(const struct cli_queue_printer *printer, unsigned long long count)
+{
+	static const struct {
+		const char *one, *many;
+	} texts[CLI_QUEUE_VERB_COUNT] = {
+	    [CLI_QUEUE_RETRY] = {"is tried now, unless it is on hold",
+		"tried now, but for those on hold"},
+	    [CLI_QUEUE_HOLD] = {"is on hold, until it is released", "put on hold"},
+	    [CLI_QUEUE_RELEASE] = {"is released, and tried now", "released, and tried now"},
+	    [CLI_QUEUE_DELETE] = {"is deleted", "deleted"},
+	};
+	enum cli_queue_verb verb = printer->options->verb;
+
+	if (strcmp(printer->options->id, "all") != 0)
+		printf("%s %s.\n", printer->options->id, texts[verb].one);
+	else if (count == 0)
+		printf("The queue is empty; there is nothing to %s.\n", cli_queue_verb_name(verb));
+	else
+		printf("%llu message%s %s.\n", count, count == 1 ? "" : "s", texts[verb].many);
+}
+
+void
+cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t total)
+{
+	print_gathered(printer);
+	if (printer->options->verb == CLI_QUEUE_LIST)
+		print_list_end(printer, count, total);
+	else if (printer->options->verb == CLI_QUEUE_SHOW)
+		printf("%s", printer->options->json ? "\n" : "");
+	else if (printer->options->json)
+		printf("{\"count\":%llu}\n", (unsigned long long)count);
+	else
+		print_act_end(printer, count);
+}
+
+void
+cli_queue_print_stop(struct cli_queue_printer *printer)
+{
+	json_decref(printer->message);
+	printer->message = NULL;
 }

@@ -1,0 +1,307 @@
+/*
+ * Requests over the control socket.  A list is asked for in pages: the server
+ * then holds little for us, and others have their turn between two.  What is
+ * sent and what comes back is described at the head of proc/admin/admin.c.
+ */
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/id.h"
+#include "cli/cli_queue_internal.h"
+
+enum {
+	PAGE_MESSAGES = 200,
+	ANSWER_WAIT_S = 60,
+	/* Ids kept of what was listed: where the last of them is gone, one before it may be there. */
+	KEPT_IDS = 2000,
+	MORE = -1, /* the answer goes on */
+};
+
+struct talk {
+	int fd;
+	FILE *answers;
+	char *line;
+	size_t room;
+	struct cli_queue_printer *printer;
+
+	/* The answer to the last request. */
+	uint64_t count, total;
+	bool lost; /* it was to go on after a message that is gone */
+
+	uint64_t *kept; /* of a list: a ring of the ids of what was listed last */
+	uint64_t listed;
+};
+
+const char *
+cli_queue_verb_name(enum cli_queue_verb verb)
+{
+	static const char *const names[CLI_QUEUE_VERB_COUNT] = {
+	    [CLI_QUEUE_LIST] = "list",
+	    [CLI_QUEUE_SHOW] = "show",
+	    [CLI_QUEUE_RETRY] = "retry",
+	    [CLI_QUEUE_HOLD] = "hold",
+	    [CLI_QUEUE_RELEASE] = "release",
+	    [CLI_QUEUE_DELETE] = "delete",
+	};
+
+	check(verb < CLI_QUEUE_VERB_COUNT);
+	return names[verb];
+}
+
+static int
+say_unreachable(const char *path, int error)
+{
+	const char *advice = "Is it running, with this configuration? It is started by: "
+			     "postrider serve";
+	int status = EX_UNAVAILABLE;
+
+	if (error == EACCES || error == EPERM) {
+		advice = "Only root and the user who started the server may ask it.";
+		status = EX_NOPERM;
+	} else if (error == ECONNREFUSED) {
+		advice = "A server has left it behind, and runs no more. It is started by: "
+			 "postrider serve";
+	} else if (error == EAGAIN) {
+		advice = "It has too much to do; try again in a moment.";
+		status = EX_TEMPFAIL;
+	}
+	fprintf(stderr, "postrider: cannot reach the server at its control socket %s: %s\n%s\n",
+	    path, strerror(error), advice);
+	return status;
+}
+
+int
+cli_queue_connect(const char *path, int *status)
+{
+	const struct timeval wait = {.tv_sec = ANSWER_WAIT_S};
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct span span = span_str(path);
+	int fd;
+
+	if (span.len == 0 || span.len >= sizeof(un.sun_path)) {
+		*status = say_unreachable(path, span.len ? ENAMETOOLONG : ENOENT);
+		return -1;
+	}
+	memcpy(un.sun_path, span.ptr, span.len);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) == 0 &&
+	    connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0)
+		return fd;
+	*status = say_unreachable(path, errno);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* A request is small and fits the socket's buffer: what is sent in part is lost. */
+static int
+send_request(const struct talk *talk, json_t *request)
+{
+	char text[512];
+	size_t len = json_dumpb(request, text, sizeof(text) - 1, JSON_COMPACT);
+
+	check(len > 0 && len < sizeof(text));
+	text[len++] = '\n';
+	json_decref(request);
+	/* A connection that has ended must not end us by a signal. */
+	if (send(talk->fd, text, len, MSG_NOSIGNAL) == (ssize_t)len)
+		return EX_OK;
+	fprintf(stderr, "postrider: the server closed the connection; try again\n");
+	return EX_TEMPFAIL;
+}
+
+static uint64_t
+number_of(json_t *object, const char *key)
+{
+	json_int_t number = json_integer_value(json_object_get(object, key));
+
+	return number > 0 ? (uint64_t)number : 0;
+}
+
+static int
+take_message(struct talk *talk, json_t *message)
+{
+	const char *text = json_string_value(json_object_get(message, "id"));
+	uint64_t id;
+
+	if (!text || id_parse(span_str(text), &id) != OK)
+		return EX_PROTOCOL;
+	if (talk->kept)
+		talk->kept[talk->listed++ % KEPT_IDS] = id;
+	cli_queue_print_message(talk->printer, message);
+	return MORE;
+}
+
+static int
+take_answer(struct talk *talk, json_t *answer)
+{
+	json_t *message = json_object_get(answer, "message");
+	json_t *rcpt = json_object_get(answer, "recipient");
+	json_t *done = json_object_get(answer, "done");
+	const char *error = json_string_value(json_object_get(answer, "error"));
+
+	if (json_is_object(message))
+		return take_message(talk, message);
+	if (json_is_object(rcpt)) {
+		cli_queue_print_rcpt(talk->printer, rcpt);
+		return MORE;
+	}
+	if (json_is_object(done)) {
+		talk->count = number_of(done, "count");
+		talk->total = number_of(done, "total");
+		talk->lost = json_is_true(json_object_get(done, "lost"));
+		return EX_OK;
+	}
+	if (!error)
+		return EX_PROTOCOL;
+	fprintf(stderr, "postrider: %s\n", error);
+	return EX_TEMPFAIL;
+}
+
+static int
+say_no_answer(const struct talk *talk)
+{
+	bool late = ferror(talk->answers) && (errno == EAGAIN || errno == EWOULDBLOCK);
+
+	if (late)
+		fprintf(stderr, "postrider: no answer from the server for %d s; its log may say why\n",
+		    ANSWER_WAIT_S);
+	else
+		fprintf(stderr, "postrider: the server closed the connection; try again\n");
+	return EX_TEMPFAIL;
+}
+
+/* Asks once, and takes all of the answer. */
+static int
+ask(struct talk *talk, json_t *request)
+{
+	int status = send_request(talk, request);
+
+	if (status != EX_OK)
+		return status;
+	do {
+		json_t *answer;
+
+		if (getline(&talk->line, &talk->room, talk->answers) <= 0)
+			return say_no_answer(talk);
+		answer = json_loads(talk->line, 0, NULL);
+		status = take_answer(talk, answer);
+		json_decref(answer);
+		if (status == EX_PROTOCOL)
+			fprintf(stderr,
+			    "postrider: the server's answer is not understood; is it of "
+			    "another version than this program?\n");
+	} while (status == MORE);
+	return status;
+}
+
+static int
+ask_page(struct talk *talk, uint64_t limit, uint64_t after)
+{
+	json_t *request = json_pack("{s:s,s:I}", "do", "list", "limit", (json_int_t)limit);
+	char text[ID_TEXT_MAX];
+	struct span id;
+
+	check(request);
+	if (after) {
+		id = id_text(text, after);
+		check(json_object_set_new(request, "after", json_stringn(id.ptr, id.len)) == 0);
+	}
+	return ask(talk, request);
+}
+
+/*
+ * The next page.  Where the last message that was listed is gone by now, the list
+ * goes on after the last that is still there: all between the two are gone as well.
+ */
+static int
+next_page(struct talk *talk, uint64_t limit)
+{
+	uint64_t listed = talk->listed;
+
+	for (uint64_t back = 0; back < listed && back < KEPT_IDS; back++) {
+		int status =
+		    ask_page(talk, limit, talk->kept[(listed - 1 - back) % KEPT_IDS]);
+
+		if (status != EX_OK || !talk->lost)
+			return status;
+	}
+	if (listed <= KEPT_IDS)
+		return ask_page(talk, limit, 0);
+	fprintf(stderr, "postrider: the queue changes faster than it can be listed; this list "
+			"is not all of it\n");
+	return EX_TEMPFAIL;
+}
+
+static int
+list_all(struct talk *talk, uint64_t limit)
+{
+	uint64_t page;
+	int status;
+
+	talk->kept = mem_alloc(KEPT_IDS * sizeof(*talk->kept));
+	do {
+		page = limit - talk->listed < PAGE_MESSAGES ? limit - talk->listed : PAGE_MESSAGES;
+		status = next_page(talk, page);
+	} while (status == EX_OK && talk->count == page && talk->listed < limit &&
+		 !ferror(stdout));
+	mem_free(talk->kept);
+	return status;
+}
+
+static int
+act_or_show(struct talk *talk, const struct cli_queue_options *options)
+{
+	const struct passwd *user = getpwuid(getuid());
+	const char *name = user && strlen(user->pw_name) <= 100 ? user->pw_name : "unknown";
+	json_t *request = json_pack("{s:s,s:s,s:s}", "do", cli_queue_verb_name(options->verb),
+	    "id", options->id, "who", name);
+	int status;
+
+	check(request);
+	status = ask(talk, request);
+	if (status != EX_OK || talk->count > 0 || strcmp(options->id, "all") == 0)
+		return status;
+	fprintf(stderr,
+	    "postrider: there is no message %s in the queue\n"
+	    "It was delivered, bounced or deleted, or never here; the server's log says which:\n"
+	    "search it for id=%s\n",
+	    options->id, options->id);
+	return EX_DATAERR;
+}
+
+int
+cli_queue_talk(
+    int fd, const struct cli_queue_options *options, struct cli_queue_printer *printer)
+{
+	struct talk talk = {.fd = fd, .printer = printer, .answers = fdopen(fd, "r")};
+	int status;
+
+	if (!talk.answers) {
+		perror("postrider: the control socket");
+		close(fd);
+		return EX_OSERR;
+	}
+	status = options->verb == CLI_QUEUE_LIST ? list_all(&talk, options->limit)
+						 : act_or_show(&talk, options);
+	(void)fclose(talk.answers);
+	/* getline() took it. */
+	mem_free(talk.line);
+	if (status == EX_OK)
+		cli_queue_print_end(printer,
+		    options->verb == CLI_QUEUE_LIST ? talk.listed : talk.count, talk.total);
+	else
+		cli_queue_print_stop(printer);
+	return status;
+}
