@@ -141,7 +141,8 @@ take_message(struct client *client, const struct ipc_qa_message *message)
 static void
 take_rcpt(struct client *client, const struct ipc_qa_rcpt *rcpt)
 {
-	static const char *const states[] = {"waiting", "ready", "active", "bouncing", "ended"};
+	static const char *const states[] = {
+	    "waiting", "ready", "active", "bouncing", "ended"};
 	json_t *value = json_object();
 
 	json_object_set_new(value, "id", json_id(rcpt->id));
@@ -160,9 +161,11 @@ take_rcpt(struct client *client, const struct ipc_qa_rcpt *rcpt)
 	send_json(client, json_pack("{s:o}", "recipient", value));
 }
 
+static void take_lines(struct client *client);
+
 static enum err
-receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct span payload,
-    int fd)
+receive_queue(
+    void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
 {
 	struct admin *admin = owner;
 	struct ipc_qa_message message;
@@ -196,8 +199,9 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 			return OK;
 		client->query = 0;
 		send_json(client, json_pack("{s:{s:I,s:I,s:b}}", "done", "count",
-		                      (json_int_t)done.count, "total", (json_int_t)done.total,
-		                      "lost", (int)done.lost));
+				      (json_int_t)done.count, "total",
+				      (json_int_t)done.total, "lost", (int)done.lost));
+		take_lines(client);
 		return OK;
 	default:
 		return ERR_SYNTAX;
@@ -224,7 +228,8 @@ static void
 do_list(struct client *client, json_t *request)
 {
 	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
-	struct ipc_aq_list list = {.limit = limit > 0 && limit <= 1000 ? (uint32_t)limit : 1000};
+	struct ipc_aq_list list = {
+	    .limit = limit > 0 && limit <= 1000 ? (uint32_t)limit : 1000};
 
 	if (json_object_get(request, "after") && !id_of(request, "after", &list.after)) {
 		send_error(client, "\"after\" is not a queue id");
@@ -265,7 +270,8 @@ do_show(struct client *client, json_t *request)
 static void
 do_request(struct client *client, json_t *request)
 {
-	static const char *const acts[IPC_ACT_COUNT] = {"retry", "hold", "release", "delete"};
+	static const char *const acts[IPC_ACT_COUNT] = {
+	    "retry", "hold", "release", "delete"};
 	const char *verb = json_string_value(json_object_get(request, "do"));
 
 	if (!verb) {
@@ -305,11 +311,23 @@ take_line(struct client *client, struct span line)
 	json_decref(request);
 }
 
+/* One question at a time; what comes meanwhile waits in the buffer, which is small. */
+static void
+take_lines(struct client *client)
+{
+	size_t end;
+
+	while (!client->query &&
+	       (end = span_find(buf_span(&client->line), '\n')) < client->line.len) {
+		take_line(client, span_first(buf_span(&client->line), end));
+		buf_consume(&client->line, end + 1);
+	}
+}
+
 static void
 client_read(struct io_op *op)
 {
 	struct client *client = op->owner;
-	size_t end;
 
 	if (op->err) {
 		close_client(client);
@@ -323,12 +341,7 @@ client_read(struct io_op *op)
 		close_client(client);
 		return;
 	}
-	/* One question at a time; what comes meanwhile waits in the buffer, which is small. */
-	while (!client->query &&
-	    (end = span_find(buf_span(&client->line), '\n')) < client->line.len) {
-		take_line(client, span_first(buf_span(&client->line), end));
-		buf_consume(&client->line, end + 1);
-	}
+	take_lines(client);
 	io_read(client->stream, &client->read);
 }
 
@@ -361,8 +374,7 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 	(void)err;
 	ipc_channel_destroy(channel);
 	admin->queue = NULL;
-	list_for_each_safe(node, &admin->clients)
-	{
+	list_for_each_safe (node, &admin->clients) {
 		struct client *client = container_of(node, struct client, node);
 
 		if (!client->query)
@@ -393,7 +405,8 @@ admin_start(void *role)
 {
 	struct admin *admin = role;
 
-	check(io_listener_open(admin->env->io, PROC_FD_LISTENERS, &admin->listener) == OK);
+	check(
+	    io_listener_open(admin->env->io, PROC_FD_LISTENERS, &admin->listener) == OK);
 	io_accept(admin->listener, &admin->accept);
 	return true;
 }

@@ -8,7 +8,8 @@
 
 #include "base/check.h"
 
-enum { LIST_MAX = 1000 };
+/* A page ends early when so much of it waits for admin to take it. */
+enum { LIST_MAX = 1000, PAGE_BYTES = 1 << 20, RCPTS_SHOWN_MAX = 1000 };
 
 static void
 send_message(struct queue *queue, uint64_t query, const struct message *message)
@@ -55,10 +56,14 @@ send_rcpt(struct queue *queue, uint64_t query, const struct recipient *rcpt)
 static void
 send_whole(struct queue *queue, uint64_t query, const struct message *message)
 {
+	uint32_t shown = 0;
+
 	send_message(queue, query, message);
-	for (uint32_t i = 0; i < message->rcpt_count; i++)
-		if (message->rcpts[i].state != RECIPIENT_ENDED)
+	for (uint32_t i = 0; i < message->rcpt_count && shown < RCPTS_SHOWN_MAX; i++)
+		if (message->rcpts[i].state != RECIPIENT_ENDED) {
 			send_rcpt(queue, query, &message->rcpts[i]);
+			shown++;
+		}
 }
 
 static void
@@ -85,7 +90,9 @@ list(struct queue *queue, const struct ipc_aq_list *asked)
 		send_done(queue, asked->query, 0, true);
 		return;
 	}
-	for (; node != &queue->messages && count < limit; node = node->next, count++)
+	for (; node != &queue->messages && count < limit &&
+	       io_pending(ipc_channel_stream(queue->admin)) < PAGE_BYTES;
+	     node = node->next, count++)
 		send_whole(queue, asked->query, container_of(node, struct message, node));
 	send_done(queue, asked->query, count, false);
 }
@@ -121,7 +128,8 @@ retry(struct queue *queue, struct message *message)
 	for (uint32_t i = 0; i < message->rcpt_count; i++) {
 		struct recipient *rcpt = &message->rcpts[i];
 
-		if (message->held || rcpt->state == RECIPIENT_ACTIVE || !rcpt->destination)
+		if (message->held || rcpt->state == RECIPIENT_ACTIVE ||
+		    !rcpt->destination)
 			continue;
 		schedule_up(queue, rcpt->destination);
 		if (rcpt->state == RECIPIENT_WAITING)
@@ -129,8 +137,7 @@ retry(struct queue *queue, struct message *message)
 	}
 }
 
-static void
-delete(struct queue *queue, struct message *message)
+static void delete (struct queue *queue, struct message *message)
 {
 	/* What is under way or bouncing finishes first; it can't be called back. */
 	message->deleting = true;
@@ -178,9 +185,9 @@ act_on(struct queue *queue, const struct ipc_aq_act *asked)
 	uint64_t count = 0;
 
 	if (asked->id == 0) {
-		list_for_each_safe(node, &queue->messages)
-		{
-			act(queue, container_of(node, struct message, node), kind, asked->who);
+		list_for_each_safe (node, &queue->messages) {
+			act(queue, container_of(node, struct message, node), kind,
+			    asked->who);
 			count++;
 		}
 	} else if (one) {
@@ -192,7 +199,8 @@ act_on(struct queue *queue, const struct ipc_aq_act *asked)
 }
 
 static enum err
-receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+receive(
+    void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
 {
 	struct queue *queue = owner;
 	struct ipc_aq_list asked;

@@ -213,7 +213,7 @@ void schedule_up(struct queue *queue, struct destination *destination);
 void schedule_arm(struct queue *queue);
 /* The route that mail for an address takes; NULL is by MX, encrypted where offered. */
 const struct conf_route *schedule_route(const struct conf *conf, struct span address);
-/* How many recipients are in front of this one at its destination. */
+/* How many recipients are in front of this one at its destination; 1000 is "at least". */
 size_t schedule_ahead(const struct recipient *rcpt);
 
 /* dispatch.c */

@@ -6,7 +6,12 @@
 
 #include "base/check.h"
 
-enum { DOWN_MS_MIN = 30 * 1000, DOWN_MS_MAX = 600 * 1000, EXPIRE_PART = 1000 };
+enum {
+	DOWN_MS_MIN = 30 * 1000,
+	DOWN_MS_MAX = 600 * 1000,
+	EXPIRE_PART = 1000,
+	AHEAD_MAX = 1000
+};
 
 static void
 heap_put(struct queue *queue, size_t at, struct recipient *rcpt)
@@ -34,8 +39,8 @@ heap_down(struct queue *queue, size_t at)
 	size_t child;
 
 	while ((child = 2 * at) <= queue->heap_count) {
-		if (child < queue->heap_count &&
-		    queue->heap[child + 1]->next_wall_ms < queue->heap[child]->next_wall_ms)
+		if (child < queue->heap_count && queue->heap[child + 1]->next_wall_ms <
+						     queue->heap[child]->next_wall_ms)
 			child++;
 		if (queue->heap[child]->next_wall_ms >= rcpt->next_wall_ms)
 			break;
@@ -50,8 +55,8 @@ heap_add(struct queue *queue, struct recipient *rcpt)
 {
 	if (queue->heap_count + 2 > queue->heap_room) {
 		queue->heap_room = queue->heap_room ? queue->heap_room * 2 : 1024;
-		queue->heap =
-		    mem_realloc(queue->heap, queue->heap_room * sizeof(struct recipient *));
+		queue->heap = mem_realloc(
+		    queue->heap, queue->heap_room * sizeof(struct recipient *));
 	}
 	heap_put(queue, ++queue->heap_count, rcpt);
 	heap_up(queue, queue->heap_count);
@@ -172,8 +177,8 @@ take_turn(struct queue *queue, struct destination *destination)
 {
 	uint64_t now_ms = io_now_ms(queue->env->io);
 	unsigned active_max = destination->kind == IPC_TARGET_MAILBOX
-	    ? QUEUE_MAILBOX_ATTEMPTS_MAX
-	    : (unsigned)queue->conf->destination_concurrency_max;
+				  ? QUEUE_MAILBOX_ATTEMPTS_MAX
+				  : (unsigned)queue->conf->destination_concurrency_max;
 	bool may = destination->ready_count > 0 && destination->active < active_max;
 
 	/* While it is down one attempt in a time probes it. */
@@ -200,11 +205,11 @@ recipient_move(struct queue *queue, struct recipient *rcpt, enum recipient_state
 {
 	static const unsigned next[RECIPIENT_STATE_COUNT] = {
 	    [RECIPIENT_WAITING] = 1 << RECIPIENT_READY | 1 << RECIPIENT_WAITING |
-	        1 << RECIPIENT_BOUNCING | 1 << RECIPIENT_ENDED,
+				  1 << RECIPIENT_BOUNCING | 1 << RECIPIENT_ENDED,
 	    [RECIPIENT_READY] = 1 << RECIPIENT_ACTIVE | 1 << RECIPIENT_WAITING |
-	        1 << RECIPIENT_BOUNCING | 1 << RECIPIENT_ENDED,
+				1 << RECIPIENT_BOUNCING | 1 << RECIPIENT_ENDED,
 	    [RECIPIENT_ACTIVE] = 1 << RECIPIENT_READY | 1 << RECIPIENT_WAITING |
-	        1 << RECIPIENT_BOUNCING | 1 << RECIPIENT_ENDED,
+				 1 << RECIPIENT_BOUNCING | 1 << RECIPIENT_ENDED,
 	    [RECIPIENT_BOUNCING] = 1 << RECIPIENT_ENDED,
 	};
 
@@ -300,19 +305,20 @@ schedule_expire(struct queue *queue)
 	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
 	unsigned left = EXPIRE_PART;
 
-	list_for_each_safe(node, &queue->downs)
-	{
+	list_for_each_safe (node, &queue->downs) {
 		struct destination *destination =
 		    container_of(node, struct destination, down_node);
 
 		/* A destination goes with its last recipient: none is looked at after that. */
-		for (size_t count = destination->ready_count; count > 0 && left > 0; count--) {
-			struct recipient *rcpt = container_of(
-			    destination->ready.next, struct recipient, node);
+		for (size_t count = destination->ready_count; count > 0 && left > 0;
+		     count--) {
+			struct recipient *rcpt =
+			    container_of(destination->ready.next, struct recipient, node);
 			bool last = destination->rcpt_count == 1;
 
 			left--;
-			if (now_wall_ms < rcpt->message->arrival_wall_ms + queue->conf->expire_ms)
+			if (now_wall_ms <
+			    rcpt->message->arrival_wall_ms + queue->conf->expire_ms)
 				break;
 			outcome_expire(queue, rcpt);
 			if (last)
@@ -336,8 +342,7 @@ wake_destinations(struct queue *queue)
 {
 	uint64_t now_ms = io_now_ms(queue->env->io);
 
-	list_for_each_safe(node, &queue->downs)
-	{
+	list_for_each_safe (node, &queue->downs) {
 		struct destination *destination =
 		    container_of(node, struct destination, down_node);
 
@@ -370,9 +375,8 @@ schedule_ahead(const struct recipient *rcpt)
 
 	if (rcpt->state != RECIPIENT_READY)
 		return 0;
-	list_for_each(node, &rcpt->destination->ready)
-	{
-		if (node == &rcpt->node)
+	list_for_each (node, &rcpt->destination->ready) {
+		if (node == &rcpt->node || ahead == AHEAD_MAX)
 			break;
 		ahead++;
 	}
