@@ -7,8 +7,8 @@
 #include "base/span.h"
 
 struct cli_option {
-	const char *name;   /* "--json" */
-	bool *set;          /* of an option without a value, else NULL */
+	const char *name; /* "--json" */
+	bool *set; /* of an option without a value, else NULL */
 	const char **value; /* "--limit 5" or "--limit=5"; may be given once */
 };
 

@@ -20,7 +20,8 @@ cli_quote(const char *text)
 	size_t bytes = given.len < QUOTED_BYTES_MAX ? given.len : QUOTED_BYTES_MAX;
 
 	/* A character is not cut in two. */
-	while (bytes < given.len && bytes > 0 && ((unsigned char)text[bytes] & 0xc0) == 0x80)
+	while (
+	    bytes < given.len && bytes > 0 && ((unsigned char)text[bytes] & 0xc0) == 0x80)
 		bytes--;
 	buf_init(&clean, CLEAN_BYTES_MAX);
 	reply_clean(&clean, span_first(given, bytes));
@@ -64,7 +65,8 @@ cli_wrong_use(const char *usage, const char *format, ...)
 }
 
 static int
-unknown(const char *given, const struct cli_option *options, size_t count, const char *usage)
+unknown(
+    const char *given, const struct cli_option *options, size_t count, const char *usage)
 {
 	const char *names[OPTIONS_MAX];
 	const char *nearest;
@@ -73,14 +75,16 @@ unknown(const char *given, const struct cli_option *options, size_t count, const
 	for (size_t i = 0; i < count; i++)
 		names[i] = options[i].name;
 	nearest = cli_nearest(given, names, count);
-	cli_wrong_use(usage, "there is no option \"%s\" here%s%s%s", cli_quote(given).text,
-	    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	cli_wrong_use(usage, "there is no option \"%s\" here%s%s%s",
+	    cli_quote(given).text, nearest ? "; did you mean " : "",
+	    nearest ? nearest : "", nearest ? "?" : "");
 	return -1;
 }
 
 /* The row that given is an option of; *value is what follows a "=", or NULL. */
 static const struct cli_option *
-find(const char *given, const struct cli_option *options, size_t count, const char **value)
+find(
+    const char *given, const struct cli_option *options, size_t count, const char **value)
 {
 	for (size_t i = 0; i < count; i++) {
 		size_t len = strlen(options[i].name);
@@ -142,8 +146,8 @@ cli_finish(int status)
 	errno = 0;
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	fprintf(stderr, "postrider: cannot write to standard output%s%s\n", errno ? ": " : "",
-	    errno ? strerror(errno) : "");
+	fprintf(stderr, "postrider: cannot write to standard output%s%s\n",
+	    errno ? ": " : "", errno ? strerror(errno) : "");
 	clearerr(stdout);
 	return status == EX_OK ? EX_IOERR : status;
 }

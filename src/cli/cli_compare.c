@@ -114,7 +114,9 @@ cli_compare(int argc, char **argv)
 		return cli_wrong_use(usage, "the list is: postrider explain --list");
 	if (!options.help && options.words != 2)
 		return cli_wrong_use(usage, "compare takes two codes, and here %s",
-		    options.words == 0 ? "is none" : options.words == 1 ? "is one" : "are more");
+		    options.words == 0	 ? "is none"
+		    : options.words == 1 ? "is one"
+					 : "are more");
 	buf_init(&out, OUT_BYTES_MAX);
 	if (options.help)
 		buf_add_str(&out, usage);

@@ -360,8 +360,9 @@ say_unknown(const char *verb)
 
 	if (verb[0] == '\0')
 		return cli_wrong_use(usage, "check, show or manual?");
-	return cli_wrong_use(usage, "there is no \"config %s\"%s%s%s", cli_quote(verb).text,
-	    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	return cli_wrong_use(usage, "there is no \"config %s\"%s%s%s",
+	    cli_quote(verb).text, nearest ? "; did you mean " : "",
+	    nearest ? nearest : "", nearest ? "?" : "");
 }
 
 int
@@ -369,8 +370,8 @@ cli_config(int argc, char **argv)
 {
 	const char *path = NULL;
 	bool json = false, help = false;
-	const struct cli_option options[] = {{"--json", &json, NULL},
-	    {"--help", &help, NULL}, {"--config", NULL, &path}};
+	const struct cli_option options[] = {
+	    {"--json", &json, NULL}, {"--help", &help, NULL}, {"--config", NULL, &path}};
 	int words = cli_options(argc, argv, options, LEN(options), usage);
 	const char *verb = words > 0 ? argv[1] : "";
 	bool showing = strcmp(verb, "show") == 0;
@@ -390,7 +391,8 @@ cli_config(int argc, char **argv)
 		path = argv[2];
 	if (strcmp(verb, "manual") == 0) {
 		if (path && words == 2)
-			return cli_wrong_use(usage, "the manual is the same for every file");
+			return cli_wrong_use(
+			    usage, "the manual is the same for every file");
 		return json ? cli_wrong_use(usage, "the manual is text only") : manual();
 	}
 	if (path && path[0] == '\0')

@@ -210,7 +210,8 @@ answer(char **argv, const struct cli_explain_options *options, struct buf *out)
 		buf_add_str(&question, argv[i]);
 	}
 	if (buf_finish(&question) != OK) {
-		fprintf(stderr, "postrider: a reply is not as long as that; its first line will do\n");
+		fprintf(stderr,
+		    "postrider: a reply is not as long as that; its first line will do\n");
 		status = EX_DATAERR;
 	} else if (explain_parse(buf_span(&question), &explain) != OK) {
 		fprintf(stderr,

@@ -50,8 +50,9 @@ take_verb(const char *word, struct cli_queue_options *options)
 		}
 	}
 	nearest = cli_nearest(word, names, LEN(names));
-	return cli_wrong_use(usage, "there is no \"queue %s\"%s%s%s", cli_quote(word).text,
-	    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	return cli_wrong_use(usage, "there is no \"queue %s\"%s%s%s",
+	    cli_quote(word).text, nearest ? "; did you mean " : "",
+	    nearest ? nearest : "", nearest ? "?" : "");
 }
 
 static int
@@ -88,8 +89,8 @@ take_limit(const char *text, struct cli_queue_options *options)
 	if (options->verb != CLI_QUEUE_LIST)
 		return cli_wrong_use(usage, "--limit is for list");
 	if (!span_u64(span_str(text), UINT64_MAX, &options->limit) || options->limit == 0)
-		return cli_wrong_use(
-		    usage, "--limit takes a number from 1, not \"%s\"", cli_quote(text).text);
+		return cli_wrong_use(usage, "--limit takes a number from 1, not \"%s\"",
+		    cli_quote(text).text);
 	return EX_OK;
 }
 
@@ -139,8 +140,8 @@ find_socket(const char *conf_path, int *status)
 	enum err err;
 
 	buf_init(&problems, 64 << 10);
-	err = conf_load(conf_path ? conf_path : conf_load_default_path(), &bundle, &conf,
-	    &problems);
+	err = conf_load(
+	    conf_path ? conf_path : conf_load_default_path(), &bundle, &conf, &problems);
 	if (err) {
 		fprintf(stderr,
 		    "postrider: the configuration names the control socket, but:\n%.*s"
@@ -180,7 +181,8 @@ cli_queue(int argc, char **argv)
 	status = take_words(words, argv, limit, &options);
 	if (status != EX_OK)
 		return status;
-	path = socket_path ? mem_copy(span_str(socket_path)) : find_socket(conf_path, &status);
+	path = socket_path ? mem_copy(span_str(socket_path))
+			   : find_socket(conf_path, &status);
 	if (!path)
 		return status;
 	fd = cli_queue_connect(path, &status);

@@ -30,11 +30,11 @@ struct cli_queue_options {
 /* What is being shown: one message is held at a time, however long a list is. */
 struct cli_queue_printer {
 	const struct cli_queue_options *options;
-	uint64_t now_ms;  /* for "in 4 min" */
-	size_t width;     /* of the terminal */
+	uint64_t now_ms; /* for "in 4 min" */
+	size_t width; /* of the terminal */
 	bool bold;
-	json_t *message;  /* gathered so far, with its "recipients"; or NULL */
-	uint64_t shown;   /* messages */
+	json_t *message; /* gathered so far, with its "recipients"; or NULL */
+	uint64_t shown; /* messages */
 };
 
 /* A message of the answer begins; whatever was gathered before is printed. */
@@ -42,19 +42,20 @@ void cli_queue_print_message(struct cli_queue_printer *printer, json_t *message)
 /* A recipient of the message before. */
 void cli_queue_print_rcpt(struct cli_queue_printer *printer, json_t *rcpt);
 /* The end; count is how many messages an act was for, total how many are in the queue. */
-void cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t total);
+void
+cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t total);
 /* After an error: lets go of what was gathered. */
 void cli_queue_print_stop(struct cli_queue_printer *printer);
 
 /* "2026-11-24T03:04:05.123Z" as milliseconds since 1970; false for anything else. */
 bool cli_queue_time(const char *text, uint64_t *wall_ms);
-/* Adds "in 4 min", "12 s ago" or "now". */
+/* Adds "in 4 min", "12 s ago", "now" or "just now". */
 void cli_queue_write_distance(struct buf *out, uint64_t then_ms, uint64_t now_ms);
 
 /* A stream to the control socket; or -1, told, with the exit status. */
 int cli_queue_connect(const char *path, int *status);
 /* Asks, shows what comes; gives an exit status.  Closes fd. */
-int cli_queue_talk(int fd, const struct cli_queue_options *options,
-    struct cli_queue_printer *printer);
+int cli_queue_talk(
+    int fd, const struct cli_queue_options *options, struct cli_queue_printer *printer);
 /* How the protocol calls a verb. */
 const char *cli_queue_verb_name(enum cli_queue_verb verb);

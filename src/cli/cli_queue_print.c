@@ -13,7 +13,7 @@
 
 enum {
 	TEXT_BYTES_MAX = 64 << 10, /* of one message's head, or one recipient */
-	LIST_RCPTS_MAX = 5,        /* of a message in a list */
+	LIST_RCPTS_MAX = 5, /* of a message in a list */
 	KEY_WIDTH = 9,
 	SECOND_MS = 1000,
 	MINUTE_S = 60,
@@ -47,8 +47,8 @@ cli_queue_time(const char *text, uint64_t *wall_ms)
 	struct tm tm = {0};
 	int ms = 0;
 
-	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-		&tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms) != 7 ||
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ", &tm.tm_year, &tm.tm_mon,
+		&tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ms) != 7 ||
 	    tm.tm_year < 1970 || ms < 0)
 		return false;
 	tm.tm_year -= 1900;
@@ -60,23 +60,25 @@ cli_queue_time(const char *text, uint64_t *wall_ms)
 void
 cli_queue_write_distance(struct buf *out, uint64_t then_ms, uint64_t now_ms)
 {
+	static const struct {
+		uint64_t seconds;
+		const char *name;
+	} units[] = {{DAY_S, "days"}, {HOUR_S, "h"}, {MINUTE_S, "min"}, {1, "s"}};
 	bool ago = then_ms < now_ms;
-	uint64_t seconds = (ago ? now_ms - then_ms : then_ms - now_ms) / SECOND_MS;
+	uint64_t seconds =
+	    ((ago ? now_ms - then_ms : then_ms - now_ms) + SECOND_MS / 2) / SECOND_MS;
+	size_t i = 0;
 
 	if (seconds == 0) {
-		buf_add_str(out, "now");
+		buf_add_str(out, ago ? "just now" : "now");
 		return;
 	}
-	buf_add_str(out, ago ? "" : "in ");
-	if (seconds < 2 * MINUTE_S)
-		buf_addf(out, "%llu s", (unsigned long long)seconds);
-	else if (seconds < 2 * HOUR_S)
-		buf_addf(out, "%llu min", (unsigned long long)(seconds / MINUTE_S));
-	else if (seconds < 2 * DAY_S)
-		buf_addf(out, "%llu h", (unsigned long long)(seconds / HOUR_S));
-	else
-		buf_addf(out, "%llu days", (unsigned long long)(seconds / DAY_S));
-	buf_add_str(out, ago ? " ago" : "");
+	/* The largest unit of which there are two, rounded: no "in 1 h" for 110 minutes. */
+	while (i + 1 < LEN(units) && seconds < 2 * units[i].seconds)
+		i++;
+	buf_addf(out, "%s%llu %s%s", ago ? "" : "in ",
+	    (unsigned long long)((seconds + units[i].seconds / 2) / units[i].seconds),
+	    units[i].name, ago ? " ago" : "");
 }
 
 /* "24 Nov 03:04:05 UTC (in 4 min)" */
@@ -260,8 +262,9 @@ show_head(struct cli_queue_printer *printer, struct page *page, struct buf *text
 	if (!is_held(printer))
 		return;
 	buf_reset(text);
-	buf_add_str(text, "by an operator or by \"hold all mail\": nothing is tried until it is "
-			  "released");
+	buf_add_str(text,
+	    "by an operator or by \"hold all mail\": nothing is tried until it is "
+	    "released");
 	show_row(page, "on hold", text);
 }
 
@@ -287,9 +290,8 @@ write_reason(const struct cli_queue_printer *printer, struct buf *out, json_t *r
 		write_time(printer, out, text_of(rcpt, "next_try"));
 		buf_add_char(out, '.');
 	} else if (ahead > 0) {
-		buf_addf(out,
-		    "It waits its turn for %s: %lld recipient%s before it.", destination,
-		    ahead, ahead == 1 ? " is" : "s are");
+		buf_addf(out, "It waits its turn for %s: %lld recipient%s before it.",
+		    destination, ahead, ahead == 1 ? " is" : "s are");
 	} else {
 		buf_addf(out,
 		    "It is the next for %s, and waits for a free connection, or for its server "
@@ -315,7 +317,8 @@ show_meaning(struct page *page, const struct buf *reply)
 	end = strstr(code->entry->meaning, ". ");
 	buf_init(&text, TEXT_BYTES_MAX);
 	buf_addf(&text, "%s: %.*s", code->name,
-	    end ? (int)(end - code->entry->meaning) + 1 : (int)strlen(code->entry->meaning),
+	    end ? (int)(end - code->entry->meaning) + 1
+		: (int)strlen(code->entry->meaning),
 	    code->entry->meaning);
 	show_row(page, "means", &text);
 	buf_fini(&text);
@@ -369,12 +372,12 @@ show_advice(const struct cli_queue_printer *printer, struct buf *out)
 	};
 	const char *id = text_of(printer->message, "id");
 
-	buf_add_str(out, printer->bold ? "\n\033[1mWhat you can do\033[0m\n"
-				       : "\nWhat you can do\n");
+	buf_add_str(out,
+	    printer->bold ? "\n\033[1mWhat you can do\033[0m\n" : "\nWhat you can do\n");
 	for (size_t i = 0; i < LEN(rows); i++)
 		if (is_held(printer) ? rows[i].held : rows[i].free)
-			buf_addf(out, "  postrider queue %-7s %-13s  %s\n", rows[i].verb, id,
-			    rows[i].what);
+			buf_addf(out, "  postrider queue %-7s %-13s  %s\n", rows[i].verb,
+			    id, rows[i].what);
 }
 
 static void
@@ -463,12 +466,13 @@ cli_queue_print_rcpt(struct cli_queue_printer *printer, json_t *rcpt)
 		return;
 	set_nulls(rcpt, keys, LEN(keys));
 	(void)json_object_del(rcpt, "id");
-	check(json_array_append(json_object_get(printer->message, "recipients"), rcpt) == 0);
+	check(json_array_append(json_object_get(printer->message, "recipients"), rcpt) ==
+	      0);
 }
 
 static void
-print_list_end(
-    const struct cli_queue_printer *printer, unsigned long long count, unsigned long long total)
+print_list_end(const struct cli_queue_printer *printer, unsigned long long count,
+    unsigned long long total)
 {
 	if (printer->options->json)
 		printf("%s],\"count\":%llu,\"total\":%llu}\n",
@@ -476,8 +480,9 @@ print_list_end(
 	else if (count == 0)
 		printf("The queue is empty.\n");
 	else
-		printf("%llu of %llu message%s. More about one: postrider queue show ID\n", count,
-		    total > count ? total : count, total == 1 ? "" : "s");
+		printf(
+		    "%llu of %llu message%s. More about one: postrider queue show ID\n",
+		    count, total > count ? total : count, total == 1 ? "" : "s");
 }
 
 static void
@@ -489,17 +494,21 @@ print_act_end(const struct cli_queue_printer *printer, unsigned long long count)
 	    [CLI_QUEUE_RETRY] = {"is tried now, unless it is on hold",
 		"tried now, but for those on hold"},
 	    [CLI_QUEUE_HOLD] = {"is on hold, until it is released", "put on hold"},
-	    [CLI_QUEUE_RELEASE] = {"is released, and tried now", "released, and tried now"},
-	    [CLI_QUEUE_DELETE] = {"is deleted", "deleted"},
+	    [CLI_QUEUE_RELEASE] = {"is released, and tried now",
+		"released, and tried now"},
+	    [CLI_QUEUE_DELETE] = {"is deleted; what is under way is finished first",
+		"deleted; what is under way is finished first"},
 	};
 	enum cli_queue_verb verb = printer->options->verb;
 
 	if (strcmp(printer->options->id, "all") != 0)
 		printf("%s %s.\n", printer->options->id, texts[verb].one);
 	else if (count == 0)
-		printf("The queue is empty; there is nothing to %s.\n", cli_queue_verb_name(verb));
+		printf("The queue is empty; there is nothing to %s.\n",
+		    cli_queue_verb_name(verb));
 	else
-		printf("%llu message%s %s.\n", count, count == 1 ? "" : "s", texts[verb].many);
+		printf("%llu message%s %s.\n", count, count == 1 ? "" : "s",
+		    texts[verb].many);
 }
 
 void

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sysexits.h>
@@ -63,19 +64,28 @@ say_unreachable(const char *path, int error)
 	const char *advice = "Is it running, with this configuration? It is started by: "
 			     "postrider serve";
 	int status = EX_UNAVAILABLE;
+	struct stat file;
 
-	if (error == EACCES || error == EPERM) {
+	if (error == ECONNREFUSED && stat(path, &file) == 0 && !S_ISSOCK(file.st_mode))
+		error = ENOTSOCK;
+	if (error == ENOTSOCK || error == ENAMETOOLONG) {
+		advice =
+		    "The server's control socket has another path; its configuration names "
+		    "it.";
+	} else if (error == EACCES || error == EPERM) {
 		advice = "Only root and the user who started the server may ask it.";
 		status = EX_NOPERM;
 	} else if (error == ECONNREFUSED) {
-		advice = "A server has left it behind, and runs no more. It is started by: "
-			 "postrider serve";
+		advice =
+		    "A server has left it behind, and runs no more. It is started by: "
+		    "postrider serve";
 	} else if (error == EAGAIN) {
 		advice = "It has too much to do; try again in a moment.";
 		status = EX_TEMPFAIL;
 	}
-	fprintf(stderr, "postrider: cannot reach the server at its control socket %s: %s\n%s\n",
-	    path, strerror(error), advice);
+	fprintf(stderr,
+	    "postrider: cannot reach the server at its control socket %s: %s\n%s\n", path,
+	    strerror(error), advice);
 	return status;
 }
 
@@ -175,10 +185,12 @@ say_no_answer(const struct talk *talk)
 	bool late = ferror(talk->answers) && (errno == EAGAIN || errno == EWOULDBLOCK);
 
 	if (late)
-		fprintf(stderr, "postrider: no answer from the server for %d s; its log may say why\n",
+		fprintf(stderr,
+		    "postrider: no answer from the server for %d s; its log may say why\n",
 		    ANSWER_WAIT_S);
 	else
-		fprintf(stderr, "postrider: the server closed the connection; try again\n");
+		fprintf(
+		    stderr, "postrider: the server closed the connection; try again\n");
 	return EX_TEMPFAIL;
 }
 
@@ -209,14 +221,16 @@ ask(struct talk *talk, json_t *request)
 static int
 ask_page(struct talk *talk, uint64_t limit, uint64_t after)
 {
-	json_t *request = json_pack("{s:s,s:I}", "do", "list", "limit", (json_int_t)limit);
+	json_t *request =
+	    json_pack("{s:s,s:I}", "do", "list", "limit", (json_int_t)limit);
 	char text[ID_TEXT_MAX];
 	struct span id;
 
 	check(request);
 	if (after) {
 		id = id_text(text, after);
-		check(json_object_set_new(request, "after", json_stringn(id.ptr, id.len)) == 0);
+		check(json_object_set_new(
+			  request, "after", json_stringn(id.ptr, id.len)) == 0);
 	}
 	return ask(talk, request);
 }
@@ -239,8 +253,9 @@ next_page(struct talk *talk, uint64_t limit)
 	}
 	if (listed <= KEPT_IDS)
 		return ask_page(talk, limit, 0);
-	fprintf(stderr, "postrider: the queue changes faster than it can be listed; this list "
-			"is not all of it\n");
+	fprintf(stderr,
+	    "postrider: the queue changes faster than it can be listed; this list "
+	    "is not all of it\n");
 	return EX_TEMPFAIL;
 }
 
@@ -252,7 +267,8 @@ list_all(struct talk *talk, uint64_t limit)
 
 	talk->kept = mem_alloc(KEPT_IDS * sizeof(*talk->kept));
 	do {
-		page = limit - talk->listed < PAGE_MESSAGES ? limit - talk->listed : PAGE_MESSAGES;
+		page = limit - talk->listed < PAGE_MESSAGES ? limit - talk->listed
+							    : PAGE_MESSAGES;
 		status = next_page(talk, page);
 	} while (status == EX_OK && talk->count == page && talk->listed < limit &&
 		 !ferror(stdout));
@@ -264,9 +280,10 @@ static int
 act_or_show(struct talk *talk, const struct cli_queue_options *options)
 {
 	const struct passwd *user = getpwuid(getuid());
-	const char *name = user && strlen(user->pw_name) <= 100 ? user->pw_name : "unknown";
-	json_t *request = json_pack("{s:s,s:s,s:s}", "do", cli_queue_verb_name(options->verb),
-	    "id", options->id, "who", name);
+	const char *name =
+	    user && strlen(user->pw_name) <= 100 ? user->pw_name : "unknown";
+	json_t *request = json_pack("{s:s,s:s,s:s}", "do",
+	    cli_queue_verb_name(options->verb), "id", options->id, "who", name);
 	int status;
 
 	check(request);
@@ -300,7 +317,8 @@ cli_queue_talk(
 	mem_free(talk.line);
 	if (status == EX_OK)
 		cli_queue_print_end(printer,
-		    options->verb == CLI_QUEUE_LIST ? talk.listed : talk.count, talk.total);
+		    options->verb == CLI_QUEUE_LIST ? talk.listed : talk.count,
+		    talk.total);
 	else
 		cli_queue_print_stop(printer);
 	return status;

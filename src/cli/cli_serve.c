@@ -35,7 +35,8 @@ cli_serve(int argc, char **argv)
 		return EX_OK;
 	}
 	if (words > 0)
-		return cli_wrong_use(usage, "what is \"%s\"? The configuration is given with --config",
+		return cli_wrong_use(usage,
+		    "what is \"%s\"? The configuration is given with --config",
 		    cli_quote(argv[1]).text);
 	len = readlink("/proc/self/exe", program, sizeof(program) - 1);
 	if (len <= 0) {
@@ -43,5 +44,6 @@ cli_serve(int argc, char **argv)
 		return EX_OSERR;
 	}
 	program[len] = '\0';
-	return supervisor_serve(program, conf_path ? conf_path : conf_load_default_path());
+	return supervisor_serve(
+	    program, conf_path ? conf_path : conf_load_default_path());
 }

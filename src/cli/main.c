@@ -19,11 +19,11 @@ static int cli_help(int argc, char **argv);
 static int cli_version(int argc, char **argv);
 
 static const char help_usage[] = "usage: postrider help [COMMAND]\n"
-                                 "\n"
-                                 "Lists the commands, or prints the help of one.\n";
+				 "\n"
+				 "Lists the commands, or prints the help of one.\n";
 static const char version_usage[] = "usage: postrider version\n"
-                                    "\n"
-                                    "Prints the version of this program.\n";
+				    "\n"
+				    "Prints the version of this program.\n";
 
 static int
 cli_role(int argc, char **argv)
@@ -64,7 +64,7 @@ static void
 print_help(FILE *out)
 {
 	fprintf(out, "postrider: a mail server that never loses a message\n\n"
-	             "usage: postrider COMMAND [ARGUMENTS]\n\n");
+		     "usage: postrider COMMAND [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < LEN(commands); i++)
 		if (commands[i].line)
 			fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].line);
@@ -82,8 +82,9 @@ say_unknown(const char *name)
 		if (commands[i].line)
 			names[count++] = commands[i].name;
 	nearest = cli_nearest(name, names, count);
-	fprintf(stderr, "postrider: there is no command \"%s\"%s%s%s\n\n", cli_quote(name).text,
-	    nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	fprintf(stderr, "postrider: there is no command \"%s\"%s%s%s\n\n",
+	    cli_quote(name).text, nearest ? "; did you mean " : "",
+	    nearest ? nearest : "", nearest ? "?" : "");
 	print_help(stderr);
 	return EX_USAGE;
 }

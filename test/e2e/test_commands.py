@@ -1,11 +1,14 @@
 """The program's sub-commands, as a person and as a script use them."""
 import json
+import subprocess
 
 import pytest
 
-from server import PASSWORD, USAGE_ERROR, program
+from server import PASSWORD, PROGRAM, USAGE_ERROR, program
 from talk import message
 from waiting import free_port
+
+IO_ERROR = 74  # EX_IOERR
 
 COMMANDS = ["serve", "config", "queue", "send", "explain", "compare", "version"]
 
@@ -82,6 +85,25 @@ def test_compare(pair):
     text = said("compare", *pair)
     assert pair[0] in text and pair[1] in text and len(text) > 200
     json.loads(said("compare", *pair, "--json"))
+
+
+@pytest.mark.parametrize("arguments", [["explain", "250"], ["explain", "250", "--json"], ["help"],
+                                       ["compare", "220", "250"], ["config", "manual"], ["version"]])
+@pytest.mark.parametrize("out", [">&-", ">/dev/full"])
+def test_output_that_is_lost_is_an_error(arguments, out):
+    result = subprocess.run(["sh", "-c", f'exec "$@" {out}', "sh", PROGRAM, *arguments],
+                            capture_output=True, timeout=20)
+    assert result.returncode == IO_ERROR and b"standard output" in result.stderr, result
+
+
+@pytest.mark.parametrize("command", ["", "serve", "config", "queue", "explain", "compare", "version"])
+@pytest.mark.parametrize("strange", ["x" * 100_000, "\x1b[2J\udcff\udc80", "%s%n", "--\x1b[31m"],
+                         ids=["long", "binary", "format", "option"])
+def test_strange_arguments_are_refused_in_plain_words(command, strange):
+    result = program(*[command] * bool(command), strange)
+    assert result.returncode in (64, 65), result.returncode
+    assert result.stderr.startswith(b"postrider"), result.stderr[:200]
+    assert b"\x1b" not in result.stderr and len(result.stderr.splitlines()[0]) < 300
 
 
 def send(server, *arguments, content=None, port=None, **options):

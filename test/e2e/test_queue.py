@@ -1,11 +1,12 @@
 """The operator's hands on the queue."""
 import json
+import re
 
 import pytest
 
 import logs
 from server import settle
-from talk import message, submit
+from talk import Talk, message, submit
 
 ALICE = "alice@home.example"
 
@@ -128,3 +129,49 @@ def test_without_a_server_it_says_so(postrider):
     server.write_files()
     result = server.run("queue", "list")
     assert result.returncode != 0 and b"control" in result.stderr, result
+
+
+def test_a_list_longer_than_a_page(held):
+    """The server gives lists in pieces; "list" gives all of it, once each."""
+    more = 450
+    with Talk(held.smtp_port) as talk:
+        talk.ehlo()
+        for number in range(more):
+            talk.start("ann@client.example", ALICE)
+            talk.data(message(f"p{number}"))
+    document = json.loads(held.queue("list", "--json"))
+    ids = [row["id"] for row in document["messages"]]
+    assert len(ids) == len(set(ids)) == document["count"] == document["total"] == more + 3
+    assert set(held.ids) < set(ids)
+    few = json.loads(held.queue("list", "--json", "--limit", "201"))
+    assert [row["id"] for row in few["messages"]] == ids[:201]
+    assert (few["count"], few["total"]) == (201, more + 3)
+
+
+def test_the_socket_alone_is_enough(held):
+    socket = str(held.directory / "control")
+    held.config.write_text("nonsense\n")
+    assert held.run("queue", "list").returncode == 78
+    result = held.run("queue", "list", "--socket", socket, config=False)
+    assert result.returncode == 0 and held.ids[0].encode() in result.stdout, result
+
+
+def test_one_recipient_has_all_that_is_known(postrider, sink):
+    far = sink()
+    far.always["rcpt"] = "450 4.2.1 Not \x1b[31mnow"
+    server = postrider(extra=["relay for 127.0.0.0/8"], retry="1 h",
+                       routes=[f"send mail through 127.0.0.1:{far.port} with tls never"]).start()
+    found = submit(server.smtp_port, ALICE, "ann@far.example", message("wait"))
+    server.wait_event(logs.DEFERRED, id=found)
+    row = json.loads(server.queue("show", found, "--json"))
+    assert row == server.queue_rows()[0]
+    assert (row["id"], row["from"], row["held"], row["login"]) == (found, ALICE, False, None)
+    (rcpt,) = row["recipients"]
+    assert (rcpt["address"], rcpt["state"], rcpt["tries"], rcpt["code"]) == \
+        ("ann@far.example", "waiting", 1, 450)
+    assert row["arrived"] < rcpt["next_try"] < row["expires"]
+    for text in (server.queue("list"), server.queue("show", found)):
+        assert "\x1b" not in text and re.search(r"next try.* in \d+ min|next try.*\(in \d+ min\)", text), text
+        assert max(map(len, text.splitlines())) <= 80, text
+    assert f"postrider queue retry   {found}" in server.queue("show", found)
+    assert json.loads(server.queue("retry", found, "--json")) == {"count": 1}

@@ -1,0 +1,375 @@
+/*
+ * "postrider queue" without a server: wrong use, what is made of answers, and a
+ * list whose place is lost.  The server's answers wait in a socket pair; what was
+ * asked is read from it afterwards.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "cli/cli_queue.h"
+#include "cli/cli_queue_internal.h"
+
+enum { TEXT_BYTES_MAX = 65536 };
+
+#define NOW "2026-11-24T03:00:00.000Z"
+#define MESSAGE(id)                                                                      \
+	"{\"message\":{\"id\":\"" id "\",\"arrived\":\"2026-11-24T02:48:00.000Z\","      \
+	"\"expires\":\"2026-11-29T02:48:00.000Z\",\"size\":1234,\"held\":false,"         \
+	"\"from\":\"ann@a.test\",\"client\":\"192.0.2.1\",\"login\":\"\","               \
+	"\"recipients\":1}}\n"
+#define RCPT(state)                                                                      \
+	"{\"recipient\":{\"id\":\"a1\",\"address\":\"bob@b.test\","                      \
+	"\"original\":\"bob@b.test\",\"destination\":\"b.test\",\"state\":\"" state      \
+	"\",\"tries\":2,\"ahead\":0,\"next_try\":\"2026-11-24T03:04:00.000Z\","          \
+	"\"code\":450,\"host\":\"mx.b.test\",\"reply\":\"4.2.1 Not \\u001b[31m now\"}}\n"
+#define DONE(count, total, lost)                                                         \
+	"{\"done\":{\"count\":" #count ",\"total\":" #total ",\"lost\":" #lost "}}\n"
+
+struct said {
+	int status;
+	char out[TEXT_BYTES_MAX], err[TEXT_BYTES_MAX], asked[TEXT_BYTES_MAX];
+};
+
+struct diversion {
+	int saved[2];
+	FILE *files[2];
+};
+
+static void
+divert(struct diversion *diversion)
+{
+	fflush(stdout);
+	fflush(stderr);
+	for (int i = 0; i < 2; i++) {
+		diversion->files[i] = tmpfile();
+		assert_non_null(diversion->files[i]);
+		diversion->saved[i] = dup(i + 1);
+		assert_true(dup2(fileno(diversion->files[i]), i + 1) >= 0);
+	}
+}
+
+static void
+restore(struct diversion *diversion, struct said *said)
+{
+	char *const texts[] = {said->out, said->err};
+
+	fflush(stdout);
+	fflush(stderr);
+	for (int i = 0; i < 2; i++) {
+		ssize_t got = pread(i + 1, texts[i], TEXT_BYTES_MAX - 1, 0);
+
+		dup2(diversion->saved[i], i + 1);
+		close(diversion->saved[i]);
+		fclose(diversion->files[i]);
+		assert_true(got >= 0);
+		texts[i][got] = '\0';
+	}
+}
+
+static void
+talk(struct said *said, const struct cli_queue_options *options, const char *answers)
+{
+	struct cli_queue_printer printer = {.options = options, .width = PAGE_WIDTH};
+	struct diversion diversion;
+	int fds[2];
+	ssize_t got;
+
+	assert_true(cli_queue_time(NOW, &printer.now_ms));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(
+	    write(fds[1], answers, strlen(answers)), (ssize_t)strlen(answers));
+	assert_int_equal(shutdown(fds[1], SHUT_WR), 0);
+	divert(&diversion);
+	said->status = cli_queue_talk(fds[0], options, &printer);
+	restore(&diversion, said);
+	got = recv(fds[1], said->asked, TEXT_BYTES_MAX - 1, 0);
+	assert_true(got >= 0);
+	said->asked[got] = '\0';
+	close(fds[1]);
+	assert_null(printer.message);
+}
+
+static void
+assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		assert_string_equal(text, part);
+}
+
+static const struct {
+	const char *args[5];
+	const char *says;
+} wrong[] = {
+    {{NULL}, "postrider: what is to be done with the queue?\nusage: "},
+    {{"lsit"}, "there is no \"queue lsit\"; did you mean list?"},
+    {{"show"}, "show which message? Give its id; postrider queue list"},
+    {{"show", "all"}, "\"all\" is not a queue id"},
+    {{"show", "not an id!"}, "\"not an id!\" is not a queue id"},
+    {{"delete"}, "delete which message? Give its id, or all"},
+    {{"delete", "0"}, "\"0\" is not a queue id"},
+    {{"delete", "\033[31m"}, "\"?[31m\" is not a queue id"},
+    {{"delete", "a1", "a2"}, "one message, or all: what is \"a2\"?"},
+    {{"list", "a1"}, "list takes no id"},
+    {{"list", "--limit", "0"}, "--limit takes a number from 1, not \"0\""},
+    {{"list", "--limit=-1"}, "--limit takes a number from 1, not \"-1\""},
+    {{"list", "--limit", "99999999999999999999"}, "--limit takes a number from 1"},
+    {{"list", "--limit"}, "--limit needs a value"},
+    {{"list", "--limit", "1", "--limit", "2"}, "--limit is given twice"},
+    {{"show", "a1", "--limit", "2"}, "--limit is for list"},
+    {{"list", "--jsno"}, "no option \"--jsno\" here; did you mean --json?"},
+    {{"list", "--json=yes"}, "no option \"--json=yes\" here"},
+};
+
+static void
+wrong_use_is_told_in_a_line(void **state)
+{
+	struct said *said = test_malloc(sizeof(*said));
+
+	(void)state;
+	for (size_t i = 0; i < LEN(wrong); i++) {
+		const char *argv[7] = {"queue"};
+		struct diversion diversion;
+		int argc = 1;
+
+		for (size_t j = 0; j < 5 && wrong[i].args[j]; j++)
+			argv[argc++] = wrong[i].args[j];
+		divert(&diversion);
+		said->status = cli_queue(argc, (char **)(uintptr_t)argv);
+		restore(&diversion, said);
+		assert_has(said->err, wrong[i].says);
+		assert_int_equal(strncmp(said->err, "postrider: ", 11), 0);
+		assert_has(strchr(said->err, '\n'), "usage: postrider queue list");
+		assert_string_equal(said->out, "");
+		assert_int_equal(said->status, EX_USAGE);
+	}
+	test_free(said);
+}
+
+static void
+a_socket_that_is_none_is_told(void **state)
+{
+	static const struct {
+		const char *path, *says;
+	} rows[] = {
+	    {"/nonexistent/control", "No such file or directory\nIs it running"},
+	    {"/etc/passwd", "operation on non-socket\nThe server's control socket has"},
+	};
+	struct said *said = test_malloc(sizeof(*said));
+	char *longest = test_malloc(5000);
+
+	(void)state;
+	memset(longest, 'x', 4999);
+	longest[4999] = '\0';
+	for (size_t i = 0; i <= LEN(rows); i++) {
+		const char *argv[] = {"queue", "list", "--socket",
+		    i < LEN(rows) ? rows[i].path : longest, NULL};
+		struct diversion diversion;
+
+		divert(&diversion);
+		said->status = cli_queue(4, (char **)(uintptr_t)argv);
+		restore(&diversion, said);
+		assert_has(said->err, i < LEN(rows) ? rows[i].says : "too long\n");
+		assert_int_equal(said->status, EX_UNAVAILABLE);
+	}
+	test_free(longest);
+	test_free(said);
+}
+
+static const struct {
+	enum cli_queue_verb verb;
+	const char *id;
+	bool json;
+	const char *answers;
+	int status;
+	const char *out, *err; /* a part of it; "" is nothing at all */
+} talks[] = {
+    {CLI_QUEUE_LIST, NULL, false, DONE(0, 0, false), EX_OK, "The queue is empty.\n", ""},
+    {CLI_QUEUE_LIST, NULL, true, DONE(0, 0, false), EX_OK,
+	"{\"messages\":[],\"count\":0,\"total\":0}\n", ""},
+    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("waiting") DONE(1, 1, false), EX_OK,
+	"a1  12 min ago  1.2 KB  from <ann@a.test>\n"
+	"  to <bob@b.test>: next try in 4 min, tried 2 times\n"
+	"      450 4.2.1 Not ?[31m now\n"
+	"1 of 1 message. ",
+	""},
+    {CLI_QUEUE_LIST, NULL, true,
+	MESSAGE("a1") RCPT("waiting") MESSAGE("a2") DONE(2, 2, false), EX_OK,
+	"\"next_try\":\"2026-11-24T03:04:00.000Z\",\"code\":450,", ""},
+    {CLI_QUEUE_LIST, NULL, true, MESSAGE("a1") MESSAGE("a2") DONE(2, 2, false), EX_OK,
+	"\"login\":null,\"recipients\":[]}\n],\"count\":2,\"total\":2}\n", ""},
+    {CLI_QUEUE_SHOW, "a1", true, MESSAGE("a1") RCPT("waiting") DONE(1, 1, false), EX_OK,
+	"\"recipients\":[{\"address\":\"bob@b.test\",\"original\":", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("waiting") DONE(1, 1, false), EX_OK,
+	"Tried 2 times. The next try is due 24 Nov 03:04:00 UTC (in 4 min).\n", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("ready") DONE(1, 1, false), EX_OK,
+	"  means      4.2.1: ", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("active") DONE(1, 1, false), EX_OK,
+	"being delivered now", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("waiting") DONE(1, 1, false), EX_OK,
+	"  postrider queue retry   a1 ", ""},
+    {CLI_QUEUE_SHOW, "a1", false, DONE(0, 5, false), EX_DATAERR, "",
+	"there is no message a1 in the queue\n"},
+    {CLI_QUEUE_HOLD, "a1", false, DONE(1, 5, false), EX_OK, "a1 is on hold, until", ""},
+    {CLI_QUEUE_HOLD, "a1", true, DONE(0, 5, false), EX_DATAERR, "",
+	"there is no message a1"},
+    {CLI_QUEUE_DELETE, "all", false, DONE(3, 0, false), EX_OK, "3 messages deleted", ""},
+    {CLI_QUEUE_RETRY, "all", false, DONE(0, 0, false), EX_OK, "there is nothing to retry",
+	""},
+    {CLI_QUEUE_RETRY, "all", true, DONE(0, 0, false), EX_OK, "{\"count\":0}\n", ""},
+    {CLI_QUEUE_RETRY, "a1", false, "{\"error\":\"the queue is starting\"}\n", EX_TEMPFAIL,
+	"", "postrider: the queue is starting\n"},
+    {CLI_QUEUE_RETRY, "a1", false, "", EX_TEMPFAIL, "",
+	"the server closed the connection"},
+    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("waiting"), EX_TEMPFAIL, "",
+	"the server closed the connection"},
+    {CLI_QUEUE_LIST, NULL, false, "hello\n", EX_PROTOCOL, "", "is not understood"},
+    {CLI_QUEUE_LIST, NULL, false, "{}\n", EX_PROTOCOL, "", "is not understood"},
+    {CLI_QUEUE_LIST, NULL, false, MESSAGE("no id"), EX_PROTOCOL, "", "is not understood"},
+    {CLI_QUEUE_LIST, NULL, false, RCPT("waiting") DONE(0, 0, false), EX_OK, "is empty",
+	""},
+};
+
+static void
+answers_are_shown(void **state)
+{
+	struct said *said = test_malloc(sizeof(*said));
+
+	(void)state;
+	for (size_t i = 0; i < LEN(talks); i++) {
+		const struct cli_queue_options options = {
+		    .verb = talks[i].verb,
+		    .id = talks[i].id,
+		    .json = talks[i].json,
+		    .limit = UINT64_MAX,
+		};
+
+		talk(said, &options, talks[i].answers);
+		if (talks[i].out[0])
+			assert_has(said->out, talks[i].out);
+		else
+			assert_string_equal(said->out, "");
+		if (talks[i].err[0])
+			assert_has(said->err, talks[i].err);
+		else
+			assert_string_equal(said->err, "");
+		assert_int_equal(said->status, talks[i].status);
+		assert_null(strchr(said->out, '\033'));
+	}
+	test_free(said);
+}
+
+/* Three messages in pages, by a limit that makes the last page a short one. */
+static void
+a_list_goes_on_where_it_can(void **state)
+{
+	const struct cli_queue_options options = {
+	    .verb = CLI_QUEUE_LIST, .json = true, .limit = UINT64_MAX};
+	struct said *said = test_malloc(sizeof(*said));
+	struct buf answers;
+
+	(void)state;
+	/* A full page, ids a to 6f; then its last two are gone, and one more follows. */
+	buf_init(&answers, 200000);
+	for (uint64_t i = 0; i < 200; i++)
+		buf_addf(&answers, "{\"message\":{\"id\":\"%c%c\",\"recipients\":0}}\n",
+		    "123456789a"[i / 20], "0123456789abcdefghjk"[i % 20]);
+	buf_add_str(&answers, DONE(200, 201, false) DONE(0, 3, true) DONE(0, 3, true));
+	buf_add_str(&answers, MESSAGE("zz") DONE(1, 2, false));
+	buf_add_char(&answers, '\0');
+	talk(said, &options, answers.ptr);
+	assert_string_equal(said->err, "");
+	assert_int_equal(said->status, EX_OK);
+	assert_has(said->out, "\n],\"count\":201,\"total\":2}\n");
+	assert_string_equal(said->asked,
+	    "{\"do\":\"list\",\"limit\":200}\n"
+	    "{\"do\":\"list\",\"limit\":200,\"after\":\"ak\"}\n"
+	    "{\"do\":\"list\",\"limit\":200,\"after\":\"aj\"}\n"
+	    "{\"do\":\"list\",\"limit\":200,\"after\":\"ah\"}\n");
+	buf_fini(&answers);
+	test_free(said);
+}
+
+static void
+a_limit_ends_a_list(void **state)
+{
+	const struct cli_queue_options options = {.verb = CLI_QUEUE_LIST, .limit = 2};
+	struct said *said = test_malloc(sizeof(*said));
+
+	(void)state;
+	talk(said, &options, MESSAGE("a1") MESSAGE("a2") DONE(2, 7, false));
+	assert_int_equal(said->status, EX_OK);
+	assert_has(said->out, "2 of 7 messages.");
+	assert_string_equal(said->asked, "{\"do\":\"list\",\"limit\":2}\n");
+	test_free(said);
+}
+
+static const struct {
+	const char *then, *says;
+} distances[] = {
+    {"2026-11-24T03:00:00.000Z", "now"},
+    {"2026-11-24T02:59:59.700Z", "just now"},
+    {"2026-11-24T02:59:59.000Z", "1 s ago"},
+    {"2026-11-24T03:01:59.000Z", "in 119 s"},
+    {"2026-11-24T03:02:00.000Z", "in 2 min"},
+    {"2026-11-24T04:59:00.000Z", "in 119 min"},
+    {"2026-11-24T05:00:00.000Z", "in 2 h"},
+    {"2026-11-22T03:00:00.000Z", "2 days ago"},
+    {"2026-11-29T02:59:59.000Z", "in 5 days"},
+    {"2024-02-29T03:00:00.000Z", "999 days ago"},
+    {"1970-01-01T00:00:00.000Z", "20781 days ago"},
+    {"", NULL},
+    {"tomorrow", NULL},
+    {"2026-11-24T03:00:00Z", NULL},
+    {"1969-11-24T03:00:00.000Z", NULL},
+};
+
+static void
+times_are_told_from_now(void **state)
+{
+	uint64_t now_ms = 0;
+
+	(void)state;
+	assert_true(cli_queue_time(NOW, &now_ms));
+	for (size_t i = 0; i < LEN(distances); i++) {
+		uint64_t then_ms;
+		struct buf text;
+
+		buf_init(&text, 100);
+		if (cli_queue_time(distances[i].then, &then_ms)) {
+			cli_queue_write_distance(&text, then_ms, now_ms);
+			buf_add_char(&text, '\0');
+			assert_non_null(distances[i].says);
+			assert_string_equal(text.ptr, distances[i].says);
+		} else {
+			assert_null(distances[i].says);
+		}
+		buf_fini(&text);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(wrong_use_is_told_in_a_line),
+	    cmocka_unit_test(a_socket_that_is_none_is_told),
+	    cmocka_unit_test(answers_are_shown),
+	    cmocka_unit_test(a_list_goes_on_where_it_can),
+	    cmocka_unit_test(a_limit_ends_a_list),
+	    cmocka_unit_test(times_are_told_from_now),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
