@@ -106,7 +106,7 @@ folder(conf postrider_base)
 folder(event postrider_base postrider_io postrider_conf postrider_mime)
 folder(proc postrider_base postrider_io postrider_smtp postrider_replies postrider_mime
   postrider_route postrider_tls postrider_table postrider_spool postrider_ipc postrider_conf
-  postrider_event PkgConfig::JANSSON PkgConfig::CRYPT)
+  postrider_event PkgConfig::JANSSON PkgConfig::CRYPT PkgConfig::IDN2)
 
 # The sub-commands are a library, so that their tests can call them; main() is not in it.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.c)

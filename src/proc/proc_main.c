@@ -134,6 +134,21 @@ proc_ask_link(struct proc_env *env, enum proc peer)
 }
 
 void
+proc_bad_peer(struct proc_env *env, enum proc peer, unsigned instance, enum err err)
+{
+	const struct ipc_xs_bad_peer bad = {.role = (uint8_t)peer, .instance = (uint8_t)instance};
+	struct event event;
+
+	event_begin(&event, &env->log, "bad_peer");
+	event_str(&event, "peer", proc_def(peer)->name);
+	event_err(&event, err);
+	event_str(&event, "text", "it sent what its link does not allow; the link was ended");
+	event_end(&event);
+	if (env->supervisor)
+		ipc_xs_bad_peer_send(env->supervisor, &bad);
+}
+
+void
 proc_stopped(struct proc_env *env)
 {
 	io_stop(env->io);

@@ -159,6 +159,7 @@ far          MX   10 mx.far
 mx.far       A    127.0.0.2
 address-only A    127.0.0.2
 null         MX   0 .
+xn--bcher-kva MX  10 mx.far
 backup       MX   10 dead.backup
 backup       MX   20 mx.far
 dead.backup  A    127.0.0.3

@@ -8,7 +8,7 @@ import pytest
 import logs
 from peers import DROP, Slow
 from server import PASSWORD, settle
-from talk import message, submit
+from talk import Talk, message, submit
 from waiting import free_port
 
 ALICE = "alice@home.example"
@@ -119,6 +119,17 @@ def test_delivery_by_mx(postrider, dns, sink, port_25):
     submit(server.smtp_port, ALICE, ["ann@far.example", "eve@address-only.example"], message("mx"))
     got = far.wait_messages(2)
     assert sorted(sum((m["rcpts"] for m in got), [])) == ["ann@far.example", "eve@address-only.example"]
+
+
+def test_an_international_domain_is_found_by_its_a_label(postrider, dns, sink, port_25):
+    far = sink("127.0.0.2", port_25)
+    server = postrider(extra=RELAY, dns_port=dns().port).start()
+    with Talk(server.smtp_port) as talk:
+        talk.ehlo()
+        talk.expect(f"MAIL FROM:<{ALICE}> SMTPUTF8", 250)
+        talk.expect("RCPT TO:<jörg@bücher.example>", 250)
+        talk.data(message("idn"))
+    assert far.wait_messages()[0]["rcpts"] == ["jörg@bücher.example"]
 
 
 def test_the_second_mx_stands_in_for_the_first(postrider, dns, sink, port_25):

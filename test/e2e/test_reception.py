@@ -1,6 +1,8 @@
 """What a client is told, command by command."""
 import base64
+import shutil
 import socket
+import subprocess
 import time
 
 import pytest
@@ -345,3 +347,44 @@ def test_received_field_says_who_and_how(server):
     received = head.split("Received: ", 1)[1].split("\nFrom:")[0]
     for part in ("from client.example", "127.0.0.1", f"by {HOSTNAME}", "with ESMTP"):
         assert part in received, received
+
+
+@pytest.fixture
+def small_disk(postrider):
+    """A server whose spool is on a disk of 24 MB, holding all mail."""
+    server = postrider(extra=["hold all mail"])
+    server.spool.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs",
+                              str(server.spool)], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small disk needs root")
+    shutil.chown(server.spool, "_postrider_queue", "_postrider_queue")
+    yield server.start()
+    server.stop()
+    subprocess.run(["umount", str(server.spool)], check=True)
+
+
+def test_a_full_disk_is_a_452_and_what_was_accepted_stays(small_disk):
+    taken, code = [], 250
+    body = ("z" * 70 + "\r\n") * 1400
+    with Talk(small_disk.smtp_port) as talk:
+        talk.ehlo()
+        while code == 250 and len(taken) < 1000:
+            talk.send("MAIL FROM:<ann@client.example>\r\n")
+            reply = talk.reply()
+            if reply.code == 250:
+                talk.expect("RCPT TO:<alice@home.example>", 250)
+                reply = talk.data(message(f"full{len(taken)}", body=body))
+            code = reply.code
+            if code == 250:
+                taken.append(queue_id(reply))
+    assert code == 452 and reply.status == "4.3.1", reply
+    assert len(taken) > 50
+    # State changes have room: all of it can still leave, and then there is room again.
+    small_disk.queue("release", "all")
+    small_disk.wait_mail("alice", len(taken))
+    small_disk.wait_queue_empty()
+    small_disk.stop()
+    small_disk.start()
+    assert small_disk.queue_ids() == []
+    submit(small_disk.smtp_port, "ann@client.example", "alice@home.example", message("after"))

@@ -4,6 +4,7 @@
  */
 #include "proc/delivery/delivery_internal.h"
 
+#include <idn2.h>
 #include <stdio.h>
 
 #include "base/check.h"
@@ -19,16 +20,16 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	attempt->number = order->attempt;
 	attempt->id = order->id;
 	attempt->port = order->port;
-	attempt->tls_mode = order->tls <= CONF_TLS_IMPLICIT ? (enum conf_tls)order->tls
-	                                                    : CONF_TLS_MAY;
+	attempt->tls_mode =
+	    order->tls <= CONF_TLS_IMPLICIT ? (enum conf_tls)order->tls : CONF_TLS_MAY;
 	attempt->body_bytes = order->body_bytes;
 	attempt->flags = order->flags;
 	attempt->rcpt_room = order->rcpt_count;
 	arena_init(&attempt->arena, ATTEMPT_BYTES_MAX);
 	check(arena_copy(&attempt->arena, order->domain, &attempt->domain) &&
-	    arena_copy(&attempt->arena, order->host, &attempt->host) &&
-	    arena_copy(&attempt->arena, order->credential, &attempt->credential) &&
-	    arena_copy(&attempt->arena, order->reverse_path, &attempt->reverse_path));
+	      arena_copy(&attempt->arena, order->host, &attempt->host) &&
+	      arena_copy(&attempt->arena, order->credential, &attempt->credential) &&
+	      arena_copy(&attempt->arena, order->reverse_path, &attempt->reverse_path));
 	attempt->rcpts = mem_alloc(order->rcpt_count * sizeof(*attempt->rcpts));
 	buf_init(&attempt->body, DELIVERY_BODY_KEPT_MAX + IPC_BODY_BYTES_MAX);
 	buf_init(&attempt->tls_text, 100);
@@ -184,6 +185,30 @@ attempt_drop(struct attempt *attempt)
 	list_push(&delivery->over, &attempt->node);
 }
 
+/* DNS knows an internationalized name by its A-labels (RFC 5890, RFC 6531 section 3.2). */
+static bool
+to_ascii(struct attempt *attempt, struct span *domain)
+{
+	char name[IPC_DOMAIN_MAX + 1];
+	char *ascii = NULL;
+	bool is_ascii = true;
+	bool done;
+
+	if (domain->len == 0 || domain->len > IPC_DOMAIN_MAX)
+		return false;
+	for (size_t i = 0; i < domain->len; i++)
+		is_ascii = is_ascii && (unsigned char)domain->ptr[i] < 0x80;
+	if (is_ascii)
+		return true;
+	memcpy(name, domain->ptr, domain->len);
+	name[domain->len] = '\0';
+	if (idn2_to_ascii_8z(name, &ascii, IDN2_NONTRANSITIONAL) != IDN2_OK)
+		return false;
+	done = arena_copy(&attempt->arena, span_str(ascii), domain);
+	idn2_free(ascii);
+	return done;
+}
+
 static void
 look_up(struct attempt *attempt)
 {
@@ -196,7 +221,8 @@ look_up(struct attempt *attempt)
 	struct net_addr addr;
 
 	/* An address instead of a name needs no look-up. */
-	if (literal.len > 2 && literal.ptr[0] == '[' && literal.ptr[literal.len - 1] == ']')
+	if (literal.len > 2 && literal.ptr[0] == '[' &&
+	    literal.ptr[literal.len - 1] == ']')
 		literal = span_of(literal.ptr + 1, literal.len - 2);
 	if (span_starts_nocase(literal, SPAN("IPv6:")))
 		literal = span_skip(literal, 5);
@@ -207,8 +233,14 @@ look_up(struct attempt *attempt)
 		return;
 	}
 	attempt->state = ATTEMPT_LOOKING_UP;
+	if (!to_ascii(attempt, &hosts.domain)) {
+		attempt_fail(attempt, IPC_FAILED, 0, "5.1.2", "the domain is not a name");
+		attempt_finish(attempt);
+		return;
+	}
 	if (!delivery->resolver) {
-		attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.3", "the resolver is starting");
+		attempt_fail(
+		    attempt, IPC_DEFERRED, 0, "4.4.3", "the resolver is starting");
 		attempt_finish(attempt);
 		return;
 	}
@@ -227,7 +259,8 @@ attempt_start(struct attempt *attempt)
 	}
 	attempt->state = ATTEMPT_ASKING;
 	if (!attempt->delivery->keyring) {
-		attempt_fail(attempt, IPC_DEFERRED, 0, "4.3.0", "the keyring is starting");
+		attempt_fail(
+		    attempt, IPC_DEFERRED, 0, "4.3.0", "the keyring is starting");
 		attempt_finish(attempt);
 		return;
 	}
@@ -258,7 +291,8 @@ add_host(struct attempt *attempt, const struct ipc_host_entry *host)
 
 	if (!arena_copy(&attempt->arena, host->name, &name))
 		return;
-	for (size_t i = 0; i < host->addr_count && attempt->addr_count < DELIVERY_ADDRS_MAX; i++)
+	for (size_t i = 0;
+	     i < host->addr_count && attempt->addr_count < DELIVERY_ADDRS_MAX; i++)
 		attempt->addrs[attempt->addr_count++] =
 		    (struct attempt_addr){name, host->addrs[i]};
 }
@@ -295,8 +329,8 @@ attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 
 	if (attempt->state != ATTEMPT_LOOKING_UP)
 		return;
-	snprintf(text, sizeof(text), "%.*s", (int)(found->text.len < 500 ? found->text.len : 500),
-	    found->text.ptr);
+	snprintf(text, sizeof(text), "%.*s",
+	    (int)(found->text.len < 500 ? found->text.len : 500), found->text.ptr);
 	switch ((enum ipc_hosts)found->status) {
 	case IPC_HOSTS_OK:
 		if (take_hosts(attempt, found->hosts))
@@ -334,7 +368,8 @@ attempt_next(struct attempt *attempt)
 	event_span(&event, "text", buf_span(&attempt->failure.text));
 	event_end(&event);
 	talk_close(attempt);
-	if (attempt->failure.host_level && attempt->addr_index + 1 < attempt->addr_count) {
+	if (attempt->failure.host_level &&
+	    attempt->addr_index + 1 < attempt->addr_count) {
 		attempt->addr_index++;
 		attempt->without_tls = false;
 		talk_start(attempt);

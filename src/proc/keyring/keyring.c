@@ -24,6 +24,8 @@ enum { KEY_FILE_BYTES_MAX = 64 << 10, PASSWORD_JOBS_MAX = 256 };
 /* A peer that asks: reception for logins and signatures, delivery for credentials. */
 struct asker {
 	struct keyring *keyring;
+	enum proc proc;
+	unsigned instance;
 	struct ipc_channel *channel;
 	struct io_stream *signer;
 	struct io_op sign_read;
@@ -168,7 +170,8 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 {
 	struct asker *asker = owner;
 
-	(void)err;
+	if (err != ERR_CLOSED)
+		proc_bad_peer(asker->keyring->env, asker->proc, asker->instance, err);
 	ipc_channel_destroy(channel);
 	asker->channel = NULL;
 }
@@ -302,6 +305,8 @@ keyring_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind 
 	}
 	asker = is_reception ? &keyring->receptions[instance] : &keyring->deliveries[instance];
 	asker->keyring = keyring;
+	asker->proc = peer;
+	asker->instance = instance;
 	if (kind == PROC_LINK_SIGN) {
 		link_signer(asker, stream);
 		return;

@@ -100,8 +100,13 @@ static void
 closed(void *owner, struct ipc_channel *channel, enum err err)
 {
 	struct asker *asker = owner;
+	struct lookup *lookup = asker->lookup;
 
-	(void)err;
+	if (err != ERR_CLOSED && asker == &lookup->queue)
+		proc_bad_peer(lookup->env, PROC_QUEUE, 0, err);
+	else if (err != ERR_CLOSED)
+		proc_bad_peer(lookup->env, PROC_RECEPTION,
+		    (unsigned)(asker - lookup->receptions), err);
 	ipc_channel_destroy(channel);
 	asker->channel = NULL;
 }

@@ -307,7 +307,8 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 {
 	struct queue *queue = owner;
 
-	(void)err;
+	if (err != ERR_CLOSED)
+		proc_bad_peer(queue->env, PROC_LOOKUP, 0, err);
 	ipc_channel_destroy(channel);
 	queue->lookup = NULL;
 	list_for_each(node, &queue->bounces)

@@ -240,7 +240,8 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 {
 	struct queue *queue = owner;
 
-	(void)err;
+	if (err != ERR_CLOSED)
+		proc_bad_peer(queue->env, PROC_ADMIN, 0, err);
 	ipc_channel_destroy(channel);
 	queue->admin = NULL;
 }

@@ -465,6 +465,12 @@ receive_mailbox(void *owner, struct ipc_channel *channel, unsigned type,
 	}
 }
 
+static unsigned
+instance_of(const struct peer *peer)
+{
+	return peer->proc == PROC_MAILBOX ? 0 : (unsigned)(peer - peer->queue->deliveries);
+}
+
 static void
 peer_closed(void *owner, struct ipc_channel *channel, enum err err)
 {
@@ -472,7 +478,7 @@ peer_closed(void *owner, struct ipc_channel *channel, enum err err)
 	struct event event;
 
 	if (err != ERR_CLOSED)
-		queue_say_bad_peer(peer->queue, proc_def(peer->proc)->name, err);
+		proc_bad_peer(peer->queue->env, peer->proc, instance_of(peer), err);
 	if (peer->attempt_count > 0) {
 		event_begin(&event, &peer->queue->env->log, "attempts_lost");
 		event_str(&event, "peer", proc_def(peer->proc)->name);

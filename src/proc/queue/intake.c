@@ -346,7 +346,7 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 	size_t at = 0;
 
 	if (err != ERR_CLOSED)
-		queue_say_bad_peer(queue, "reception", err);
+		proc_bad_peer(queue->env, PROC_RECEPTION, intake->instance, err);
 	ipc_channel_destroy(channel);
 	intake->channel = NULL;
 	intake->closed = true;
@@ -382,6 +382,7 @@ intake_link(struct queue *queue, unsigned instance, struct io_stream *stream)
 	io_random(queue->env->io, seed, sizeof(seed));
 	map_init(&intake->transactions, seed);
 	intake->queue = queue;
+	intake->instance = instance;
 	intake->resume = (struct io_timer){.fired = resume, .owner = intake};
 	intake->channel = ipc_channel_create(stream, &handlers);
 	queue->intakes[instance] = intake;

@@ -37,18 +37,6 @@ queue_event_begin(struct event *event, struct queue *queue, const char *name,
 	event_id(event, message->id);
 }
 
-void
-queue_say_bad_peer(struct queue *queue, const char *peer, enum err err)
-{
-	struct event event;
-
-	event_begin(&event, &queue->env->log, "bad_peer");
-	event_str(&event, "peer", peer);
-	event_err(&event, err);
-	event_str(&event, "text", "it sent what its link does not allow; the link was ended");
-	event_end(&event);
-}
-
 static void
 set_pressure(struct queue *queue, enum ipc_commit pressure, const char *text)
 {

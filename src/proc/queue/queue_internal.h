@@ -129,6 +129,7 @@ struct peer {
 /* A reception process, with the transactions that it has not committed. */
 struct intake {
 	struct queue *queue;
+	unsigned instance;
 	struct ipc_channel *channel;
 	struct map transactions;
 	uint64_t ids[INTAKE_GRANTS_MAX]; /* the first of each range given, the latest in front */
@@ -168,8 +169,6 @@ struct queue {
 /* queue.c */
 void queue_grant_ids(struct queue *queue, uint64_t *first, uint64_t *end);
 uint64_t queue_own_id(struct queue *queue);
-/* A peer broke the rules of its link, which was ended. */
-void queue_say_bad_peer(struct queue *queue, const char *peer, enum err err);
 /* Tells every reception when the queue can (no longer) take mail. */
 void queue_check_pressure(struct queue *queue, enum err err);
 void queue_event_begin(struct event *event, struct queue *queue, const char *name,

@@ -273,8 +273,11 @@ static void
 closed(void *owner, struct ipc_channel *channel, enum err err)
 {
 	struct asker *asker = owner;
+	struct resolver *resolver = asker->resolver;
 
-	(void)err;
+	if (err != ERR_CLOSED)
+		proc_bad_peer(resolver->env, PROC_DELIVERY,
+		    (unsigned)(asker - resolver->askers), err);
 	ipc_channel_destroy(channel);
 	asker->channel = NULL;
 }

@@ -14,7 +14,7 @@ bool
 child_is_alive(const struct child *child)
 {
 	return child->state == CHILD_STARTING || child->state == CHILD_RUNNING ||
-	    child->state == CHILD_STOPPING;
+	       child->state == CHILD_STOPPING;
 }
 
 /* The descriptors of the child, in the order of proc.h; gives how many. */
@@ -108,10 +108,10 @@ child_wire(struct child *a, struct child *b, enum proc_link_kind kind)
 	for (int i = 0; i < 2; i++) {
 		const int bytes = 1 << 20;
 
-		err_ignore(setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes,
-		               sizeof(bytes))
-		        ? ERR_DENIED
-		        : OK,
+		err_ignore(
+		    setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes))
+			? ERR_DENIED
+			: OK,
 		    "a smaller buffer is only slower");
 	}
 	send_end(a, b, kind, pair[0]);
@@ -134,5 +134,6 @@ void
 child_kill(struct child *child, struct io *io)
 {
 	if (child_is_alive(child))
-		err_ignore(io_kill(io, child->pid, SIGKILL), "it may have ended by itself");
+		err_ignore(
+		    io_kill(io, child->pid, SIGKILL), "it may have ended by itself");
 }

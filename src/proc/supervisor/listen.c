@@ -22,7 +22,8 @@ to_sockaddr(const struct net_addr *addr, struct sockaddr_storage *storage)
 		memcpy(storage, &in, sizeof(in));
 		return sizeof(in);
 	}
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(addr->port)};
+	struct sockaddr_in6 in6 = {
+	    .sin6_family = AF_INET6, .sin6_port = htons(addr->port)};
 
 	memcpy(&in6.sin6_addr, addr->bytes, 16);
 	memcpy(storage, &in6, sizeof(in6));
@@ -51,7 +52,7 @@ listen_open(const struct net_addr *addr, int *fd)
 	if (setsockopt(*fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)))
 		err = err_from_errno(errno);
 	else if (addr->family == 6 &&
-	    setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)))
+		 setsockopt(*fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)))
 		err = err_from_errno(errno);
 	else
 		err = bind_and_listen(*fd, (const struct sockaddr *)&storage, len);
@@ -60,6 +61,20 @@ listen_open(const struct net_addr *addr, int *fd)
 		*fd = -1;
 	}
 	return err;
+}
+
+/* /run is empty after each boot; what can't be made is met when the socket is bound. */
+static void
+make_parent(const char *path)
+{
+	char parent[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	const char *slash = strrchr(path, '/');
+
+	if (!slash || slash == path || (size_t)(slash - path) >= sizeof(parent))
+		return;
+	memcpy(parent, path, (size_t)(slash - path));
+	parent[slash - path] = '\0';
+	err_ignore(mkdir(parent, 0755) ? err_from_errno(errno) : OK, "bind() says why");
 }
 
 enum err
@@ -77,6 +92,7 @@ listen_open_control(const char *path, int *fd)
 	memcpy(un.sun_path, path, len);
 	if (stat(path, &status) == 0 && S_ISSOCK(status.st_mode))
 		unlink(path);
+	make_parent(path);
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*fd < 0)
 		return err_from_errno(errno);

@@ -11,7 +11,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,36 +19,17 @@
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "proc/proc_tables.h"
-#include "proc/supervisor/child.h"
+#include "proc/supervisor/supervisor_internal.h"
 #include "proc/supervisor/conf_load.h"
 #include "proc/supervisor/listen.h"
 
 enum {
-	CHILDREN_MAX = 2 * PROC_INSTANCES_MAX + PROC_COUNT,
 	RESPAWN_MS_MIN = 100,
 	RESPAWN_MS_MAX = 5000,
 	STEADY_MS = 10000, /* who lived that long starts again without a wait */
 	RANKS = 3,
 	RANK_MS = 300,
 	RANK_QUEUE_MS = 5000,
-};
-
-struct supervisor {
-	struct io *io;
-	struct event_log log;
-	const char *conf_path;
-	struct conf_bundle *bundle;
-	struct conf *conf;
-	struct child children[CHILDREN_MAX];
-	size_t child_count;
-	struct child_world world;
-	int listeners[CONF_LISTENERS_MAX];
-	bool ready_said;
-	bool stopping;
-	int rank; /* that is being stopped */
-	struct io_timer rank_timer;
-	int status;
 };
 
 static void child_exited(struct io_op *op);
@@ -112,12 +92,31 @@ say_ready(struct supervisor *supervisor)
 	event_end(&event);
 }
 
+/* Roles that parse what comes from the Internet may be anybody's: they are not believed. */
+static void
+end_bad_peer(struct child *by, const struct ipc_xs_bad_peer *bad)
+{
+	struct supervisor *supervisor = by->supervisor;
+
+	if (by->proc == PROC_RECEPTION || by->proc == PROC_DELIVERY)
+		return;
+	for (size_t i = 0; i < supervisor->child_count; i++) {
+		struct child *child = &supervisor->children[i];
+
+		if (child->proc == (enum proc)bad->role &&
+		    child->instance == bad->instance)
+			child_kill(child, supervisor->io);
+	}
+}
+
 static enum err
-receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+receive(
+    void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
 {
 	struct child *child = owner;
 	struct ipc_xs_ready ready;
 	struct ipc_xs_relink relink;
+	struct ipc_xs_bad_peer bad;
 
 	(void)channel;
 	if (fd >= 0)
@@ -126,6 +125,12 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 		if (ipc_xs_relink_decode(payload, &relink) || relink.role >= PROC_COUNT)
 			return ERR_SYNTAX;
 		wire_child(child->supervisor, child, (enum proc)relink.role);
+		return OK;
+	}
+	if (type == IPC_xs_BAD_PEER) {
+		if (ipc_xs_bad_peer_decode(payload, &bad))
+			return ERR_SYNTAX;
+		end_bad_peer(child, &bad);
 		return OK;
 	}
 	if (type != IPC_xs_READY || ipc_xs_ready_decode(payload, &ready))
@@ -288,110 +293,14 @@ child_exited(struct io_op *op)
 		return;
 	}
 	io_timer_start(supervisor->io, &child->respawn, child->wait_ms);
-	child->wait_ms = child->wait_ms * 2 < RESPAWN_MS_MAX ? child->wait_ms * 2 : RESPAWN_MS_MAX;
+	child->wait_ms =
+	    child->wait_ms * 2 < RESPAWN_MS_MAX ? child->wait_ms * 2 : RESPAWN_MS_MAX;
 }
 
 static void
 told_to_stop(void *owner)
 {
 	stop_all(owner, EX_OK);
-}
-
-/* The bundle in a memory file, for the children; -1 with errno. */
-static int
-memory_file(const struct conf_bundle *bundle)
-{
-	struct buf wire;
-	int fd = memfd_create("postrider.conf", MFD_CLOEXEC);
-	size_t at = 0;
-
-	buf_init(&wire, (size_t)CONF_FILES_MAX * (CONF_FILE_BYTES_MAX + 4096));
-	conf_bundle_encode(bundle, &wire);
-	while (fd >= 0 && at < wire.len) {
-		ssize_t n = write(fd, wire.ptr + at, wire.len - at);
-
-		if (n <= 0) {
-			close(fd);
-			fd = -1;
-			break;
-		}
-		at += (size_t)n;
-	}
-	buf_fini(&wire);
-	return fd;
-}
-
-static bool
-same_listeners(const struct conf *a, const struct conf *b)
-{
-	return a->listener_count == b->listener_count &&
-	    memcmp(a->listeners, b->listeners, sizeof(a->listeners)) == 0;
-}
-
-static void
-send_conf(struct supervisor *supervisor)
-{
-	for (size_t i = 0; i < supervisor->child_count; i++) {
-		struct child *child = &supervisor->children[i];
-
-		if (!child->link)
-			continue;
-		if (child->proc == PROC_KEYRING || child->proc == PROC_LOOKUP) {
-			/* They read their files once, before they give up the right to. */
-			child->restart = true;
-			child_stop(child);
-			continue;
-		}
-		ipc_sx_conf_encode(
-		    ipc_channel_begin(child->link, IPC_sx_CONF), &(struct ipc_sx_conf){0});
-		ipc_channel_end_fd(child->link, supervisor->world.conf_fd);
-	}
-}
-
-static bool
-tables_are_good(struct supervisor *supervisor, const struct conf *conf)
-{
-	struct proc_env env = {.io = supervisor->io, .conf = conf, .log = supervisor->log};
-
-	return proc_check_tables(&env);
-}
-
-/* SIGHUP: a good configuration replaces the one in use, a bad one does not. */
-static void
-told_to_reload(void *owner)
-{
-	struct supervisor *supervisor = owner;
-	struct conf_bundle *bundle = NULL;
-	struct conf *conf = NULL;
-	struct buf problems;
-	int fd = -1;
-
-	buf_init(&problems, 64 << 10);
-	if (conf_load(supervisor->conf_path, &bundle, &conf, &problems) == OK &&
-	    tables_are_good(supervisor, conf))
-		fd = memory_file(bundle);
-	if (fd < 0) {
-		buf_add_char(&problems, '\0');
-		event_note(&supervisor->log, "config_refused",
-		    problems.len > 1 ? problems.ptr : "a file that it names cannot be used");
-		event_note(&supervisor->log, "config_kept", "the old configuration is in use");
-		conf_destroy(conf);
-		conf_bundle_destroy(bundle);
-	} else {
-		if (!same_listeners(conf, supervisor->conf))
-			event_note(&supervisor->log, "config_partly",
-			    "changed \"listen\" statements need a restart");
-		close(supervisor->world.conf_fd);
-		supervisor->world.conf_fd = fd;
-		conf_destroy(supervisor->conf);
-		conf_bundle_destroy(supervisor->bundle);
-		supervisor->conf = conf;
-		supervisor->bundle = bundle;
-		supervisor->log.format = conf->log_format;
-		send_conf(supervisor);
-		event_note(&supervisor->log, "config_replaced", "the new configuration is in use");
-	}
-	buf_fini(&problems);
 }
 
 static int
@@ -415,8 +324,8 @@ say_cannot_listen(const struct net_addr *addr, enum err err)
 
 	buf_init(&text, NET_TEXT_MAX);
 	net_addr_write(&text, addr);
-	fprintf(stderr, "postrider: cannot listen on %.*s port %u: %s.\n", SPAN_ARGS(text),
-	    addr->port, err_text(err));
+	fprintf(stderr, "postrider: cannot listen on %.*s port %u: %s.\n",
+	    SPAN_ARGS(text), addr->port, err_text(err));
 	if (err == ERR_BUSY)
 		fprintf(stderr,
 		    "Another program has that port (see: ss -ltnp 'sport = :%u'). Stop it, or "
@@ -424,7 +333,7 @@ say_cannot_listen(const struct net_addr *addr, enum err err)
 		    addr->port);
 	else if (err == ERR_DENIED)
 		fprintf(stderr, "Ports below 1024 need root; start as root, or choose a "
-		                "higher port in the \"listen\" statement.\n");
+				"higher port in the \"listen\" statement.\n");
 	buf_fini(&text);
 }
 
@@ -453,8 +362,9 @@ open_sockets(struct supervisor *supervisor)
 	if (conf->log_target == CONF_LOG_SYSLOG) {
 		supervisor->world.log_fd = syslog_socket();
 		if (supervisor->world.log_fd < 0) {
-			fprintf(stderr, "postrider: cannot reach syslog at /dev/log: is a "
-			                "syslog daemon running?\n");
+			fprintf(stderr,
+			    "postrider: cannot reach syslog at /dev/log: is a "
+			    "syslog daemon running?\n");
 			return EX_UNAVAILABLE;
 		}
 	}
@@ -487,14 +397,15 @@ check_users(const struct supervisor *supervisor)
 static void
 list_children(struct supervisor *supervisor)
 {
-	static const enum proc order[] = {PROC_KEYRING, PROC_LOOKUP, PROC_RESOLVER, PROC_QUEUE,
-	    PROC_MAILBOX, PROC_DELIVERY, PROC_RECEPTION, PROC_ADMIN};
+	static const enum proc order[] = {PROC_KEYRING, PROC_LOOKUP, PROC_RESOLVER,
+	    PROC_QUEUE, PROC_MAILBOX, PROC_DELIVERY, PROC_RECEPTION, PROC_ADMIN};
 
 	for (size_t i = 0; i < LEN(order); i++) {
 		unsigned count = proc_instances(order[i], supervisor->conf);
 
 		for (unsigned k = 0; k < count; k++) {
-			struct child *child = &supervisor->children[supervisor->child_count++];
+			struct child *child =
+			    &supervisor->children[supervisor->child_count++];
 
 			*child = (struct child){
 			    .supervisor = supervisor,
@@ -540,7 +451,7 @@ serve(struct supervisor *supervisor)
 		status = open_sockets(supervisor);
 	if (status)
 		return status;
-	supervisor->world.conf_fd = memory_file(supervisor->bundle);
+	supervisor->world.conf_fd = reload_memory_file(supervisor->bundle);
 	if (supervisor->world.conf_fd < 0)
 		return EX_OSERR;
 	raise_descriptor_limit();
@@ -552,7 +463,7 @@ serve(struct supervisor *supervisor)
 		start_child(&supervisor->children[i]);
 	io_signal(supervisor->io, SIGINT, told_to_stop, supervisor);
 	io_signal(supervisor->io, SIGTERM, told_to_stop, supervisor);
-	io_signal(supervisor->io, SIGHUP, told_to_reload, supervisor);
+	io_signal(supervisor->io, SIGHUP, reload_told, supervisor);
 	io_run(supervisor->io);
 	event_note(&supervisor->log, "stopped", "every role has ended");
 	unlink(supervisor->conf->control_path.ptr);
@@ -566,10 +477,15 @@ supervisor_serve(const char *program, const char *conf_path)
 	int status;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* What whoever started us left open is no business of the roles. */
+	err_ignore(close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) ? ERR_DENIED : OK,
+	    "an old kernel does not know it");
 	supervisor->io = io_create();
 	supervisor->conf_path = conf_path;
-	supervisor->log = (struct event_log){supervisor->io, "supervisor", CONF_LOG_LOGFMT};
-	supervisor->rank_timer = (struct io_timer){.fired = rank_late, .owner = supervisor};
+	supervisor->log =
+	    (struct event_log){supervisor->io, "supervisor", CONF_LOG_LOGFMT};
+	supervisor->rank_timer =
+	    (struct io_timer){.fired = rank_late, .owner = supervisor};
 	supervisor->world = (struct child_world){
 	    .io = supervisor->io,
 	    .log = &supervisor->log,
