@@ -22,7 +22,7 @@
 enum {
 	PAGE_MESSAGES = 200,
 	ANSWER_WAIT_S = 60,
-	/* Ids kept of what was listed: where the last of them is gone, one before it may be there. */
+	/* Ids kept of what was listed: where the last is gone, one before it may be there. */
 	KEPT_IDS = 2000,
 	MORE = -1, /* the answer goes on */
 };

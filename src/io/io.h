@@ -20,7 +20,7 @@
 enum {
 	IO_WRITE_SPANS_MAX = 512, /* spans of one io_pwrite */
 	IO_READ_BYTES = 65536,    /* the most that one io_read gives */
-	IO_SEND_BYTES_MAX = 4 << 20, /* what a stream keeps for a slow peer */
+	IO_SEND_BYTES_MAX = 128 << 20, /* what a stream keeps for a slow peer */
 };
 
 struct io;

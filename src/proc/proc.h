@@ -83,8 +83,8 @@ const struct proc_link_def *proc_link_def(size_t index);
 /* Asks for a new link to a peer, in the place of one that no longer serves. */
 void proc_ask_link(struct proc_env *env, enum proc peer);
 /*
- * A peer broke the rules of its link, which was ended: says so, and has the peer started again.  The
- * supervisor believes only roles that do not parse what comes from the Internet.
+ * A peer broke the rules of its link, which was ended: says so, and has the peer started again.
+ * The supervisor believes only roles that do not parse what comes from the Internet.
  */
 void proc_bad_peer(struct proc_env *env, enum proc peer, unsigned instance, enum err err);
 /* Ends the role's process: its work is finished. */

@@ -9,6 +9,7 @@
 #include "base/check.h"
 
 static void body_read(struct io_op *op);
+static void drained(struct io_op *op);
 
 void
 dispatch_peer_init(struct queue *queue, struct peer *peer, enum proc proc)
@@ -18,6 +19,8 @@ dispatch_peer_init(struct queue *queue, struct peer *peer, enum proc proc)
 	peer->attempt_max =
 	    proc == PROC_MAILBOX ? QUEUE_MAILBOX_ATTEMPTS_MAX : QUEUE_ATTEMPTS_MAX;
 	list_init(&peer->attempts);
+	list_init(&peer->reads);
+	peer->drain = (struct io_op){.done = drained, .owner = peer};
 }
 
 static bool
@@ -78,15 +81,54 @@ gather(struct attempt *attempt, struct recipient *first, size_t count_max)
 }
 
 static void
-read_body(struct attempt *attempt)
+start_read(struct attempt *attempt)
 {
 	struct message *message = attempt->message;
 	uint64_t left = message->body_bytes - attempt->offset;
 
 	attempt->reading = true;
+	attempt->peer->reading += QUEUE_PUSH_BYTES;
 	attempt->read = (struct io_op){.done = body_read, .owner = attempt};
 	spool_read_body(attempt->queue->spool, &attempt->read, message->id, attempt->body,
 	    left < QUEUE_PUSH_BYTES ? (size_t)left : QUEUE_PUSH_BYTES, attempt->offset);
+}
+
+/* Reads for those who wait, as long as the peer keeps up with what it is sent. */
+static void
+start_reads(struct peer *peer)
+{
+	struct list *node;
+
+	while (peer->channel && !list_empty(&peer->reads)) {
+		struct io_stream *stream = ipc_channel_stream(peer->channel);
+
+		if (io_pending(stream) + peer->reading > QUEUE_PEER_BYTES) {
+			if (!peer->draining && peer->reading == 0) {
+				peer->draining = true;
+				io_drain(stream, &peer->drain, QUEUE_PEER_BYTES / 2);
+			}
+			return;
+		}
+		node = list_pop(&peer->reads);
+		start_read(container_of(node, struct attempt, wait));
+	}
+}
+
+static void
+drained(struct io_op *op)
+{
+	struct peer *peer = op->owner;
+
+	peer->draining = false;
+	if (!op->err)
+		start_reads(peer);
+}
+
+static void
+read_body(struct attempt *attempt)
+{
+	list_push(&attempt->peer->reads, &attempt->wait);
+	start_reads(attempt->peer);
 }
 
 static void
@@ -161,6 +203,7 @@ end_attempt(struct attempt *attempt)
 
 	map_remove_u64(&queue->attempt_map, attempt->number);
 	list_remove(&attempt->node);
+	list_remove(&attempt->wait);
 	attempt->peer->attempt_count--;
 	message->active_count--;
 	schedule_attempt_over(queue, attempt->destination);
@@ -304,15 +347,19 @@ body_read(struct io_op *op)
 {
 	struct attempt *attempt = op->owner;
 	struct queue *queue = attempt->queue;
+	struct peer *peer = attempt->peer;
 
 	attempt->reading = false;
+	peer->reading -= QUEUE_PUSH_BYTES;
 	if (attempt->over) {
 		free_attempt(attempt);
+		start_reads(peer);
 		return;
 	}
 	if (op->err) {
 		/* This may end the attempt, and free it. */
 		body_unreadable(attempt, op->err);
+		start_reads(peer);
 		dispatch(queue);
 		return;
 	}
@@ -328,6 +375,7 @@ body_read(struct io_op *op)
 		mem_free(attempt->body);
 		attempt->body = NULL;
 	}
+	start_reads(peer);
 }
 
 static enum err
@@ -337,7 +385,7 @@ take_more(struct peer *peer, uint64_t number, uint64_t offset)
 
 	if (!attempt || attempt->peer != peer)
 		return OK;
-	if (attempt->reading || offset != attempt->offset ||
+	if (attempt->reading || list_linked(&attempt->wait) || offset != attempt->offset ||
 	    offset >= attempt->message->body_bytes)
 		return ERR_SYNTAX;
 	read_body(attempt);
@@ -487,6 +535,7 @@ peer_closed(void *owner, struct ipc_channel *channel, enum err err)
 	}
 	ipc_channel_destroy(channel);
 	peer->channel = NULL;
+	peer->draining = false;
 	list_for_each_safe(node, &peer->attempts)
 		lose_attempt(container_of(node, struct attempt, node));
 	dispatch(peer->queue);

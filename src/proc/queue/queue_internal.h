@@ -23,6 +23,7 @@
 enum {
 	QUEUE_PEERS_MAX = PROC_INSTANCES_MAX,
 	QUEUE_PUSH_BYTES = 64 << 10,    /* a body up to this goes along with its attempt */
+	QUEUE_PEER_BYTES = 2 << 20,     /* of bodies, on their way to one process */
 	QUEUE_ATTEMPTS_MAX = 500,       /* of one delivery process */
 	QUEUE_MAILBOX_ATTEMPTS_MAX = 64,
 	QUEUE_IDS = 1 << 20,            /* ids given to a peer at a time */
@@ -110,6 +111,7 @@ struct attempt {
 	size_t rcpt_count;
 	bool *told;          /* which recipients have a result */
 	struct io_op read;   /* of the body */
+	struct list wait;    /* in peer->reads: to read when the peer has taken more */
 	bool reading;
 	bool over;           /* ended while a read was under way */
 	uint64_t offset;
@@ -124,6 +126,10 @@ struct peer {
 	struct ipc_channel *channel; /* NULL: not there */
 	struct list attempts;
 	unsigned attempt_count, attempt_max;
+	struct list reads; /* attempts that wait to read their body */
+	size_t reading;    /* bytes that are being read for it */
+	struct io_op drain;
+	bool draining;
 };
 
 /* A reception process, with the transactions that it has not committed. */

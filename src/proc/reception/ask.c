@@ -226,7 +226,7 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 			struct session *session = container_of(node, struct session, paused);
 
 			list_remove(node);
-			session_pump(session);
+			session_resume(session);
 		}
 	} else if (channel == reception->lookup) {
 		reception->lookup = NULL;

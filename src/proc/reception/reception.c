@@ -70,9 +70,15 @@ drained(struct io_op *op)
 	struct list *node;
 
 	reception->draining = false;
-	while (!op->err && !reception->draining &&
-	    (node = list_pop(&reception->paused)) != NULL)
-		session_read(container_of(node, struct session, paused));
+	while (!op->err && reception->queue && !list_empty(&reception->paused)) {
+		if (io_pending(ipc_channel_stream(reception->queue)) >
+		    RECEPTION_QUEUE_PENDING_MAX) {
+			reception_wait_for_queue(reception);
+			return;
+		}
+		node = list_pop(&reception->paused);
+		session_resume(container_of(node, struct session, paused));
+	}
 }
 
 void

@@ -78,6 +78,7 @@ struct session {
 	enum session_wait wait;
 	uint64_t query;
 	uint64_t messages;
+	bool commit_waits; /* in reception->paused, with a whole message */
 	struct transaction transaction;
 };
 
@@ -146,6 +147,10 @@ void transaction_rcpt_resolved(struct session *session, const struct ipc_lx_reso
 void transaction_data(struct session *session);
 void transaction_body(struct session *session, struct span bytes);
 void transaction_body_end(struct session *session);
+/* Gives the queue a message that is whole. */
+void transaction_commit(struct session *session);
+/* The session was in reception->paused, and may go on. */
+void session_resume(struct session *session);
 void transaction_committed(struct session *session, enum ipc_commit outcome);
 /* The queue is gone and has not answered: it may or may not hold the message. */
 void transaction_lost(struct session *session);

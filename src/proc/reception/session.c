@@ -276,6 +276,17 @@ session_read(struct session *session)
 	io_read(session->stream, &session->read);
 }
 
+void
+session_resume(struct session *session)
+{
+	if (session->commit_waits) {
+		session->commit_waits = false;
+		transaction_commit(session);
+	} else {
+		session_pump(session);
+	}
+}
+
 static void
 leave_host(struct session *session)
 {

@@ -283,6 +283,22 @@ transaction_body(struct session *session, struct span bytes)
 void
 transaction_body_end(struct session *session)
 {
+	struct reception *reception = session->reception;
+
+	if (!reception->queue ||
+	    io_pending(ipc_channel_stream(reception->queue)) <= RECEPTION_QUEUE_PENDING_MAX) {
+		transaction_commit(session);
+		return;
+	}
+	/* The queue has enough to do: this message waits here until it has caught up. */
+	session->commit_waits = true;
+	list_push(&reception->paused, &session->paused);
+	reception_wait_for_queue(reception);
+}
+
+void
+transaction_commit(struct session *session)
+{
 	struct transaction *transaction = &session->transaction;
 	bool large = transaction->flags & IPC_MESSAGE_LARGE;
 
