@@ -12,7 +12,8 @@ static const char conf[] = "hostname mx.example.org\n"
 			   "spool /spool\n"
 			   "listen smtp on *:25\n"
 			   "reception processes 1\n"
-			   "delivery processes 1\n";
+			   "delivery processes 1\n"
+			   "queue { segment size 1 MB }\n";
 
 static const char *const lines[] = {NULL, "EHLO client.example.net\r\n",
     "MAIL FROM:<a@example.net>\r\n", "RCPT TO:<bob@example.org>\r\n", "DATA\r\n",
