@@ -28,8 +28,8 @@ write_conf(struct world *world, const struct town *town, size_t index, struct bu
 	struct dice *dice = &world->dice;
 
 	buf_addf(conf, "hostname %s\naccept mail for %s\n", town->host, town->domain);
-	buf_add_str(conf, "mailboxes from /etc/mailboxes\naliases from /etc/aliases\n");
-	buf_add_str(conf, "deliver to maildir /mail\nlisten smtp on *:25\nspool /spool\n");
+	buf_add_str(conf, "mailboxes from mailboxes\naliases from aliases\n");
+	buf_add_str(conf, "deliver to maildir /mail as vmail\nlisten smtp on *:25\nspool /spool\n");
 	buf_add_str(conf, "control socket /run/control\nlog as logfmt to stderr\n");
 	buf_add_str(conf, "relay for 10.1.0.0/16, 10.0.0.0/16\n");
 	buf_addf(conf, "reception processes %u\ndelivery processes %u\n",
@@ -96,7 +96,7 @@ add_town(struct world *world, size_t index)
 {
 	struct town *town = &world->towns[index];
 	char mailboxes[400], aliases[200];
-	struct sim_file files[2] = {{.path = "/etc/mailboxes"}, {.path = "/etc/aliases"}};
+	struct sim_file files[2] = {{.path = "/etc/postrider/mailboxes"}, {.path = "/etc/postrider/aliases"}};
 	struct buf conf;
 	struct net_addr addr = world_addr(3, (unsigned)index, 1);
 
