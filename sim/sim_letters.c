@@ -51,7 +51,7 @@ add_key(struct oracle_rcpt *rcpt, struct sim_server *server, const char *name)
 	check(rcpt->key_count <= ORACLE_KEYS_MAX);
 	key->server = server;
 	snprintf(key->name, sizeof(key->name), "%s", name);
-	snprintf(key->address, sizeof(key->address), "%s", rcpt->address);
+	memcpy(key->address, rcpt->address, sizeof(key->address));
 }
 
 static bool

@@ -84,7 +84,7 @@ add_hostile_letter(struct world *world, const struct town *town, bool forbidden)
 	    town->domain);
 	rcpt->keys[rcpt->key_count].server = town->server;
 	snprintf(rcpt->keys[rcpt->key_count++].name, sizeof(rcpt->keys[0].name), "eve");
-	snprintf(rcpt->keys[0].address, sizeof(rcpt->keys[0].address), "%s", rcpt->address);
+	memcpy(rcpt->keys[0].address, rcpt->address, sizeof(rcpt->keys[0].address));
 	letter->rcpt_count = 1;
 	snprintf(letter->rcpts[1].address, sizeof(rcpt->address), "joe+T%06u@one.example",
 	    letter->letter.number);
