@@ -228,7 +228,8 @@ sim_happened(struct sim *sim, enum sim_event_kind kind, struct sim_server *serve
 	sim->event_counts[kind]++;
 	sim_hash(sim, (uint64_t)kind << 8 | (uint64_t)proc);
 	if (sim_is_verbose(sim))
-		sim_trace(sim, "! %s %s %s", sim_event_name(kind), server ? server->name : "",
+		printf("%10" PRIu64 " %14.6f ! %s %s %s\n", sim->steps, (double)sim->now_us / 1e6,
+		    sim_event_name(kind), server ? server->name : "",
 		    proc < PROC_COUNT ? proc_def(proc)->name : "");
 	if (sim->on_event) {
 		struct sim_current was = sim_step_out(sim);

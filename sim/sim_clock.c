@@ -1,4 +1,7 @@
 /* What an io is, its clock, timers, chance and log. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "sim/sim_internal.h"
 
 /* What a machine's monotonic clock shows when its roles start. */
@@ -126,8 +129,8 @@ io_log(struct io *io, struct span line)
 
 	sim_hash_bytes(sim, line);
 	if (sim_is_verbose(sim))
-		sim_trace(sim, "| %s %.*s", io->life ? io->life->server->name : "actor",
-		    SPAN_ARGS(line));
+		printf("%10" PRIu64 " %14.6f | %s %.*s\n", sim->steps, (double)sim->now_us / 1e6,
+		    io->life ? io->life->server->name : "actor", SPAN_ARGS(line));
 	if (sim->on_log && io->life) {
 		struct sim_current was = sim_step_out(sim);
 

@@ -73,15 +73,22 @@ sim_inode_use(struct sim_inode *inode, int by)
 	sim_free(inode);
 }
 
+/* What lies past the length is zero, so that a longer file costs only what is written to it. */
 static void
 set_len(struct sim *sim, char **ptr, uint64_t *len, uint64_t *room, uint64_t bytes)
 {
 	if (bytes > *room) {
+		char *larger;
+
 		*room = bytes + bytes / 4;
-		*ptr = sim_grow(sim, *ptr, *room);
+		larger = sim_alloc(sim, *room);
+		if (*len > 0)
+			memcpy(larger, *ptr, *len);
+		sim_free(*ptr);
+		*ptr = larger;
 	}
-	if (bytes > *len)
-		memset(*ptr + *len, 0, bytes - *len);
+	if (bytes < *len)
+		memset(*ptr + bytes, 0, *len - bytes);
 	*len = bytes;
 }
 
@@ -230,6 +237,7 @@ settle_some(struct sim_inode *inode, struct sim_dirty *dirty, unsigned keep_perc
 static void
 become_durable(struct sim_inode *inode)
 {
+	inode->apart = false;
 	now_len(inode, inode->durable_len);
 	if (inode->now_len > 0)
 		memcpy(inode->now, inode->durable, inode->now_len);
@@ -243,6 +251,7 @@ sim_inode_sync_failed(struct sim_inode *inode)
 	list_for_each(link, &inode->dirty)
 	    settle_some(inode, container_of(link, struct sim_dirty, link), 50);
 	forget_all(inode);
+	inode->apart = true;
 	/* The pages are clean now, so the kernel may drop them: then the disk's bytes are read. */
 	if (sim_chance(sim, 2) == 0)
 		become_durable(inode);
@@ -251,6 +260,8 @@ sim_inode_sync_failed(struct sim_inode *inode)
 void
 sim_inode_power_cut(struct sim_inode *inode, unsigned keep_percent)
 {
+	if (list_empty(&inode->dirty) && !inode->apart)
+		return;
 	list_for_each(link, &inode->dirty)
 	    settle_some(inode, container_of(link, struct sim_dirty, link), keep_percent);
 	forget_all(inode);

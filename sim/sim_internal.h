@@ -261,6 +261,7 @@ struct sim_inode {
 	char *now, *durable;
 	uint64_t now_len, now_room, durable_len, durable_room;
 	struct list dirty;
+	bool apart; /* now and durable differ though nothing is dirty: a sync failed */
 	struct list entries; /* of a directory */
 };
 struct sim_entry {
