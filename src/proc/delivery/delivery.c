@@ -4,8 +4,6 @@
  */
 #include "proc/delivery/delivery_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 
 enum { TICK_MS = 1000 };
@@ -121,7 +119,7 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qd_ATTEMPT:
 		return ipc_qd_attempt_decode(payload, &order) ? ERR_SYNTAX
@@ -146,7 +144,7 @@ receive_resolver(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_nd_FOUND || ipc_nd_found_decode(payload, &found))
 		return ERR_SYNTAX;
 	attempt = answered(owner, found.query);
@@ -164,7 +162,7 @@ receive_keyring(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_kd_CREDENTIAL || ipc_kd_credential_decode(payload, &credential))
 		return ERR_SYNTAX;
 	attempt = answered(owner, credential.query);
