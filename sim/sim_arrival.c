@@ -199,6 +199,7 @@ take_bounce(struct oracle *oracle, struct oracle_letter *letter,
 		sim_fail(sim, "property 5: a bounce for T%06u, which has a null reverse-path",
 		    letter->letter.number);
 	copy.chain.count = 1;
+	copy.partial = true;
 	copy.chain.hops[0].server = find_server(oracle, host);
 	if (id_parse(word_after(rest, "\nX-Postrider-Queue-ID: "), &copy.chain.hops[0].id) ||
 	    !copy.chain.hops[0].server)
@@ -209,8 +210,10 @@ take_bounce(struct oracle *oracle, struct oracle_letter *letter,
 		rest = span_skip(rest, (size_t)(header - rest.ptr) + 19);
 		rest = span_skip(rest, rest.ptr[0] == '\r' ? 4 : 2);
 		read_chain(oracle, rest, &chain);
-		if (chain.count > 0)
+		if (chain.count > 0) {
 			copy.chain = chain;
+			copy.partial = false;
+		}
 	}
 	rest = mail->bytes;
 	while ((address = word_after(rest, "\nFinal-Recipient: rfc822; ")).len > 0) {

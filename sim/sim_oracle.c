@@ -194,6 +194,15 @@ read_file(void *owner, const char *name, struct span bytes)
 	arrival_take(reading->oracle, &mail, true, &place);
 }
 
+bool
+oracle_is_promised(const struct oracle_letter *letter, uint64_t id)
+{
+	for (unsigned i = 0; i < letter->try_count; i++)
+		if (letter->tries[i].state == TRY_PROMISED && letter->tries[i].id == id)
+			return true;
+	return false;
+}
+
 static bool
 is_end(const struct oracle_copy *copy, const struct oracle_letter *letter,
     const struct oracle_key *key, uint64_t id)
@@ -202,8 +211,8 @@ is_end(const struct oracle_copy *copy, const struct oracle_letter *letter,
 
 	if (copy->key != key)
 		return false;
-	/* A bounce without the header of the message knows the server that gave up alone. */
-	if (copy->bounce && copy->chain.hops[last].server != letter->first)
+	if (copy->partial && (copy->chain.hops[last].server != letter->first ||
+	        !oracle_is_promised(letter, copy->chain.hops[last].id)))
 		return true;
 	return copy->chain.hops[last].id == id;
 }
@@ -263,11 +272,8 @@ check_tries(struct oracle *oracle, struct oracle_letter *letter, const struct or
 	{
 		struct oracle_copy *copy = container_of(node, struct oracle_copy, node);
 		uint64_t id = copy->chain.hops[copy->chain.count - 1].id;
-		bool known = copy->key != key ||
-		    copy->chain.hops[copy->chain.count - 1].server != letter->first;
+		bool known = copy->key != key || copy->partial || oracle_is_promised(letter, id);
 
-		for (unsigned i = 0; i < letter->try_count && !known; i++)
-			known = letter->tries[i].state == TRY_PROMISED && letter->tries[i].id == id;
 		for (unsigned i = 0; i < unknown_count && !known; i++)
 			known = unknown[i] == id;
 		if (known)

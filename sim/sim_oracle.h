@@ -82,6 +82,7 @@ struct oracle_copy {
 	struct oracle_chain chain;
 	const struct oracle_key *key;
 	bool bounce;
+	bool partial; /* a bounce without the header: it knows the server that gave up alone */
 	uint64_t bounce_id; /* of the notification */
 	uint64_t at_ms;
 	bool replied; /* the remote said 250 (or it is in a Maildir) */
@@ -100,6 +101,9 @@ struct sim *oracle_sim(struct oracle *oracle);
 struct oracle_letter *oracle_letter_add(struct oracle *oracle);
 struct oracle_letter *oracle_letter(struct oracle *oracle, unsigned number);
 unsigned oracle_letter_count(const struct oracle *oracle);
+
+/* The server promised the letter by that id. */
+bool oracle_is_promised(const struct oracle_letter *letter, uint64_t id);
 
 /* Clients tell. */
 void oracle_rcpt_replied(

@@ -84,6 +84,10 @@ flush(struct visit *visit)
 {
 	size_t bytes = visit->output.len;
 
+	if (visit->half_closed) {
+		buf_reset(&visit->output);
+		return true;
+	}
 	if (visit->output_piece && bytes > visit->output_piece)
 		bytes = visit->output_piece;
 	io_send(visit->stream, span_of(visit->output.ptr, bytes));

@@ -65,15 +65,17 @@ static void
 heal(struct world *world)
 {
 	world->mood.healed = true;
-	world->healed_ms = sim_now_ms(world->sim);
+	world->healed_ms = world->quiet_ms = sim_now_ms(world->sim);
 	sim_trace(world->sim, "healed");
 	sim_heal(world->sim);
 	if (world->late_ms)
 		world_start_late(world);
 	world->late_ms = 0;
 	/* A spool that broke takes nothing until somebody looks after it. */
-	for (size_t i = 0; i < world->town_count; i++)
+	for (size_t i = 0; i < world->town_count; i++) {
 		sim_server_restart(world->towns[i].server);
+		operator_ask_total(world->towns[i].operator);
+	}
 }
 
 static bool

@@ -412,10 +412,11 @@ witness_was_dropped(struct witness *witness, struct oracle_letter *letter,
 	for (size_t i = 0; i < witness->count; i++) {
 		const struct note *note = &witness->notes[i];
 
-		if (note->kind != NOTE_FAILED || !is_of_key(note, key) ||
-		    (note->server == letter->first && note->id != id))
+		if (note->kind != NOTE_FAILED || !is_of_key(note, key))
 			continue;
-		if (note->server != server && note->server == letter->first)
+		/* One that was handed on has another id, even where a server met itself. */
+		if (note->server == server && note->id != id &&
+		    oracle_is_promised(letter, note->id))
 			continue;
 		if (is_dropped(witness, note->server, note->id))
 			return true;

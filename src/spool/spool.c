@@ -41,7 +41,7 @@ spool_finish_op(struct spool *spool, struct spool_op *op, enum err err)
 static bool
 is_idle(const struct spool *spool)
 {
-	return list_empty(&spool->waiting) && !spool->batch.busy && spool->running == 0;
+	return list_empty(&spool->waiting) && spool->batch_count == 0 && spool->running == 0;
 }
 
 void
@@ -75,13 +75,18 @@ spool_flush(struct spool *spool, struct spool_op *op)
 	*spool->flushes_end = op;
 	spool->flushes_end = &op->next;
 	spool->quiet = true;
+	spool_write_kick(spool);
 	spool_settle(spool);
 }
 
 void
 spool_enqueue(struct spool *spool, struct spool_write *write)
 {
+	if (list_empty(&spool->waiting))
+		spool->lazy_since_ms = io_now_ms(spool->io);
+	spool->eager += write->op != NULL;
 	list_push(&spool->waiting, &write->link);
+	spool->waiting_bytes += spool_record_bytes(&write->record);
 	spool->quiet = spool->flushes != NULL;
 	spool_write_kick(spool);
 }
@@ -224,13 +229,14 @@ spool_mark(struct spool *spool, struct spool_op *op, uint64_t id, struct span ma
 }
 
 void
-spool_remove(struct spool *spool, struct spool_op *op, uint64_t id)
+spool_remove(struct spool *spool, struct spool_op *op, uint64_t id, struct span why)
 {
 	enum err err;
 	uint32_t slot = find_written(spool, id, &err);
 	struct spool_message *message;
 	struct spool_write *write;
 
+	check(why.len <= SPOOL_MARK_BYTES_MAX);
 	if (!slot) {
 		if (op)
 			spool_finish_op(spool, op, err);
@@ -240,15 +246,27 @@ spool_remove(struct spool *spool, struct spool_op *op, uint64_t id)
 	write->op = op;
 	write->record.type = SPOOL_REMOVE;
 	write->record.id = id;
+	write->record.envelope_bytes = (uint32_t)why.len;
+	write->memory = why.len ? mem_copy(why) : NULL;
+	write->envelope = span_of(write->memory, why.len);
 	message = spool_index_at(&spool->index, slot);
 	if (message->flags & SPOOL_IN_FILE) {
 		write->file = message->body.file->number;
 		spool->file_bytes -= message->body.file->bytes;
 	}
 	spool->live_bytes -= message->marks_bytes - message->merged_bytes;
+	write->from = spool->segments[message->segment];
+	write->from->removals++;
 	spool_segment_detach(spool, slot);
 	spool_index_remove(&spool->index, slot);
 	spool_enqueue(spool, write);
+}
+
+void
+spool_release(struct spool *spool, uint64_t position)
+{
+	if (position > spool->released)
+		spool->released = position;
 }
 
 static struct spool *
@@ -265,8 +283,7 @@ create(struct io *io, struct io_dir *dir, const struct spool_options *options)
 	list_init(&spool->free);
 	list_init(&spool->waiting);
 	list_init(&spool->reads_finished);
-	list_init(&spool->batch.writes);
-	spool->batch.heads = mem_alloc(BATCH_HEADS);
+	spool_write_init(spool);
 	spool->finished_end = &spool->finished;
 	spool->flushes_end = &spool->flushes;
 	spool->soon = (struct io_timer){.fired = call_finished, .owner = spool};
@@ -301,19 +318,20 @@ spool_close(struct spool *spool)
 {
 	if (!spool)
 		return;
-	check(list_empty(&spool->waiting) && !spool->batch.busy && spool->running == 0);
+	check(list_empty(&spool->waiting) && spool->batch_count == 0 && spool->running == 0);
 	check(!spool->finished && !spool->flushes && list_empty(&spool->reads_finished));
 	io_timer_stop(spool->io, &spool->soon);
 	spool_read_forget(spool, 0);
 	for (size_t i = 0; i < spool->segment_count; i++) {
 		if (!spool->segments[i])
 			continue;
+		spool_segment_close_syncs(spool->segments[i]);
 		io_file_close(spool->segments[i]->file);
 		mem_free(spool->segments[i]);
 	}
 	mem_free(spool->segments);
 	spool_index_fini(&spool->index);
-	mem_free(spool->batch.heads);
+	spool_write_fini(spool);
 	mem_free(spool);
 }
 

@@ -44,12 +44,23 @@ delivery_ask_more(struct attempt *attempt)
 	ipc_dq_more_send(attempt->delivery->queue, &more);
 }
 
+/* Frees what is over; nothing of it is on the stack. */
+static void
+bury(struct delivery *delivery)
+{
+	list_for_each_safe(node, &delivery->over)
+		attempt_free(container_of(node, struct attempt, node));
+	list_for_each_safe(node, &delivery->closed)
+		talk_free(container_of(node, struct talk, node));
+}
+
 static enum err
 take_attempt(struct delivery *delivery, const struct ipc_qd_attempt *order)
 {
 	if (map_get_u64(&delivery->attempt_map, order->attempt) || order->rcpt_count == 0 ||
 	    order->rcpt_count > SMTP_CLIENT_RCPT_MAX)
 		return ERR_SYNTAX;
+	bury(delivery);
 	attempt_create(delivery, order);
 	return OK;
 }
@@ -79,7 +90,6 @@ take_body(struct delivery *delivery, const struct ipc_qd_body *body)
 	if (body->error) {
 		attempt_fail(attempt, IPC_DEFERRED, 0, "4.3.0",
 		    "the message cannot be read from the spool");
-		talk_close(attempt);
 		attempt_finish(attempt);
 		return OK;
 	}
@@ -196,6 +206,7 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 		delivery->queue = NULL;
 		list_for_each_safe(node, &delivery->attempts)
 			attempt_drop(container_of(node, struct attempt, node));
+		talk_quit_all(delivery);
 	}
 }
 
@@ -204,8 +215,8 @@ ticked(struct io_timer *timer)
 {
 	struct delivery *delivery = timer->owner;
 
-	list_for_each_safe(node, &delivery->over)
-		attempt_free(container_of(node, struct attempt, node));
+	bury(delivery);
+	talk_expire(delivery, io_now_ms(delivery->env->io));
 	io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
 }
 
@@ -222,6 +233,9 @@ delivery_create(struct proc_env *env)
 	map_init(&delivery->query_map, seed);
 	list_init(&delivery->attempts);
 	list_init(&delivery->over);
+	list_init(&delivery->talks);
+	list_init(&delivery->closed);
+	pool_init(&delivery->pool, seed);
 	delivery->tick = (struct io_timer){.fired = ticked, .owner = delivery};
 	if (tls_client_context_create(false, &delivery->tls_any) ||
 	    tls_client_context_create(true, &delivery->tls_verified)) {
@@ -265,6 +279,8 @@ delivery_stop(void *role)
 {
 	struct delivery *delivery = role;
 
+	delivery->stopping = true;
+	talk_quit_all(delivery);
 	/* What is under way stays in the queue, and is tried again at the next start. */
 	proc_stopped(delivery->env);
 }
@@ -275,6 +291,9 @@ delivery_reload(void *role, const struct conf *conf)
 	struct delivery *delivery = role;
 
 	delivery->conf = conf;
+	/* What was agreed on under the old one (our name, a password) holds no longer. */
+	delivery->generation++;
+	talk_quit_all(delivery);
 }
 
 const struct proc_role delivery_role = {
