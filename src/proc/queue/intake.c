@@ -142,8 +142,9 @@ commit_outcome(enum err err)
 	case ERR_NO_SPACE:
 		return IPC_COMMIT_DISK_FULL;
 	case ERR_BROKEN:
-	case ERR_IO:
 		return IPC_COMMIT_BROKEN;
+	case ERR_IO:
+		return IPC_COMMIT_IN_DOUBT;
 	default:
 		return IPC_COMMIT_ERROR;
 	}
