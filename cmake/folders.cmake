@@ -97,7 +97,7 @@ endif()
 
 folder(smtp postrider_base postrider_replies)
 folder(mime postrider_base postrider_replies)
-folder(route postrider_base)
+folder(route postrider_base postrider_conf)
 folder(sched postrider_base postrider_route)
 folder(tls postrider_base PkgConfig::SSL)
 folder(table postrider_base postrider_io)

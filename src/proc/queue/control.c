@@ -18,7 +18,7 @@ send_message(struct queue *queue, uint64_t query, const struct message *message)
 	    .query = query,
 	    .id = message->id,
 	    .arrival_wall_ms = message->arrival_wall_ms,
-	    .expire_wall_ms = message->arrival_wall_ms + queue->conf->expire_ms,
+	    .expire_wall_ms = message->arrival_wall_ms + queue->conf->limits.expire_ms,
 	    .body_bytes = message->body_bytes,
 	    .held = message->held,
 	    .reverse_path = message->reverse_path,

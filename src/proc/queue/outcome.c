@@ -78,13 +78,13 @@ keep_reply(struct queue *queue, struct recipient *rcpt, const struct outcome *ou
 static void
 defer(struct queue *queue, struct recipient *rcpt, const struct outcome *outcome)
 {
-	const struct conf *conf = queue->conf;
+	const struct conf_limits *limits = &queue->conf->limits;
 	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
 	uint64_t chance;
 
 	io_random(queue->env->io, &chance, sizeof(chance));
 	rcpt->tries++;
-	if (now_wall_ms >= rcpt->message->arrival_wall_ms + conf->expire_ms) {
+	if (now_wall_ms >= rcpt->message->arrival_wall_ms + limits->expire_ms) {
 		keep_reply(queue, rcpt, outcome, true);
 		say(queue, "expired", rcpt, outcome);
 		recipient_move(queue, rcpt, RECIPIENT_BOUNCING);
@@ -92,7 +92,8 @@ defer(struct queue *queue, struct recipient *rcpt, const struct outcome *outcome
 	}
 	keep_reply(queue, rcpt, outcome, false);
 	rcpt->next_wall_ms = now_wall_ms +
-	    retry_wait_ms(conf->retry_ms, conf->retry_count, rcpt->tries, chance);
+	    retry_wait_ms(limits->retry_ms, limits->retry_count, rcpt->tries,
+	limits->jitter_percent, chance);
 	mark(queue, OLD_MARK_DEFERRED, rcpt);
 	recipient_move(queue, rcpt, RECIPIENT_WAITING);
 	say(queue, "deferred", rcpt, outcome);

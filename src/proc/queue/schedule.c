@@ -178,7 +178,7 @@ take_turn(struct queue *queue, struct destination *destination)
 	uint64_t now_ms = io_now_ms(queue->env->io);
 	unsigned active_max = destination->kind == IPC_TARGET_MAILBOX
 				  ? QUEUE_MAILBOX_ATTEMPTS_MAX
-				  : (unsigned)queue->conf->destination_concurrency_max;
+				  : (unsigned)queue->conf->limits.connections_max;
 	bool may = destination->ready_count > 0 && destination->active < active_max;
 
 	/* While it is down one attempt in a time probes it. */
@@ -290,8 +290,8 @@ schedule_down(struct queue *queue, struct destination *destination)
 	/* Never longer than the shortest wait for a retry that is configured. */
 	for (unsigned i = 0; i < destination->down_count && wait_ms < DOWN_MS_MAX; i++)
 		wait_ms *= 2;
-	if (wait_ms > queue->conf->retry_ms[0])
-		wait_ms = queue->conf->retry_ms[0];
+	if (wait_ms > queue->conf->limits.retry_ms[0])
+		wait_ms = queue->conf->limits.retry_ms[0];
 	destination->down_count++;
 	destination->down_until_ms = now_ms + wait_ms;
 	if (!list_linked(&destination->down_node))
@@ -318,7 +318,7 @@ schedule_expire(struct queue *queue)
 
 			left--;
 			if (now_wall_ms <
-			    rcpt->message->arrival_wall_ms + queue->conf->expire_ms)
+			    rcpt->message->arrival_wall_ms + queue->conf->limits.expire_ms)
 				break;
 			outcome_expire(queue, rcpt);
 			if (last)

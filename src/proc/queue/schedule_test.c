@@ -86,7 +86,7 @@ those_who_wait_are_ready_in_the_order_of_time(void **state)
 
 	(void)state;
 	test_queue_init(&test);
-	test.conf.destination_concurrency_max = 100;
+	test.conf.limits.connections_max = 100;
 	now_wall_ms = io_wall_ms(test.env.io);
 	for (size_t i = 0; i < LEN(wait_ms); i++) {
 		const char *address = "a@one.example";
@@ -125,7 +125,7 @@ destinations_take_turns(void **state)
 
 	(void)state;
 	test_queue_init(&test);
-	test.conf.destination_concurrency_max = 100;
+	test.conf.limits.connections_max = 100;
 	for (uint64_t i = 0; i < 6; i++)
 		add(&test, 1 + i, "a@one.example");
 	add(&test, 11, "b@two.example");

@@ -43,10 +43,10 @@ test_queue_init(struct test_queue *test)
 	test->env.io = io_create();
 	test->env.conf = &test->conf;
 	test->env.log = (struct event_log){test->env.io, "queue", CONF_LOG_LOGFMT};
-	test->conf.destination_concurrency_max = 2;
-	test->conf.retry_ms[0] = 60000;
-	test->conf.retry_count = 1;
-	test->conf.expire_ms = 3600000;
+	test->conf.limits.connections_max = 2;
+	test->conf.limits.retry_ms[0] = 60000;
+	test->conf.limits.retry_count = 1;
+	test->conf.limits.expire_ms = 3600000;
 	test->conf.routes = test->routes;
 	test->step = (struct io_timer){.fired = test_queue_stop, .owner = test};
 	queue->env = &test->env;
