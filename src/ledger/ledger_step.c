@@ -106,7 +106,8 @@ start_write(struct ledger *ledger)
 			continue;
 		if (count > LEDGER_WRITE_BLOCKS_MAX - 1 || (block->anew && end > LEDGER_FILE_BYTES))
 			break;
-		ledger_block_place(&block->bytes, ledger->head.salt, end, ledger->durable);
+		ledger_block_place(&block->bytes, ledger->head.salt, end,
+		    ledger->durable < block->from ? ledger->durable : block->from);
 		spans[count++] = buf_span(&block->bytes);
 		end += block->bytes.len;
 		block->written = true;
