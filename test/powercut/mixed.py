@@ -48,13 +48,14 @@ class Mixed:
     """
     Sends from many sessions until end().  promised: token → (queue id, places), of what was answered
     250; doubtful: tokens whose reply never came; refused: token → reply.  A part of the sessions
-    breaks off in the middle of a message: those tokens are nowhere.
+    breaks off in the middle of a message: those tokens are nowhere.  freeze() is the last moment
+    that counts: what is answered later is doubtful.
     """
 
     def __init__(self, port, name, seed, sessions=16):
         self.port, self.name = port, name
         self.promised, self.doubtful, self.refused = {}, set(), {}
-        self.lock, self.ending = threading.Lock(), threading.Event()
+        self.lock, self.ending, self.frozen = threading.Lock(), threading.Event(), False
         self.threads = [threading.Thread(target=self.client, args=(n, random.Random(f"{seed}-{n}")),
                                          daemon=True) for n in range(sessions)]
         for thread in self.threads:
@@ -88,12 +89,18 @@ class Mixed:
             self.doubtful.add(token)
         reply = talk.reply()
         with self.lock:
+            if self.frozen and reply.code == 250:
+                return True
             self.doubtful.discard(token)
             if reply.code == 250:
                 self.promised[token] = queue_id(reply), places
             else:
                 self.refused[token] = str(reply)
         return True
+
+    def freeze(self):
+        with self.lock:
+            self.frozen = True
 
     def end(self):
         self.ending.set()
