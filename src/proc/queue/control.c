@@ -107,7 +107,7 @@ hold(struct queue *queue, struct message *message, bool held)
 	message->held = held;
 	message->released = !held;
 	buf_init(&mark, 16);
-	mark_write(&mark, held ? MARK_HELD : MARK_RELEASED, NULL);
+	old_mark_write(&mark, held ? OLD_MARK_HELD : OLD_MARK_RELEASED, NULL);
 	spool_mark(queue->spool, NULL, message->id, buf_span(&mark));
 	buf_fini(&mark);
 	for (uint32_t i = 0; i < message->rcpt_count; i++) {

@@ -132,13 +132,13 @@ recipient_set_last(struct recipient *rcpt, const struct last_reply *reply)
 }
 
 void
-mark_write(struct buf *out, enum mark_kind kind, const struct recipient *rcpt)
+old_mark_write(struct buf *out, enum old_mark_kind kind, const struct recipient *rcpt)
 {
 	wire_u8(out, (uint8_t)kind);
-	if (kind == MARK_HELD || kind == MARK_RELEASED)
+	if (kind == OLD_MARK_HELD || kind == OLD_MARK_RELEASED)
 		return;
 	wire_u32(out, rcpt->index);
-	if (kind == MARK_ENDED)
+	if (kind == OLD_MARK_ENDED)
 		return;
 	check(rcpt->last != NULL);
 	wire_u32(out, rcpt->tries);
@@ -190,22 +190,22 @@ apply_one(struct reader *reader, struct message *message)
 	struct recipient *rcpt;
 
 	switch (reader_u8(reader)) {
-	case MARK_HELD:
+	case OLD_MARK_HELD:
 		message->held = true;
 		message->released = false;
 		return;
-	case MARK_RELEASED:
+	case OLD_MARK_RELEASED:
 		message->held = false;
 		message->released = true;
 		return;
-	case MARK_ENDED:
+	case OLD_MARK_ENDED:
 		rcpt = marked(reader, message);
 		if (rcpt && rcpt->state != RECIPIENT_ENDED) {
 			rcpt->state = RECIPIENT_ENDED;
 			message->open_count--;
 		}
 		return;
-	case MARK_DEFERRED:
+	case OLD_MARK_DEFERRED:
 		rcpt = marked(reader, message);
 		if (rcpt)
 			apply_deferred(reader, rcpt);

@@ -233,9 +233,9 @@ marks_come_back(void **state)
 	message = make(&test);
 	buf_init(&marks, BYTES_MAX);
 	set_last(&message->rcpts[1]);
-	mark_write(&marks, MARK_DEFERRED, &message->rcpts[1]);
-	mark_write(&marks, MARK_ENDED, &message->rcpts[2]);
-	mark_write(&marks, MARK_HELD, NULL);
+	old_mark_write(&marks, OLD_MARK_DEFERRED, &message->rcpts[1]);
+	old_mark_write(&marks, OLD_MARK_ENDED, &message->rcpts[2]);
+	old_mark_write(&marks, OLD_MARK_HELD, NULL);
 	message_destroy(&test.queue, message);
 
 	message = make(&test);
@@ -251,7 +251,7 @@ marks_come_back(void **state)
 	assert_int_equal(message->open_count, 2);
 	assert_last(&message->rcpts[1]);
 	buf_reset(&marks);
-	mark_write(&marks, MARK_RELEASED, NULL);
+	old_mark_write(&marks, OLD_MARK_RELEASED, NULL);
 	assert_int_equal(mark_apply(message, buf_span(&marks)), OK);
 	assert_true(!message->held && message->released);
 	assert_int_equal(mark_apply(message, SPAN("")), OK);
@@ -302,7 +302,7 @@ marks_that_are_malformed_are_refused(void **state)
 	message = make(&test);
 	set_last(&message->rcpts[1]);
 	buf_init(&mark, BYTES_MAX);
-	mark_write(&mark, MARK_DEFERRED, &message->rcpts[1]);
+	old_mark_write(&mark, OLD_MARK_DEFERRED, &message->rcpts[1]);
 	test_queue_fini(&test);
 	for (size_t len = 1; len < mark.len; len++)
 		assert_int_equal(try_mark(span_first(buf_span(&mark), len)), ERR_SYNTAX);
@@ -331,7 +331,7 @@ a_reply_has_bounds(void **state)
 	assert_int_equal(message->rcpts[0].last->remote.len, 300);
 	assert_int_equal(message->rcpts[0].last->text.len, QUEUE_REPLY_TEXT_MAX);
 	buf_init(&mark, 2048);
-	mark_write(&mark, MARK_DEFERRED, &message->rcpts[0]);
+	old_mark_write(&mark, OLD_MARK_DEFERRED, &message->rcpts[0]);
 	assert_int_equal(buf_finish(&mark), OK);
 	assert_int_equal(mark_apply(message, buf_span(&mark)), OK);
 	assert_int_equal(message->rcpts[0].last->code, 65535);

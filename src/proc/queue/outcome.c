@@ -9,12 +9,12 @@
 enum { MARK_BYTES_MAX = 2048 };
 
 static void
-mark(struct queue *queue, enum mark_kind kind, const struct recipient *rcpt)
+mark(struct queue *queue, enum old_mark_kind kind, const struct recipient *rcpt)
 {
 	struct buf bytes;
 
 	buf_init(&bytes, MARK_BYTES_MAX);
-	mark_write(&bytes, kind, rcpt);
+	old_mark_write(&bytes, kind, rcpt);
 	check(buf_finish(&bytes) == OK);
 	spool_mark(queue->spool, NULL, rcpt->message->id, buf_span(&bytes));
 	buf_fini(&bytes);
@@ -54,7 +54,7 @@ outcome_end(struct queue *queue, struct recipient *rcpt)
 	recipient_move(queue, rcpt, RECIPIENT_ENDED);
 	/* The last one's end is the removal of the message. */
 	if (rcpt->message->open_count > 0)
-		mark(queue, MARK_ENDED, rcpt);
+		mark(queue, OLD_MARK_ENDED, rcpt);
 }
 
 static void
@@ -93,7 +93,7 @@ defer(struct queue *queue, struct recipient *rcpt, const struct outcome *outcome
 	keep_reply(queue, rcpt, outcome, false);
 	rcpt->next_wall_ms = now_wall_ms +
 	    retry_wait_ms(conf->retry_ms, conf->retry_count, rcpt->tries, chance);
-	mark(queue, MARK_DEFERRED, rcpt);
+	mark(queue, OLD_MARK_DEFERRED, rcpt);
 	recipient_move(queue, rcpt, RECIPIENT_WAITING);
 	say(queue, "deferred", rcpt, outcome);
 }

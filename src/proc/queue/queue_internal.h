@@ -197,8 +197,9 @@ MUST_USE enum err message_create(struct queue *queue, uint64_t id, struct span e
 void message_destroy(struct queue *queue, struct message *message);
 void recipient_set_last(struct recipient *rcpt, const struct last_reply *reply);
 
-enum mark_kind { MARK_ENDED = 1, MARK_DEFERRED, MARK_HELD, MARK_RELEASED };
-void mark_write(struct buf *out, enum mark_kind kind, const struct recipient *rcpt);
+/* Marks of the first format; those written now are in mark.h. */
+enum old_mark_kind { OLD_MARK_ENDED = 1, OLD_MARK_DEFERRED, OLD_MARK_HELD, OLD_MARK_RELEASED };
+void old_mark_write(struct buf *out, enum old_mark_kind kind, const struct recipient *rcpt);
 /* Applies marks that were read back at start-up; ERR_SYNTAX. */
 MUST_USE enum err mark_apply(struct message *message, struct span marks);
 
