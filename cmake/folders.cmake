@@ -126,3 +126,8 @@ foreach(file ${cli_tests})
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/unit)
   add_test(NAME ${test} COMMAND ${test})
 endforeach()
+
+# Measures the spool alone: make bench-spool.
+add_executable(spool_bench ${CMAKE_SOURCE_DIR}/bench/spool_bench.c)
+target_link_libraries(spool_bench postrider_spool)
+set_target_properties(spool_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)

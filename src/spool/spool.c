@@ -41,7 +41,7 @@ spool_finish_op(struct spool *spool, struct spool_op *op, enum err err)
 static bool
 is_idle(const struct spool *spool)
 {
-	return list_empty(&spool->waiting) && !spool->batch.busy && spool->running == 0;
+	return list_empty(&spool->waiting) && spool->batch_count == 0 && spool->running == 0;
 }
 
 void
@@ -75,13 +75,18 @@ spool_flush(struct spool *spool, struct spool_op *op)
 	*spool->flushes_end = op;
 	spool->flushes_end = &op->next;
 	spool->quiet = true;
+	spool_write_kick(spool);
 	spool_settle(spool);
 }
 
 void
 spool_enqueue(struct spool *spool, struct spool_write *write)
 {
+	if (list_empty(&spool->waiting))
+		spool->lazy_since_ms = io_now_ms(spool->io);
+	spool->eager += write->op != NULL;
 	list_push(&spool->waiting, &write->link);
+	spool->waiting_bytes += spool_record_bytes(&write->record);
 	spool->quiet = spool->flushes != NULL;
 	spool_write_kick(spool);
 }
@@ -250,6 +255,8 @@ spool_remove(struct spool *spool, struct spool_op *op, uint64_t id, struct span 
 		spool->file_bytes -= message->body.file->bytes;
 	}
 	spool->live_bytes -= message->marks_bytes - message->merged_bytes;
+	write->from = spool->segments[message->segment];
+	write->from->removals++;
 	spool_segment_detach(spool, slot);
 	spool_index_remove(&spool->index, slot);
 	spool_enqueue(spool, write);
@@ -276,8 +283,7 @@ create(struct io *io, struct io_dir *dir, const struct spool_options *options)
 	list_init(&spool->free);
 	list_init(&spool->waiting);
 	list_init(&spool->reads_finished);
-	list_init(&spool->batch.writes);
-	spool->batch.heads = mem_alloc(BATCH_HEADS);
+	spool_write_init(spool);
 	spool->finished_end = &spool->finished;
 	spool->flushes_end = &spool->flushes;
 	spool->soon = (struct io_timer){.fired = call_finished, .owner = spool};
@@ -312,19 +318,20 @@ spool_close(struct spool *spool)
 {
 	if (!spool)
 		return;
-	check(list_empty(&spool->waiting) && !spool->batch.busy && spool->running == 0);
+	check(list_empty(&spool->waiting) && spool->batch_count == 0 && spool->running == 0);
 	check(!spool->finished && !spool->flushes && list_empty(&spool->reads_finished));
 	io_timer_stop(spool->io, &spool->soon);
 	spool_read_forget(spool, 0);
 	for (size_t i = 0; i < spool->segment_count; i++) {
 		if (!spool->segments[i])
 			continue;
+		spool_segment_close_syncs(spool->segments[i]);
 		io_file_close(spool->segments[i]->file);
 		mem_free(spool->segments[i]);
 	}
 	mem_free(spool->segments);
 	spool_index_fini(&spool->index);
-	mem_free(spool->batch.heads);
+	spool_write_fini(spool);
 	mem_free(spool);
 }
 

@@ -16,6 +16,10 @@
 #include "spool/spool_record.h"
 
 enum {
+	BATCHES_MAX = 4, /* written or being synced at a time */
+	LAZY_MS = 2, /* what nobody waits for waits so long for company */
+	OVERLAP_MS = 2, /* fast disk: between the beginnings of two of them */
+	OVERLAP_BYTES = 1 << 20, /* so much that waits begins one at once */
 	SEGMENTS_READY = 2, /* prepared ahead; the last is kept for marks and removes */
 	SEGMENTS_UNSYNCED = 8, /* a kill may leave so many with writes not yet synced */
 	SEGMENTS_MAX = 65535, /* a segment's number is 16 bits */
@@ -42,6 +46,7 @@ struct segment {
 	enum segment_state state;
 	uint16_t number; /* of the file */
 	struct io_file *file;
+	struct io_file *syncs[BATCHES_MAX]; /* the same file again; see spool_write.c */
 	struct spool_head head;
 	struct spool_key key;
 	uint64_t end; /* after the last record given a place */
@@ -49,6 +54,7 @@ struct segment {
 	uint64_t message_count, live_bytes;
 	uint32_t first, last; /* its messages */
 	unsigned pins; /* reads under way: not to be used again */
+	unsigned removals; /* of its messages, not durable yet: not to be freed */
 };
 
 /* A record that waits for a batch or is in one. */
@@ -61,14 +67,22 @@ struct spool_write {
 	uint32_t slot; /* PUT, MOVE: the message */
 	struct spool_copy *copy; /* MOVE: who wants it */
 	void *memory; /* freed with this */
+	struct segment *from; /* REMOVE: where its message was */
 	struct segment *segment;
 	uint64_t offset;
 };
 
+/* IDLE → WRITING → SYNCING → SYNCED, and IDLE when all before it are. */
+enum batch_state { BATCH_IDLE, BATCH_WRITING, BATCH_SYNCING, BATCH_SYNCED };
+
 struct spool_batch {
-	bool busy;
+	struct spool *spool;
+	enum batch_state state;
+	size_t number;
 	struct list writes;
+	struct segment *segment;
 	uint64_t start, bytes;
+	uint64_t began_ms;
 	struct span spans[IO_WRITE_SPANS_MAX];
 	size_t span_count;
 	char *heads;
@@ -95,6 +109,7 @@ struct spool_copy {
 struct spool_prepare {
 	struct segment *segment; /* NULL: nothing under way */
 	bool created;
+	size_t sync; /* the handle being opened */
 	char head[SPOOL_HEAD_BYTES];
 	char name[NAME_BYTES];
 	struct io_op op;
@@ -124,7 +139,13 @@ struct spool {
 	bool space_known, space_enough;
 
 	struct list waiting; /* writes without a batch */
-	struct spool_batch batch;
+	struct spool_batch batches[BATCHES_MAX]; /* a ring */
+	size_t batch_first, batch_count; /* those under way, oldest first */
+	uint64_t usual_us; /* how long a batch takes, smoothed */
+	uint64_t waiting_bytes;
+	size_t eager; /* how many of those that wait have somebody who waits for them */
+	uint64_t lazy_since_ms; /* when the first came */
+	struct io_timer ripe; /* when the next batch may begin beside those under way */
 	struct spool_copy copies[COPIES_MAX];
 
 	struct spool_op *finished, **finished_end; /* done is owed */
@@ -158,6 +179,8 @@ void spool_settle(struct spool *spool);
 bool spool_has_space(struct spool *spool);
 
 /* spool_write.c */
+void spool_write_init(struct spool *spool);
+void spool_write_fini(struct spool *spool);
 void spool_write_kick(struct spool *spool);
 void spool_write_free(struct spool_write *write);
 void spool_break(struct spool *spool);
@@ -172,6 +195,9 @@ void spool_segment_name(char name[NAME_BYTES], uint16_t number);
 bool spool_segment_prepare(struct spool *spool);
 /* The same at once, for start-up. */
 enum err spool_segment_prepare_now(struct spool *spool);
+/* Opens the handles that batches are synced by, at once; for start-up. */
+enum err spool_segment_open_syncs(struct spool *spool, struct segment *segment);
+void spool_segment_close_syncs(struct segment *segment);
 /* Takes the next ready segment as head. */
 void spool_segment_advance(struct spool *spool);
 void spool_segment_free_oldest(struct spool *spool);

@@ -245,7 +245,7 @@ can_go_on(const struct recovery *recovery)
 {
 	const struct spool *spool = recovery->spool;
 
-	return recovery->newest && !recovery->unreadable &&
+	return recovery->newest && !recovery->unreadable && !recovery->torn &&
 	       recovery->newest->head.version == SPOOL_FORMAT_VERSION &&
 	       spool->seal.proven == spool->seal.end &&
 	       spool->seal.end < spool->options.segment_bytes;
@@ -277,12 +277,12 @@ recover(struct recovery *recovery)
 		spool->head = recovery->newest;
 	spool_segment_free_oldest(spool);
 	err = spool_segment_prepare_now(spool);
-	if (err != ERR_NO_SPACE)
+	if (err && err != ERR_NO_SPACE)
 		return err;
 	/* A full disk: removals must have their place, even behind a torn batch. */
-	if (!spool->head && !recovery->unreadable)
+	if (err && !spool->head && !recovery->unreadable)
 		spool->head = recovery->newest;
-	return OK;
+	return spool->head ? spool_segment_open_syncs(spool, spool->head) : OK;
 }
 
 enum err

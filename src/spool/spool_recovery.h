@@ -24,6 +24,7 @@ struct recovery {
 	size_t damage_count;
 	uint64_t proven, records;
 	bool unreadable; /* some of its bytes could not be read at all */
+	bool torn; /* of any but the newest: some that was never durable is missing */
 	char *window;
 	uint64_t window_room, window_start, window_bytes;
 	/* body files: */

@@ -27,7 +27,7 @@ enum spool_problem_kind {
 	SPOOL_BAD_HEAD_COPY, /* one of them: nothing is lost */
 	SPOOL_BAD_TWIN, /* two segments say that they are the same one */
 	SPOOL_BAD_RECORD, /* bytes that were durable and are no sound record now */
-	SPOOL_BAD_BODY, /* a body file that is not what was written */
+	SPOOL_BAD_BODY, /* a body, in its record or a file; the message is live without it */
 	SPOOL_GONE_SEGMENT, /* one that the next one names */
 	SPOOL_GONE_BODY, /* a body file */
 	SPOOL_GONE_END, /* a segment's file is shorter than it was */

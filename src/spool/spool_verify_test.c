@@ -228,12 +228,14 @@ losses_have_their_names(void **state)
 {
 	static const struct {
 		uint64_t into; /* bytes into the record of message 2 */
+		enum spool_problem_kind kind;
 		enum spool_loss loss;
 		uint64_t id;
 	} cases[] = {
-	    {SPOOL_RECORD_HEAD + 2, SPOOL_LOST_MESSAGE, 2}, /* its envelope */
-	    {SPOOL_RECORD_HEAD + 900, SPOOL_LOST_MESSAGE, 2}, /* its body */
-	    {12, SPOOL_LOST_UNKNOWN, 0}, /* its header */
+	    /* Its envelope, its body, its header. */
+	    {SPOOL_RECORD_HEAD + 2, SPOOL_BAD_RECORD, SPOOL_LOST_MESSAGE, 2},
+	    {SPOOL_RECORD_HEAD + 900, SPOOL_BAD_BODY, SPOOL_LOST_MESSAGE, 2},
+	    {12, SPOOL_BAD_RECORD, SPOOL_LOST_UNKNOWN, 0},
 	};
 
 	(void)state;
@@ -253,14 +255,14 @@ losses_have_their_names(void **state)
 		flip(&world, message.segment, message.offset + cases[i].into);
 		look_all(&look, world.path);
 		problem = only_damage(&look);
-		assert_int_equal(problem->kind, SPOOL_BAD_RECORD);
+		assert_int_equal(problem->kind, cases[i].kind);
 		assert_int_equal(problem->loss, cases[i].loss);
 		assert_int_equal(problem->id, cases[i].id);
 		assert_int_equal(problem->offset, message.offset);
 		assert_string_equal(problem->file, message.segment);
 		assert_true(problem->bytes >= 1000 && problem->bytes < 1200);
 		world_open(&world);
-		assert_int_equal(world.damage_count, 1);
+		assert_int_equal(world.damage_count, cases[i].kind == SPOOL_BAD_RECORD);
 		agree(&look, &world);
 		look_end(&look);
 		world_fini(&world);
@@ -298,6 +300,24 @@ a_damaged_body_file_is_named(void **state)
 	world_fini(&world);
 }
 
+/* Start-up leaves bodies for later: those that the scan complains of cannot be read then. */
+static uint64_t
+check_bad_bodies(const struct look *look, struct world *world)
+{
+	const struct spool_problem *problem;
+	uint64_t count = 0;
+
+	for (size_t i = 0; (problem = spool_verify_problem(look->verify, i)); i++) {
+		if (problem->kind != SPOOL_BAD_BODY)
+			continue;
+		count++;
+		if (problem->loss == SPOOL_LOST_MESSAGE)
+			assert_int_equal(
+			    read_body(world, problem->id, 0, 1 << 16), ERR_CORRUPT);
+	}
+	return count;
+}
+
 /* Any bit anywhere: whatever start-up makes of it, the scan says the same. */
 static void
 hurt_at_random_both_say_the_same(void **state)
@@ -329,8 +349,9 @@ hurt_at_random_both_say_the_same(void **state)
 		look_all(&look, world.path);
 		world_open(&world);
 		agree(&look, &world);
-		assert_int_equal(look.numbers.damages > 0, world.damage_count > 0);
-		hurt += world.damage_count > 0;
+		assert_int_equal(look.numbers.damages > check_bad_bodies(&look, &world),
+		    world.damage_count > 0);
+		hurt += look.numbers.damages > 0;
 		look_end(&look);
 		world_fini(&world);
 	}

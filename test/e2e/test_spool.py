@@ -69,7 +69,7 @@ def test_damage_is_named_with_what_is_lost(held):
     data[data.find(b"TEXT1")] ^= 1
     path.write_bytes(data)
     found = check(held, expect=DAMAGED)
-    assert found["damages"] == 1 and found["messages"] == 3
+    assert found["damages"] == 1 and found["messages"] == 4  # the envelope is whole
     [problem] = [p for p in found["problems"] if p["damage"]]
     assert problem["id"] == held.ids[1] and problem["lost"] == "message" and problem["file"] == path.name
     text = held.run("spool", "check").stdout.decode()
@@ -192,5 +192,8 @@ def test_a_damaged_backup_says_what_is_lost(held):
     shutil.rmtree(held.spool)
     restored = held.run("spool", "restore", str(copy), "--may-deliver-again")
     assert restored.returncode == DAMAGED and held.ids[1].encode() in restored.stderr
+    held.extra = []
     held.start()
-    assert sorted(held.queue_ids()) == sorted(i for i in held.ids if i != held.ids[1])
+    held.queue("release", "all")
+    held.wait_mail("alice", 3)
+    assert not any(b"X-Token: m1\r" in text or b"UEXT1" in text for text in held.maildir("alice"))

@@ -4,8 +4,6 @@
  */
 #include "proc/delivery/delivery_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 
 enum { TICK_MS = 1000 };
@@ -46,12 +44,23 @@ delivery_ask_more(struct attempt *attempt)
 	ipc_dq_more_send(attempt->delivery->queue, &more);
 }
 
+/* Frees what is over; nothing of it is on the stack. */
+static void
+bury(struct delivery *delivery)
+{
+	list_for_each_safe(node, &delivery->over)
+		attempt_free(container_of(node, struct attempt, node));
+	list_for_each_safe(node, &delivery->closed)
+		talk_free(container_of(node, struct talk, node));
+}
+
 static enum err
 take_attempt(struct delivery *delivery, const struct ipc_qd_attempt *order)
 {
 	if (map_get_u64(&delivery->attempt_map, order->attempt) || order->rcpt_count == 0 ||
 	    order->rcpt_count > SMTP_CLIENT_RCPT_MAX)
 		return ERR_SYNTAX;
+	bury(delivery);
 	attempt_create(delivery, order);
 	return OK;
 }
@@ -81,7 +90,6 @@ take_body(struct delivery *delivery, const struct ipc_qd_body *body)
 	if (body->error) {
 		attempt_fail(attempt, IPC_DEFERRED, 0, "4.3.0",
 		    "the message cannot be read from the spool");
-		talk_close(attempt);
 		attempt_finish(attempt);
 		return OK;
 	}
@@ -111,7 +119,7 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qd_ATTEMPT:
 		return ipc_qd_attempt_decode(payload, &order) ? ERR_SYNTAX
@@ -136,7 +144,7 @@ receive_resolver(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_nd_FOUND || ipc_nd_found_decode(payload, &found))
 		return ERR_SYNTAX;
 	attempt = answered(owner, found.query);
@@ -154,7 +162,7 @@ receive_keyring(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_kd_CREDENTIAL || ipc_kd_credential_decode(payload, &credential))
 		return ERR_SYNTAX;
 	attempt = answered(owner, credential.query);
@@ -198,6 +206,7 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 		delivery->queue = NULL;
 		list_for_each_safe(node, &delivery->attempts)
 			attempt_drop(container_of(node, struct attempt, node));
+		talk_quit_all(delivery);
 	}
 }
 
@@ -206,8 +215,8 @@ ticked(struct io_timer *timer)
 {
 	struct delivery *delivery = timer->owner;
 
-	list_for_each_safe(node, &delivery->over)
-		attempt_free(container_of(node, struct attempt, node));
+	bury(delivery);
+	talk_expire(delivery, io_now_ms(delivery->env->io));
 	io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
 }
 
@@ -224,6 +233,9 @@ delivery_create(struct proc_env *env)
 	map_init(&delivery->query_map, seed);
 	list_init(&delivery->attempts);
 	list_init(&delivery->over);
+	list_init(&delivery->talks);
+	list_init(&delivery->closed);
+	pool_init(&delivery->pool, seed);
 	delivery->tick = (struct io_timer){.fired = ticked, .owner = delivery};
 	if (tls_client_context_create(false, &delivery->tls_any) ||
 	    tls_client_context_create(true, &delivery->tls_verified)) {
@@ -267,6 +279,8 @@ delivery_stop(void *role)
 {
 	struct delivery *delivery = role;
 
+	delivery->stopping = true;
+	talk_quit_all(delivery);
 	/* What is under way stays in the queue, and is tried again at the next start. */
 	proc_stopped(delivery->env);
 }
@@ -277,6 +291,9 @@ delivery_reload(void *role, const struct conf *conf)
 	struct delivery *delivery = role;
 
 	delivery->conf = conf;
+	/* What was agreed on under the old one (our name, a password) holds no longer. */
+	delivery->generation++;
+	talk_quit_all(delivery);
 }
 
 const struct proc_role delivery_role = {

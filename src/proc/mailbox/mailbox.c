@@ -8,7 +8,6 @@
 #include "proc/mailbox/mailbox.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/check.h"
@@ -346,7 +345,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qm_DELIVER:
 		return ipc_qm_deliver_decode(payload, &deliver)

@@ -4,8 +4,6 @@
  */
 #include "proc/queue/queue_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 
 /* A page ends early when so much of it waits for admin to take it. */
@@ -210,7 +208,7 @@ receive(
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_aq_LIST:
 		if (ipc_aq_list_decode(payload, &asked))
