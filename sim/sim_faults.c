@@ -1,7 +1,7 @@
 /* Which faults there are with a seed, and what may befall whoever just ran. */
 #include "sim/sim_internal.h"
 
-enum { OFF_US_MAX = 60000000, JUMP_MS_MAX = 30000000 };
+enum { OFF_US_MAX = 60000000, JUMP_MS_MAX = 30000000, LATER_US = 60000000 };
 
 static void
 jump(struct sim *sim, struct sim_server *server)
@@ -39,6 +39,34 @@ sim_faults_after(struct sim *sim, struct io *io)
 	}
 	if (sim_happens(sim, faults->role_death))
 		sim_life_kill(life);
+}
+
+/* What may go wrong with bytes between two hosts; true where they do not leave now. */
+bool
+sim_faults_of_bytes(struct io_stream *stream)
+{
+	struct sim *sim = stream->sim;
+	const struct sim_faults *faults = &sim->options.faults;
+	struct io_stream *peer = stream->peer;
+
+	if (!stream->host || !peer || stream->host == peer->host)
+		return false;
+	if (sim_happens(sim, faults->net_reset)) {
+		sim_happened(sim, SIM_NET_RESET, stream->host->server, PROC_COUNT);
+		sim_stream_reset(stream);
+		return true;
+	}
+	if (sim_happens(sim, faults->net_silence)) {
+		sim_happened(sim, SIM_NET_SILENCE, stream->host->server, PROC_COUNT);
+		stream->silent = true;
+		/* One way only, or both. */
+		peer->silent = sim_chance(sim, 2) == 0;
+	}
+	if (sim_happens(sim, faults->net_partition))
+		sim_partition(sim, stream->host, peer->host);
+	if (sim_happens(sim, faults->net_stall))
+		peer->arrives_us = sim->now_us + sim_delay_us(sim, LATER_US);
+	return false;
 }
 
 void

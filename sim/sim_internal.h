@@ -320,9 +320,8 @@ void sim_disk_power_cut(struct sim_disk *disk);
 /* A bit of a file in the folder. */
 void sim_disk_rot(struct sim_disk *disk, const char *folder);
 
-/* sim_file.c */
+/* sim_job.c */
 void sim_files_kill(struct io *io);
-bool sim_name_ok(const char *name);
 
 /* sim_server.c, sim_role.c: machines and their roles. */
 enum sim_life_state { SIM_LIFE_DEAD, SIM_LIFE_STARTING, SIM_LIFE_RUNNING, SIM_LIFE_STOPPING };
@@ -389,3 +388,5 @@ void sim_life_wire(struct sim_life *life, enum proc only);
 
 /* sim_faults.c: what may befall whoever just ran. */
 void sim_faults_after(struct sim *sim, struct io *io);
+/* What may befall bytes that are about to leave; true: they do not leave now. */
+bool sim_faults_of_bytes(struct io_stream *stream);

@@ -1,172 +1,110 @@
-/* A first scenario: one server, one client, one message, a power cut. */
-#include <inttypes.h>
+/*
+ * postrider-sim: runs seeds, each in a process of its own, and sums up.
+ */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include "sim/sim_internal.h"
-
-static const char conf[] = "hostname mx.example.org\n"
-			   "accept mail for example.org\n"
-			   "mailboxes from mailboxes\n"
-			   "deliver to maildir /mail as vmail\n"
-			   "spool /spool\n"
-			   "listen smtp on *:25\n"
-			   "reception processes 1\n"
-			   "delivery processes 1\n"
-			   "queue { segment size 1 MB }\n";
-
-static const char *const lines[] = {NULL, "EHLO client.example.net\r\n",
-    "MAIL FROM:<a@example.net>\r\n", "RCPT TO:<bob@example.org>\r\n", "DATA\r\n",
-    "Subject: hello\r\n\r\nworld\r\n.\r\n", "QUIT\r\n"};
-
-struct client {
-	struct io *io;
-	struct io_op op;
-	struct io_timer again;
-	struct io_stream *stream;
-	struct buf in;
-	size_t next;
-	bool accepted;
-};
+#include "sim_run.h"
 
 static void
-start(struct io_timer *timer)
+usage(void)
 {
-	struct client *client = timer->owner;
-	struct net_addr to = {.family = 4, .bytes = {192, 0, 2, 1}, .port = 25};
-
-	io_connect(client->io, &client->op, &to);
+	fprintf(stderr,
+	    "usage: postrider-sim [--seed N] [--seeds N] [--from N] [--bug NAME] [--jobs N]\n"
+	    "                     [--verbose] [--minutes N] [--until-stopped] [--marks] [--hash]\n"
+	    "       postrider-sim --tap [--jobs N]\n");
+	exit(2);
 }
 
-static void
-give_up(struct client *client)
+static enum sim_bug
+find_bug(const char *name)
 {
-	io_close(client->stream);
-	client->stream = NULL;
-	client->next = 0;
-	buf_reset(&client->in);
-	if (!client->accepted)
-		io_timer_start(client->io, &client->again, 1000);
-}
-
-static bool
-has_reply(struct buf *in, char *code)
-{
-	struct span rest = buf_span(in), line;
-
-	while (span_find(rest, '\n') < rest.len && span_cut(&rest, '\n', &line))
-		if (line.len > 4 && line.ptr[3] == ' ') {
-			*code = line.ptr[0];
-			return true;
-		}
-	return false;
-}
-
-static void read_done(struct io_op *op);
-
-static void
-done(struct io_op *op)
-{
-	struct client *client = op->owner;
-
-	client->stream = op->stream;
-	if (op->err) {
-		give_up(client);
-		return;
-	}
-	client->op.done = read_done;
-	client->next = 1;
-	io_read(client->stream, &client->op);
-}
-
-static void
-read_done(struct io_op *op)
-{
-	struct client *client = op->owner;
-	char code;
-
-	if (op->err) {
-		client->op.done = done;
-		give_up(client);
-		return;
-	}
-	buf_add(&client->in, op->bytes);
-	if (has_reply(&client->in, &code)) {
-		buf_reset(&client->in);
-		if (client->next == LEN(lines) - 1 && code == '2')
-			client->accepted = true;
-		if (code > '3' || client->next == LEN(lines)) {
-			client->op.done = done;
-			give_up(client);
-			return;
-		}
-		io_send(client->stream, span_str(lines[client->next++]));
-	}
-	io_read(client->stream, &client->op);
-}
-
-static void
-show(void *owner, const char *name, struct span bytes)
-{
-	size_t *count = owner;
-
-	(void)bytes;
-	if (strstr(name, "/new/"))
-		++*count;
+	for (int i = 0; i < SIM_BUG_COUNT; i++)
+		if (strcmp(name, sim_bug_name((enum sim_bug)i)) == 0)
+			return (enum sim_bug)i;
+	fprintf(stderr, "postrider-sim: there is no bug %s; there are\n", name);
+	for (int i = 1; i < SIM_BUG_COUNT; i++)
+		fprintf(stderr, "    %-28s %s\n", sim_bug_name((enum sim_bug)i),
+		    sim_bug_text((enum sim_bug)i));
+	exit(2);
 }
 
 static uint64_t
-run(uint64_t seed, bool verbose)
+number(const char *text)
 {
-	struct sim_options options = sim_options_from_seed(seed);
-	struct net_addr addr = {.family = 4, .bytes = {192, 0, 2, 1}};
-	struct net_addr client_addr = {.family = 4, .bytes = {198, 51, 100, 1}};
-	const struct sim_file file = {
-	    "/etc/postrider/mailboxes", SPAN("bob@example.org: bob\n")};
-	struct sim_server *server;
-	struct client client = {0};
-	size_t files = 0;
-	struct sim *sim;
-	uint64_t hash, steps;
+	uint64_t value;
 
-	options.verbose = verbose;
-	sim = sim_create(&options);
-	server = sim_server_add(sim, "mx", &addr, span_str(conf), &file, 1);
-	client.io = sim_actor_io(sim, &client_addr);
-	client.op = (struct io_op){.done = done, .owner = &client};
-	client.again = (struct io_timer){.fired = start, .owner = &client};
-	buf_init(&client.in, 1 << 16);
-	io_timer_start(client.io, &client.again, 1000);
-	for (int i = 0; i < 1000000 && !client.accepted && sim_now_ms(sim) < 86400000; i++)
-		if (!sim_step(sim))
-			break;
-	sim_server_power_cut(server);
-	sim_heal(sim);
-	for (uint64_t until = sim_now_ms(sim) + 86400000; sim_now_ms(sim) < until && sim_step(sim);)
-		;
-	sim_server_each_file(server, "/mail", true, show, &files);
-	hash = sim_trace_hash(sim);
-	steps = sim_steps(sim);
-	if (client.accepted && files == 0)
-		sim_fail(sim, "accepted and lost");
-	if (verbose)
-		printf("seed %" PRIu64 " accepted %d files %zu steps %" PRIu64 " hash %016" PRIx64 "\n",
-		    seed, client.accepted, files, steps, hash);
-	buf_fini(&client.in);
-	sim_destroy(sim);
-	return hash;
+	if (!span_u64(span_str(text), UINT64_MAX, &value))
+		usage();
+	return value;
 }
 
 int
 main(int argc, char **argv)
 {
-	uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-	uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+	static const struct option names[] = {
+	    {"seed", required_argument, NULL, 's'},
+	    {"seeds", required_argument, NULL, 'n'},
+	    {"from", required_argument, NULL, 'f'},
+	    {"bug", required_argument, NULL, 'b'},
+	    {"jobs", required_argument, NULL, 'j'},
+	    {"minutes", required_argument, NULL, 'm'},
+	    {"verbose", no_argument, NULL, 'v'},
+	    {"until-stopped", no_argument, NULL, 'u'},
+	    {"marks", no_argument, NULL, 'k'},
+	    {"hash", no_argument, NULL, 'h'},
+	    {"tap", no_argument, NULL, 't'},
+	    {0},
+	};
+	struct run_options options = {.from = 1, .count = 100, .jobs = 1};
+	bool tap = false;
+	int c;
 
-	for (uint64_t seed = first; seed < first + count; seed++) {
-		uint64_t hash = run(seed, count == 1);
-
-		printf("%" PRIu64 " %016" PRIx64 "\n", seed, hash);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			options.from = number(optarg);
+			options.count = 1;
+			options.say_hash = true;
+			break;
+		case 'n':
+			options.count = number(optarg);
+			break;
+		case 'f':
+			options.from = number(optarg);
+			break;
+		case 'b':
+			options.bug = find_bug(optarg);
+			break;
+		case 'j':
+			options.jobs = (unsigned)number(optarg);
+			break;
+		case 'm':
+			options.minutes = number(optarg);
+			break;
+		case 'v':
+			options.verbose = true;
+			break;
+		case 'u':
+			options.until_stopped = true;
+			break;
+		case 'k':
+			options.say_marks = true;
+			break;
+		case 'h':
+			options.say_hash = true;
+			break;
+		case 't':
+			tap = true;
+			break;
+		default:
+			usage();
+		}
 	}
-	return 0;
+	if (optind < argc || options.jobs < 1 || options.jobs > RUN_JOBS_MAX)
+		usage();
+	return tap ? run_tap(&options) : run_seeds(&options);
 }

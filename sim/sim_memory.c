@@ -1,6 +1,6 @@
 /*
- * Memory of the simulated world, in the place of src/base/mem.c: what a role allocates is charged to
- * it, bounded, and freed as a whole when it dies, as the kernel does.
+ * Memory of the simulated world, in the place of src/base/mem.c: what a role allocates is charged
+ * to it, bounded, and freed as a whole when it dies, as the kernel does.
  *
  * Whose code runs is the one thing that is known at file scope here.
  */

@@ -13,7 +13,6 @@
 enum {
 	WINDOW_BYTES = 256 << 10, /* what may be on its way or unread */
 	LINGER_US = 5000000,      /* how long a closed end throws away what still comes */
-	LATER_US = 60000000,
 };
 
 static void flush(struct sim_event *event);
@@ -223,34 +222,6 @@ sim_stream_reset(struct io_stream *stream)
 	become(peer, SIM_STREAM_BROKEN);
 }
 
-/* What may go wrong with bytes between two hosts; true where they do not leave now. */
-static bool
-befalls(struct io_stream *stream)
-{
-	struct sim *sim = stream->sim;
-	const struct sim_faults *faults = &sim->options.faults;
-	struct io_stream *peer = stream->peer;
-
-	if (!stream->host || !peer || stream->host == peer->host)
-		return false;
-	if (sim_happens(sim, faults->net_reset)) {
-		sim_happened(sim, SIM_NET_RESET, stream->host->server, PROC_COUNT);
-		sim_stream_reset(stream);
-		return true;
-	}
-	if (sim_happens(sim, faults->net_silence)) {
-		sim_happened(sim, SIM_NET_SILENCE, stream->host->server, PROC_COUNT);
-		stream->silent = true;
-		/* One way only, or both. */
-		peer->silent = sim_chance(sim, 2) == 0;
-	}
-	if (sim_happens(sim, faults->net_partition))
-		sim_partition(sim, stream->host, peer->host);
-	if (sim_happens(sim, faults->net_stall))
-		peer->arrives_us = sim->now_us + sim_delay_us(sim, LATER_US);
-	return false;
-}
-
 static void
 flush(struct sim_event *event)
 {
@@ -259,7 +230,7 @@ flush(struct sim_event *event)
 	struct sim_fd fd = {.kind = SIM_FD_NONE};
 	size_t taken, count = stream->out.len;
 
-	if (befalls(stream))
+	if (sim_faults_of_bytes(stream))
 		return;
 	taken = to ? to->incoming_bytes + to->in.len : 0;
 	if (count > WINDOW_BYTES - (taken < WINDOW_BYTES ? taken : WINDOW_BYTES))

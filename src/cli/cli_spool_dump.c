@@ -46,42 +46,44 @@ print_part(struct dump *dump, const char *before, struct span value, const char 
 }
 
 static void
-print_envelope(struct dump *dump, struct span bytes)
+print_rcpt(struct dump *dump, uint32_t index, const struct envelope_rcpt *rcpt)
 {
-	struct reader reader = reader_init(bytes);
-	struct envelope envelope;
-	struct envelope_rcpt rcpt;
+	printf("  recipient  %u", index);
+	print_part(dump, " ", rcpt->address, "");
+	if (rcpt->kind == IPC_TARGET_MAILBOX)
+		print_part(dump, ", mailbox ", rcpt->mailbox, "");
+	print_part(dump, ", given as ", rcpt->original, "");
+	printf("\n");
+}
 
-	if (!envelope_read(&reader, &envelope)) {
-		printf("  envelope   %zu bytes that are not understood\n", bytes.len);
+/* Takes the bytes over. */
+static void
+print_envelope(struct dump *dump, struct buf *bytes)
+{
+	size_t len = bytes->len;
+	struct envelope *envelope;
+
+	if (envelope_read(bytes, &envelope)) {
+		printf("  envelope   %zu bytes that are not understood\n", len);
 		return;
 	}
-	print_time(dump, "  arrived    ", envelope.arrival_wall_ms);
+	print_time(dump, "  arrived    ", envelope->arrival_wall_ms);
 	printf("\n");
-	if (envelope.reverse_path.len)
-		print_row(dump, "from", envelope.reverse_path);
+	if (envelope->reverse_path.len)
+		print_row(dump, "from", envelope->reverse_path);
 	else
 		printf("  from       <>\n");
-	print_row(dump, "client", envelope.client);
-	print_row(dump, "helo", envelope.helo);
-	if (envelope.login.len)
-		print_row(dump, "login", envelope.login);
-	printf("  flags     %s%s%s%s\n", envelope.flags & IPC_MESSAGE_8BIT ? " 8bit" : "",
-	    envelope.flags & IPC_MESSAGE_SMTPUTF8 ? " smtputf8" : "",
-	    envelope.flags & IPC_MESSAGE_BOUNCE ? " bounce" : "",
-	    envelope.flags ? "" : " none");
-	for (uint32_t i = 0; i < envelope.rcpt_count; i++) {
-		if (!envelope_read_rcpt(&reader, &rcpt)) {
-			printf("  recipient %u and what follows is not understood\n", i);
-			return;
-		}
-		printf("  recipient  %u", i);
-		print_part(dump, " ", rcpt.address, "");
-		if (rcpt.local)
-			print_part(dump, ", mailbox ", rcpt.mailbox, "");
-		print_part(dump, ", given as ", rcpt.original, "");
-		printf("\n");
-	}
+	print_row(dump, "client", envelope->client);
+	print_row(dump, "helo", envelope->helo);
+	if (envelope->login.len)
+		print_row(dump, "login", envelope->login);
+	printf("  flags     %s%s%s%s\n", envelope->flags & IPC_MESSAGE_8BIT ? " 8bit" : "",
+	    envelope->flags & IPC_MESSAGE_SMTPUTF8 ? " smtputf8" : "",
+	    envelope->flags & IPC_MESSAGE_BOUNCE ? " bounce" : "",
+	    envelope->flags ? "" : " none");
+	for (uint32_t i = 0; i < envelope->rcpt_count; i++)
+		print_rcpt(dump, i, &envelope->rcpts[i]);
+	envelope_free(envelope);
 }
 
 static const char *
@@ -231,7 +233,7 @@ dump_text(struct spool_verify *verify, const struct spool_verify_message *messag
 	err = spool_verify_message(verify, message->id, &envelope, NULL, NULL);
 	if (!err) {
 		print_place(message);
-		print_envelope(&dump, buf_span(&envelope));
+		print_envelope(&dump, &envelope);
 		err = spool_verify_message(
 		    verify, message->id, NULL, print_mark, &dump);
 	}

@@ -62,6 +62,9 @@ take_attempt(struct delivery *delivery, const struct ipc_qd_attempt *order)
 		return ERR_SYNTAX;
 	bury(delivery);
 	attempt_create(delivery, order);
+	if (!delivery->ticking)
+		io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
+	delivery->ticking = true;
 	return OK;
 }
 
@@ -217,7 +220,11 @@ ticked(struct io_timer *timer)
 
 	bury(delivery);
 	talk_expire(delivery, io_now_ms(delivery->env->io));
-	io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
+	/* Whatever is to be ended or freed later began with an attempt. */
+	delivery->ticking = !list_empty(&delivery->attempts) || !list_empty(&delivery->talks) ||
+	    !list_empty(&delivery->over) || !list_empty(&delivery->closed);
+	if (delivery->ticking)
+		io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
 }
 
 static void *
@@ -243,15 +250,6 @@ delivery_create(struct proc_env *env)
 		return NULL;
 	}
 	return delivery;
-}
-
-static bool
-delivery_start(void *role)
-{
-	struct delivery *delivery = role;
-
-	io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
-	return true;
 }
 
 static void
@@ -298,7 +296,6 @@ delivery_reload(void *role, const struct conf *conf)
 
 const struct proc_role delivery_role = {
     .create = delivery_create,
-    .start = delivery_start,
     .link = delivery_link,
     .stop = delivery_stop,
     .reload = delivery_reload,

@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "base/map.h"
+#include "base/sim_point.h"
 #include "mime/trace.h"
 
 enum { PATH_BYTES = IPC_MAILBOX_MAX + 200, KEPT_BYTES_MAX = IPC_BODY_BYTES_MAX + 2048 };
@@ -168,6 +169,10 @@ go_on(struct drop *drop)
 		write_kept(drop);
 		return;
 	case STEP_SYNC:
+		if (SIM_BUG(MAILDIR_NOT_SYNCED)) {
+			step_done(&drop->op);
+			return;
+		}
 		io_sync(drop->file, &drop->op);
 		return;
 	case STEP_RENAME:
@@ -176,6 +181,10 @@ go_on(struct drop *drop)
 		io_rename(dir, &drop->op, drop->path, drop->new_path);
 		return;
 	case STEP_DIR_SYNC:
+		if (SIM_BUG(MAILDIR_NO_DIRECTORY_SYNC)) {
+			step_done(&drop->op);
+			return;
+		}
 		snprintf(drop->path, sizeof(drop->path), "%s/new", drop->name);
 		io_dir_sync(dir, &drop->op, drop->path);
 		return;

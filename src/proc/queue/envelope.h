@@ -1,27 +1,39 @@
 /*
- * The envelope of a message as bytes of the spool, read for people and reports.  Pure.
- *
- * u8 version, u64 arrival, u8 flags, reverse-path, login, helo, client, u32 count; then for each
- * recipient: u8 kind, address, mailbox, original.  message.c writes it.
+ * The envelope as bytes of the spool, and as it is in memory while something is done about
+ * its message.  envelope.c draws the bytes.  Commands that read a spool's files include this
+ * too.
  */
 #pragma once
 
-#include "base/wire.h"
+#include "ipc/targets.h"
 
+struct envelope_rcpt {
+	enum ipc_target kind;
+	struct span address, mailbox, original;
+};
+
+/* An envelope that was read; everything points into its bytes. */
 struct envelope {
+	struct buf bytes;
 	uint64_t arrival_wall_ms;
-	uint8_t flags; /* IPC_MESSAGE_* */
+	uint8_t flags;
+	struct span reverse_path, login, helo, client;
+	uint32_t rcpt_count;
+	struct envelope_rcpt rcpts[];
+};
+
+struct envelope_head {
+	uint64_t arrival_wall_ms;
+	uint8_t flags;
 	struct span reverse_path, login, helo, client;
 	uint32_t rcpt_count;
 };
-
-struct envelope_rcpt {
-	bool local; /* to a mailbox here, which is named */
-	struct span address, mailbox;
-	struct span original; /* as it was given at RCPT; may be empty */
-};
-
-/* False: malformed.  Spans point into what the reader reads. */
-bool envelope_read(struct reader *reader, struct envelope *envelope);
-/* The next of rcpt_count recipients. */
-bool envelope_read_rcpt(struct reader *reader, struct envelope_rcpt *rcpt);
+/* Recipients follow, each written with envelope_write_rcpt. */
+void envelope_write_head(struct buf *out, const struct envelope_head *head);
+void envelope_write_rcpt(
+    struct buf *out, const struct ipc_target_entry *target, struct span original);
+/* Takes the bytes over, also where they are no envelope (ERR_SYNTAX). */
+MUST_USE enum err envelope_read(struct buf *bytes, struct envelope **envelope);
+void envelope_free(struct envelope *envelope);
+/* The sender in whose turn recipients are tried: the login, else the reverse-path. */
+uint32_t envelope_sender(const struct envelope *envelope);
