@@ -14,6 +14,7 @@ static const char *const kind_names[SPOOL_PROBLEM_COUNT] = {
     [SPOOL_BAD_TWIN] = "bad_twin",
     [SPOOL_BAD_RECORD] = "bad_record",
     [SPOOL_BAD_BODY] = "bad_body",
+    [SPOOL_BAD_CHECKPOINT] = "bad_checkpoint",
     [SPOOL_GONE_SEGMENT] = "gone_segment",
     [SPOOL_GONE_BODY] = "gone_body",
     [SPOOL_GONE_END] = "gone_end",
@@ -138,7 +139,7 @@ print_json(const struct cli_spool *spool, const struct spool_verify *verify,
 
 	for (size_t i = 0; (problem = spool_verify_problem(verify, i)); i++)
 		check(json_array_append_new(problems, problem_json(problem)) == 0);
-	all = json_pack("{s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}",
+	all = json_pack("{s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}",
 	    "spool", spool->path, "sound", numbers->damages == 0, "running",
 	    spool->running, "damages", (json_int_t)numbers->damages, "epoch",
 	    (json_int_t)numbers->epoch, "format", (json_int_t)numbers->version_max,
@@ -165,11 +166,13 @@ look_at_all(struct cli_spool *spool, struct spool_verify_numbers *numbers)
 
 	if (!verify)
 		return NULL;
-	err = spool_verify_bodies(verify);
+	err = spool_verify_checkpoint(verify);
+	if (!err)
+		err = spool_verify_bodies(verify);
 	spool_verify_numbers(verify, numbers);
 	if (!err)
 		return verify;
-	cli_spool_say("cannot read the bodies of", spool->path, err);
+	cli_spool_say("cannot read all of", spool->path, err);
 	spool_verify_close(verify);
 	return NULL;
 }

@@ -18,6 +18,7 @@ static const struct {
     [SPOOL_BAD_TWIN] = {true, "another file says that it is the same segment"},
     [SPOOL_BAD_RECORD] = {true, "what was written here is damaged"},
     [SPOOL_BAD_BODY] = {true, "the body is damaged"},
+    [SPOOL_BAD_CHECKPOINT] = {true, "the checkpoint is not what the log says"},
     [SPOOL_GONE_SEGMENT] = {true, "the segment that was used before this one is missing"},
     [SPOOL_GONE_BODY] = {true, "the body file is missing"},
     [SPOOL_GONE_END] = {true, "the file is shorter than what was written"},
