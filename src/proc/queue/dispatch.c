@@ -29,20 +29,24 @@ has_room(const struct peer *peer)
 	return peer->channel && peer->attempt_count < peer->attempt_max;
 }
 
-/* The process for the next attempt; NULL: all are busy or away. */
+/*
+ * The process for the next attempt; NULL: all are busy or away.  A destination goes to the same
+ * one as long as that has room: there are the connections that are kept to it.
+ */
 static struct peer *
 choose_peer(struct queue *queue, const struct destination *destination)
 {
+	uint64_t first;
+
 	if (destination->kind == IPC_TARGET_MAILBOX)
 		return has_room(&queue->mailbox) ? &queue->mailbox : NULL;
+	first = map_hash(queue->destination_map.seed, destination->key) %
+	    proc_instances(PROC_DELIVERY, queue->conf);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++) {
-		struct peer *peer =
-		    &queue->deliveries[(queue->next_delivery + i) % QUEUE_PEERS_MAX];
+		struct peer *peer = &queue->deliveries[(first + i) % QUEUE_PEERS_MAX];
 
-		if (has_room(peer)) {
-			queue->next_delivery = (queue->next_delivery + i + 1) % QUEUE_PEERS_MAX;
+		if (has_room(peer))
 			return peer;
-		}
 	}
 	return NULL;
 }

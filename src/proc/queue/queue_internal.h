@@ -161,7 +161,6 @@ struct queue {
 	struct intake *intakes[QUEUE_PEERS_MAX];
 	struct peer deliveries[QUEUE_PEERS_MAX];
 	struct peer mailbox;
-	unsigned next_delivery;
 	struct ipc_channel *lookup, *admin;
 	struct list bounces; /* waiting for lookup or for the spool */
 	uint64_t next_query, next_attempt;
