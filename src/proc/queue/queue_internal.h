@@ -116,7 +116,6 @@ struct queue {
 	struct intake *intakes[QUEUE_PEERS_MAX];
 	struct peer deliveries[QUEUE_PEERS_MAX];
 	struct peer mailbox;
-	unsigned next_delivery;
 	struct ipc_channel *lookup, *admin;
 	struct list bounces;  /* waiting for the spool or for lookup */
 	struct list listings; /* answers to operators that wait for the spool */
