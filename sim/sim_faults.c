@@ -73,6 +73,7 @@ void
 sim_heal(struct sim *sim)
 {
 	sim->options.faults = (struct sim_faults){0};
+	sim->options.descriptors_max = 1000;
 	for (size_t i = 0; i < SIM_PARTITIONS_MAX; i++)
 		sim->partitions[i].until_us = 0;
 	list_for_each(link, &sim->servers)

@@ -45,17 +45,47 @@ is_idle(const struct spool *spool)
 }
 
 void
+spool_want_release(struct spool *spool, uint64_t position)
+{
+	if (!spool->options.want_release || spool->released >= position ||
+	    spool->wanted >= position)
+		return;
+	/* All until now in one go. */
+	spool->wanted = spool->fed;
+	spool->options.want_release(spool->options.release_owner, spool->fed);
+}
+
+/* Where only a release is missing to use the oldest segment again. */
+static void
+ask_release(struct spool *spool)
+{
+	const struct segment *oldest;
+
+	if (list_empty(&spool->used))
+		return;
+	oldest = container_of(spool->used.next, struct segment, link);
+	if (oldest != spool->head && oldest->message_count == 0)
+		spool_want_release(spool, oldest->fed);
+}
+
+void
 spool_settle(struct spool *spool)
 {
 	struct spool_op *op;
 
+	/* It is called again when all operations of the batch have ended. */
+	if (spool->finishing)
+		return;
 	/* From a flush until the next write nothing is begun that isn't needed. */
 	if (!spool->quiet && !spool->broken) {
+		ask_release(spool);
+		spool_segment_free_oldest(spool);
+		spool_checkpoint_kick(spool);
 		(void)spool_segment_prepare(spool);
 		spool_segment_trim(spool);
 		spool_compact(spool);
 	}
-	if (!spool->flushes || !is_idle(spool))
+	if (!spool->flushes || !is_idle(spool) || spool_checkpoint_final(spool))
 		return;
 	op = spool->flushes;
 	spool->flushes = NULL;
@@ -217,6 +247,8 @@ spool_mark(struct spool *spool, struct spool_op *op, uint64_t id, struct span ma
 		return;
 	}
 	message->marks_bytes += bytes;
+	if (message->pending < UINT8_MAX)
+		message->pending++;
 	spool->live_bytes += bytes;
 	write = mem_alloc(sizeof(*write));
 	write->memory = mem_copy(mark);
@@ -265,8 +297,11 @@ spool_remove(struct spool *spool, struct spool_op *op, uint64_t id, struct span 
 void
 spool_release(struct spool *spool, uint64_t position)
 {
-	if (position > spool->released)
-		spool->released = position;
+	if (position <= spool->released)
+		return;
+	spool->released = position;
+	/* What waited for it goes on, but not inside this call. */
+	io_timer_start(spool->io, &spool->soon, 0);
 }
 
 static struct spool *
@@ -284,6 +319,7 @@ create(struct io *io, struct io_dir *dir, const struct spool_options *options)
 	list_init(&spool->waiting);
 	list_init(&spool->reads_finished);
 	spool_write_init(spool);
+	spool_checkpoint_init(spool);
 	spool->finished_end = &spool->finished;
 	spool->flushes_end = &spool->flushes;
 	spool->soon = (struct io_timer){.fired = call_finished, .owner = spool};
@@ -332,6 +368,7 @@ spool_close(struct spool *spool)
 	mem_free(spool->segments);
 	spool_index_fini(&spool->index);
 	spool_write_fini(spool);
+	spool_checkpoint_fini(spool);
 	mem_free(spool);
 }
 

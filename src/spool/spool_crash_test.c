@@ -328,6 +328,16 @@ expect_neighbours(
 	assert_int_equal(others, 0);
 }
 
+/* So that the whole log is scanned. */
+static void
+forget_checkpoint(const struct world *world)
+{
+	char path[PATH_BYTES * 2];
+
+	path_of(world, "checkpoint", path);
+	(void)unlink(path);
+}
+
 static void
 flip_and_open(
     struct world *world, const char *name, const struct place *place, uint64_t offset)
@@ -337,6 +347,7 @@ flip_and_open(
 
 	blob.bytes[offset] ^= 0x10;
 	blob_write(world, name, blob.bytes, blob.count);
+	forget_checkpoint(world);
 	world_open(world);
 	for (size_t i = 0; i < world->damage_count; i++)
 		if (strcmp(world->damages[i].segment, name) == 0 &&

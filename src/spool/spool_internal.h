@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/list.h"
+#include "spool/spool_block.h"
 #include "spool/spool_index.h"
 #include "spool/spool_record.h"
 
@@ -54,6 +55,8 @@ struct segment {
 	uint64_t message_count, live_bytes;
 	uint32_t first, last; /* its messages */
 	unsigned pins; /* reads under way: not to be used again */
+	bool listed; /* at start-up: a checkpoint names it */
+	uint64_t fed; /* position of its last record that the feed gave */
 	unsigned removals; /* of its messages, not durable yet: not to be freed */
 };
 
@@ -115,6 +118,37 @@ struct spool_prepare {
 	struct io_op op;
 };
 
+enum checkpoint_state {
+	CHECKPOINT_IDLE,
+	CHECKPOINT_OPENING,
+	CHECKPOINT_WRITING,
+	CHECKPOINT_PACING,
+	CHECKPOINT_SYNCING,
+	CHECKPOINT_WAITING,
+	CHECKPOINT_RENAMING,
+	CHECKPOINT_NAMING,
+};
+
+/* See spool_checkpoint.c. */
+struct spool_checkpoint {
+	enum checkpoint_state state;
+	bool final; /* at a clean end: in a hurry */
+	bool ended; /* the last block is written */
+	struct io_file *file;
+	uint64_t salt, begin, fed, count;
+	uint64_t sequence; /* the segment that is written down */
+	uint32_t slot; /* its next message; 0: none */
+	uint64_t written, synced;
+	uint64_t until; /* of log_bytes: must be durable before it is published */
+	uint64_t began_log_bytes, at_log_bytes; /* log_bytes at its begin; of the last one */
+	uint64_t last_bytes; /* size of the last one */
+	uint64_t began_ms, retry_ms;
+	char head[SPOOL_CHECKPOINT_HEAD];
+	struct buf entries, digests;
+	struct io_timer pace;
+	struct io_op op;
+};
+
 struct spool {
 	struct io *io;
 	struct io_dir *dir;
@@ -160,6 +194,11 @@ struct spool {
 	bool quiet; /* nothing is begun beside writes */
 	unsigned running; /* chains of operations under way beside the batch */
 	struct spool_numbers numbers;
+	uint64_t log_bytes, log_bytes_durable; /* put into the log since some time */
+	bool finishing; /* operations of a batch are being ended */
+	struct spool_checkpoint checkpoint;
+	uint64_t fed; /* position of the last record that the feed gave */
+	uint64_t wanted; /* position that the last want_release asked for */
 	uint64_t released; /* position up to which the feed is durable elsewhere */
 };
 
@@ -177,6 +216,17 @@ spool_put_record(struct spool *spool, struct spool_op *op, struct spool_write *w
 /* Something ended: starts what may start now, and ends flushes. */
 void spool_settle(struct spool *spool);
 bool spool_has_space(struct spool *spool);
+
+/* Asks for the release of what the feed gave up to a position, once for each. */
+void spool_want_release(struct spool *spool, uint64_t position);
+
+/* spool_checkpoint.c */
+void spool_checkpoint_init(struct spool *spool);
+void spool_checkpoint_fini(struct spool *spool);
+/* Begins one if it is time, and goes on with one that waited. */
+void spool_checkpoint_kick(struct spool *spool);
+bool spool_checkpoint_final(struct spool *spool);
+void spool_checkpoint_detach(struct spool *spool, uint32_t slot);
 
 /* spool_write.c */
 void spool_write_init(struct spool *spool);

@@ -17,8 +17,8 @@ static const char epoch_magic[8] = {'P', 'R', 'e', 'p', 'o', 'c', 'h', '\n'};
  * Magic, version and checksum stand at the same places in every version to
  * come, so that an old program can tell "newer" from "damaged".
  */
-static void
-seal_file_head(char *at, size_t bytes, const char magic[8])
+void
+spool_file_head_seal(char *at, size_t bytes, const char magic[8])
 {
 	memcpy(at, magic, 8);
 	wire_put_u32(at + 8, SPOOL_FORMAT_VERSION);
@@ -26,8 +26,8 @@ seal_file_head(char *at, size_t bytes, const char magic[8])
 	wire_put_u32(at + 12, crc32c(0, span_of(at, bytes)));
 }
 
-static enum err
-check_file_head(struct span bytes, size_t expected, const char magic[8])
+enum err
+spool_file_head_check(struct span bytes, size_t expected, const char magic[8])
 {
 	static const char zero[4] = {0};
 	uint32_t crc;
@@ -53,13 +53,13 @@ spool_head_write(char at[SPOOL_HEAD_BYTES], const struct spool_head *head)
 	wire_put_u64(at + 24, head->oldest);
 	wire_put_u64(at + 32, head->epoch);
 	wire_put_u64(at + 40, head->salt);
-	seal_file_head(at, SPOOL_HEAD_BYTES, head_magic);
+	spool_file_head_seal(at, SPOOL_HEAD_BYTES, head_magic);
 }
 
 enum err
 spool_head_read(struct span bytes, struct spool_head *head)
 {
-	enum err err = check_file_head(bytes, SPOOL_HEAD_BYTES, head_magic);
+	enum err err = spool_file_head_check(bytes, SPOOL_HEAD_BYTES, head_magic);
 
 	if (err)
 		return err;
@@ -92,13 +92,13 @@ spool_epoch_write(char at[SPOOL_EPOCH_BYTES], uint64_t epoch)
 {
 	memset(at, 0, SPOOL_EPOCH_BYTES);
 	wire_put_u64(at + 16, epoch);
-	seal_file_head(at, SPOOL_EPOCH_BYTES, epoch_magic);
+	spool_file_head_seal(at, SPOOL_EPOCH_BYTES, epoch_magic);
 }
 
 enum err
 spool_epoch_read(struct span bytes, uint64_t *epoch)
 {
-	enum err err = check_file_head(bytes, SPOOL_EPOCH_BYTES, epoch_magic);
+	enum err err = spool_file_head_check(bytes, SPOOL_EPOCH_BYTES, epoch_magic);
 
 	if (!err)
 		*epoch = wire_get_u64(bytes.ptr + 16);

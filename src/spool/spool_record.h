@@ -59,6 +59,11 @@ struct spool_seal {
 };
 enum { SPOOL_SEAL_BYTES = 24 };
 
+/* Puts magic, version and checksum where they stand in every version of every file. */
+void spool_file_head_seal(char *at, size_t bytes, const char magic[8]);
+/* ERR_CORRUPT: not such a header; ERR_VERSION: a newer one. */
+MUST_USE enum err spool_file_head_check(
+    struct span bytes, size_t expected, const char magic[8]);
 void spool_head_write(char at[SPOOL_HEAD_BYTES], const struct spool_head *head);
 /* ERR_CORRUPT: not a header; ERR_VERSION: a newer one. */
 MUST_USE enum err spool_head_read(struct span bytes, struct spool_head *head);

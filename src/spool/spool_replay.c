@@ -80,6 +80,21 @@ found_put(struct recovery *recovery, uint64_t offset, const struct spool_record 
 	spool_segment_attach(spool, recovery->segment, slot);
 }
 
+/* Whether the checkpoint told of this mark already. */
+static bool
+is_known(const struct recovery *recovery, uint32_t slot, uint64_t offset)
+{
+	const struct spool *spool = recovery->spool;
+	uint32_t last = spool_index_at(&spool->index, slot)->last_mark;
+	const struct spool_mark_place *place;
+
+	if (!last)
+		return false;
+	place = spool_index_mark_at(&spool->index, last);
+	return spool_position(spool->segments[place->segment], place->offset) >=
+	       spool_position(recovery->segment, offset);
+}
+
 static void
 found_mark(struct recovery *recovery, uint64_t offset, const struct spool_record *record)
 {
@@ -93,7 +108,7 @@ found_mark(struct recovery *recovery, uint64_t offset, const struct spool_record
 	};
 
 	/* Of a message that was in a segment since freed, or is damaged. */
-	if (!slot)
+	if (!slot || is_known(recovery, slot, offset))
 		return;
 	spool_index_mark(&spool->index, spool_index_at(&spool->index, slot), &place);
 	spool_index_at(&spool->index, slot)->marks_bytes += bytes;
@@ -126,8 +141,10 @@ feed(struct recovery *recovery, const struct spool_record *record, struct span r
 	const struct spool_feed *to = &recovery->spool->options.feed;
 	uint64_t position = spool_position(recovery->segment, recovery->segment->end);
 
-	if (to->record && position > recovery->scan->since &&
-	    record->type != SPOOL_MOVE && record->type != SPOOL_SEAL)
+	if (record->type == SPOOL_MOVE || record->type == SPOOL_SEAL)
+		return;
+	recovery->segment->fed = recovery->spool->fed = position;
+	if (to->record && position > recovery->scan->since)
 		to->record(to->owner, position, record->type, record->id,
 		    spool_record_envelope(record, rest), record->body_bytes);
 }
@@ -315,6 +332,15 @@ judge(struct recovery *recovery, size_t at, const struct segment *sealing,
 	}
 }
 
+/* Where the replay of a segment begins: what is before is in the checkpoint. */
+static uint64_t
+start_of(const struct recovery *recovery, const struct segment *segment)
+{
+	return segment->head.sequence == recovery->head.begin >> 32
+		   ? recovery->head.begin & UINT32_MAX
+		   : SPOOL_SEGMENT_DATA;
+}
+
 /*
  * What could not be read is damage only where it is proven to have been
  * durable: by a later batch, or by the seal.  The rest is the torn end of batches that
@@ -325,11 +351,12 @@ spool_recovery_scan(struct recovery *recovery, size_t at)
 {
 	struct segment *segment = recovery->log[at];
 	uint64_t bytes = io_file_bytes(segment->file);
+	uint64_t start = start_of(recovery, segment);
 	struct spool_seal seal = {0};
 	struct segment *sealing = find_seal(recovery, at, &seal);
 	struct spool_record_scan scan = {
 	    .key = segment->key,
-	    .start = SPOOL_SEGMENT_DATA,
+	    .start = start,
 	    .end = sealing && seal.end < bytes ? seal.end : bytes,
 	    .owner = recovery,
 	    .load = load,
@@ -343,13 +370,16 @@ spool_recovery_scan(struct recovery *recovery, size_t at)
 	recovery->records = 0;
 	recovery->unreadable = false;
 	recovery->proven = sealing ? seal.proven : proven_within(recovery, segment, false);
+	if (recovery->proven < start)
+		recovery->proven = start;
 	scan.bodies_from = recovery->proven;
-	segment->end = SPOOL_SEGMENT_DATA;
+	segment->end = start;
 	spool_record_scan(&scan);
 	if (sealing && bytes < seal.end)
 		found_damage(recovery, bytes, 0);
 	judge(recovery, at, sealing, &seal);
-	if (!recovery->records && !sealing)
+	recovery->spool->log_bytes += segment->end - start;
+	if (!recovery->records && !sealing && start == SPOOL_SEGMENT_DATA)
 		return;
 	recovery->spool->seal = (struct spool_seal){
 	    .sequence = segment->head.sequence,

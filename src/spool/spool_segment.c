@@ -158,6 +158,7 @@ spool_segment_detach(struct spool *spool, uint32_t slot)
 		spool_index_at(&spool->index, message->newer)->older = message->older;
 	else
 		segment->last = message->older;
+	spool_checkpoint_detach(spool, slot);
 	message->older = message->newer = 0;
 	check(segment->message_count > 0);
 	segment->message_count--;
@@ -178,7 +179,8 @@ spool_segment_free_oldest(struct spool *spool)
 
 	while ((segment = first_of(&spool->used)) && segment != spool->head &&
 	       segment->message_count == 0 && segment->removals == 0 &&
-	       segment->durable == segment->end)
+	       segment->durable == segment->end &&
+	       (!spool->options.want_release || segment->fed <= spool->released))
 		spool_segment_move(spool, segment, SEGMENT_FREE);
 }
 
@@ -247,7 +249,7 @@ begin_life(struct spool *spool, struct segment *segment)
 	io_random(spool->io, &segment->head.salt, sizeof(segment->head.salt));
 	segment->key = spool_key_of(&segment->head);
 	segment->end = segment->durable = SPOOL_SEGMENT_DATA;
-	segment->live_bytes = 0;
+	segment->live_bytes = segment->fed = 0;
 	spool_head_write(spool->prepare.head, &segment->head);
 }
 

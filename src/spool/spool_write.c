@@ -117,6 +117,7 @@ add_record(struct spool *spool, struct spool_batch *batch, struct spool_write *w
 	add_span(batch, file ? span_of(number, 8) : write->body);
 	add_span(batch, span_of(zeros, -batch->bytes & 7));
 	spool->head->end += spool_record_bytes(record);
+	spool->log_bytes += spool_record_bytes(record);
 	check(batch->start + batch->bytes == spool->head->end);
 }
 
@@ -220,6 +221,8 @@ note_place(struct spool *spool, struct spool_write *write)
 		if (message->flags & SPOOL_UNWRITTEN)
 			return;
 		spool_index_mark(&spool->index, message, &place);
+		if (message->pending && message->pending < UINT8_MAX)
+			message->pending--;
 	}
 }
 
@@ -285,11 +288,14 @@ feed(struct spool *spool, const struct spool_write *write)
 	const struct spool_feed *to = &spool->options.feed;
 	const struct spool_record *record = &write->record;
 
-	if (to->record && record->type != SPOOL_MOVE)
-		to->record(to->owner,
-		    spool_position(
-			write->segment, write->offset + spool_record_bytes(record)),
-		    record->type, record->id, write->envelope, record->body_bytes);
+	uint64_t position =
+	    spool_position(write->segment, write->offset + spool_record_bytes(record));
+
+	if (record->type == SPOOL_MOVE)
+		return;
+	spool->fed = write->segment->fed = position;
+	if (to->record)
+		to->record(to->owner, position, record->type, record->id, write->envelope, record->body_bytes);
 }
 
 /* A durable record takes effect; its operation ends. */
@@ -303,7 +309,7 @@ finish(struct spool *spool, struct spool_write *write)
 	switch (write->record.type) {
 	case SPOOL_PUT:
 		spool_index_at(&spool->index, write->slot)->flags &=
-		    (uint16_t)~SPOOL_UNWRITTEN;
+		    (uint8_t)~SPOOL_UNWRITTEN;
 		spool->numbers.puts++;
 		break;
 	case SPOOL_MOVE:
@@ -351,6 +357,7 @@ end_well(struct spool *spool, struct spool_batch *batch)
 
 	spool->usual_us = (spool->usual_us * 7 + took_us) / 8;
 	spool->numbers.batches++;
+	spool->log_bytes_durable += batch->bytes;
 	batch->segment->durable = batch->start + batch->bytes;
 	list_init(&done);
 	while ((node = list_pop(&batch->writes)))
@@ -360,8 +367,10 @@ end_well(struct spool *spool, struct spool_batch *batch)
 	    batch->segment->durable == batch->segment->end)
 		spool_segment_close_syncs(batch->segment);
 	/* Whoever is called now may ask for more: that is another batch. */
+	spool->finishing = true;
 	while ((node = list_pop(&done)))
 		finish(spool, container_of(node, struct spool_write, link));
+	spool->finishing = false;
 }
 
 /* Ends batches in their order: those that are synced; after a failure, all that came back. */

@@ -33,6 +33,8 @@ reply_for(enum ipc_commit outcome)
 		return REPLY_QUEUE_FULL;
 	case IPC_COMMIT_BROKEN:
 		return REPLY_SPOOL_BROKEN;
+	case IPC_COMMIT_IN_DOUBT:
+		return REPLY_IN_DOUBT;
 	case IPC_COMMIT_OK:
 	case IPC_COMMIT_ERROR:
 	case IPC_COMMIT_COUNT:
