@@ -7,6 +7,7 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 enum {
 	TRANSACTIONS_MAX = 100000,
@@ -174,6 +175,8 @@ put_done(struct spool_op *op)
 
 	transaction->large = NULL;
 	intake->writing--;
+	if (!intake->channel)
+		SIM_MARK("queue.durable_but_nobody_to_tell");
 	if (op->err) {
 		queue_check_pressure(queue, op->err);
 	} else {
