@@ -37,7 +37,7 @@ void
 sched_reload(struct sched *sched)
 {
 	sched->limits_age++;
-	for (uint32_t at = 0; at < pool_end(&sched->destinations); at++)
+	for (uint32_t at = 0; at < sched_pool_end(&sched->destinations); at++)
 		if (pool_has_chunk(&sched->destinations, at) &&
 		    destination_at(sched, at)->key)
 			destination_look(sched, at);

@@ -43,7 +43,7 @@ is_destination(const void *owner, uint32_t slot, const void *wanted)
 void
 destination_init(struct sched *sched)
 {
-	pool_init(&sched->destinations, sizeof(struct destination));
+	sched_pool_init(&sched->destinations, sizeof(struct destination));
 	index_init(&sched->destination_index, sched, destination_hash);
 	for (unsigned kind = 0; kind < SCHED_KINDS; kind++)
 		sched->turns[kind].first = sched->turns[kind].last = SCHED_NONE;
@@ -52,10 +52,10 @@ destination_init(struct sched *sched)
 void
 destination_fini(struct sched *sched)
 {
-	for (uint32_t at = 0; at < pool_end(&sched->destinations); at++)
+	for (uint32_t at = 0; at < sched_pool_end(&sched->destinations); at++)
 		if (pool_has_chunk(&sched->destinations, at))
 			mem_free(destination_at(sched, at)->key);
-	pool_fini(&sched->destinations);
+	sched_pool_fini(&sched->destinations);
 	index_fini(&sched->destination_index);
 }
 
@@ -79,7 +79,7 @@ ask_limits(struct sched *sched, struct destination *destination)
 static uint32_t
 new_destination(struct sched *sched, unsigned kind, struct span key)
 {
-	uint32_t at = pool_take(&sched->destinations);
+	uint32_t at = sched_pool_take(&sched->destinations);
 	struct destination *destination = destination_at(sched, at);
 
 	*destination = (struct destination){
@@ -158,7 +158,7 @@ forget(struct sched *sched, uint32_t at)
 	sched_reply_drop(sched, destination->reply);
 	index_remove(&sched->destination_index, at);
 	mem_free(destination->key);
-	pool_give(&sched->destinations, at);
+	sched_pool_give(&sched->destinations, at);
 }
 
 void

@@ -111,19 +111,19 @@ struct sched {
 static inline struct rcpt *
 rcpt_at(const struct sched *sched, uint32_t rcpt)
 {
-	return pool_at(&sched->rcpts, rcpt);
+	return sched_pool_at(&sched->rcpts, rcpt);
 }
 
 static inline struct message *
 message_at(const struct sched *sched, uint32_t message)
 {
-	return pool_at(&sched->messages, message);
+	return sched_pool_at(&sched->messages, message);
 }
 
 static inline struct destination *
 destination_at(const struct sched *sched, uint32_t destination)
 {
-	return pool_at(&sched->destinations, destination);
+	return sched_pool_at(&sched->destinations, destination);
 }
 
 /* sched_line.c: the lines of a destination */

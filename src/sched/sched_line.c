@@ -14,7 +14,7 @@ struct lane_key {
 static struct lane *
 lane_at(const struct sched *sched, uint32_t lane)
 {
-	return pool_at(&sched->lanes, lane);
+	return sched_pool_at(&sched->lanes, lane);
 }
 
 static uint32_t
@@ -47,14 +47,14 @@ is_lane(const void *owner, uint32_t slot, const void *wanted)
 void
 line_init(struct sched *sched)
 {
-	pool_init(&sched->lanes, sizeof(struct lane));
+	sched_pool_init(&sched->lanes, sizeof(struct lane));
 	index_init(&sched->lane_index, sched, lane_hash);
 }
 
 void
 line_fini(struct sched *sched)
 {
-	pool_fini(&sched->lanes);
+	sched_pool_fini(&sched->lanes);
 	index_fini(&sched->lane_index);
 }
 
@@ -110,7 +110,7 @@ unlink_lane(struct sched *sched, uint32_t at)
 static uint32_t
 new_lane(struct sched *sched, const struct rcpt *rcpt, unsigned line)
 {
-	uint32_t at = pool_take(&sched->lanes);
+	uint32_t at = sched_pool_take(&sched->lanes);
 	struct lane *lane = lane_at(sched, at);
 
 	*lane = (struct lane){
@@ -166,7 +166,7 @@ take_out(struct sched *sched, uint32_t lane_slot, struct rcpt *rcpt)
 		return;
 	index_remove(&sched->lane_index, lane_slot);
 	unlink_lane(sched, lane_slot);
-	pool_give(&sched->lanes, lane_slot);
+	sched_pool_give(&sched->lanes, lane_slot);
 }
 
 void

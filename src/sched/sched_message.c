@@ -33,8 +33,8 @@ has_id(const void *owner, uint32_t slot, const void *wanted)
 void
 message_init(struct sched *sched)
 {
-	pool_init(&sched->messages, sizeof(struct message));
-	pool_init(&sched->rcpts, sizeof(struct rcpt));
+	sched_pool_init(&sched->messages, sizeof(struct message));
+	sched_pool_init(&sched->rcpts, sizeof(struct rcpt));
 	index_init(&sched->message_index, sched, message_hash);
 	sched->oldest = sched->newest = SCHED_NONE;
 }
@@ -45,8 +45,8 @@ message_fini(struct sched *sched)
 	for (uint32_t at = sched->oldest; at != SCHED_NONE; at = message_at(sched, at)->next)
 		if (message_at(sched, at)->rcpt_count > 1)
 			mem_free(message_at(sched, at)->many);
-	pool_fini(&sched->messages);
-	pool_fini(&sched->rcpts);
+	sched_pool_fini(&sched->messages);
+	sched_pool_fini(&sched->rcpts);
 	index_fini(&sched->message_index);
 }
 
@@ -71,7 +71,7 @@ slots_of(struct message *message)
 uint32_t
 sched_message_add(struct sched *sched, const struct sched_message *from)
 {
-	uint32_t at = pool_take(&sched->messages);
+	uint32_t at = sched_pool_take(&sched->messages);
 	struct message *message = message_at(sched, at);
 
 	check(from->rcpt_count > 0 && from->rcpt_count <= SCHED_RCPTS_MAX);
@@ -143,7 +143,7 @@ sched_rcpt_add(struct sched *sched, uint32_t message_slot, uint32_t index, unsig
     struct span key)
 {
 	struct message *message = message_at(sched, message_slot);
-	uint32_t at = pool_take(&sched->rcpts);
+	uint32_t at = sched_pool_take(&sched->rcpts);
 	struct rcpt *rcpt = rcpt_at(sched, at);
 
 	check(index < message->rcpt_count && slots_of(message)[index] == SCHED_NONE);
@@ -328,7 +328,7 @@ sched_rcpt_end(struct sched *sched, uint32_t at)
 	check(message->open_count > 0 && slots_of(message)[rcpt->index] == at);
 	message->open_count--;
 	slots_of(message)[rcpt->index] = SCHED_NONE;
-	pool_give(&sched->rcpts, at);
+	sched_pool_give(&sched->rcpts, at);
 	destination_leave(sched, destination);
 }
 
@@ -371,7 +371,7 @@ sched_message_remove(struct sched *sched, uint32_t at)
 	index_remove(&sched->message_index, at);
 	if (message->rcpt_count > 1)
 		mem_free(message->many);
-	pool_give(&sched->messages, at);
+	sched_pool_give(&sched->messages, at);
 }
 
 void

@@ -82,7 +82,7 @@ has_expired(struct sched *sched, const struct rcpt *rcpt)
 uint32_t
 sched_expired(struct sched *sched, unsigned *budget)
 {
-	uint32_t end = pool_end(&sched->rcpts);
+	uint32_t end = sched_pool_end(&sched->rcpts);
 
 	while (*budget > 0 && end > 0) {
 		uint32_t at = sched->sweep < end ? sched->sweep : 0;

@@ -10,7 +10,7 @@ enum { DIGIT_BITS = 8 };
 static struct wheel_node *
 node_at(const struct wheel *wheel, uint32_t slot)
 {
-	return pool_at(wheel->pool, slot);
+	return sched_pool_at(wheel->pool, slot);
 }
 
 static unsigned
