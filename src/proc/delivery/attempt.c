@@ -91,6 +91,17 @@ attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned code,
 }
 
 void
+attempt_fail_as(struct attempt *attempt, const struct attempt *other)
+{
+	const struct attempt_failure *failure = &other->failure;
+
+	attempt_fail(attempt, failure->outcome, failure->code, failure->status, "");
+	buf_add(&attempt->failure.text, buf_span(&failure->text));
+	attempt->failure.host_level = failure->host_level;
+	attempt->failure.down = failure->down;
+}
+
+void
 attempt_write_status(
     char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply)
 {
@@ -174,6 +185,7 @@ attempt_drop(struct attempt *attempt)
 {
 	struct delivery *delivery = attempt->delivery;
 
+	pool_leave(&attempt->want);
 	talk_close(attempt->talk);
 	attempt->state = ATTEMPT_OVER;
 	map_remove_u64(&delivery->attempt_map, attempt->number);

@@ -63,6 +63,14 @@ send_mail(struct talk *talk)
 	mem_free(rcpts);
 }
 
+/* The first mail of a session; who waits for the way to open is seen to afterwards. */
+static void
+begin(struct talk *talk)
+{
+	send_mail(talk);
+	talk_opened(talk);
+}
+
 static enum ipc_outcome
 outcome_of(unsigned code)
 {
@@ -182,6 +190,8 @@ take_failed(struct talk *talk, const struct smtp_client_event *event)
 		return;
 	}
 	note_failure(talk, event);
+	if (attempt->failure.host_level)
+		talk_fail_queued(talk);
 	talk_close(talk);
 	if (event->err == ERR_CRYPTO && attempt->tls_mode == CONF_TLS_MAY && had_tls &&
 	    !attempt->without_tls) {
@@ -200,6 +210,7 @@ talk_unreachable(struct talk *talk, const char *text)
 
 	attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.1", text);
 	attempt->failure.host_level = attempt->failure.down = true;
+	talk_fail_queued(talk);
 	talk_close(talk);
 	attempt_next(attempt);
 }
@@ -248,7 +259,7 @@ talk_pump(struct talk *talk)
 			break;
 		case SMTP_CLIENT_READY:
 			if (talk->attempt)
-				send_mail(talk);
+				begin(talk);
 			else
 				talk_rest(talk);
 			break;
