@@ -63,7 +63,7 @@ take(void *owner, const struct run_result *result)
 	if (!result->passed) {
 		tally->failed++;
 		say_failure(tally->options, result);
-		return true;
+		return !tally->options->first_failure;
 	}
 	tally->passed++;
 	add(&tally->sum, &result->numbers);
