@@ -255,8 +255,8 @@ witness_destroy(struct witness *witness)
 static bool
 is_of_key(const struct note *note, const struct oracle_key *key)
 {
-	if (key->server == note->server && note->mailbox[0])
-		return strcmp(note->mailbox, key->name) == 0;
+	if (note->mailbox[0])
+		return key->server == note->server && strcmp(note->mailbox, key->name) == 0;
 	return strcmp(note->to, key->address) == 0 || strcmp(note->to, key->name) == 0;
 }
 
