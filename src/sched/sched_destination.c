@@ -1,8 +1,8 @@
 /*
  * Destinations: who may start an attempt, and who is down.
  *
- * sched_destination_look() is the one place that says whether a destination has a turn, and until when
- * it is left alone; everything that changes something about it ends with it.
+ * sched_destination_look() is the one place that says whether a destination has a turn, and until
+ * when it is left alone; everything that changes something about it ends with it.
  */
 #include "sched/sched_internal.h"
 
