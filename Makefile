@@ -6,7 +6,7 @@ CMAKE_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
-	fuzz bench clean
+	fuzz bench bench-spool clean
 
 help: ## list these targets
 	@echo "Postrider, a mail server.  Targets of this Makefile:"
@@ -44,6 +44,9 @@ fuzz: setup-fuzz ## run each fuzzer for FUZZ_SECONDS (60) from its corpus
 
 bench: ## build, and measure against other servers (BENCH_DIR names the bench)
 	@tools/bench
+
+bench-spool: build ## build, and measure the spool alone in BENCH_SPOOL (./run/bench-spool)
+	@tools/bench-spool $(BUILD) $(BENCH_SPOOL)
 
 setup: setup-run setup-test setup-fuzz ## install all that building, testing and fuzzing need
 
