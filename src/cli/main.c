@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "cli/cli.h"
+#include "cli/cli_audit.h"
 #include "cli/cli_config.h"
 #include "cli/cli_explain.h"
 #include "cli/cli_queue.h"
@@ -39,6 +40,7 @@ static const struct command {
     {"serve", cli_serve, "run the mail server"},
     {"config", cli_config, "check or show the configuration, print its manual"},
     {"queue", cli_queue, "list, show, retry, hold, release, delete messages"},
+    {"audit", cli_audit, "hold what was accepted against what ended and what waits"},
     {"send", cli_send, "send a message over SMTP, for trying and scripting"},
     {"explain", cli_explain, "explain a reply code or an enhanced status code"},
     {"compare", cli_compare, "tell two codes apart"},

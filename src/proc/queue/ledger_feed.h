@@ -24,3 +24,6 @@ void ledger_feed_reload(struct ledger_feed *feed);
 void ledger_feed_flush(
     struct ledger_feed *feed, void (*done)(void *owner, uint64_t query, enum err err),
     void *owner, uint64_t query);
+
+/* ledger_answer.c: what admin asks for an audit; ERR_SYNTAX where it is no such message. */
+MUST_USE enum err ledger_answer(struct queue *queue, unsigned type, struct span payload);
