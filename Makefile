@@ -2,22 +2,15 @@
 
 BUILD ?= build
 FUZZ_SECONDS ?= 60
-<<<<<<< HEAD
+POWERCUTS ?= 50
 SEEDS ?= 100
 FROM ?= 1
 SIM_JOBS ?= $(shell nproc)
-=======
-POWERCUTS ?= 50
->>>>>>> 77a1e14
 CMAKE_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
-<<<<<<< HEAD
-	sim sim-long fuzz bench clean
-=======
-	fuzz bench powercut clean
->>>>>>> 77a1e14
+	sim sim-long fuzz bench powercut clean
 
 help: ## list these targets
 	@echo "Postrider, a mail server.  Targets of this Makefile:"

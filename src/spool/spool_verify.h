@@ -27,7 +27,8 @@ enum spool_problem_kind {
 	SPOOL_BAD_HEAD_COPY, /* one of them: nothing is lost */
 	SPOOL_BAD_TWIN, /* two segments say that they are the same one */
 	SPOOL_BAD_RECORD, /* bytes that were durable and are no sound record now */
-	SPOOL_BAD_BODY, /* a body file that is not what was written */
+	SPOOL_BAD_BODY, /* a body, in its record or a file; the message is live without it */
+	SPOOL_BAD_CHECKPOINT, /* it can't be used, or does not say what the log says */
 	SPOOL_GONE_SEGMENT, /* one that the next one names */
 	SPOOL_GONE_BODY, /* a body file */
 	SPOOL_GONE_END, /* a segment's file is shorter than it was */
@@ -67,6 +68,7 @@ struct spool_verify_numbers {
 	uint64_t log_bytes; /* records, as far as they were read */
 	uint64_t records[SPOOL_SEAL + 1]; /* by type */
 	uint64_t messages, body_files, body_file_bytes;
+	uint64_t checkpoint_messages; /* in the checkpoint */
 	uint64_t version_min, version_max; /* of the segments in the log */
 	uint64_t damages; /* also those that are not remembered */
 };
@@ -74,7 +76,7 @@ struct spool_verify_numbers {
 struct spool_verify_options {
 	void *owner;
 	bool running;
-	/* A stretch of the log was read.  head: the segment's file before it is to be copied too. */
+	/* A stretch of the log was read. */
 	void (*read)(void *owner, const char *segment, uint64_t sequence, uint64_t start,
 	    uint64_t end);
 	/* A segment was used again before it was read to its end: what was read of it is void. */
@@ -95,6 +97,8 @@ void spool_verify_close(struct spool_verify *verify);
 MUST_USE enum err spool_verify_pass(struct spool_verify *verify);
 /* Reads each live body file to its end, and looks for those that belong to none. */
 MUST_USE enum err spool_verify_bodies(struct spool_verify *verify);
+/* Compares the checkpoint, if there is one, with what was read of the log. */
+MUST_USE enum err spool_verify_checkpoint(struct spool_verify *verify);
 void spool_verify_numbers(
     const struct spool_verify *verify, struct spool_verify_numbers *numbers);
 /* The problems found until now, in no order; NULL behind the last. */

@@ -13,7 +13,15 @@ struct measure {
 	uint64_t prefix; /* after the last record before it */
 	uint64_t last; /* after the last record */
 	uint64_t proven;
-	uint64_t records;
+	bool any; /* stops where anything is proven */
+	struct spool_record_scan scan;
+};
+
+/* What later segments say of one. */
+struct after {
+	const struct verify_segment *next; /* in use after it; NULL: none is */
+	bool sealed; /* and says how this one ended: */
+	struct spool_seal seal;
 };
 
 /* A reading that believes. */
@@ -22,6 +30,7 @@ struct reading {
 	struct verify_segment *segment;
 	char name[SPOOL_FILE_NAME_BYTES];
 	uint64_t proven;
+	uint64_t bodies_from; /* of records that end at most here a bad body is a bad body alone */
 	size_t open; /* the problem whose end is not known yet: its place, plus 1 */
 };
 
@@ -40,12 +49,12 @@ measure_found(
 	struct measure *measure = owner;
 
 	(void)rest;
-	measure->records++;
 	measure->last = offset + spool_record_bytes(record);
 	if (measure->hole == UINT64_MAX)
 		measure->prefix = measure->last;
-	if (record->batch_start <= offset && record->batch_start > measure->proven)
-		measure->proven = record->batch_start;
+	if (record->durable <= offset && record->durable > measure->proven)
+		measure->proven = record->durable;
+	measure->scan.stop = measure->any && measure->proven > SPOOL_SEGMENT_DATA;
 }
 
 static void
@@ -62,7 +71,7 @@ static void
 measure_segment(
     struct measure *measure, const struct verify_segment *segment, uint64_t end)
 {
-	const struct spool_record_scan scan = {
+	measure->scan = (struct spool_record_scan){
 	    .key = segment->key,
 	    .start = segment->at,
 	    .end = end,
@@ -71,12 +80,11 @@ measure_segment(
 	    .found = measure_found,
 	    .damaged = measure_damaged,
 	};
-
 	measure->hole = UINT64_MAX;
 	measure->prefix = measure->last = segment->at;
 	measure->proven = segment->proven;
 	if (end > segment->at)
-		spool_record_scan(&scan);
+		spool_record_scan(&measure->scan);
 }
 
 static void
@@ -274,15 +282,42 @@ loss_of(struct reading *reading, struct spool_problem *problem)
 	return SPOOL_LOST_NOTHING;
 }
 
+/*
+ * Where envelope and marks of a proven record are right the message lives, as at start-up,
+ * and is set aside when its body is read.
+ */
+static bool
+is_body_alone(struct reading *reading, uint64_t offset)
+{
+	struct spool_verify *verify = reading->verify;
+	struct spool_record record;
+	struct span bytes, payload;
+
+	if (spool_verify_load(verify, offset, SPOOL_RECORD_HEAD, &bytes) ||
+	    spool_record_read(bytes, reading->segment->key, offset, &record) ||
+	    (record.type != SPOOL_PUT && record.type != SPOOL_MOVE) ||
+	    offset + spool_record_bytes(&record) > reading->bodies_from ||
+	    spool_verify_load(verify, offset + SPOOL_RECORD_HEAD,
+		spool_record_payload(&record), &payload) ||
+	    spool_record_check_payload(&record, payload))
+		return false;
+	tell_record(reading, offset + spool_record_bytes(&record), &record, payload);
+	take_put(reading, offset, &record, payload);
+	reading->segment->end = offset + spool_record_bytes(&record);
+	verify->numbers.records[record.type]++;
+	return true;
+}
+
 static void
 damaged(void *owner, uint64_t offset, uint64_t id)
 {
 	struct reading *reading = owner;
 	struct spool_verify *verify = reading->verify;
-	bool durable = offset < reading->proven;
+	bool durable = offset < reading->proven, body_alone;
 	struct spool_problem *problem;
 
 	close_problem(reading, offset);
+	body_alone = durable && is_body_alone(reading, offset);
 	problem = spool_verify_note(
 	    verify, durable ? SPOOL_BAD_RECORD : SPOOL_TORN_END, reading->name, offset);
 	if (!problem)
@@ -291,7 +326,12 @@ damaged(void *owner, uint64_t offset, uint64_t id)
 	problem->id = id;
 	if (!durable)
 		return;
-	problem->loss = loss_of(reading, problem);
+	if (body_alone) {
+		problem->kind = SPOOL_BAD_BODY;
+		problem->loss = SPOOL_LOST_MESSAGE;
+	} else {
+		problem->loss = loss_of(reading, problem);
+	}
 	if (problem->loss != SPOOL_LOST_NOTHING && id)
 		map_set_u64(
 		    &verify->by_id, id, (void *)(uintptr_t)verify->problem_count);
@@ -305,39 +345,71 @@ seal_in(struct spool_verify *verify, const struct verify_segment *segment,
 	struct spool_record record;
 	struct span bytes;
 
-	return spool_verify_use(verify, segment->number) == OK &&
-	       spool_verify_load(verify, SPOOL_SEGMENT_DATA,
-		   SPOOL_RECORD_HEAD + SPOOL_SEAL_BYTES, &bytes) == OK &&
-	       spool_record_read(bytes, segment->key, SPOOL_SEGMENT_DATA, &record) == OK &&
-	       record.type == SPOOL_SEAL &&
-	       spool_record_check(&record, span_skip(bytes, SPOOL_RECORD_HEAD)) == OK &&
-	       spool_seal_read(span_skip(bytes, SPOOL_RECORD_HEAD), seal) == OK;
+	if (spool_verify_use(verify, segment->number) ||
+	    spool_verify_load(verify, SPOOL_SEGMENT_DATA,
+		SPOOL_RECORD_HEAD + SPOOL_SEAL_BYTES, &bytes) ||
+	    spool_record_read(bytes, segment->key, SPOOL_SEGMENT_DATA, &record) ||
+	    record.type != SPOOL_SEAL ||
+	    spool_record_check(&record, span_skip(bytes, SPOOL_RECORD_HEAD)) ||
+	    spool_seal_read(span_skip(bytes, SPOOL_RECORD_HEAD), seal))
+		return false;
+	/* In version 1 batches did not overlap: only a start-up left a part unproven. */
+	seal->torn = record.flags & SPOOL_TORN || segment->head.version < 2;
+	return true;
 }
 
-/* Whether a later segment is in use; *sealed: and says how this one ended. */
-static bool
-is_followed(struct spool_verify *verify, size_t at, struct spool_seal *seal, bool *sealed)
+static struct after
+look_after(struct spool_verify *verify, size_t at)
 {
-	*sealed = false;
-	for (size_t next = at + 1; next < verify->log_count; next++)
-		if (seal_in(verify, verify->log[next], seal)) {
-			*sealed = seal->sequence == verify->log[at]->head.sequence;
+	struct after after = {0};
+
+	for (size_t next = at + 1; next < verify->log_count && !after.next; next++)
+		if (seal_in(verify, verify->log[next], &after.seal))
+			after.next = verify->log[next];
+	after.sealed = after.next &&
+		       after.seal.sequence == verify->log[at]->head.sequence;
+	return after;
+}
+
+/*
+ * Whether a whole segment is proven by what came after it in the same run: batches become durable
+ * in order.  A later run proves nothing.
+ */
+static bool
+is_proven_later(struct spool_verify *verify, size_t at, const struct after *after)
+{
+	for (size_t next = at + 1; next < verify->log_count; next++) {
+		const struct verify_segment *segment = verify->log[next];
+		struct verify_segment whole = *segment;
+		struct measure measure = {.verify = verify, .any = true};
+
+		if (segment->head.sequence < after->next->head.sequence)
+			continue;
+		if (segment->head.epoch != after->next->head.epoch)
+			return false;
+		whole.at = SPOOL_SEGMENT_DATA;
+		whole.proven = 0;
+		if (spool_verify_use(verify, segment->number))
+			return false;
+		measure_segment(&measure, &whole, whole.bytes);
+		if (measure.proven > SPOOL_SEGMENT_DATA)
 			return true;
-		}
+	}
 	return false;
 }
 
 /* Reads with belief up to a limit. */
 static void
 read_to(struct spool_verify *verify, struct verify_segment *segment, uint64_t proven,
-    uint64_t limit)
+    uint64_t bodies_from, uint64_t limit)
 {
 	struct reading reading = {
 	    .verify = verify,
 	    .segment = segment,
 	    .proven = proven,
+	    .bodies_from = bodies_from,
 	};
-	const struct spool_record_scan scan = {
+	struct spool_record_scan scan = {
 	    .key = segment->key,
 	    .start = segment->at,
 	    .end = limit,
@@ -363,14 +435,14 @@ read_to(struct spool_verify *verify, struct verify_segment *segment, uint64_t pr
 }
 
 /*
- * Up to where a segment of a running server may be believed.  Writes are in order and a batch is
- * whole before the next begins, so what is before the first hole is the log until some moment.
+ * Up to where a segment of a running server may be believed.  The log has no holes but those of
+ * crashes and damage; one that is seen for some time is believed.
  */
 static uint64_t
 running_limit(struct spool_verify *verify, struct verify_segment *segment,
     const struct measure *measure, bool followed, uint64_t end)
 {
-	bool hole = measure->hole < measure->proven;
+	bool hole = measure->hole < (followed ? end : measure->proven);
 
 	if (hole && ++segment->doubts < SPOOL_VERIFY_DOUBTS) {
 		verify->doubtful = true;
@@ -447,34 +519,52 @@ use(struct spool_verify *verify, const struct verify_segment *segment)
 	return err == OK;
 }
 
+/* Reads on in a segment of which nothing is known but where it may end. */
+static bool
+read_on(struct spool_verify *verify, size_t at, const struct after *after, uint64_t end)
+{
+	struct verify_segment *segment = verify->log[at];
+	struct measure measure = {.verify = verify};
+	uint64_t limit = end, bodies_from;
+
+	if (!use(verify, segment))
+		return false;
+	measure_segment(&measure, segment, end);
+	bodies_from = after->sealed ? after->seal.proven : measure.proven;
+	if (after->sealed && after->seal.proven > measure.proven)
+		measure.proven = after->seal.proven;
+	if (after->sealed && !after->seal.torn && measure.proven < end &&
+	    measure.hole < end && is_proven_later(verify, at, after))
+		measure.proven = after->seal.end;
+	if (!use(verify, segment))
+		return false;
+	if (verify->options.running)
+		limit =
+		    running_limit(verify, segment, &measure, after->next != NULL, end);
+	else
+		segment->over = true;
+	read_to(verify, segment, measure.proven, bodies_from, limit);
+	drop_unused_end(verify, segment, &measure);
+	return true;
+}
+
 bool
 spool_verify_segment(struct spool_verify *verify, size_t at)
 {
 	struct verify_segment *segment = verify->log[at];
-	struct measure measure = {.verify = verify};
-	struct spool_seal seal = {0};
-	uint64_t end = segment->bytes, limit;
-	bool sealed, followed = is_followed(verify, at, &seal, &sealed);
+	uint64_t end = segment->bytes;
+	struct after after;
 
 	if (segment->over)
 		return true;
-	if (sealed && seal.end < end)
-		end = seal.end;
-	if (!use(verify, segment))
-		return false;
-	measure_segment(&measure, segment, end);
-	if (sealed && seal.proven > measure.proven)
-		measure.proven = seal.proven;
+	after = look_after(verify, at);
+	if (after.sealed && after.seal.end < end)
+		end = after.seal.end;
 	verify->first_problem = verify->problem_count;
-	limit = verify->options.running
-		    ? running_limit(verify, segment, &measure, followed, end)
-		    : end;
-	if (!verify->options.running)
-		segment->over = true;
-	read_to(verify, segment, measure.proven, limit);
-	drop_unused_end(verify, segment, &measure);
-	if (sealed && segment->bytes < seal.end && segment->over)
-		note_short(verify, segment, &seal);
+	if (!read_on(verify, at, &after, end))
+		return false;
+	if (after.sealed && segment->bytes < after.seal.end && segment->over)
+		note_short(verify, segment, &after.seal);
 	if (verify->options.running && !spool_verify_is_same(verify, segment)) {
 		/* The next look says so, and what lived in it is found further on. */
 		drop_problems(verify);

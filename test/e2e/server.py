@@ -71,7 +71,8 @@ class Postrider:
     """
     Not started until start().  What a test may change before that: the tables (mailboxes,
     aliases, passwords: dicts), extra (lines of configuration), routes (lines), dns_port; storage,
-    where spool and mail are; segment_size; env, beside the environment.
+    where spool and mail are; mail_storage, where mail is instead; segment_size, disk_reserve; env,
+    beside the environment.
     """
 
     def __init__(self, certificate, **options):
@@ -89,6 +90,7 @@ class Postrider:
         self.extra = []
         self.dns_port = None
         self.storage = self.directory
+        self.mail_storage = None
         self.segment_size = "4 MB"
         self.disk_reserve = "1 MB"
         self.env = {}
@@ -107,6 +109,10 @@ class Postrider:
     def spool(self):
         return Path(self.storage) / "spool"
 
+    @property
+    def mail(self):
+        return Path(self.mail_storage or self.storage) / "mail"
+
     def config_text(self):
         owner = " as _postrider_mailbox" if IS_ROOT else ""
         # Port 9 has nobody: a test that asks a name server by mistake is told so soon.
@@ -121,7 +127,7 @@ class Postrider:
             f"mailboxes from {self.directory}/mailboxes",
             f"aliases from {self.directory}/aliases",
             f"passwords from {self.directory}/passwords",
-            f"deliver to maildir {self.storage}/mail{owner}",
+            f"deliver to maildir {self.mail}{owner}",
             f"spool {self.spool}",
             f"control socket {self.directory}/control",
             f"ask dns at 127.0.0.1:{dns}",
@@ -258,7 +264,7 @@ class Postrider:
         """The messages of a mailbox, as bytes, oldest first."""
         paths = []
         for folder in ("new", "cur"):
-            paths += (Path(self.storage) / "mail" / mailbox / folder).glob("*")
+            paths += (self.mail / mailbox / folder).glob("*")
         return [path.read_bytes() for path in sorted(paths)]
 
     def wait_mail(self, mailbox, count=1, seconds=PATIENCE_S):
