@@ -1,8 +1,6 @@
 /* Finding the ledger, and asking the server that writes it. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -12,34 +10,9 @@
 #include "cli/cli.h"
 #include "cli/cli_ledger_internal.h"
 #include "cli/cli_queue_internal.h"
+#include "cli/cli_spool_internal.h"
 #include "cli/cli_time.h"
 #include "proc/supervisor/conf_load.h"
-
-/*
- * A server holds a lock for as long as it lives.  Trying to take it could make one fail that
- * starts at this moment; the kernel's list only says.
- */
-static bool
-is_locked(const char *path)
-{
-	char name[4096], line[256];
-	unsigned long long inode;
-	struct stat file;
-	bool found = false;
-	FILE *locks;
-
-	(void)snprintf(name, sizeof(name), "%s/spool.lock", path);
-	if (stat(name, &file))
-		return false;
-	locks = fopen("/proc/locks", "re");
-	while (locks && !found && fgets(line, sizeof(line), locks))
-		found = sscanf(line, "%*[^:]: FLOCK %*s WRITE %*d %*[^:]:%*[^:]:%llu",
-			    &inode) == 1 &&
-			inode == file.st_ino;
-	if (locks)
-		(void)fclose(locks);
-	return found;
-}
 
 static int
 take_conf(struct cli_ledger *ledger, const char *conf_path)
@@ -99,7 +72,7 @@ cli_ledger_open(struct cli_ledger *ledger, const char *conf_path)
 		cli_ledger_close(ledger);
 		return status;
 	}
-	ledger->running = is_locked(ledger->spool_path);
+	ledger->running = cli_spool_is_running(ledger->spool_path);
 	return EX_OK;
 }
 

@@ -25,6 +25,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/wire.h"
 #include "mime/trace.h"
 
 enum { CLIENTS_MAX = 64, REQUEST_BYTES_MAX = 4096 };

@@ -169,7 +169,8 @@ ledger_record(struct ledger_recorder *recorder, enum spool_record_type type, uin
 	case SPOOL_REMOVE:
 		add_removed(recorder, id, payload, flags);
 		return;
-	default:
+	case SPOOL_MOVE:
+	case SPOOL_SEAL:
 		return;
 	}
 }
