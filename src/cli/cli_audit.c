@@ -395,7 +395,10 @@ run(struct work *work, bool json)
 	if (status == EX_OK) {
 		const struct ledger_seen *seen = ledger_reader_seen(work->reader);
 
-		wrong = ledger_audit_end(work->audit, seen->begin_ms) + seen->gaps;
+		/* A file is made some seconds after the first message that is in it. */
+		wrong = ledger_audit_end(work->audit,
+			    seen->from_the_start ? 0 : seen->begin_ms) +
+			seen->gaps;
 		ledger_audit_sums(work->audit, &sums);
 		if (json)
 			print_json(work, &sums, wrong);

@@ -50,8 +50,10 @@ record(void *owner, uint64_t position, enum spool_record_type type, uint64_t id,
 	}
 	if (feed->first && type == SPOOL_PUT)
 		map_set_u64(&feed->put, id, feed);
-	ledger_record(&feed->recorder, type, id, payload, body_bytes,
-	    feed->first ? LEDGER_BEFORE : 0);
+	/* Of an older message all but what it is now is gone, or may be. */
+	if (!feed->first || map_get_u64(&feed->put, id))
+		ledger_record(&feed->recorder, type, id, payload, body_bytes,
+		    feed->first ? LEDGER_BEFORE : 0);
 	ledger_reach(feed->ledger, position);
 }
 
@@ -160,18 +162,42 @@ ledger_feed_spool(
 	scan->since = ledger_reached(feed->ledger);
 }
 
-void
-ledger_feed_found(
-    struct ledger_feed *feed, uint64_t id, struct span envelope, uint64_t body_bytes)
+/* A message that was in the spool before there was a ledger: it is accepted now, as it is. */
+static void
+adopt(struct ledger_feed *feed, uint32_t slot)
 {
-	if (feed->first && !map_get_u64(&feed->put, id))
-		ledger_record(&feed->recorder, SPOOL_PUT, id, envelope, body_bytes,
-		    LEDGER_BEFORE | LEDGER_FOUND);
+	struct queue *queue = feed->queue;
+	struct sched_message message;
+	struct buf envelope;
+
+	sched_message_get(queue->sched, slot, &message);
+	if (map_get_u64(&feed->put, message.id))
+		return;
+	buf_init(&envelope, SPOOL_ENVELOPE_BYTES_MAX);
+	if (spool_read_envelope(queue->spool, message.id, &envelope) == OK)
+		ledger_record(&feed->recorder, SPOOL_PUT, message.id, buf_span(&envelope),
+		    message.body_bytes, LEDGER_BEFORE | LEDGER_FOUND);
+	buf_fini(&envelope);
+	for (uint32_t i = 0; i < message.rcpt_count; i++) {
+		const struct ledger_entry entry = {.kind = LEDGER_ENDED,
+		    .id = message.id,
+		    .wall_ms = io_wall_ms(queue->env->io),
+		    .index = i,
+		    .end = LEDGER_UNKNOWN};
+
+		if (sched_rcpt_find(queue->sched, slot, i) == SCHED_NONE)
+			ledger_add(feed->ledger, &entry);
+	}
 }
 
 void
 ledger_feed_run(struct ledger_feed *feed)
 {
+	struct sched *sched = feed->queue->sched;
+
+	for (uint32_t slot = sched_message_first(sched); feed->first && slot != SCHED_NONE;
+	     slot = sched_message_next(sched, slot))
+		adopt(feed, slot);
 	feed->recovering = feed->first = false;
 	map_fini(&feed->put);
 	ledger_run(feed->ledger);
