@@ -501,8 +501,7 @@ static const struct conf_option options[] = {
 	.max = 3650 * DAY,
 	.zero = "forever",
 	.syntax = "TIME | forever",
-	.doc =
-	    "How long it is kept. What is about mail that is still in the queue stays."},
+	.doc = "How long it is kept. Its files go as a whole, each of a day at most."},
     {.block = "ledger",
 	.words = "size",
 	.type = CONF_SIZE,

@@ -1,6 +1,9 @@
 /*
  * Who is next at a destination.  A line is lanes in turns, a lane is one sender's recipients in
  * the order in which they became ready.
+ *
+ * Fresh recipients of a sender who has only few that are ready, wherever they go, are light:
+ * they have a line of their own, so that a letter need not wait for a newsletter.
  */
 #include "sched/sched_internal.h"
 
@@ -14,14 +17,14 @@ struct lane_key {
 static struct lane *
 lane_at(const struct sched *sched, uint32_t lane)
 {
-	return pool_at(&sched->lanes, lane);
+	return sched_pool_at(&sched->lanes, lane);
 }
 
 static uint32_t
 hash_key(const struct sched *sched, const struct lane_key *key)
 {
-	return index_mix(sched->options.seed[0],
-	    (uint64_t)key->destination << 1 | key->line, key->sender);
+	return sched_index_mix(sched->options.seed[0],
+	    (uint64_t)key->destination << 2 | key->line, key->sender);
 }
 
 static uint32_t
@@ -45,17 +48,17 @@ is_lane(const void *owner, uint32_t slot, const void *wanted)
 }
 
 void
-line_init(struct sched *sched)
+sched_line_init(struct sched *sched)
 {
-	pool_init(&sched->lanes, sizeof(struct lane));
-	index_init(&sched->lane_index, sched, lane_hash);
+	sched_pool_init(&sched->lanes, sizeof(struct lane));
+	sched_index_init(&sched->lane_index, sched, lane_hash);
 }
 
 void
-line_fini(struct sched *sched)
+sched_line_fini(struct sched *sched)
 {
-	pool_fini(&sched->lanes);
-	index_fini(&sched->lane_index);
+	sched_pool_fini(&sched->lanes);
+	sched_index_fini(&sched->lane_index);
 }
 
 static uint32_t
@@ -64,7 +67,7 @@ find_lane(const struct sched *sched, const struct rcpt *rcpt, unsigned line)
 	const struct lane_key key = {
 	    rcpt->destination, message_at(sched, rcpt->message)->sender, line};
 
-	return index_find(&sched->lane_index, hash_key(sched, &key), is_lane, &key);
+	return sched_index_find(&sched->lane_index, hash_key(sched, &key), is_lane, &key);
 }
 
 static struct line *
@@ -110,7 +113,7 @@ unlink_lane(struct sched *sched, uint32_t at)
 static uint32_t
 new_lane(struct sched *sched, const struct rcpt *rcpt, unsigned line)
 {
-	uint32_t at = pool_take(&sched->lanes);
+	uint32_t at = sched_pool_take(&sched->lanes);
 	struct lane *lane = lane_at(sched, at);
 
 	*lane = (struct lane){
@@ -120,22 +123,34 @@ new_lane(struct sched *sched, const struct rcpt *rcpt, unsigned line)
 	    .last = SCHED_NONE,
 	    .line = line,
 	};
-	index_add(&sched->lane_index, at);
+	sched_index_add(&sched->lane_index, at);
 	link_lane(sched, at);
 	return at;
 }
 
+static uint32_t *
+sender_ready(struct sched *sched, const struct rcpt *rcpt)
+{
+	uint32_t sender = message_at(sched, rcpt->message)->sender;
+
+	return &sched->sender_ready[sender & ((1u << SENDER_BITS) - 1)];
+}
+
 void
-line_add(struct sched *sched, uint32_t at, unsigned line)
+sched_line_add(struct sched *sched, uint32_t at, bool tried)
 {
 	struct rcpt *rcpt = rcpt_at(sched, at);
+	uint32_t ready = ++*sender_ready(sched, rcpt);
+	unsigned line = tried                   ? LINE_TRIED
+	    : ready <= sched->options.light_max ? LINE_LIGHT
+	                                        : LINE_FRESH;
 	uint32_t lane_slot = find_lane(sched, rcpt, line);
 	struct lane *lane;
 
 	if (lane_slot == SCHED_NONE)
 		lane_slot = new_lane(sched, rcpt, line);
 	lane = lane_at(sched, lane_slot);
-	rcpt->line = line & 1;
+	rcpt->line = line & 3;
 	rcpt->node = (struct wheel_node){lane->last, SCHED_NONE, lane->place++};
 	if (lane->last != SCHED_NONE)
 		rcpt_at(sched, lane->last)->node.next = at;
@@ -160,17 +175,18 @@ take_out(struct sched *sched, uint32_t lane_slot, struct rcpt *rcpt)
 	else
 		lane->last = rcpt->node.prev;
 	rcpt->node = (struct wheel_node){SCHED_NONE, SCHED_NONE, 0};
-	check(lane->count > 0);
+	check(lane->count > 0 && *sender_ready(sched, rcpt) > 0);
+	--*sender_ready(sched, rcpt);
 	line_of(sched, lane)->ready_count--;
 	if (--lane->count > 0)
 		return;
-	index_remove(&sched->lane_index, lane_slot);
+	sched_index_remove(&sched->lane_index, lane_slot);
 	unlink_lane(sched, lane_slot);
-	pool_give(&sched->lanes, lane_slot);
+	sched_pool_give(&sched->lanes, lane_slot);
 }
 
 void
-line_remove(struct sched *sched, uint32_t at)
+sched_line_remove(struct sched *sched, uint32_t at)
 {
 	struct rcpt *rcpt = rcpt_at(sched, at);
 	uint32_t lane_slot = find_lane(sched, rcpt, rcpt->line);
@@ -180,7 +196,7 @@ line_remove(struct sched *sched, uint32_t at)
 }
 
 uint32_t
-line_next(struct sched *sched, uint32_t destination, unsigned line)
+sched_line_next(struct sched *sched, uint32_t destination, unsigned line)
 {
 	uint32_t lane_slot = destination_at(sched, destination)->lines[line].first;
 	uint32_t at;
@@ -199,22 +215,32 @@ at_most(uint64_t value, uint64_t max)
 	return value < max ? value : max;
 }
 
-uint64_t
-line_ahead(const struct sched *sched, uint32_t at)
+/* In its own line: those before it, and as many turns of each other sender. */
+static uint64_t
+ahead_in_line(const struct sched *sched, const struct rcpt *rcpt, const struct line *line)
 {
-	const struct rcpt *rcpt = rcpt_at(sched, at);
-	const struct destination *destination = destination_at(sched, rcpt->destination);
 	const struct lane *lane = lane_at(sched, find_lane(sched, rcpt, rcpt->line));
-	const struct line *line = &destination->lines[rcpt->line];
-	const struct line *other = &destination->lines[!rcpt->line];
-	uint64_t mine, ahead;
+	uint64_t mine;
 
 	/* Places of those that left from the middle count, so it may be fewer. */
 	mine = (uint32_t)(rcpt->node.due_ms - rcpt_at(sched, lane->first)->node.due_ms);
 	mine = at_most(mine, lane->count - 1);
-	/* Each other sender has about as many turns until then, if it has so many recipients. */
-	ahead = mine + at_most(mine * (line->lane_count - 1), line->ready_count - lane->count);
-	if (rcpt->line == 0)
-		return ahead + at_most(ahead / SCHED_FRESH_RUN, other->ready_count);
-	return ahead + at_most((ahead + 1) * SCHED_FRESH_RUN, other->ready_count);
+	return mine + at_most(mine * (line->lane_count - 1), line->ready_count - lane->count);
+}
+
+uint64_t
+sched_line_ahead(const struct sched *sched, uint32_t at)
+{
+	const struct rcpt *rcpt = rcpt_at(sched, at);
+	const struct line *lines = destination_at(sched, rcpt->destination)->lines;
+	uint64_t light = lines[LINE_LIGHT].ready_count, fresh = lines[LINE_FRESH].ready_count;
+	uint64_t ahead = ahead_in_line(sched, rcpt, &lines[rcpt->line]);
+
+	if (rcpt->line == LINE_TRIED)
+		return ahead + at_most((ahead + 1) * FRESH_RUN, light + fresh);
+	if (rcpt->line == LINE_FRESH)
+		ahead += at_most((ahead + 1) * LIGHT_RUN, light);
+	else
+		ahead += at_most(ahead / LIGHT_RUN, fresh);
+	return ahead + at_most(ahead / FRESH_RUN, lines[LINE_TRIED].ready_count);
 }

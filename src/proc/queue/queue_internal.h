@@ -106,6 +106,7 @@ struct queue {
 	const struct conf *conf;
 	struct io_dir *dir;
 	struct spool *spool;
+	struct ledger_feed *ledger;
 	struct sched *sched;
 	struct map message_map; /* struct message by id: only what is under way */
 	struct map attempt_map;
