@@ -559,7 +559,7 @@ static const struct conf_option options[] = {
 	.words = "idle connections",
 	.type = CONF_COUNT,
 	AT(idle_connections_max),
-	.preset = 500,
+	.preset = 200,
 	.min = 1,
 	.max = 10000,
 	.zero = "none",

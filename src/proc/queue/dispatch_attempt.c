@@ -11,6 +11,7 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 static void read_done(struct io_op *op);
 
@@ -323,6 +324,9 @@ dispatch_lose(struct attempt *attempt)
 		if (rcpt.lost > 1 || known.flags & (SCHED_DELETING | SCHED_PARKED))
 			continue;
 		attempt->told[i] = true;
+		if (SIM_BUG(LOSE_ATTEMPT))
+			continue;
+		SIM_MARK("queue.attempt_lost");
 		sched_rcpt_ready(sched, slot_of(attempt, i), false);
 	}
 	fail_rest(attempt, &outcome);

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/id.h"
+#include "base/sim_point.h"
 #include "proc/queue/ledger_feed.h"
 
 enum {
@@ -18,7 +19,7 @@ void
 queue_grant_ids(struct queue *queue, uint64_t *first, uint64_t *end)
 {
 	/* An opening of the spool has an epoch of its own, so no id is ever given twice. */
-	*first = spool_epoch(queue->spool) << EPOCH_SHIFT | queue->id_grant++ << GRANT_BITS;
+	*first = (SIM_BUG(IDS_AGAIN) ? 1 : spool_epoch(queue->spool)) << EPOCH_SHIFT | queue->id_grant++ << GRANT_BITS;
 	*end = *first + (1u << GRANT_BITS);
 }
 
@@ -127,6 +128,8 @@ found_message(void *owner, uint64_t id, struct span bytes, uint64_t body_bytes)
 		return;
 	}
 	message_add(queue, id, envelope, body_bytes);
+	if (SIM_BUG(FORGET_RCPT) && envelope->rcpt_count > 1)
+		message_forget(queue, id, envelope->rcpt_count - 1);
 	envelope_free(envelope);
 }
 
@@ -153,7 +156,8 @@ found_mark(void *owner, uint64_t id, struct span mark)
 	uint32_t slot = sched_message_find(queue->sched, id);
 	struct event event;
 
-	if (slot == SCHED_NONE || message_apply(queue, slot, mark) == OK)
+	if (SIM_BUG(FORGET_MARK) || slot == SCHED_NONE ||
+	    message_apply(queue, slot, mark) == OK)
 		return;
 	queue_event_begin(&event, queue, "mark_damaged", id);
 	event_end(&event);

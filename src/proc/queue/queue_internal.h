@@ -116,7 +116,6 @@ struct queue {
 	struct intake *intakes[QUEUE_PEERS_MAX];
 	struct peer deliveries[QUEUE_PEERS_MAX];
 	struct peer mailbox;
-	unsigned next_delivery;
 	struct ipc_channel *lookup, *admin;
 	struct list bounces;  /* waiting for the spool or for lookup */
 	struct list listings; /* answers to operators that wait for the spool */
@@ -154,6 +153,8 @@ void message_forget_fresh(struct message *message);
 /* Removes the message from scheduler and spool: all its recipients have ended. */
 void message_remove(struct message *message);
 /* Applies marks that were read back at start-up, of any format; ERR_SYNTAX. */
+/* For a deliberate bug: ends a recipient, as if it had been marked so. */
+void message_forget(struct queue *queue, uint64_t id, uint32_t index);
 MUST_USE enum err message_apply(struct queue *queue, uint32_t slot, struct span marks);
 
 /* digest.c: what the scheduler knows of a message as bytes, for checkpoints */
