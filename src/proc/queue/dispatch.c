@@ -40,8 +40,9 @@ choose_peer(struct queue *queue, const struct destination *destination)
 
 	if (destination->kind == IPC_TARGET_MAILBOX)
 		return has_room(&queue->mailbox) ? &queue->mailbox : NULL;
-	first = map_hash(queue->destination_map.seed, destination->key) %
-	    proc_instances(PROC_DELIVERY, queue->conf);
+	if (queue->delivery_count == 0)
+		return NULL;
+	first = map_hash(queue->destination_map.seed, destination->key) % queue->delivery_count;
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++) {
 		struct peer *peer = &queue->deliveries[(first + i) % QUEUE_PEERS_MAX];
 
@@ -557,5 +558,7 @@ dispatch_peer_link(struct queue *queue, struct peer *peer, struct io_stream *str
 	if (peer->channel)
 		peer_closed(peer, peer->channel, ERR_CLOSED);
 	peer->channel = ipc_channel_create(stream, &handlers);
+	if (peer->proc == PROC_DELIVERY && instance_of(peer) >= queue->delivery_count)
+		queue->delivery_count = instance_of(peer) + 1;
 	dispatch(queue);
 }
