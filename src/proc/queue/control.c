@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "proc/queue/queue_limits.h"
 
 /* A page ends early when so much of it waits for admin to take it. */
 enum { LIST_MAX = 1000, PAGE_BYTES = 1 << 20, RCPTS_SHOWN_MAX = 1000 };
@@ -30,6 +31,22 @@ send_message(struct queue *queue, uint64_t query, const struct message *message)
 	ipc_qa_message_send(queue->admin, &answer);
 }
 
+static enum ipc_why
+why(const struct queue *queue, const struct recipient *rcpt)
+{
+	if (rcpt->state == RECIPIENT_ACTIVE)
+		return IPC_WHY_ACTIVE;
+	if (rcpt->state == RECIPIENT_BOUNCING)
+		return IPC_WHY_BOUNCING;
+	if (rcpt->message->held)
+		return IPC_WHY_HELD;
+	if (rcpt->state == RECIPIENT_WAITING)
+		return IPC_WHY_TIME;
+	if (rcpt->destination->down_until_ms > io_now_ms(queue->env->io))
+		return IPC_WHY_DOWN;
+	return IPC_WHY_TURN;
+}
+
 static void
 send_rcpt(struct queue *queue, uint64_t query, const struct recipient *rcpt)
 {
@@ -40,17 +57,26 @@ send_rcpt(struct queue *queue, uint64_t query, const struct recipient *rcpt)
 	    .original = rcpt->original,
 	    .destination = span_first(rcpt->destination->key, IPC_DOMAIN_MAX),
 	    .state = (uint8_t)rcpt->state,
+	    .why = (uint8_t)why(queue, rcpt),
 	    .tries = rcpt->tries,
-	    .next_wall_ms = rcpt->next_wall_ms,
-	    .ahead = (uint32_t)schedule_ahead(rcpt),
+	    .at_wall_ms = rcpt->state == RECIPIENT_WAITING ? rcpt->next_wall_ms : 0,
+	    .ahead = schedule_ahead(rcpt),
 	};
+	struct buf limit;
 
+	buf_init(&limit, IPC_LIMIT_MAX);
+	queue_limits_write(
+	    &limit, queue->conf, rcpt->destination->key, (enum ipc_why)answer.why);
+	answer.limit = buf_span(&limit);
 	if (rcpt->last) {
 		answer.code = (uint16_t)rcpt->last->code;
 		answer.remote = rcpt->last->remote;
 		answer.text = rcpt->last->text;
+		answer.tried_wall_ms = rcpt->last->wall_ms;
+		answer.status = span_str(rcpt->last->status);
 	}
 	ipc_qa_rcpt_send(queue->admin, &answer);
+	buf_fini(&limit);
 }
 
 static void
@@ -67,14 +93,16 @@ send_whole(struct queue *queue, uint64_t query, const struct message *message)
 }
 
 static void
+done(struct queue *queue, struct ipc_qa_done *answer)
+{
+	answer->total = queue->message_map.count;
+	ipc_qa_done_send(queue->admin, answer);
+}
+
+static void
 send_done(struct queue *queue, uint64_t query, uint64_t count, bool lost)
 {
-	const struct ipc_qa_done done = {.query = query,
-	    .count = count,
-	    .total = queue->message_map.count,
-	    .lost = lost};
-
-	ipc_qa_done_send(queue->admin, &done);
+	done(queue, &(struct ipc_qa_done){.query = query, .count = count, .lost = lost});
 }
 
 static void
@@ -83,7 +111,7 @@ list(struct queue *queue, const struct ipc_aq_list *asked)
 	struct message *after = map_get_u64(&queue->message_map, asked->after);
 	struct list *node = after ? after->node.next : queue->messages.next;
 	uint32_t limit = asked->limit < LIST_MAX ? asked->limit : LIST_MAX;
-	uint64_t count = 0;
+	uint64_t count = 0, last = 0;
 
 	/* From the start again, the caller would see most messages twice. */
 	if (asked->after && !after) {
@@ -92,9 +120,14 @@ list(struct queue *queue, const struct ipc_aq_list *asked)
 	}
 	for (; node != &queue->messages && count < limit &&
 	       io_pending(ipc_channel_stream(queue->admin)) < PAGE_BYTES;
-	     node = node->next, count++)
+	     node = node->next, count++) {
+		last = container_of(node, struct message, node)->id;
 		send_whole(queue, asked->query, container_of(node, struct message, node));
-	send_done(queue, asked->query, count, false);
+	}
+	done(queue, &(struct ipc_qa_done){.query = asked->query,
+			.count = count,
+			.more = node != &queue->messages,
+			.last = last});
 }
 
 static void
