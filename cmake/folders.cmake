@@ -98,6 +98,7 @@ endif()
 folder(smtp postrider_base postrider_replies)
 folder(mime postrider_base postrider_replies)
 folder(route postrider_base postrider_conf)
+folder(sched postrider_base postrider_route)
 folder(tls postrider_base PkgConfig::SSL)
 folder(table postrider_base postrider_io)
 folder(spool postrider_base postrider_io)
@@ -105,7 +106,7 @@ folder(ipc postrider_base postrider_io)
 folder(conf postrider_base)
 folder(event postrider_base postrider_io postrider_conf postrider_mime)
 folder(proc postrider_base postrider_io postrider_smtp postrider_replies postrider_mime
-  postrider_route postrider_tls postrider_table postrider_spool postrider_ipc postrider_conf
+  postrider_route postrider_sched postrider_tls postrider_table postrider_spool postrider_ipc postrider_conf
   postrider_event PkgConfig::JANSSON PkgConfig::CRYPT PkgConfig::IDN2)
 
 # The sub-commands are a library, so that their tests can call them; main() is not in it.

@@ -224,13 +224,14 @@ spool_mark(struct spool *spool, struct spool_op *op, uint64_t id, struct span ma
 }
 
 void
-spool_remove(struct spool *spool, struct spool_op *op, uint64_t id)
+spool_remove(struct spool *spool, struct spool_op *op, uint64_t id, struct span why)
 {
 	enum err err;
 	uint32_t slot = find_written(spool, id, &err);
 	struct spool_message *message;
 	struct spool_write *write;
 
+	check(why.len <= SPOOL_MARK_BYTES_MAX);
 	if (!slot) {
 		if (op)
 			spool_finish_op(spool, op, err);
@@ -240,6 +241,9 @@ spool_remove(struct spool *spool, struct spool_op *op, uint64_t id)
 	write->op = op;
 	write->record.type = SPOOL_REMOVE;
 	write->record.id = id;
+	write->record.envelope_bytes = (uint32_t)why.len;
+	write->memory = why.len ? mem_copy(why) : NULL;
+	write->envelope = span_of(write->memory, why.len);
 	message = spool_index_at(&spool->index, slot);
 	if (message->flags & SPOOL_IN_FILE) {
 		write->file = message->body.file->number;
@@ -249,6 +253,13 @@ spool_remove(struct spool *spool, struct spool_op *op, uint64_t id)
 	spool_segment_detach(spool, slot);
 	spool_index_remove(&spool->index, slot);
 	spool_enqueue(spool, write);
+}
+
+void
+spool_release(struct spool *spool, uint64_t position)
+{
+	if (position > spool->released)
+		spool->released = position;
 }
 
 static struct spool *

@@ -291,7 +291,7 @@ write_all_kinds(struct world *world)
 	for (uint64_t id = 100; id < 1500; id++) {
 		assert_int_equal(put(world, id, 5000), OK);
 		if (id % 50)
-			spool_remove(world->spool, NULL, id);
+			spool_remove(world->spool, NULL, id, SPAN(""));
 		if (id == 1400)
 			assert_int_equal(mark(world, 4, "late"), OK);
 	}

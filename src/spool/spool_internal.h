@@ -17,6 +17,7 @@
 
 enum {
 	SEGMENTS_READY = 2, /* prepared ahead; the last is kept for marks and removes */
+	SEGMENTS_UNSYNCED = 8, /* a kill may leave so many with writes not yet synced */
 	SEGMENTS_MAX = 65535, /* a segment's number is 16 bits */
 	SEGMENT_SLACK = 4, /* segments beyond twice what lives, before compaction */
 	BATCH_BYTES = 4 << 20, /* a batch is closed when it has so much */
@@ -138,7 +139,14 @@ struct spool {
 	bool quiet; /* nothing is begun beside writes */
 	unsigned running; /* chains of operations under way beside the batch */
 	struct spool_numbers numbers;
+	uint64_t released; /* position up to which the feed is durable elsewhere */
 };
+
+static inline uint64_t
+spool_position(const struct segment *segment, uint64_t offset)
+{
+	return segment->head.sequence << 32 | offset;
+}
 
 /* spool.c: the queue of what waits, and what is owed to callers. */
 void spool_enqueue(struct spool *spool, struct spool_write *write);

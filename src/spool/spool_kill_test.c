@@ -68,7 +68,7 @@ endless_done(struct spool_op *op)
 		}
 		endless->doing = REMOVING;
 		tell(endless, 'r');
-		spool_remove(endless->world->spool, op, endless->id);
+		spool_remove(endless->world->spool, op, endless->id, SPAN(""));
 		break;
 	case REMOVING:
 		tell(endless, 'R');

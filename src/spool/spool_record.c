@@ -68,6 +68,7 @@ spool_head_read(struct span bytes, struct spool_head *head)
 	    .oldest = wire_get_u64(bytes.ptr + 24),
 	    .epoch = wire_get_u64(bytes.ptr + 32),
 	    .salt = wire_get_u64(bytes.ptr + 40),
+	    .version = wire_get_u32(bytes.ptr + 8),
 	};
 	return head->sequence ? OK : ERR_CORRUPT;
 }
@@ -162,11 +163,9 @@ is_sound(const struct spool_record *record)
 		       record->marks_bytes <= SPOOL_MARKS_BYTES_MAX &&
 		       (file || record->body_bytes <= SPOOL_INLINE_BYTES_MAX);
 	case SPOOL_MARK:
+	case SPOOL_REMOVE:
 		return record->envelope_bytes <= SPOOL_MARK_BYTES_MAX &&
 		       record->marks_bytes == 0 && record->body_bytes == 0 && !file;
-	case SPOOL_REMOVE:
-		return record->envelope_bytes == 0 && record->marks_bytes == 0 &&
-		       record->body_bytes == 0 && !file;
 	case SPOOL_SEAL:
 		return record->envelope_bytes == SPOOL_SEAL_BYTES &&
 		       record->marks_bytes == 0 && record->body_bytes == 0 && !file;

@@ -9,7 +9,7 @@
 #include "spool/spool.h"
 
 enum {
-	SPOOL_FORMAT_VERSION = 1,
+	SPOOL_FORMAT_VERSION = 2,
 	SPOOL_HEAD_BYTES = 64, /* a segment's header, as written */
 	SPOOL_HEAD_SECOND = 4096, /* where its second copy is */
 	SPOOL_SEGMENT_DATA = 8192, /* where its records begin */
@@ -23,20 +23,13 @@ struct spool_head {
 	uint64_t oldest; /* segments with a lower sequence hold nothing any more */
 	uint64_t epoch; /* the run that wrote this */
 	uint64_t salt; /* random: what is in a body cannot look like a record */
+	uint32_t version; /* of what was read; what is written is of this program's */
 };
 
 /* What ties a record to one use of one segment; made from its header. */
 struct spool_key {
 	uint32_t magic;
 	uint32_t seed;
-};
-
-enum spool_record_type {
-	SPOOL_PUT = 1,
-	SPOOL_MOVE = 2, /* a PUT again, with the marks until then: replaces what was */
-	SPOOL_MARK = 3,
-	SPOOL_REMOVE = 4,
-	SPOOL_SEAL = 5, /* first in each segment: how the one before ended */
 };
 
 enum {

@@ -141,11 +141,10 @@ sort_segments(struct recovery *recovery)
 }
 
 /* Scans the log; gives each segment its list. */
-static enum err
+static void
 scan_log(struct recovery *recovery)
 {
 	struct spool *spool = recovery->spool;
-	struct io_op op = {0};
 	bool unreadable = false;
 
 	for (size_t i = 0; i < spool->segment_count; i++)
@@ -173,10 +172,19 @@ scan_log(struct recovery *recovery)
 	     i-- > 0 && recovery->log[i] != recovery->newest;)
 		if (recovery->log[i]->state == SEGMENT_USED)
 			spool_segment_move(spool, recovery->log[i], SEGMENT_FREE);
-	/* A kill may have come before a sync: what we report must be durable. */
-	if (recovery->newest)
-		io_sync(recovery->newest->file, &op);
 	recovery->unreadable = unreadable;
+}
+
+/* A kill may have come before a sync: what we report and feed must be durable. */
+static enum err
+sync_log(struct recovery *recovery)
+{
+	size_t count = recovery->log_count;
+	struct io_op op = {0};
+
+	for (size_t i = count > SEGMENTS_UNSYNCED ? count - SEGMENTS_UNSYNCED : 0;
+	     i < count && !op.err; i++)
+		io_sync(recovery->log[i]->file, &op);
 	return op.err;
 }
 
@@ -238,6 +246,7 @@ can_go_on(const struct recovery *recovery)
 	const struct spool *spool = recovery->spool;
 
 	return recovery->newest && !recovery->unreadable &&
+	       recovery->newest->head.version == SPOOL_FORMAT_VERSION &&
 	       spool->seal.proven == spool->seal.end &&
 	       spool->seal.end < spool->options.segment_bytes;
 }
@@ -254,9 +263,11 @@ recover(struct recovery *recovery)
 	if (err || recovery->err)
 		return err ? err : recovery->err;
 	sort_segments(recovery);
-	err = scan_log(recovery);
-	if (!err)
-		err = spool_recovery_files(recovery);
+	err = sync_log(recovery);
+	if (err)
+		return err;
+	scan_log(recovery);
+	err = spool_recovery_files(recovery);
 	if (!err)
 		err = spool_recovery_write_epoch(recovery);
 	if (err)

@@ -120,6 +120,18 @@ found_seal(struct recovery *recovery, struct span rest)
 }
 
 static void
+feed(struct recovery *recovery, const struct spool_record *record, struct span rest)
+{
+	const struct spool_feed *to = &recovery->spool->options.feed;
+	uint64_t position = spool_position(recovery->segment, recovery->segment->end);
+
+	if (to->record && position > recovery->scan->since &&
+	    record->type != SPOOL_MOVE && record->type != SPOOL_SEAL)
+		to->record(to->owner, position, record->type, record->id,
+		    spool_record_envelope(record, rest), record->body_bytes);
+}
+
+static void
 found(void *owner, uint64_t offset, const struct spool_record *record, struct span rest)
 {
 	struct recovery *recovery = owner;
@@ -129,6 +141,7 @@ found(void *owner, uint64_t offset, const struct spool_record *record, struct sp
 	recovery->segment->end = offset + spool_record_bytes(record);
 	if (record->batch_start <= offset && record->batch_start > recovery->proven)
 		recovery->proven = record->batch_start;
+	feed(recovery, record, rest);
 	switch (record->type) {
 	case SPOOL_PUT:
 	case SPOOL_MOVE:

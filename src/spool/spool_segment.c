@@ -208,6 +208,7 @@ begin_life(struct spool *spool, struct segment *segment)
 	    .sequence = ++spool->sequence,
 	    .oldest = oldest ? oldest->head.sequence : spool->sequence,
 	    .epoch = spool->epoch,
+	    .version = SPOOL_FORMAT_VERSION,
 	};
 	if (!oldest && first_of(&spool->ready))
 		segment->head.oldest = first_of(&spool->ready)->head.sequence;

@@ -255,11 +255,26 @@ gather(struct spool *spool)
 	}
 }
 
+static void
+feed(struct spool *spool, const struct spool_write *write)
+{
+	const struct spool_feed *to = &spool->options.feed;
+	const struct spool_record *record = &write->record;
+
+	if (to->record && record->type != SPOOL_MOVE)
+		to->record(to->owner,
+		    spool_position(
+			write->segment, write->offset + spool_record_bytes(record)),
+		    record->type, record->id, write->envelope, record->body_bytes);
+}
+
 /* A durable record takes effect; its operation ends. */
 static void
 finish(struct spool *spool, struct spool_write *write)
 {
 	struct spool_op *op = write->op;
+
+	feed(spool, write);
 
 	switch (write->record.type) {
 	case SPOOL_PUT:

@@ -166,6 +166,6 @@ outcome_settle(struct queue *queue, struct message *message)
 	}
 	if (message->open_count > 0)
 		return;
-	spool_remove(queue->spool, NULL, message->id);
+	spool_remove(queue->spool, NULL, message->id, SPAN(""));
 	message_destroy(queue, message);
 }

@@ -210,7 +210,12 @@ open_spool(struct queue *queue)
 	    .segment_bytes = queue->conf->segment_bytes,
 	    .disk_reserve_bytes = queue->conf->disk_reserve_bytes,
 	};
-	const struct spool_scan scan = {queue, found_message, found_mark, found_damage};
+	const struct spool_scan scan = {
+	    .owner = queue,
+	    .message = found_message,
+	    .mark = found_mark,
+	    .damaged = found_damage,
+	};
 	struct event event;
 	enum err err = spool_open(queue->env->io, queue->dir, &options, &scan, &queue->spool);
 

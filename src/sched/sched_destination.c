@@ -1,0 +1,391 @@
+/*
+ * Destinations: who may start an attempt, and who is down.
+ *
+ * destination_look() is the one place that says whether a destination has a turn, and until when
+ * it is left alone; everything that changes something about it ends with it.
+ */
+#include "sched/sched_internal.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/map.h"
+
+static const uint64_t ns_per_ms = 1000000;
+
+struct destination_key {
+	uint32_t hash;
+	unsigned kind;
+	struct span key;
+};
+
+static uint32_t
+hash_of(const struct sched *sched, unsigned kind, struct span key)
+{
+	return (uint32_t)map_hash(sched->options.seed, key) ^ kind * 0x9e3779b9;
+}
+
+static uint32_t
+destination_hash(const void *owner, uint32_t slot)
+{
+	return destination_at(owner, slot)->hash;
+}
+
+static bool
+is_destination(const void *owner, uint32_t slot, const void *wanted)
+{
+	const struct destination *destination = destination_at(owner, slot);
+	const struct destination_key *key = wanted;
+
+	return destination->hash == key->hash && destination->kind == key->kind &&
+	    span_eq(span_of(destination->key, destination->key_bytes), key->key);
+}
+
+void
+destination_init(struct sched *sched)
+{
+	pool_init(&sched->destinations, sizeof(struct destination));
+	index_init(&sched->destination_index, sched, destination_hash);
+	for (unsigned kind = 0; kind < SCHED_KINDS; kind++)
+		sched->turns[kind].first = sched->turns[kind].last = SCHED_NONE;
+}
+
+void
+destination_fini(struct sched *sched)
+{
+	for (uint32_t at = 0; at < pool_end(&sched->destinations); at++)
+		if (pool_has_chunk(&sched->destinations, at))
+			mem_free(destination_at(sched, at)->key);
+	pool_fini(&sched->destinations);
+	index_fini(&sched->destination_index);
+}
+
+uint32_t
+sched_destination_find(const struct sched *sched, unsigned kind, struct span key)
+{
+	const struct destination_key wanted = {hash_of(sched, kind, key), kind, key};
+
+	return index_find(&sched->destination_index, wanted.hash, is_destination, &wanted);
+}
+
+static void
+ask_limits(struct sched *sched, struct destination *destination)
+{
+	destination->limits_age = sched->limits_age;
+	sched->options.limits(sched->options.owner, destination->kind,
+	    span_of(destination->key, destination->key_bytes), &destination->limits);
+	check(destination->limits.concurrency_max > 0);
+}
+
+static uint32_t
+new_destination(struct sched *sched, unsigned kind, struct span key)
+{
+	uint32_t at = pool_take(&sched->destinations);
+	struct destination *destination = destination_at(sched, at);
+
+	*destination = (struct destination){
+	    .key = mem_copy(key),
+	    .key_bytes = (uint32_t)key.len,
+	    .hash = hash_of(sched, kind, key),
+	    .kind = (uint8_t)kind,
+	};
+	for (unsigned i = 0; i < SCHED_LINES; i++)
+		destination->lines[i].first = destination->lines[i].last = SCHED_NONE;
+	index_add(&sched->destination_index, at);
+	ask_limits(sched, destination);
+	window_init(&destination->window, destination->limits.concurrency_start,
+	    destination->limits.concurrency_max);
+	return at;
+}
+
+uint32_t
+destination_join(struct sched *sched, unsigned kind, struct span key)
+{
+	uint32_t at = sched_destination_find(sched, kind, key);
+
+	check(kind < SCHED_KINDS);
+	if (at == SCHED_NONE)
+		at = new_destination(sched, kind, key);
+	destination_at(sched, at)->rcpt_count++;
+	return at;
+}
+
+static void
+set_turn(struct sched *sched, uint32_t at, bool may)
+{
+	struct destination *destination = destination_at(sched, at);
+	uint32_t *first = &sched->turns[destination->kind].first;
+	uint32_t *last = &sched->turns[destination->kind].last;
+
+	if (destination->in_turn == may)
+		return;
+	destination->in_turn = may;
+	if (may) {
+		destination->prev = *last;
+		destination->next = SCHED_NONE;
+		*(*last != SCHED_NONE ? &destination_at(sched, *last)->next : first) = at;
+		*last = at;
+		return;
+	}
+	*(destination->prev != SCHED_NONE ? &destination_at(sched, destination->prev)->next
+	                                  : first) = destination->next;
+	*(destination->next != SCHED_NONE ? &destination_at(sched, destination->next)->prev
+	                                  : last) = destination->prev;
+}
+
+/* wake_ms 0: nothing changes by itself. */
+static void
+set_wake(struct sched *sched, uint32_t at, uint64_t wake_ms)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	if (destination->in_wheel) {
+		if (wake_ms == destination->node.due_ms)
+			return;
+		wheel_remove(&sched->destination_wheel, at);
+	}
+	destination->in_wheel = wake_ms > 0;
+	if (wake_ms > 0)
+		wheel_add(&sched->destination_wheel, at, wake_ms);
+}
+
+static void
+forget(struct sched *sched, uint32_t at)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	set_turn(sched, at, false);
+	set_wake(sched, at, 0);
+	sched_reply_drop(sched, destination->reply);
+	index_remove(&sched->destination_index, at);
+	mem_free(destination->key);
+	pool_give(&sched->destinations, at);
+}
+
+void
+destination_refresh(struct sched *sched, struct destination *destination)
+{
+	if (destination->limits_age == sched->limits_age)
+		return;
+	ask_limits(sched, destination);
+	window_limit(&destination->window, destination->limits.concurrency_max);
+}
+
+static uint32_t
+ready_count(const struct destination *destination)
+{
+	return destination->lines[0].ready_count + destination->lines[1].ready_count;
+}
+
+/* May it start an attempt?  If not, *wake_ms is when that changes by itself, if it does. */
+static bool
+may_start(const struct sched *sched, const struct destination *destination, uint64_t *wake_ms)
+{
+	uint64_t token_ms;
+
+	if (ready_count(destination) == 0)
+		return false;
+	if (destination->down_count > 0) {
+		if (destination->down_until_ms > sched->now_ms)
+			*wake_ms = destination->down_until_ms;
+		if (destination->down_until_ms > sched->now_ms || destination->active > 0)
+			return false;
+	} else if (!window_has_room(&destination->window, destination->active)) {
+		return false;
+	}
+	token_ms =
+	    rate_next_ms(&destination->rate, &destination->limits.rate, sched->now_ms);
+	if (token_ms > sched->now_ms)
+		*wake_ms = token_ms;
+	return token_ms <= sched->now_ms;
+}
+
+void
+destination_look(struct sched *sched, uint32_t at)
+{
+	struct destination *destination = destination_at(sched, at);
+	uint64_t wake_ms = 0;
+
+	destination_refresh(sched, destination);
+	if (destination->rcpt_count == 0 && destination->active == 0) {
+		/* Whoever has had its share for now is not forgotten before that is over. */
+		if (destination->limits.rate.count == 0 ||
+		    rate_is_full(&destination->rate, sched->now_ms)) {
+			forget(sched, at);
+			return;
+		}
+		wake_ms = (destination->rate.full_ns + ns_per_ms - 1) / ns_per_ms;
+	}
+	set_turn(sched, at, may_start(sched, destination, &wake_ms));
+	set_wake(sched, at, wake_ms);
+}
+
+void
+destination_leave(struct sched *sched, uint32_t at)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	check(destination->rcpt_count > 0);
+	destination->rcpt_count--;
+	destination_look(sched, at);
+}
+
+bool
+sched_has_turn(const struct sched *sched, unsigned kind)
+{
+	return sched->turns[kind].first != SCHED_NONE;
+}
+
+static unsigned
+choose_line(struct destination *destination)
+{
+	const struct line *lines = destination->lines;
+
+	if (lines[0].ready_count == 0)
+		return 1;
+	if (lines[1].ready_count == 0)
+		return 0;
+	if (destination->fresh_run < SCHED_FRESH_RUN) {
+		destination->fresh_run++;
+		return 0;
+	}
+	destination->fresh_run = 0;
+	return 1;
+}
+
+uint32_t
+sched_take(struct sched *sched, unsigned kind, uint64_t now_ms)
+{
+	uint32_t at = sched->turns[kind].first, rcpt;
+	struct destination *destination;
+
+	if (at == SCHED_NONE)
+		return SCHED_NONE;
+	if (now_ms > sched->now_ms)
+		sched->now_ms = now_ms;
+	destination = destination_at(sched, at);
+	rate_take(&destination->rate, &destination->limits.rate, sched->now_ms);
+	destination->active++;
+	rcpt = line_next(sched, at, choose_line(destination));
+	rcpt_at(sched, rcpt)->state = SCHED_ACTIVE;
+	/* To the end of the turns. */
+	set_turn(sched, at, false);
+	destination_look(sched, at);
+	return rcpt;
+}
+
+static void
+come_up(struct destination *destination)
+{
+	if (destination->down_count == 0)
+		return;
+	destination->down_count = 0;
+	destination->down_until_ms = 0;
+	window_init(&destination->window, destination->limits.concurrency_start,
+	    destination->limits.concurrency_max);
+}
+
+void
+sched_destination_up(struct sched *sched, uint32_t at)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	come_up(destination);
+	sched_reply_drop(sched, destination->reply);
+	destination->reply = 0;
+	destination_look(sched, at);
+}
+
+static void
+go_down(struct sched *sched, struct destination *destination)
+{
+	uint64_t wait_ms = destination->limits.down_ms_min;
+
+	/* Attempts that were under way together tell of one failure, not of many. */
+	if (destination->down_until_ms > sched->now_ms)
+		return;
+	for (uint32_t i = 0;
+	     i < destination->down_count && wait_ms < destination->limits.down_ms_max; i++)
+		wait_ms *= 2;
+	if (wait_ms > destination->limits.down_ms_max)
+		wait_ms = destination->limits.down_ms_max;
+	destination->down_count++;
+	destination->down_until_ms = sched->now_ms + wait_ms;
+}
+
+static void
+take_feedback(
+    struct sched *sched, struct destination *destination, enum sched_feedback feedback)
+{
+	switch (feedback) {
+	case SCHED_SERVED:
+		come_up(destination);
+		destination->served = true;
+		window_succeed(&destination->window, destination->limits.concurrency_max);
+		return;
+	case SCHED_REFUSED:
+		come_up(destination);
+		destination->served = false;
+		window_fail(&destination->window, destination->active);
+		return;
+	case SCHED_NO_ANSWER:
+		/* While others get through it is rather that there are too many at a time. */
+		if (destination->down_count == 0 && destination->served &&
+		    destination->active > 0)
+			window_fail(&destination->window, destination->active);
+		else
+			go_down(sched, destination);
+		destination->served = false;
+		return;
+	case SCHED_UNTRIED:
+		return;
+	}
+	check(false);
+}
+
+void
+sched_attempt_over(struct sched *sched, uint32_t at, enum sched_feedback feedback,
+    uint32_t reply, uint64_t now_ms)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	check(destination->active > 0);
+	if (now_ms > sched->now_ms)
+		sched->now_ms = now_ms;
+	destination->active--;
+	destination_refresh(sched, destination);
+	take_feedback(sched, destination, feedback);
+	if (feedback != SCHED_UNTRIED) {
+		uint32_t kept = destination->down_count > 0 ? reply : 0;
+
+		sched_reply_hold(sched, kept);
+		sched_reply_drop(sched, destination->reply);
+		destination->reply = kept;
+	}
+	destination_look(sched, at);
+}
+
+void
+sched_destination_get(
+    const struct sched *sched, uint32_t at, struct sched_destination *into)
+{
+	const struct destination *destination = destination_at(sched, at);
+
+	*into = (struct sched_destination){
+	    .key = span_of(destination->key, destination->key_bytes),
+	    .kind = destination->kind,
+	    .rcpt_count = destination->rcpt_count,
+	    .ready_count = ready_count(destination),
+	    .active = destination->active,
+	    .window = destination->window.size,
+	    .down_count = destination->down_count,
+	    .down_until_ms = destination->down_until_ms,
+	    .reply = destination->reply,
+	    .limits = destination->limits,
+	};
+}
+
+size_t
+sched_destination_count(const struct sched *sched)
+{
+	return sched->destinations.count;
+}

@@ -1,0 +1,157 @@
+/*
+ * What the files of the scheduler share.  A queued message with one recipient costs a struct
+ * message (48), a struct rcpt (40) and a place in the table of ids (5 to 7 bytes); its
+ * place in the timer wheel or in a line is in struct rcpt.
+ */
+#pragma once
+
+#include "route/window.h"
+#include "sched/index.h"
+#include "sched/pool.h"
+#include "sched/sched.h"
+#include "sched/sched_reply.h"
+#include "sched/sched_turn.h"
+#include "sched/wheel.h"
+
+enum {
+	SCHED_LINES = 2,     /* at a destination: fresh, tried before */
+	SCHED_FRESH_RUN = 7, /* turns of fresh mail before one of the other line */
+};
+
+struct rcpt {
+	struct wheel_node node; /* WAITING: in the wheel; READY: in a lane, due_ms its place */
+	uint32_t message, destination;
+	uint32_t reply, tried_wall_s;
+	unsigned used : 1; /* the slot is */
+	unsigned index : 17;
+	unsigned state : 3;
+	unsigned line : 1;
+	unsigned in_wheel : 1;
+	unsigned lost : 2;
+	unsigned begun : 3;
+	unsigned in_doubt : 1;
+	unsigned expired : 1;
+	unsigned unsaid : 1;
+	uint16_t tries, code;
+};
+
+struct message {
+	uint64_t id;
+	uint64_t arrival_wall_ms : 48;
+	uint64_t flags : 8;
+	uint64_t body_bytes : 40;
+	uint64_t rcpt_count : 24;
+	union {
+		uint32_t one;   /* rcpt_count 1: the recipient's slot, or SCHED_NONE */
+		uint32_t *many; /* by index */
+	};
+	uint32_t prev, next; /* by age */
+	uint32_t sender;
+	uint32_t open_count; /* recipients that have a slot */
+};
+
+/* The ready recipients of one sender in one line of a destination; never empty. */
+struct lane {
+	uint32_t destination, sender;
+	uint32_t prev, next;  /* in the line */
+	uint32_t first, last; /* recipients */
+	uint32_t count;
+	uint32_t place; /* of the next recipient */
+	unsigned line;
+};
+
+struct line {
+	uint32_t first, last; /* lanes, in turns */
+	uint32_t lane_count, ready_count;
+};
+
+struct destination {
+	struct wheel_node node; /* in the wheel until something changes by itself */
+	char *key;
+	uint32_t key_bytes, hash;
+	uint32_t prev, next; /* among those that may start an attempt */
+	uint32_t rcpt_count, active;
+	struct line lines[SCHED_LINES];
+	struct sched_limits limits;
+	struct rate rate;
+	struct window window;
+	uint64_t down_until_ms;
+	uint32_t down_count, reply;
+	uint32_t limits_age; /* sched->limits_age when limits were asked for */
+	uint8_t kind, fresh_run;
+	bool in_turn, in_wheel;
+	bool served; /* since it last failed */
+};
+
+/* A reply; the bytes are status, remote, text. */
+struct reply {
+	uint32_t hash, holds;
+	char *bytes;
+	uint16_t code, text_bytes, remote_bytes;
+	uint8_t status_bytes;
+};
+
+struct sched {
+	uint64_t seed[2];
+	struct sched_options options;
+	uint64_t now_ms, now_wall_ms;
+	struct pool messages, rcpts, lanes, destinations, replies;
+	struct index message_index, lane_index, destination_index, reply_index;
+	struct wheel rcpt_wheel;        /* by wall time */
+	struct wheel destination_wheel; /* by now_ms */
+	uint32_t oldest, newest;        /* messages */
+	struct {
+		uint32_t first, last; /* destinations */
+	} turns[SCHED_KINDS];
+	uint32_t limits_age;
+	uint32_t sweep; /* the recipient's slot that sched_expired looks at next */
+	size_t reply_bytes;
+};
+
+static inline struct rcpt *
+rcpt_at(const struct sched *sched, uint32_t rcpt)
+{
+	return pool_at(&sched->rcpts, rcpt);
+}
+
+static inline struct message *
+message_at(const struct sched *sched, uint32_t message)
+{
+	return pool_at(&sched->messages, message);
+}
+
+static inline struct destination *
+destination_at(const struct sched *sched, uint32_t destination)
+{
+	return pool_at(&sched->destinations, destination);
+}
+
+/* sched_line.c: the lines of a destination */
+void line_init(struct sched *sched);
+void line_fini(struct sched *sched);
+void line_add(struct sched *sched, uint32_t rcpt, unsigned line);
+void line_remove(struct sched *sched, uint32_t rcpt);
+/* The recipient whose turn it is; the lane goes to the end of its line. */
+uint32_t line_next(struct sched *sched, uint32_t destination, unsigned line);
+/* About how many go before a READY recipient at its destination. */
+uint64_t line_ahead(const struct sched *sched, uint32_t rcpt);
+
+/* sched_destination.c */
+void destination_init(struct sched *sched);
+void destination_fini(struct sched *sched);
+/* Finds or makes it, and counts a recipient more. */
+uint32_t destination_join(struct sched *sched, unsigned kind, struct span key);
+void destination_leave(struct sched *sched, uint32_t destination);
+/* Something about it has changed: has it a turn?  It may be forgotten here. */
+void destination_look(struct sched *sched, uint32_t destination);
+void destination_refresh(struct sched *sched, struct destination *destination);
+
+/* sched_message.c */
+void message_init(struct sched *sched);
+void message_fini(struct sched *sched);
+/* One whose time has come. */
+void rcpt_due(struct sched *sched, uint32_t rcpt);
+
+/* sched_reply.c */
+void reply_init(struct sched *sched);
+void reply_fini(struct sched *sched);
