@@ -37,8 +37,6 @@ struct cli_queue_printer {
 	bool bold;
 	json_t *message; /* gathered so far, with its "recipients"; or NULL */
 	uint64_t shown; /* messages, or destinations */
-	json_t *
-	    top; /* of a summary: the destinations with the most recipients, most first */
 	uint64_t rcpt_count; /* of a summary */
 };
 
@@ -83,7 +81,8 @@ void cli_queue_write_why_short(
 void cli_queue_write_destination(struct buf *out, const char *key);
 
 /* The end of a summary; total is how many destinations there are. */
-void cli_queue_summary_end(struct cli_queue_printer *printer, uint64_t total);
+void
+cli_queue_summary_end(const struct cli_queue_printer *printer, uint64_t total);
 
 /* A stream to the control socket; or -1, told, with the exit status. */
 int cli_queue_connect(const char *path, int *status);

@@ -430,9 +430,7 @@ print_gathered(struct cli_queue_printer *printer)
 	}
 	printer->shown++;
 	json_decref(printer->message);
-	json_decref(printer->top);
 	printer->message = NULL;
-	printer->top = NULL;
 }
 
 /* What is not there is null, not "" or 0. */
@@ -546,7 +544,5 @@ void
 cli_queue_print_stop(struct cli_queue_printer *printer)
 {
 	json_decref(printer->message);
-	json_decref(printer->top);
 	printer->message = NULL;
-	printer->top = NULL;
 }

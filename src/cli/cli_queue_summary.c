@@ -1,7 +1,6 @@
 /*
- * A summary of the queue: a line for each destination, the one with the most recipients first.
- * There may be more destinations than memory, so for people only the first ones are kept; as
- * JSON each goes out as it comes, in no order.
+ * A summary of the queue: a line for each destination, the one with the most recipients first,
+ * as the server gives them.
  */
 #include <stdio.h>
 
@@ -9,46 +8,7 @@
 #include "cli/cli_queue_internal.h"
 #include "replies/reply.h"
 
-enum { TOP_MAX = 100, NAME_COLUMNS = 32, LINE_BYTES_MAX = 16 << 10 };
-
-static void
-keep(struct cli_queue_printer *printer, json_t *destination, size_t room)
-{
-	long long count = cli_queue_number(destination, "recipients");
-	size_t at;
-
-	if (!printer->top)
-		printer->top = json_array();
-	at = json_array_size(printer->top);
-	while (at > 0 && cli_queue_number(
-			     json_array_get(printer->top, at - 1), "recipients") < count)
-		at--;
-	if (at >= room)
-		return;
-	check(json_array_insert(printer->top, at, destination) == 0);
-	if (json_array_size(printer->top) > room)
-		(void)json_array_remove(printer->top, room);
-}
-
-void
-cli_queue_print_destination(struct cli_queue_printer *printer, json_t *destination)
-{
-	static const char *const keys[] = {
-	    "limit", "window", "code", "status", "host", "reply"};
-	uint64_t limit = printer->options->limit;
-
-	printer->rcpt_count += (uint64_t)cli_queue_number(destination, "recipients");
-	if (!printer->options->json) {
-		keep(printer, destination, limit < TOP_MAX ? (size_t)limit : TOP_MAX);
-		printer->shown++;
-		return;
-	}
-	if (printer->shown >= limit)
-		return;
-	cli_queue_set_nulls(destination, keys, LEN(keys));
-	printf(printer->shown++ == 0 ? "{\"destinations\":[\n" : ",\n");
-	(void)json_dumpf(destination, stdout, JSON_COMPACT);
-}
+enum { NAME_COLUMNS = 32, LINE_BYTES_MAX = 16 << 10 };
 
 /* "down, tried again in 4 min", "limited by rate 5 per 1 m, in queue", "ok" */
 static void
@@ -105,45 +65,48 @@ write_row(const struct cli_queue_printer *printer, struct buf *out, json_t *dest
 	buf_add_char(out, '\n');
 }
 
-static void
-print_rows(const struct cli_queue_printer *printer)
+void
+cli_queue_print_destination(struct cli_queue_printer *printer, json_t *destination)
 {
+	static const char *const keys[] = {
+	    "limit", "window", "code", "status", "host", "reply"};
 	struct buf line;
 
-	printf("%-*s %8s  %-12s  %s\n", NAME_COLUMNS, "destination", "waiting", "oldest",
-	    "state");
-	for (size_t i = 0; i < json_array_size(printer->top); i++) {
-		buf_init(&line, LINE_BYTES_MAX);
-		write_row(printer, &line, json_array_get(printer->top, i));
-		check(buf_finish(&line) == OK);
-		(void)fwrite(buf_span(&line).ptr, 1, line.len, stdout);
-		buf_fini(&line);
+	if (printer->options->json) {
+		cli_queue_set_nulls(destination, keys, LEN(keys));
+		printf(printer->shown++ == 0 ? "{\"destinations\":[\n" : ",\n");
+		(void)json_dumpf(destination, stdout, JSON_COMPACT);
+		return;
 	}
+	if (printer->shown++ == 0)
+		printf("%-*s %8s  %-12s  %s\n", NAME_COLUMNS, "destination", "waiting",
+		    "oldest", "state");
+	buf_init(&line, LINE_BYTES_MAX);
+	write_row(printer, &line, destination);
+	check(buf_finish(&line) == OK);
+	(void)fwrite(buf_span(&line).ptr, 1, line.len, stdout);
+	buf_fini(&line);
 }
 
 void
-cli_queue_summary_end(struct cli_queue_printer *printer, uint64_t total)
+cli_queue_summary_end(const struct cli_queue_printer *printer, uint64_t total)
 {
-	size_t shown = json_array_size(printer->top);
+	unsigned long long all = total, rcpts = printer->rcpt_count;
 
 	if (printer->options->json) {
 		printf("%s],\"count\":%llu,\"total\":%llu,\"recipients\":%llu}\n",
 		    printer->shown == 0 ? "{\"destinations\":[" : "\n",
-		    (unsigned long long)printer->shown, (unsigned long long)total,
-		    (unsigned long long)printer->rcpt_count);
-	} else if (printer->shown == 0) {
-		printf("%s\n",
-		    total > 0 ? "No mail waits for that." : "The queue is empty.");
-	} else {
-		print_rows(printer);
-		printf("%llu destination%s, %llu recipient%s.",
-		    (unsigned long long)printer->shown, printer->shown == 1 ? "" : "s",
-		    (unsigned long long)printer->rcpt_count,
-		    printer->rcpt_count == 1 ? "" : "s");
-		if (shown < printer->shown)
-			printf(" Those with the most mail are shown.");
-		printf(" More: postrider queue list --for DOMAIN\n");
+		    (unsigned long long)printer->shown, all, rcpts);
+		return;
 	}
-	json_decref(printer->top);
-	printer->top = NULL;
+	if (all == 0) {
+		printf("%s\n", printer->options->match ? "No mail waits for that."
+						       : "The queue is empty.");
+		return;
+	}
+	printf("%llu destination%s, %llu recipient%s.", all, all == 1 ? "" : "s", rcpts,
+	    rcpts == 1 ? "" : "s");
+	if (printer->shown < total)
+		printf(" Those with the most mail are shown.");
+	printf(" More: postrider queue list --for DOMAIN\n");
 }

@@ -21,7 +21,7 @@
 
 enum {
 	PAGE_MESSAGES = 200,
-	PAGE_DESTINATIONS = 500,
+	SUMMARY_MAX = 1000,
 	ANSWER_WAIT_S = 60,
 	/* Ids kept of what was listed: where the last is gone, one before it may be there. */
 	KEPT_IDS = 2000,
@@ -39,7 +39,7 @@ struct talk {
 	uint64_t count, total;
 	bool lost; /* it was to go on after a message that is gone */
 	bool more; /* ask again, after last */
-	uint64_t last; /* the id of a message, or a place in a summary */
+	uint64_t last; /* the id of a message */
 
 	uint64_t *kept; /* of a list: a ring of ids after which it may go on */
 	uint64_t kept_count;
@@ -169,7 +169,7 @@ take_done(struct talk *talk, json_t *done)
 	talk->total = number_of(done, "total");
 	talk->lost = json_is_true(json_object_get(done, "lost"));
 	talk->more = json_is_true(json_object_get(done, "more"));
-	talk->last = number_of(done, "last");
+	talk->printer->rcpt_count = number_of(done, "recipients");
 	if (json_is_string(last) &&
 	    id_parse(span_str(json_string_value(last)), &talk->last) != OK)
 		return EX_PROTOCOL;
@@ -321,24 +321,6 @@ list_all(struct talk *talk, uint64_t limit)
 	return status;
 }
 
-/* Places in a summary hold whatever becomes of the queue meanwhile. */
-static int
-summarize(struct talk *talk)
-{
-	json_t *request;
-	int status;
-
-	talk->more = false;
-	do {
-		request = page_request(talk, PAGE_DESTINATIONS);
-		if (talk->more)
-			check(json_object_set_new(request, "after",
-				  json_integer((json_int_t)talk->last)) == 0);
-		status = ask(talk, request);
-	} while (status == EX_OK && talk->more && !ferror(stdout));
-	return status;
-}
-
 static int
 act_or_show(struct talk *talk, const struct cli_queue_options *options)
 {
@@ -376,7 +358,8 @@ cli_queue_talk(
 	if (options->verb == CLI_QUEUE_LIST)
 		status = list_all(&talk, options->limit);
 	else if (options->verb == CLI_QUEUE_SUMMARY)
-		status = summarize(&talk);
+		status = ask(&talk,
+		    page_request(&talk, options->limit < SUMMARY_MAX ? options->limit : SUMMARY_MAX));
 	else
 		status = act_or_show(&talk, options);
 	(void)fclose(talk.answers);

@@ -16,6 +16,7 @@ enum reason {
 	TURN,
 	HELD,
 	ASIDE,
+	SUSPECT,
 	ACTIVE,
 	BOUNCING,
 	REASON_COUNT
@@ -25,7 +26,7 @@ static enum reason
 reason_of(json_t *object)
 {
 	static const char *const names[REASON_COUNT] = {"time", "down", "probe",
-	    "connections", "rate", "turn", "held", "aside", "active", "bouncing"};
+	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing"};
 	const char *name = cli_queue_text(object, "reason");
 	unsigned reason = 0;
 
@@ -120,6 +121,7 @@ write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcp
 	case TIME:
 	case HELD:
 	case ASIDE:
+	case SUSPECT:
 	case ACTIVE:
 	case BOUNCING:
 	case REASON_COUNT:
@@ -158,6 +160,10 @@ cli_queue_write_why(
 		buf_add_str(
 		    out, "It was set aside, and is not tried until it is released.");
 		return;
+	case SUSPECT:
+		buf_add_str(out, "A process of this server ended while it had this message. It is "
+				 "tried by itself, to see whether it was the cause.");
+		return;
 	case TIME:
 		buf_addf(out, "The %s try is due ", tries > 0 ? "next" : "first");
 		write_when(printer, out, rcpt);
@@ -190,6 +196,7 @@ cli_queue_write_why_short(
 	    [TURN] = "waits its turn",
 	    [HELD] = "on hold",
 	    [ASIDE] = "set aside",
+	    [SUSPECT] = "is tried by itself, for a process ended while it had it",
 	    [ACTIVE] = "is being delivered",
 	    [BOUNCING] = "failed; its sender is being told",
 	    [REASON_COUNT] = "waits",

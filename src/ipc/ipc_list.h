@@ -69,6 +69,7 @@ enum ipc_why {
 	IPC_WHY_TURN,     /* others are before it, or no process is free */
 	IPC_WHY_HELD,     /* an operator must release it */
 	IPC_WHY_ASIDE,    /* it was set aside; an operator must decide */
+	IPC_WHY_SUSPECT,  /* a process ended while it had it; it is tried by itself soon */
 	IPC_WHY_ACTIVE,   /* it is under way */
 	IPC_WHY_BOUNCING, /* it failed, and its sender is being told */
 	IPC_WHY_COUNT,

@@ -37,6 +37,10 @@ void
 sched_reload(struct sched *sched)
 {
 	sched->limits_age++;
+	for (uint32_t at = 0; at < pool_end(&sched->destinations); at++)
+		if (pool_has_chunk(&sched->destinations, at) &&
+		    destination_at(sched, at)->key)
+			destination_look(sched, at);
 }
 
 bool

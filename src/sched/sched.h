@@ -32,13 +32,16 @@ enum sched_state {
 	SCHED_STATE_COUNT,
 };
 
-/* Flags of a message; the first two park it: none of its recipients is tried. */
+/* Flags of a message.  One that is PARKED waits for an operator, whatever its time. */
 enum {
-	SCHED_HELD = 1,     /* by an operator, or because all mail is */
+	SCHED_HELD = 1,     /* by an operator; HELD_ALL: because all mail is */
 	SCHED_ASIDE = 2,    /* its handler crashed again and again */
 	SCHED_RELEASED = 4, /* by an operator: never held again because all mail is */
 	SCHED_DELETING = 8, /* an operator removed it while a part was under way */
-	SCHED_PARKED = SCHED_HELD | SCHED_ASIDE,
+	SCHED_HELD_ALL = 16,
+	SCHED_OLD_ROUTES = 32, /* its destinations are those of an older configuration */
+	SCHED_SUSPECT = 64, /* a process ended while it had it: it is tried by itself */
+	SCHED_PARKED = SCHED_HELD | SCHED_ASIDE | SCHED_HELD_ALL | SCHED_SUSPECT,
 };
 
 /* What a destination may have. */
@@ -62,7 +65,7 @@ struct sched_options {
 struct sched *sched_create(
     const struct sched_options *options, uint64_t now_ms, uint64_t now_wall_ms);
 void sched_destroy(struct sched *sched);
-/* Limits have changed: each destination asks again when it is next looked at. */
+/* Limits have changed: each destination asks again. */
 void sched_reload(struct sched *sched);
 
 /*
@@ -115,8 +118,10 @@ uint32_t sched_rcpt_add(struct sched *sched, uint32_t message, uint32_t index,
 uint32_t sched_rcpt_find(const struct sched *sched, uint32_t message, uint32_t index);
 void sched_rcpt_get(const struct sched *sched, uint32_t rcpt, struct sched_rcpt *into);
 enum sched_state sched_rcpt_state(const struct sched *sched, uint32_t rcpt);
-/* Takes over tries, code, reply (now held by the recipient), tried, lost, begun and bools. */
+/* Takes over tries, code, tried_wall_s, lost, begun and the bools. */
 void sched_rcpt_note(struct sched *sched, uint32_t rcpt, const struct sched_rcpt *from);
+/* reply is held by the recipient from now on, no longer by the caller. */
+void sched_rcpt_reply(struct sched *sched, uint32_t rcpt, uint32_t reply);
 /* NEW: when it is due; it is not moved. */
 void sched_rcpt_due(struct sched *sched, uint32_t rcpt, uint64_t next_wall_ms);
 

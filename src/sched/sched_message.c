@@ -204,10 +204,6 @@ sched_rcpt_note(struct sched *sched, uint32_t at, const struct sched_rcpt *from)
 {
 	struct rcpt *rcpt = rcpt_at(sched, at);
 
-	if (rcpt->reply != from->reply) {
-		sched_reply_drop(sched, rcpt->reply);
-		rcpt->reply = from->reply;
-	}
 	rcpt->tries = (uint16_t)at_most(from->tries, UINT16_MAX);
 	rcpt->code = (uint16_t)at_most(from->code, UINT16_MAX);
 	rcpt->tried_wall_s = from->tried_wall_s;
@@ -216,6 +212,15 @@ sched_rcpt_note(struct sched *sched, uint32_t at, const struct sched_rcpt *from)
 	rcpt->in_doubt = from->in_doubt;
 	rcpt->expired = from->expired;
 	rcpt->unsaid = from->unsaid;
+}
+
+void
+sched_rcpt_reply(struct sched *sched, uint32_t at, uint32_t reply)
+{
+	struct rcpt *rcpt = rcpt_at(sched, at);
+
+	sched_reply_drop(sched, rcpt->reply);
+	rcpt->reply = reply;
 }
 
 void

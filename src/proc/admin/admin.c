@@ -3,17 +3,18 @@
  * lines of JSON back, the last with "done" or "error".  It acts on mail only by asking the queue.
  *
  *   {"do": "list", "after": "ID", "limit": 100, "for": "example.net", "reason": "down,rate"}
- *   {"do": "summary", "after": N, "limit": 100, "for": ".example.net"}
+ *   {"do": "summary", "limit": 100, "for": ".example.net"}
  *   {"do": "show", "id": "ID"}
  *   {"do": "retry" | "hold" | "release" | "delete", "id": "ID" | "all", "who": "NAME"}
  *
  *   {"message": {"id", ...}}, then for each of its recipients {"recipient": {...}}
  *   {"destination": {...}}
  *   {"done": {"count": in this answer, or acted on; "total": in the queue}}
- *   {"done": {..., "more": true, "last": "ID" or N}}: ask again, after "last"
+ *   {"done": {..., "more": true, "last": "ID"}}: ask again, after "last"
  *   {"done": {..., "lost": true}}: the message of "after" is gone; ask with an earlier one
  *   {"error": "text for people"}
  *
+ * A summary has at most 1000 destinations, those with the most recipients.
  * A list is given in pages of at most 1000 messages, in the order of the queue; a page may
  * have fewer and still not be the last.  admin_answer.c writes the answers.
  */
@@ -97,7 +98,7 @@ take_done(struct admin *admin, const struct ipc_qa_done *done)
 	if (!client)
 		return;
 	client->query = 0;
-	send_json(client, admin_done(done, client->summary));
+	send_json(client, admin_done(done));
 	take_lines(client);
 }
 
@@ -159,7 +160,6 @@ static uint64_t
 start_query(struct client *client)
 {
 	client->query = ++client->admin->next_query;
-	client->summary = false;
 	map_set_u64(&client->admin->queries, client->query, client);
 	return client->query;
 }
@@ -201,15 +201,12 @@ static void
 do_summary(struct client *client, json_t *request)
 {
 	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
-	json_int_t after = json_integer_value(json_object_get(request, "after"));
 	struct ipc_aq_summary summary = {
-	    .limit = limit > 0 && limit <= 1000 ? (uint32_t)limit : 1000,
-	    .after = after > 0 ? (uint64_t)after : 0};
+	    .limit = limit > 0 && limit <= 1000 ? (uint32_t)limit : 1000};
 
 	if (!match_of(client, request, &summary.match))
 		return;
 	summary.query = start_query(client);
-	client->summary = true;
 	ipc_aq_summary_send(client->admin->queue, &summary);
 }
 

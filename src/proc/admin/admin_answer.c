@@ -15,6 +15,7 @@ static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_TURN] = "turn",
     [IPC_WHY_HELD] = "held",
     [IPC_WHY_ASIDE] = "aside",
+    [IPC_WHY_SUSPECT] = "suspect",
     [IPC_WHY_ACTIVE] = "active",
     [IPC_WHY_BOUNCING] = "bouncing",
 };
@@ -154,7 +155,7 @@ admin_destination(const struct ipc_qa_destination *destination)
 }
 
 json_t *
-admin_done(const struct ipc_qa_done *done, bool summary)
+admin_done(const struct ipc_qa_done *done)
 {
 	json_t *value = json_object();
 
@@ -163,8 +164,9 @@ admin_done(const struct ipc_qa_done *done, bool summary)
 	json_object_set_new(value, "lost", json_boolean(done->lost));
 	json_object_set_new(value, "more", json_boolean(done->more));
 	if (done->more)
-		json_object_set_new(value, "last",
-		    summary ? json_number(done->last) : json_id(done->last));
+		json_object_set_new(value, "last", json_id(done->last));
+	if (done->rcpts)
+		json_object_set_new(value, "recipients", json_number(done->rcpts));
 	return json_pack("{s:o}", "done", value);
 }
 

@@ -101,16 +101,17 @@ test_done(void **state)
 	struct ipc_qa_done done = {.count = 1, .total = 2};
 
 	(void)state;
-	assert_json(admin_done(&done, false),
+	assert_json(admin_done(&done),
 	    "{\"done\":{\"count\":1,\"total\":2,\"lost\":false,\"more\":false}}");
 	done.more = 1;
 	done.last = 10;
-	assert_json(admin_done(&done, false),
+	assert_json(admin_done(&done),
 	    "{\"done\":{\"count\":1,\"total\":2,\"lost\":false,\"more\":true,"
 	    "\"last\":\"a\"}}");
-	assert_json(admin_done(&done, true),
-	    "{\"done\":{\"count\":1,\"total\":2,\"lost\":false,\"more\":true,"
-	    "\"last\":10}}");
+	done = (struct ipc_qa_done){.count = 1, .total = 2, .rcpts = 3};
+	assert_json(admin_done(&done),
+	    "{\"done\":{\"count\":1,\"total\":2,\"lost\":false,\"more\":false,"
+	    "\"recipients\":3}}");
 }
 
 static const struct {
