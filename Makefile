@@ -2,11 +2,14 @@
 
 BUILD ?= build
 FUZZ_SECONDS ?= 60
+SEEDS ?= 100
+FROM ?= 1
+SIM_JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
-	fuzz bench clean
+	sim sim-long fuzz bench clean
 
 help: ## list these targets
 	@echo "Postrider, a mail server.  Targets of this Makefile:"
@@ -38,6 +41,15 @@ asan: setup-test build-asan ## run every test on the sanitizer build
 
 tidy: ## check the rules of the source that a program can check
 	@tools/tidy --build $(BUILD)
+
+sim: setup-run ## simulate SEEDS (100) runs from FROM (1), or SEED=n alone with its trace
+	@$(MAKE) --no-print-directory build NINJA_FLAGS=sim
+	@build/sim/postrider-sim --jobs $(SIM_JOBS) \
+		$(if $(SEED),--seed $(SEED) --verbose,--seeds $(SEEDS) --from $(FROM))
+
+sim-long: setup-run ## simulate one seed after the other until stopped, from a seed of the clock
+	@$(MAKE) --no-print-directory build NINJA_FLAGS=sim
+	@build/sim/postrider-sim --jobs $(SIM_JOBS) --until-stopped --from $(shell date +%s)000
 
 fuzz: setup-fuzz ## run each fuzzer for FUZZ_SECONDS (60) from its corpus
 	@tools/fuzz $(FUZZ_SECONDS)

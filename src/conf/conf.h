@@ -155,6 +155,9 @@ struct conf {
 	uint64_t connect_timeout_ms;
 	uint64_t reply_timeout_ms;
 	uint64_t rcpt_per_transaction_max;
+	uint64_t connection_messages_max; /* transactions on one connection; 0 is any number */
+	uint64_t idle_connections_max;    /* kept by each process; 0 is none */
+	uint64_t idle_timeout_ms;
 };
 
 /* A place in the configuration, for people. */

@@ -92,6 +92,8 @@ void proc_bad_peer(struct proc_env *env, enum proc peer, unsigned instance, enum
 void proc_stopped(struct proc_env *env);
 /* The user of a role under a configuration. */
 const char *proc_user(enum proc proc, const struct conf *conf);
+/* Of this machine; at least 1. */
+unsigned proc_cores(void);
 /* How many of a role run under a configuration. */
 unsigned proc_instances(enum proc proc, const struct conf *conf);
 

@@ -56,6 +56,7 @@ struct sched;
 struct sched_options {
 	uint64_t seed[2]; /* of hash tables */
 	size_t reply_bytes_max; /* of memory for texts of replies */
+	uint32_t light_max; /* a sender with no more recipients that are ready is light */
 	void *owner;
 	/* Asked for each destination when it is made, and after sched_reload. */
 	void (*limits)(

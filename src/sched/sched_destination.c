@@ -45,8 +45,7 @@ destination_init(struct sched *sched)
 {
 	pool_init(&sched->destinations, sizeof(struct destination));
 	index_init(&sched->destination_index, sched, destination_hash);
-	for (unsigned kind = 0; kind < SCHED_KINDS; kind++)
-		sched->turns[kind].first = sched->turns[kind].last = SCHED_NONE;
+	memset(sched->rings, 0xff, sizeof(sched->rings));
 }
 
 void
@@ -88,7 +87,7 @@ new_destination(struct sched *sched, unsigned kind, struct span key)
 	    .hash = hash_of(sched, kind, key),
 	    .kind = (uint8_t)kind,
 	};
-	for (unsigned i = 0; i < SCHED_LINES; i++)
+	for (unsigned i = 0; i < LINE_COUNT; i++)
 		destination->lines[i].first = destination->lines[i].last = SCHED_NONE;
 	index_add(&sched->destination_index, at);
 	ask_limits(sched, destination);
@@ -109,27 +108,43 @@ destination_join(struct sched *sched, unsigned kind, struct span key)
 	return at;
 }
 
-static void
-set_turn(struct sched *sched, uint32_t at, bool may)
+static struct ring_node *
+node_of(struct sched *sched, uint32_t at, unsigned which)
 {
-	struct destination *destination = destination_at(sched, at);
-	uint32_t *first = &sched->turns[destination->kind].first;
-	uint32_t *last = &sched->turns[destination->kind].last;
+	return &destination_at(sched, at)->rings[which];
+}
 
-	if (destination->in_turn == may)
+/* In a ring or not; one that comes goes to its end. */
+static void
+set_turn(struct sched *sched, uint32_t at, unsigned which, bool may)
+{
+	struct ring *ring = &sched->rings[destination_at(sched, at)->kind][which];
+	struct ring_node *node = node_of(sched, at, which);
+
+	if (node->in == may)
 		return;
-	destination->in_turn = may;
 	if (may) {
-		destination->prev = *last;
-		destination->next = SCHED_NONE;
-		*(*last != SCHED_NONE ? &destination_at(sched, *last)->next : first) = at;
-		*last = at;
+		*node = (struct ring_node){ring->last, SCHED_NONE, true};
+		*(ring->last != SCHED_NONE ? &node_of(sched, ring->last, which)->next
+		                           : &ring->first) = at;
+		ring->last = at;
 		return;
 	}
-	*(destination->prev != SCHED_NONE ? &destination_at(sched, destination->prev)->next
-	                                  : first) = destination->next;
-	*(destination->next != SCHED_NONE ? &destination_at(sched, destination->next)->prev
-	                                  : last) = destination->prev;
+	*(node->prev != SCHED_NONE ? &node_of(sched, node->prev, which)->next
+	                           : &ring->first) = node->next;
+	*(node->next != SCHED_NONE ? &node_of(sched, node->next, which)->prev
+	                           : &ring->last) = node->prev;
+	node->in = false;
+}
+
+static void
+set_turns(struct sched *sched, uint32_t at, bool may)
+{
+	const struct destination *destination = destination_at(sched, at);
+
+	set_turn(sched, at, RING_ALL, may);
+	set_turn(sched, at, RING_LIGHT,
+	    may && destination->lines[LINE_LIGHT].ready_count > 0);
 }
 
 /* wake_ms 0: nothing changes by itself. */
@@ -153,7 +168,7 @@ forget(struct sched *sched, uint32_t at)
 {
 	struct destination *destination = destination_at(sched, at);
 
-	set_turn(sched, at, false);
+	set_turns(sched, at, false);
 	set_wake(sched, at, 0);
 	sched_reply_drop(sched, destination->reply);
 	index_remove(&sched->destination_index, at);
@@ -174,7 +189,11 @@ destination_refresh(struct sched *sched, struct destination *destination)
 static uint32_t
 ready_count(const struct destination *destination)
 {
-	return destination->lines[0].ready_count + destination->lines[1].ready_count;
+	uint32_t count = 0;
+
+	for (unsigned i = 0; i < LINE_COUNT; i++)
+		count += destination->lines[i].ready_count;
+	return count;
 }
 
 /* May it start an attempt?  If not, *wake_ms is when that changes by itself, if it does. */
@@ -216,7 +235,7 @@ destination_look(struct sched *sched, uint32_t at)
 		}
 		wake_ms = (destination->rate.full_ns + ns_per_ms - 1) / ns_per_ms;
 	}
-	set_turn(sched, at, may_start(sched, destination, &wake_ms));
+	set_turns(sched, at, may_start(sched, destination, &wake_ms));
 	set_wake(sched, at, wake_ms);
 }
 
@@ -233,43 +252,66 @@ destination_leave(struct sched *sched, uint32_t at)
 bool
 sched_has_turn(const struct sched *sched, unsigned kind)
 {
-	return sched->turns[kind].first != SCHED_NONE;
+	return sched->rings[kind][RING_ALL].first != SCHED_NONE;
+}
+
+/* Counts a turn of whoever goes first; false: it is the other's turn, after so many. */
+static bool
+goes_first(uint8_t *run, unsigned run_max)
+{
+	if (*run < run_max) {
+		++*run;
+		return true;
+	}
+	*run = 0;
+	return false;
 }
 
 static unsigned
 choose_line(struct destination *destination)
 {
-	const struct line *lines = destination->lines;
+	bool light = destination->lines[LINE_LIGHT].ready_count > 0;
+	bool fresh = destination->lines[LINE_FRESH].ready_count > 0;
+	bool tried = destination->lines[LINE_TRIED].ready_count > 0;
 
-	if (lines[0].ready_count == 0)
-		return 1;
-	if (lines[1].ready_count == 0)
-		return 0;
-	if (destination->fresh_run < SCHED_FRESH_RUN) {
-		destination->fresh_run++;
-		return 0;
-	}
-	destination->fresh_run = 0;
-	return 1;
+	if (tried &&
+	    (!(light || fresh) || !goes_first(&destination->fresh_run, FRESH_RUN)))
+		return LINE_TRIED;
+	if (fresh && (!light || !goes_first(&destination->light_run, LIGHT_RUN)))
+		return LINE_FRESH;
+	return LINE_LIGHT;
+}
+
+/* Light mail goes first, but one turn in four is one for all. */
+static unsigned
+choose_ring(struct sched *sched, unsigned kind)
+{
+	if (sched->rings[kind][RING_LIGHT].first == SCHED_NONE)
+		return RING_ALL;
+	return goes_first(&sched->light_run[kind], LIGHT_RUN) ? RING_LIGHT : RING_ALL;
 }
 
 uint32_t
 sched_take(struct sched *sched, unsigned kind, uint64_t now_ms)
 {
-	uint32_t at = sched->turns[kind].first, rcpt;
 	struct destination *destination;
+	unsigned which;
+	uint32_t at, rcpt;
 
-	if (at == SCHED_NONE)
+	if (!sched_has_turn(sched, kind))
 		return SCHED_NONE;
 	if (now_ms > sched->now_ms)
 		sched->now_ms = now_ms;
+	which = choose_ring(sched, kind);
+	at = sched->rings[kind][which].first;
 	destination = destination_at(sched, at);
 	rate_take(&destination->rate, &destination->limits.rate, sched->now_ms);
 	destination->active++;
-	rcpt = line_next(sched, at, choose_line(destination));
+	rcpt = line_next(
+	    sched, at, which == RING_LIGHT ? LINE_LIGHT : choose_line(destination));
 	rcpt_at(sched, rcpt)->state = SCHED_ACTIVE;
 	/* To the end of the turns. */
-	set_turn(sched, at, false);
+	set_turn(sched, at, which, false);
 	destination_look(sched, at);
 	return rcpt;
 }

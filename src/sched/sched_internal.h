@@ -13,9 +13,25 @@
 #include "sched/sched_turn.h"
 #include "sched/wheel.h"
 
+/* The lines of a destination. */
+enum { LINE_LIGHT, LINE_FRESH, LINE_TRIED, LINE_COUNT };
+
 enum {
-	SCHED_LINES = 2,     /* at a destination: fresh, tried before */
-	SCHED_FRESH_RUN = 7, /* turns of fresh mail before one of the other line */
+	LIGHT_RUN = 3, /* turns of light mail before one of any */
+	FRESH_RUN = 7, /* turns of fresh mail (also light) before one of tried mail */
+	SENDER_BITS = 16,
+};
+
+/* Destinations that may start an attempt, in turns: those with light mail, and all. */
+enum { RING_LIGHT, RING_ALL, RING_COUNT };
+
+struct ring {
+	uint32_t first, last;
+};
+
+struct ring_node {
+	uint32_t prev, next;
+	bool in;
 };
 
 struct rcpt {
@@ -25,7 +41,7 @@ struct rcpt {
 	unsigned used : 1; /* the slot is */
 	unsigned index : 17;
 	unsigned state : 3;
-	unsigned line : 1;
+	unsigned line : 2;
 	unsigned in_wheel : 1;
 	unsigned lost : 2;
 	unsigned begun : 3;
@@ -69,17 +85,17 @@ struct destination {
 	struct wheel_node node; /* in the wheel until something changes by itself */
 	char *key;
 	uint32_t key_bytes, hash;
-	uint32_t prev, next; /* among those that may start an attempt */
+	struct ring_node rings[RING_COUNT];
 	uint32_t rcpt_count, active;
-	struct line lines[SCHED_LINES];
+	struct line lines[LINE_COUNT];
 	struct sched_limits limits;
 	struct rate rate;
 	struct window window;
 	uint64_t down_until_ms;
 	uint32_t down_count, reply;
 	uint32_t limits_age; /* sched->limits_age when limits were asked for */
-	uint8_t kind, fresh_run;
-	bool in_turn, in_wheel;
+	uint8_t kind, light_run, fresh_run;
+	bool in_wheel;
 	bool served; /* since it last failed */
 };
 
@@ -100,9 +116,10 @@ struct sched {
 	struct wheel rcpt_wheel;        /* by wall time */
 	struct wheel destination_wheel; /* by now_ms */
 	uint32_t oldest, newest;        /* messages */
-	struct {
-		uint32_t first, last; /* destinations */
-	} turns[SCHED_KINDS];
+	struct ring rings[SCHED_KINDS][RING_COUNT];
+	uint8_t light_run[SCHED_KINDS];
+	/* READY recipients by sender; those whose hashes end alike share a number. */
+	uint32_t sender_ready[1 << SENDER_BITS];
 	uint32_t limits_age;
 	uint32_t sweep; /* the recipient's slot that sched_expired looks at next */
 	size_t reply_bytes;
@@ -129,7 +146,8 @@ destination_at(const struct sched *sched, uint32_t destination)
 /* sched_line.c: the lines of a destination */
 void line_init(struct sched *sched);
 void line_fini(struct sched *sched);
-void line_add(struct sched *sched, uint32_t rcpt, unsigned line);
+/* tried: it goes behind what is fresh. */
+void line_add(struct sched *sched, uint32_t rcpt, bool tried);
 void line_remove(struct sched *sched, uint32_t rcpt);
 /* The recipient whose turn it is; the lane goes to the end of its line. */
 uint32_t line_next(struct sched *sched, uint32_t destination, unsigned line);

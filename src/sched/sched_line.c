@@ -1,6 +1,9 @@
 /*
  * Who is next at a destination.  A line is lanes in turns, a lane is one sender's recipients in
  * the order in which they became ready.
+ *
+ * Fresh recipients of a sender who has only few that are ready, wherever they go, are light:
+ * they have a line of their own, so that a letter need not wait for a newsletter.
  */
 #include "sched/sched_internal.h"
 
@@ -21,7 +24,7 @@ static uint32_t
 hash_key(const struct sched *sched, const struct lane_key *key)
 {
 	return index_mix(sched->options.seed[0],
-	    (uint64_t)key->destination << 1 | key->line, key->sender);
+	    (uint64_t)key->destination << 2 | key->line, key->sender);
 }
 
 static uint32_t
@@ -125,17 +128,29 @@ new_lane(struct sched *sched, const struct rcpt *rcpt, unsigned line)
 	return at;
 }
 
+static uint32_t *
+sender_ready(struct sched *sched, const struct rcpt *rcpt)
+{
+	uint32_t sender = message_at(sched, rcpt->message)->sender;
+
+	return &sched->sender_ready[sender & ((1u << SENDER_BITS) - 1)];
+}
+
 void
-line_add(struct sched *sched, uint32_t at, unsigned line)
+line_add(struct sched *sched, uint32_t at, bool tried)
 {
 	struct rcpt *rcpt = rcpt_at(sched, at);
+	uint32_t ready = ++*sender_ready(sched, rcpt);
+	unsigned line = tried                   ? LINE_TRIED
+	    : ready <= sched->options.light_max ? LINE_LIGHT
+	                                        : LINE_FRESH;
 	uint32_t lane_slot = find_lane(sched, rcpt, line);
 	struct lane *lane;
 
 	if (lane_slot == SCHED_NONE)
 		lane_slot = new_lane(sched, rcpt, line);
 	lane = lane_at(sched, lane_slot);
-	rcpt->line = line & 1;
+	rcpt->line = line & 3;
 	rcpt->node = (struct wheel_node){lane->last, SCHED_NONE, lane->place++};
 	if (lane->last != SCHED_NONE)
 		rcpt_at(sched, lane->last)->node.next = at;
@@ -160,7 +175,8 @@ take_out(struct sched *sched, uint32_t lane_slot, struct rcpt *rcpt)
 	else
 		lane->last = rcpt->node.prev;
 	rcpt->node = (struct wheel_node){SCHED_NONE, SCHED_NONE, 0};
-	check(lane->count > 0);
+	check(lane->count > 0 && *sender_ready(sched, rcpt) > 0);
+	--*sender_ready(sched, rcpt);
 	line_of(sched, lane)->ready_count--;
 	if (--lane->count > 0)
 		return;
@@ -199,22 +215,32 @@ at_most(uint64_t value, uint64_t max)
 	return value < max ? value : max;
 }
 
-uint64_t
-line_ahead(const struct sched *sched, uint32_t at)
+/* In its own line: those before it, and as many turns of each other sender. */
+static uint64_t
+ahead_in_line(const struct sched *sched, const struct rcpt *rcpt, const struct line *line)
 {
-	const struct rcpt *rcpt = rcpt_at(sched, at);
-	const struct destination *destination = destination_at(sched, rcpt->destination);
 	const struct lane *lane = lane_at(sched, find_lane(sched, rcpt, rcpt->line));
-	const struct line *line = &destination->lines[rcpt->line];
-	const struct line *other = &destination->lines[!rcpt->line];
-	uint64_t mine, ahead;
+	uint64_t mine;
 
 	/* Places of those that left from the middle count, so it may be fewer. */
 	mine = (uint32_t)(rcpt->node.due_ms - rcpt_at(sched, lane->first)->node.due_ms);
 	mine = at_most(mine, lane->count - 1);
-	/* Each other sender has about as many turns until then, if it has so many recipients. */
-	ahead = mine + at_most(mine * (line->lane_count - 1), line->ready_count - lane->count);
-	if (rcpt->line == 0)
-		return ahead + at_most(ahead / SCHED_FRESH_RUN, other->ready_count);
-	return ahead + at_most((ahead + 1) * SCHED_FRESH_RUN, other->ready_count);
+	return mine + at_most(mine * (line->lane_count - 1), line->ready_count - lane->count);
+}
+
+uint64_t
+line_ahead(const struct sched *sched, uint32_t at)
+{
+	const struct rcpt *rcpt = rcpt_at(sched, at);
+	const struct line *lines = destination_at(sched, rcpt->destination)->lines;
+	uint64_t light = lines[LINE_LIGHT].ready_count, fresh = lines[LINE_FRESH].ready_count;
+	uint64_t ahead = ahead_in_line(sched, rcpt, &lines[rcpt->line]);
+
+	if (rcpt->line == LINE_TRIED)
+		return ahead + at_most((ahead + 1) * FRESH_RUN, light + fresh);
+	if (rcpt->line == LINE_FRESH)
+		ahead += at_most((ahead + 1) * LIGHT_RUN, light);
+	else
+		ahead += at_most(ahead / LIGHT_RUN, fresh);
+	return ahead + at_most(ahead / FRESH_RUN, lines[LINE_TRIED].ready_count);
 }

@@ -5,6 +5,10 @@
  * eighth turn is one for what was tried before; within each the senders take turns; and for
  * each sender it goes by who came first.
  *
+ * Fresh mail of a sender who has only few recipients ready (light_max) is light.  Three
+ * turns of four are for light mail, among destinations and at each: a letter does not wait
+ * for newsletters, to however many destinations they go.
+ *
  * A destination may start an attempt while its concurrency window has room (route/window.h)
  * and its rate limit has a token (route/rate.h).  While it is down one attempt in a time
  * probes it, and all others wait.

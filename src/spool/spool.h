@@ -63,6 +63,8 @@ struct spool_options {
 	 */
 	void (*want_release)(void *owner, uint64_t position);
 	void *release_owner;
+	/* A checkpoint is due when the log has grown by so much since the last; 0: 256 MB. */
+	uint64_t checkpoint_log_bytes;
 };
 
 /* A write under way.  The caller owns it until done is called (never inside the call). */
@@ -148,7 +150,7 @@ MUST_USE enum err spool_read_envelope(struct spool *spool, uint64_t id, struct b
 bool spool_is_broken(const struct spool *spool);
 struct spool_numbers {
 	uint64_t messages, live_bytes, disk_bytes, segments;
-	uint64_t puts, marks, removes, batches; /* since the opening */
+	uint64_t puts, marks, removes, batches, checkpoints; /* since the opening */
 };
 void spool_numbers(const struct spool *spool, struct spool_numbers *numbers);
 /* Calls after(owner) when nothing is under way any more: all that was given is durable. */

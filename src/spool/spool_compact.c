@@ -47,7 +47,7 @@ spool_copy_end(struct spool_copy *copy)
 	struct spool_message *message = message_of(copy);
 
 	if (message)
-		message->flags &= (uint16_t)~SPOOL_COPYING;
+		message->flags &= (uint8_t)~SPOOL_COPYING;
 	mem_free(copy->memory);
 	mem_free(copy->mark_memory);
 	copy->memory = copy->mark_memory = NULL;
@@ -68,7 +68,7 @@ spool_copy_moved(struct spool_copy *copy, const struct spool_write *write)
 		message->marks_bytes -= copy->marks_before;
 		message->marks_bytes += write->record.marks_bytes;
 		message->merged_bytes = write->record.marks_bytes;
-		message->flags &= (uint16_t)~SPOOL_COPYING;
+		message->flags &= (uint8_t)~SPOOL_COPYING;
 		message->offset = (uint32_t)write->offset;
 		if (copy->last_mark)
 			spool_index_unmark(&spool->index, message, copy->last_mark);

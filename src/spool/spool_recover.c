@@ -155,11 +155,15 @@ scan_log(struct recovery *recovery)
 		struct segment *segment = recovery->log[i];
 
 		segment->state = SEGMENT_DEAD;
-		if (segment->head.sequence < recovery->oldest) {
+		/* A checkpoint lists what was in use, so the others were freed before. */
+		if (segment->head.sequence < recovery->oldest ||
+		    (segment->head.sequence <= recovery->head.begin >> 32 &&
+			!segment->listed)) {
 			spool_segment_move(spool, segment, SEGMENT_FREE);
 			continue;
 		}
-		spool_recovery_scan(recovery, i);
+		if (segment->head.sequence >= recovery->head.begin >> 32)
+			spool_recovery_scan(recovery, i);
 		segment->durable = segment->end;
 		spool_segment_move(spool, segment, SEGMENT_USED);
 		if (segment->end > SPOOL_SEGMENT_DATA) {
@@ -188,16 +192,15 @@ sync_log(struct recovery *recovery)
 	return op.err;
 }
 
-static void
-tell_marks(struct recovery *recovery, struct spool_message *message, struct span merged)
+void
+spool_recovery_tell_marks(
+    struct recovery *recovery, struct spool_message *message, uint32_t from)
 {
 	const struct spool_scan *scan = recovery->scan;
 	struct span mark;
 	uint32_t at;
 
-	while (spool_marks_next(&merged, &mark))
-		scan->mark(scan->owner, message->id, mark);
-	for (at = message->first_mark; at;) {
+	for (at = from; at;) {
 		struct spool *spool = recovery->spool;
 		const struct spool_mark_place *place =
 		    spool_index_mark_at(&spool->index, at);
@@ -218,9 +221,11 @@ tell_message(struct recovery *recovery, uint32_t slot, struct spool_message *mes
 {
 	struct spool *spool = recovery->spool;
 	struct spool_record record;
-	struct span payload;
+	struct span payload, merged, mark;
 	char *memory = NULL;
 
+	if (message->flags & SPOOL_TOLD)
+		return;
 	if (spool_read_head(spool, message, &memory, &record, &payload)) {
 		spool_recovery_report(recovery, spool->segments[message->segment],
 		    message->offset, message->id);
@@ -229,7 +234,10 @@ tell_message(struct recovery *recovery, uint32_t slot, struct spool_message *mes
 		recovery->scan->message(recovery->scan->owner, message->id,
 		    spool_record_envelope(&record, payload),
 		    spool_message_body_bytes(message));
-		tell_marks(recovery, message, spool_record_marks(&record, payload));
+		merged = spool_record_marks(&record, payload);
+		while (spool_marks_next(&merged, &mark))
+			recovery->scan->mark(recovery->scan->owner, message->id, mark);
+		spool_recovery_tell_marks(recovery, message, message->first_mark);
 	}
 	mem_free(memory);
 }
@@ -245,7 +253,7 @@ can_go_on(const struct recovery *recovery)
 {
 	const struct spool *spool = recovery->spool;
 
-	return recovery->newest && !recovery->unreadable &&
+	return recovery->newest && !recovery->unreadable && !recovery->torn &&
 	       recovery->newest->head.version == SPOOL_FORMAT_VERSION &&
 	       spool->seal.proven == spool->seal.end &&
 	       spool->seal.end < spool->options.segment_bytes;
@@ -266,23 +274,25 @@ recover(struct recovery *recovery)
 	err = sync_log(recovery);
 	if (err)
 		return err;
+	spool_recovery_load(recovery);
 	scan_log(recovery);
 	err = spool_recovery_files(recovery);
 	if (!err)
 		err = spool_recovery_write_epoch(recovery);
 	if (err)
 		return err;
+	spool_recovery_tell_digests(recovery);
 	spool_recovery_each(recovery, tell_message);
 	if (can_go_on(recovery))
 		spool->head = recovery->newest;
 	spool_segment_free_oldest(spool);
 	err = spool_segment_prepare_now(spool);
-	if (err != ERR_NO_SPACE)
+	if (err && err != ERR_NO_SPACE)
 		return err;
 	/* A full disk: removals must have their place, even behind a torn batch. */
-	if (!spool->head && !recovery->unreadable)
+	if (err && !spool->head && !recovery->unreadable)
 		spool->head = recovery->newest;
-	return OK;
+	return spool->head ? spool_segment_open_syncs(spool, spool->head) : OK;
 }
 
 enum err
@@ -295,7 +305,11 @@ spool_recover(struct spool *spool, const struct spool_scan *scan)
 	map_init(&recovery.files, seed);
 	recovery.damages = mem_alloc(DAMAGES_MAX * sizeof(*recovery.damages));
 	err = recover(&recovery);
+	spool->log_bytes_durable = spool->log_bytes;
+	spool->released = scan->since;
 	mem_free(recovery.damages);
+	io_file_close(recovery.checkpoint);
+	mem_free(recovery.part);
 	mem_free(recovery.log);
 	mem_free(recovery.window);
 	mem_free(recovery.orphans);

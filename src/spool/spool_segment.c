@@ -38,12 +38,41 @@ spool_segment_add(struct spool *spool, uint16_t number)
 	return segment;
 }
 
+enum err
+spool_segment_open_syncs(struct spool *spool, struct segment *segment)
+{
+	char name[NAME_BYTES];
+
+	spool_segment_name(name, segment->number);
+	for (size_t i = 0; i < BATCHES_MAX; i++) {
+		struct io_op op = {0};
+
+		if (segment->syncs[i])
+			continue;
+		io_open(spool->dir, &op, name, IO_OPEN_READ | IO_OPEN_WRITE);
+		if (op.err)
+			return op.err;
+		segment->syncs[i] = op.file;
+	}
+	return OK;
+}
+
+void
+spool_segment_close_syncs(struct segment *segment)
+{
+	for (size_t i = 0; i < BATCHES_MAX; i++) {
+		io_file_close(segment->syncs[i]);
+		segment->syncs[i] = NULL;
+	}
+}
+
 void
 spool_segment_drop(struct spool *spool, struct segment *segment)
 {
 	check(segment->pins == 0 && segment->message_count == 0);
 	spool_segment_move(spool, segment, SEGMENT_DEAD);
 	spool->segments[segment->number] = NULL;
+	spool_segment_close_syncs(segment);
 	io_file_close(segment->file);
 	mem_free(segment);
 }
@@ -129,6 +158,7 @@ spool_segment_detach(struct spool *spool, uint32_t slot)
 		spool_index_at(&spool->index, message->newer)->older = message->older;
 	else
 		segment->last = message->older;
+	spool_checkpoint_detach(spool, slot);
 	message->older = message->newer = 0;
 	check(segment->message_count > 0);
 	segment->message_count--;
@@ -148,7 +178,9 @@ spool_segment_free_oldest(struct spool *spool)
 	struct segment *segment;
 
 	while ((segment = first_of(&spool->used)) && segment != spool->head &&
-	       segment->message_count == 0)
+	       segment->message_count == 0 && segment->removals == 0 &&
+	       segment->durable == segment->end &&
+	       (!spool->options.want_release || segment->fed <= spool->released))
 		spool_segment_move(spool, segment, SEGMENT_FREE);
 }
 
@@ -162,8 +194,10 @@ spool_segment_advance(struct spool *spool)
 		spool->seal = (struct spool_seal){
 		    .sequence = spool->head->head.sequence,
 		    .end = spool->head->end,
-		    .proven = spool->head->end,
+		    .proven = spool->head->durable,
 		};
+	if (spool->head && spool->head->durable == spool->head->end)
+		spool_segment_close_syncs(spool->head);
 	spool_segment_move(spool, segment, SEGMENT_USED);
 	spool->head = segment;
 	spool_segment_free_oldest(spool);
@@ -215,7 +249,7 @@ begin_life(struct spool *spool, struct segment *segment)
 	io_random(spool->io, &segment->head.salt, sizeof(segment->head.salt));
 	segment->key = spool_key_of(&segment->head);
 	segment->end = segment->durable = SPOOL_SEGMENT_DATA;
-	segment->live_bytes = 0;
+	segment->live_bytes = segment->fed = 0;
 	spool_head_write(spool->prepare.head, &segment->head);
 }
 
@@ -321,10 +355,44 @@ prepare_end(struct spool *spool, enum err err)
  * durable, so that one of them is whole at any moment; it need not be synced:
  * the first batch in the segment does that.
  */
+static void sync_opened(struct io_op *op);
+
+static void
+open_next_sync(struct spool *spool)
+{
+	struct spool_prepare *prepare = &spool->prepare;
+
+	for (prepare->sync = 0; prepare->sync < BATCHES_MAX; prepare->sync++) {
+		if (prepare->segment->syncs[prepare->sync])
+			continue;
+		prepare->op.done = sync_opened;
+		io_open(spool->dir, &prepare->op, prepare->name,
+		    IO_OPEN_READ | IO_OPEN_WRITE);
+		return;
+	}
+	prepare_end(spool, OK);
+}
+
+static void
+sync_opened(struct io_op *op)
+{
+	struct spool *spool = op->owner;
+
+	if (op->err) {
+		prepare_end(spool, op->err);
+		return;
+	}
+	spool->prepare.segment->syncs[spool->prepare.sync] = op->file;
+	open_next_sync(spool);
+}
+
 static void
 second_written(struct io_op *op)
 {
-	prepare_end(op->owner, op->err);
+	if (op->err)
+		prepare_end(op->owner, op->err);
+	else
+		open_next_sync(op->owner);
 }
 
 static void
@@ -468,7 +536,7 @@ prepare_steps(struct spool *spool)
 		io_dir_sync(spool->dir, &op, NULL);
 	if (!op.err)
 		io_pwrite(prepare->segment->file, &op, &span, 1, SPOOL_HEAD_SECOND);
-	return op.err;
+	return op.err ? op.err : spool_segment_open_syncs(spool, prepare->segment);
 }
 
 enum err

@@ -20,8 +20,6 @@
  */
 #include "proc/admin/admin.h"
 
-#include <unistd.h>
-
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/id.h"
@@ -115,7 +113,7 @@ receive_queue(
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qa_MESSAGE:
 		if (ipc_qa_message_decode(payload, &message))
@@ -310,7 +308,7 @@ client_read(struct io_op *op)
 		return;
 	}
 	if (op->fd >= 0)
-		close(op->fd);
+		io_fd_close(op->fd);
 	buf_add(&client->line, op->bytes);
 	if (buf_finish(&client->line)) {
 		send_error(client, "the request is too long");

@@ -5,8 +5,6 @@
  */
 #include "proc/queue/queue_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 #include "base/id.h"
 #include "mime/dsn.h"
@@ -424,7 +422,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_lx_RESOLVED || ipc_lx_resolved_decode(payload, &resolved))
 		return ERR_SYNTAX;
 	list_for_each(node, &queue->bounces)

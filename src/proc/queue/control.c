@@ -4,8 +4,6 @@
  */
 #include "proc/queue/queue_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 
 enum { LIST_MAX = 1000 };
@@ -205,7 +203,7 @@ receive(
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (queue->listing_count >= QUEUE_LISTINGS_MAX)
 		return ERR_LIMIT;
 	switch (type) {

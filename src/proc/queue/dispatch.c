@@ -4,8 +4,6 @@
  */
 #include "proc/queue/queue_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 
 static void
@@ -137,7 +135,7 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_dq_MORE:
 		return ipc_dq_more_decode(payload, &more)
@@ -181,7 +179,7 @@ receive_mailbox(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_mq_MORE:
 		return ipc_mq_more_decode(payload, &more)

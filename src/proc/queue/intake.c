@@ -6,8 +6,6 @@
  */
 #include "proc/queue/queue_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 
 enum {
@@ -334,7 +332,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	err = take(intake, type, payload);
 	slow_down(intake);
 	return err;

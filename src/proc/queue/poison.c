@@ -42,18 +42,14 @@ struct aside {
 };
 
 void
-poison_init(struct queue *queue)
+poison_init(struct queue *queue, const uint64_t seed[2])
 {
 	struct poison *poison = &queue->poison;
-	uint64_t seed[2];
 
-	io_random(queue->env->io, seed, sizeof(seed));
 	list_init(&poison->suspects);
 	map_init(&poison->suspect_map, seed);
 	map_init(&poison->begun_map, seed);
 	map_init(&poison->aside_map, seed);
-	poison->careful = queue->env->died;
-	poison->start_wall_s = io_wall_ms(queue->env->io) / 1000;
 }
 
 void
@@ -524,6 +520,8 @@ poison_start(struct queue *queue)
 	struct suspect *suspect;
 	size_t at = 0;
 
+	poison->careful = queue->env->died;
+	poison->start_wall_s = io_wall_ms(queue->env->io) / 1000;
 	while ((suspect = map_next(&poison->suspect_map, &at)) != NULL) {
 		uint32_t slot = sched_message_find(queue->sched, suspect->id);
 

@@ -202,7 +202,7 @@ init_lists(struct queue *queue)
 	list_init(&queue->bounces);
 	list_init(&queue->listings);
 	list_init(&queue->summaries);
-	poison_init(queue);
+	poison_init(queue, seed);
 	queue->routes = digest_routes(queue->conf);
 	schedule_init(queue);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)

@@ -303,7 +303,7 @@ void summary_forget(struct queue *queue, uint32_t slot);
 void summary_stop(struct queue *queue);
 
 /* poison.c: messages that end the process that handles them, or that cannot be read */
-void poison_init(struct queue *queue);
+void poison_init(struct queue *queue, const uint64_t seed[2]);
 void poison_fini(struct queue *queue);
 /* All that was found is there, and nothing has been tried yet. */
 void poison_start(struct queue *queue);

@@ -14,6 +14,7 @@ enum {
 	LOOK_MS_MAX = 1000, /* a wall clock may jump: look again at least so often */
 	MOVES = 20000,      /* of recipients, before others have their turn */
 	EXPIRE_MOVES = 1000,
+	LIGHT_MAX = 50,     /* recipients of a sender that go before newsletters */
 	SWEEP_SECONDS = 30, /* in so long all that waits is looked at, if it is much */
 	SWEEP_MIN = 20000,
 };
@@ -128,7 +129,11 @@ void
 schedule_init(struct queue *queue)
 {
 	struct sched_options options = {
-	    .reply_bytes_max = QUEUE_REPLY_BYTES, .owner = queue, .limits = limits};
+	    .reply_bytes_max = QUEUE_REPLY_BYTES,
+	    .light_max = LIGHT_MAX,
+	    .owner = queue,
+	    .limits = limits,
+	};
 
 	io_random(queue->env->io, options.seed, sizeof(options.seed));
 	queue->sched = sched_create(

@@ -5,8 +5,6 @@
  */
 #include "proc/reception/reception_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 #include "base/wire.h"
 #include "ipc/sign_wire.h"
@@ -116,7 +114,7 @@ receive_keyring(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_kr_AUTHENTICATED || ipc_kr_authenticated_decode(payload, &answer))
 		return ERR_SYNTAX;
 	session = answered(reception, answer.query, WAIT_KEYRING);
@@ -135,7 +133,7 @@ receive_lookup(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_lx_RESOLVED || ipc_lx_resolved_decode(payload, &answer))
 		return ERR_SYNTAX;
 	session = answered(reception, answer.query, WAIT_LOOKUP);
@@ -156,7 +154,7 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qr_IDS:
 		if (ipc_qr_ids_decode(payload, &ids))

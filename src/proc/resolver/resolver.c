@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/check.h"
@@ -246,7 +245,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 	struct search *search;
 
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_dn_HOSTS || ipc_dn_hosts_decode(payload, &asked))
 		return ERR_SYNTAX;
 	search = mem_alloc(sizeof(*search));
