@@ -2,6 +2,7 @@
 
 BUILD ?= build
 FUZZ_SECONDS ?= 60
+POWERCUTS ?= 50
 SEEDS ?= 100
 FROM ?= 1
 SIM_JOBS ?= $(shell nproc)
@@ -9,7 +10,7 @@ CMAKE_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
-	sim sim-long fuzz bench clean
+	sim sim-long fuzz bench powercut clean
 
 help: ## list these targets
 	@echo "Postrider, a mail server.  Targets of this Makefile:"
@@ -53,6 +54,11 @@ sim-long: setup-run ## simulate one seed after the other until stopped, from a s
 
 fuzz: setup-fuzz ## run each fuzzer for FUZZ_SECONDS (60) from its corpus
 	@tools/fuzz $(FUZZ_SECONDS)
+
+powercut: setup-test build ## POWERCUTS (50) power cuts on a real file system; POWERCUT_BREAK=1 must lose mail
+	@test/powercut/powercut.py --program $(BUILD)/postrider --cuts $(POWERCUTS) \
+		$(if $(POWERCUT_SEED),--seed $(POWERCUT_SEED)) $(if $(POWERCUT_BREAK),--break) || \
+		{ status=$$?; [ $$status = 77 ] || exit $$status; }
 
 bench: ## build, and measure against other servers (BENCH_DIR names the bench)
 	@tools/bench

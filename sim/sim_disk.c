@@ -5,6 +5,8 @@
  */
 #include "sim/sim_internal.h"
 
+enum { ROT_TRIES = 1000 };
+
 struct sim_disk *
 sim_disk_create(struct sim *sim, struct sim_server *server)
 {
@@ -286,7 +288,13 @@ sim_disk_rot(struct sim_disk *disk, const char *folder)
 		if (entry->durable && !entry->durable->is_dir &&
 		    entry->durable->durable_len > 0 && sim_chance(disk->sim, ++count) == 0)
 			chosen = entry->durable;
-	if (chosen)
-		sim_inode_rot(chosen, sim_chance(disk->sim, chosen->durable_len),
-		    (unsigned)sim_chance(disk->sim, 8));
+	/* What never was written is of no interest. */
+	for (int tries = 0; chosen && tries < ROT_TRIES; tries++) {
+		uint64_t at = sim_chance(disk->sim, chosen->durable_len);
+
+		if (chosen->durable[at] == 0)
+			continue;
+		sim_inode_rot(chosen, at, (unsigned)sim_chance(disk->sim, 8));
+		break;
+	}
 }

@@ -73,6 +73,7 @@ void
 sim_heal(struct sim *sim)
 {
 	sim->options.faults = (struct sim_faults){0};
+	sim->options.descriptors_max = 1000;
 	for (size_t i = 0; i < SIM_PARTITIONS_MAX; i++)
 		sim->partitions[i].until_us = 0;
 	list_for_each(link, &sim->servers)
@@ -96,7 +97,14 @@ between(struct sim *chance, uint32_t least, uint32_t most)
 	return value < most ? value : most;
 }
 
-enum kind { CRASHES, POWER, DISK, NET, DNS, CLOCK, FULL, LIMITS, FRAGMENTS, KIND_COUNT };
+/* Or never. */
+static uint32_t
+sometimes(struct sim *chance, uint32_t least, uint32_t most)
+{
+	return sim_chance(chance, 2) == 0 ? between(chance, least, most) : 0;
+}
+
+enum kind { CRASHES, POWER, DISK, NET, DNS, CLOCK, FULL, LIMITS, FRAGMENTS, ROT, KIND_COUNT };
 
 static void
 add_kind(struct sim *chance, struct sim_options *options, enum kind kind)
@@ -111,21 +119,18 @@ add_kind(struct sim *chance, struct sim_options *options, enum kind kind)
 		faults->power_cut = between(chance, 20, 1000);
 		break;
 	case DISK:
-		faults->read_error = between(chance, 100, 20000) * (uint32_t)sim_chance(chance, 2);
-		faults->write_error =
-		    between(chance, 100, 20000) * (uint32_t)sim_chance(chance, 2);
-		faults->sync_error = between(chance, 100, 20000) * (uint32_t)sim_chance(chance, 2);
-		faults->disk_stall = between(chance, 100, 5000);
+		faults->read_error = sometimes(chance, 500, 30000);
+		faults->write_error = sometimes(chance, 500, 30000);
+		faults->sync_error = sometimes(chance, 1000, 50000);
+		faults->disk_stall = between(chance, 100, 10000);
 		break;
 	case NET:
-		faults->net_reset = between(chance, 100, 10000) * (uint32_t)sim_chance(chance, 2);
-		faults->net_silence = between(chance, 100, 5000) * (uint32_t)sim_chance(chance, 2);
-		faults->net_partition = between(chance, 50, 2000) * (uint32_t)sim_chance(chance, 2);
-		faults->net_stall = between(chance, 100, 10000);
-		faults->connect_refused =
-		    between(chance, 1000, 200000) * (uint32_t)sim_chance(chance, 2);
-		faults->connect_silence =
-		    between(chance, 1000, 100000) * (uint32_t)sim_chance(chance, 2);
+		faults->net_reset = sometimes(chance, 1000, 30000);
+		faults->net_silence = sometimes(chance, 500, 10000);
+		faults->net_partition = sometimes(chance, 200, 5000);
+		faults->net_stall = sometimes(chance, 1000, 20000);
+		faults->connect_refused = sometimes(chance, 5000, 300000);
+		faults->connect_silence = sometimes(chance, 5000, 100000);
 		break;
 	case DNS:
 		faults->dns_silence = between(chance, 1000, 300000);
@@ -142,6 +147,9 @@ add_kind(struct sim *chance, struct sim_options *options, enum kind kind)
 		break;
 	case FRAGMENTS:
 		faults->fragment = between(chance, 10000, 1000000);
+		break;
+	case ROT:
+		faults->bit_rot = between(chance, 5, 500);
 		break;
 	case KIND_COUNT:
 		break;

@@ -9,7 +9,7 @@
 
 #include "sim/sim_internal.h"
 
-enum { FILL_NEW = 0xa5, FILL_OLD = 0xdb };
+enum { FILL_NEW = 0xa5, FILL_OLD = 0xdb, FILL_BYTES_MAX = 1024 };
 
 struct block {
 	alignas(max_align_t) struct list link;
@@ -94,7 +94,8 @@ grow(struct sim_pool *pool, void *ptr, size_t bytes)
 	block->pool = pool;
 	block->bytes = bytes;
 	if (bytes > old)
-		memset((char *)(block + 1) + old, FILL_NEW, bytes - old);
+		memset((char *)(block + 1) + old, FILL_NEW,
+		    bytes - old < FILL_BYTES_MAX ? bytes - old : FILL_BYTES_MAX);
 	charge(pool, block);
 	return block + 1;
 }

@@ -501,8 +501,7 @@ static const struct conf_option options[] = {
 	.max = 3650 * DAY,
 	.zero = "forever",
 	.syntax = "TIME | forever",
-	.doc =
-	    "How long it is kept. What is about mail that is still in the queue stays."},
+	.doc = "How long it is kept. Its files go as a whole, each of a day at most."},
     {.block = "ledger",
 	.words = "size",
 	.type = CONF_SIZE,
@@ -560,7 +559,7 @@ static const struct conf_option options[] = {
 	.words = "idle connections",
 	.type = CONF_COUNT,
 	AT(idle_connections_max),
-	.preset = 500,
+	.preset = 200,
 	.min = 1,
 	.max = 10000,
 	.zero = "none",

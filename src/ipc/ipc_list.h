@@ -34,6 +34,7 @@ enum ipc_commit {
 	IPC_COMMIT_DISK_FULL,
 	IPC_COMMIT_QUEUE_FULL,
 	IPC_COMMIT_BROKEN,
+	IPC_COMMIT_IN_DOUBT, /* the write or the sync failed: it may be there after a restart */
 	IPC_COMMIT_ERROR,
 	IPC_COMMIT_COUNT,
 };

@@ -24,7 +24,8 @@ enum {
 struct ledger;
 
 struct ledger_options {
-	uint64_t keep_ms, bytes_max; /* older files go, and the oldest when there is more */
+	/* Older files go, and the oldest when there is more; 0: no limit. */
+	uint64_t keep_ms, bytes_max;
 	uint64_t idle_ms, retry_ms;  /* LEDGER_IDLE_MS, LEDGER_RETRY_MS */
 	void *owner;
 	/* What was given up to this position is durable. */

@@ -68,7 +68,7 @@ static const struct ledger_entry entries[] = {
     {.kind = LEDGER_HELD, .id = 3, .wall_ms = 1, .text = SPAN("root")},
     {.kind = LEDGER_RELEASED, .id = 3, .wall_ms = 2, .text = SPAN("root")},
     {.kind = LEDGER_ASIDE, .id = 3, .wall_ms = 3, .text = SPAN("three crashes")},
-    {.kind = LEDGER_REMOVED, .id = 3, .wall_ms = 4},
+    {.kind = LEDGER_REMOVED, .id = 3, .wall_ms = 4, .flags = LEDGER_ADOPTED},
 };
 
 static void

@@ -185,6 +185,7 @@ ledger_builder_add(struct ledger_builder *builder, const struct ledger_entry *en
 		word(builder, entry->text, LEDGER_TEXT_MAX);
 		break;
 	case LEDGER_REMOVED:
+		number(builder, entry->flags);
 		break;
 	case LEDGER_KIND_END:
 		check(false);

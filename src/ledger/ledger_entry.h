@@ -36,10 +36,10 @@ enum ledger_end {
 	LEDGER_END_END,
 };
 
-/* Flags of an accepted message. */
+/* Flags of an accepted or removed message. */
 enum {
 	LEDGER_IS_BOUNCE = 1, /* a notification, made here */
-	LEDGER_ADOPTED = 2,   /* it was in the spool already when the ledger began */
+	LEDGER_ADOPTED = 2,   /* it was in the spool's log already when the ledger began */
 };
 
 struct ledger_rcpt {
@@ -52,10 +52,10 @@ struct ledger_entry {
 	enum ledger_kind kind;
 	uint64_t id, wall_ms;
 
+	uint8_t flags; /* ACCEPTED, REMOVED */
 	/* ACCEPTED */
 	struct span reverse_path, client, login;
 	uint64_t body_bytes;
-	uint8_t flags;
 	const struct ledger_rcpt *rcpts;
 	uint32_t rcpt_count;
 

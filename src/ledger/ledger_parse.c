@@ -202,6 +202,7 @@ read_fields(struct ledger_parser *parser, struct ledger_entry *entry)
 		entry->text = word(parser, LEDGER_TEXT_MAX);
 		return;
 	case LEDGER_REMOVED:
+		entry->flags = (uint8_t)number(parser, LEDGER_ADOPTED);
 		return;
 	case LEDGER_KIND_END:
 		break;

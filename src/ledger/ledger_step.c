@@ -38,7 +38,9 @@ oldest_may_go(const struct ledger *ledger)
 		return false;
 	for (size_t i = 0; i < ledger->file_count; i++)
 		bytes += ledger->files[i].bytes;
-	return bytes > ledger->options.bytes_max ||
+	if (ledger->options.bytes_max > 0 && bytes > ledger->options.bytes_max)
+		return true;
+	return ledger->options.keep_ms > 0 &&
 	       ledger->files[1].created_ms + ledger->options.keep_ms <
 		   io_wall_ms(ledger->io);
 }

@@ -1,8 +1,8 @@
 /*
  * Destinations: who may start an attempt, and who is down.
  *
- * destination_look() is the one place that says whether a destination has a turn, and until when
- * it is left alone; everything that changes something about it ends with it.
+ * sched_destination_look() is the one place that says whether a destination has a turn, and until
+ * when it is left alone; everything that changes something about it ends with it.
  */
 #include "sched/sched_internal.h"
 
@@ -41,21 +41,21 @@ is_destination(const void *owner, uint32_t slot, const void *wanted)
 }
 
 void
-destination_init(struct sched *sched)
+sched_destination_init(struct sched *sched)
 {
-	pool_init(&sched->destinations, sizeof(struct destination));
-	index_init(&sched->destination_index, sched, destination_hash);
+	sched_pool_init(&sched->destinations, sizeof(struct destination));
+	sched_index_init(&sched->destination_index, sched, destination_hash);
 	memset(sched->rings, 0xff, sizeof(sched->rings));
 }
 
 void
-destination_fini(struct sched *sched)
+sched_destination_fini(struct sched *sched)
 {
-	for (uint32_t at = 0; at < pool_end(&sched->destinations); at++)
-		if (pool_has_chunk(&sched->destinations, at))
+	for (uint32_t at = 0; at < sched_pool_end(&sched->destinations); at++)
+		if (sched_pool_has_chunk(&sched->destinations, at))
 			mem_free(destination_at(sched, at)->key);
-	pool_fini(&sched->destinations);
-	index_fini(&sched->destination_index);
+	sched_pool_fini(&sched->destinations);
+	sched_index_fini(&sched->destination_index);
 }
 
 uint32_t
@@ -63,7 +63,7 @@ sched_destination_find(const struct sched *sched, unsigned kind, struct span key
 {
 	const struct destination_key wanted = {hash_of(sched, kind, key), kind, key};
 
-	return index_find(&sched->destination_index, wanted.hash, is_destination, &wanted);
+	return sched_index_find(&sched->destination_index, wanted.hash, is_destination, &wanted);
 }
 
 static void
@@ -78,7 +78,7 @@ ask_limits(struct sched *sched, struct destination *destination)
 static uint32_t
 new_destination(struct sched *sched, unsigned kind, struct span key)
 {
-	uint32_t at = pool_take(&sched->destinations);
+	uint32_t at = sched_pool_take(&sched->destinations);
 	struct destination *destination = destination_at(sched, at);
 
 	*destination = (struct destination){
@@ -89,7 +89,7 @@ new_destination(struct sched *sched, unsigned kind, struct span key)
 	};
 	for (unsigned i = 0; i < LINE_COUNT; i++)
 		destination->lines[i].first = destination->lines[i].last = SCHED_NONE;
-	index_add(&sched->destination_index, at);
+	sched_index_add(&sched->destination_index, at);
 	ask_limits(sched, destination);
 	window_init(&destination->window, destination->limits.concurrency_start,
 	    destination->limits.concurrency_max);
@@ -97,7 +97,7 @@ new_destination(struct sched *sched, unsigned kind, struct span key)
 }
 
 uint32_t
-destination_join(struct sched *sched, unsigned kind, struct span key)
+sched_destination_join(struct sched *sched, unsigned kind, struct span key)
 {
 	uint32_t at = sched_destination_find(sched, kind, key);
 
@@ -156,11 +156,11 @@ set_wake(struct sched *sched, uint32_t at, uint64_t wake_ms)
 	if (destination->in_wheel) {
 		if (wake_ms == destination->node.due_ms)
 			return;
-		wheel_remove(&sched->destination_wheel, at);
+		sched_wheel_remove(&sched->destination_wheel, at);
 	}
 	destination->in_wheel = wake_ms > 0;
 	if (wake_ms > 0)
-		wheel_add(&sched->destination_wheel, at, wake_ms);
+		sched_wheel_add(&sched->destination_wheel, at, wake_ms);
 }
 
 static void
@@ -171,14 +171,14 @@ forget(struct sched *sched, uint32_t at)
 	set_turns(sched, at, false);
 	set_wake(sched, at, 0);
 	sched_reply_drop(sched, destination->reply);
-	index_remove(&sched->destination_index, at);
+	sched_index_remove(&sched->destination_index, at);
 	mem_free(destination->key);
 	destination->key = NULL;
-	pool_give(&sched->destinations, at);
+	sched_pool_give(&sched->destinations, at);
 }
 
 void
-destination_refresh(struct sched *sched, struct destination *destination)
+sched_destination_refresh(struct sched *sched, struct destination *destination)
 {
 	if (destination->limits_age == sched->limits_age)
 		return;
@@ -220,12 +220,12 @@ may_start(const struct sched *sched, const struct destination *destination, uint
 }
 
 void
-destination_look(struct sched *sched, uint32_t at)
+sched_destination_look(struct sched *sched, uint32_t at)
 {
 	struct destination *destination = destination_at(sched, at);
 	uint64_t wake_ms = 0;
 
-	destination_refresh(sched, destination);
+	sched_destination_refresh(sched, destination);
 	if (destination->rcpt_count == 0 && destination->active == 0) {
 		/* Whoever has had its share for now is not forgotten before that is over. */
 		if (destination->limits.rate.count == 0 ||
@@ -240,13 +240,13 @@ destination_look(struct sched *sched, uint32_t at)
 }
 
 void
-destination_leave(struct sched *sched, uint32_t at)
+sched_destination_leave(struct sched *sched, uint32_t at)
 {
 	struct destination *destination = destination_at(sched, at);
 
 	check(destination->rcpt_count > 0);
 	destination->rcpt_count--;
-	destination_look(sched, at);
+	sched_destination_look(sched, at);
 }
 
 bool
@@ -295,24 +295,21 @@ uint32_t
 sched_take(struct sched *sched, unsigned kind, uint64_t now_ms)
 {
 	struct destination *destination;
-	unsigned which;
 	uint32_t at, rcpt;
 
 	if (!sched_has_turn(sched, kind))
 		return SCHED_NONE;
 	if (now_ms > sched->now_ms)
 		sched->now_ms = now_ms;
-	which = choose_ring(sched, kind);
-	at = sched->rings[kind][which].first;
+	at = sched->rings[kind][choose_ring(sched, kind)].first;
 	destination = destination_at(sched, at);
 	rate_take(&destination->rate, &destination->limits.rate, sched->now_ms);
 	destination->active++;
-	rcpt = line_next(
-	    sched, at, which == RING_LIGHT ? LINE_LIGHT : choose_line(destination));
+	rcpt = sched_line_next(sched, at, choose_line(destination));
 	rcpt_at(sched, rcpt)->state = SCHED_ACTIVE;
-	/* To the end of the turns. */
-	set_turn(sched, at, which, false);
-	destination_look(sched, at);
+	/* To the end of the turns, in both rings. */
+	set_turns(sched, at, false);
+	sched_destination_look(sched, at);
 	return rcpt;
 }
 
@@ -343,7 +340,7 @@ sched_destination_up(struct sched *sched, uint32_t at)
 	come_up(destination);
 	sched_reply_drop(sched, destination->reply);
 	destination->reply = 0;
-	destination_look(sched, at);
+	sched_destination_look(sched, at);
 }
 
 static void
@@ -403,7 +400,7 @@ sched_attempt_over(struct sched *sched, uint32_t at, enum sched_feedback feedbac
 	if (now_ms > sched->now_ms)
 		sched->now_ms = now_ms;
 	destination->active--;
-	destination_refresh(sched, destination);
+	sched_destination_refresh(sched, destination);
 	take_feedback(sched, destination, feedback);
 	if (feedback != SCHED_UNTRIED) {
 		uint32_t kept = destination->down_count > 0 ? reply : 0;
@@ -412,7 +409,7 @@ sched_attempt_over(struct sched *sched, uint32_t at, enum sched_feedback feedbac
 		sched_reply_drop(sched, destination->reply);
 		destination->reply = kept;
 	}
-	destination_look(sched, at);
+	sched_destination_look(sched, at);
 }
 
 void
@@ -446,10 +443,10 @@ sched_destination_count(const struct sched *sched)
 uint32_t
 sched_destination_next(const struct sched *sched, uint32_t destination)
 {
-	uint32_t end = pool_end(&sched->destinations);
+	uint32_t end = sched_pool_end(&sched->destinations);
 
 	for (uint32_t at = destination == SCHED_NONE ? 0 : destination + 1; at < end; at++)
-		if (pool_has_chunk(&sched->destinations, at) &&
+		if (sched_pool_has_chunk(&sched->destinations, at) &&
 		    destination_at(sched, at)->key)
 			return at;
 	return SCHED_NONE;

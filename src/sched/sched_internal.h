@@ -6,12 +6,12 @@
 #pragma once
 
 #include "route/window.h"
-#include "sched/index.h"
-#include "sched/pool.h"
+#include "sched/sched_index.h"
+#include "sched/sched_pool.h"
 #include "sched/sched.h"
 #include "sched/sched_reply.h"
 #include "sched/sched_turn.h"
-#include "sched/wheel.h"
+#include "sched/sched_wheel.h"
 
 /* The lines of a destination. */
 enum { LINE_LIGHT, LINE_FRESH, LINE_TRIED, LINE_COUNT };
@@ -128,48 +128,48 @@ struct sched {
 static inline struct rcpt *
 rcpt_at(const struct sched *sched, uint32_t rcpt)
 {
-	return pool_at(&sched->rcpts, rcpt);
+	return sched_pool_at(&sched->rcpts, rcpt);
 }
 
 static inline struct message *
 message_at(const struct sched *sched, uint32_t message)
 {
-	return pool_at(&sched->messages, message);
+	return sched_pool_at(&sched->messages, message);
 }
 
 static inline struct destination *
 destination_at(const struct sched *sched, uint32_t destination)
 {
-	return pool_at(&sched->destinations, destination);
+	return sched_pool_at(&sched->destinations, destination);
 }
 
 /* sched_line.c: the lines of a destination */
-void line_init(struct sched *sched);
-void line_fini(struct sched *sched);
+void sched_line_init(struct sched *sched);
+void sched_line_fini(struct sched *sched);
 /* tried: it goes behind what is fresh. */
-void line_add(struct sched *sched, uint32_t rcpt, bool tried);
-void line_remove(struct sched *sched, uint32_t rcpt);
+void sched_line_add(struct sched *sched, uint32_t rcpt, bool tried);
+void sched_line_remove(struct sched *sched, uint32_t rcpt);
 /* The recipient whose turn it is; the lane goes to the end of its line. */
-uint32_t line_next(struct sched *sched, uint32_t destination, unsigned line);
+uint32_t sched_line_next(struct sched *sched, uint32_t destination, unsigned line);
 /* About how many go before a READY recipient at its destination. */
-uint64_t line_ahead(const struct sched *sched, uint32_t rcpt);
+uint64_t sched_line_ahead(const struct sched *sched, uint32_t rcpt);
 
 /* sched_destination.c */
-void destination_init(struct sched *sched);
-void destination_fini(struct sched *sched);
+void sched_destination_init(struct sched *sched);
+void sched_destination_fini(struct sched *sched);
 /* Finds or makes it, and counts a recipient more. */
-uint32_t destination_join(struct sched *sched, unsigned kind, struct span key);
-void destination_leave(struct sched *sched, uint32_t destination);
+uint32_t sched_destination_join(struct sched *sched, unsigned kind, struct span key);
+void sched_destination_leave(struct sched *sched, uint32_t destination);
 /* Something about it has changed: has it a turn?  It may be forgotten here. */
-void destination_look(struct sched *sched, uint32_t destination);
-void destination_refresh(struct sched *sched, struct destination *destination);
+void sched_destination_look(struct sched *sched, uint32_t destination);
+void sched_destination_refresh(struct sched *sched, struct destination *destination);
 
 /* sched_message.c */
-void message_init(struct sched *sched);
-void message_fini(struct sched *sched);
+void sched_message_init(struct sched *sched);
+void sched_message_fini(struct sched *sched);
 /* One whose time has come. */
-void rcpt_due(struct sched *sched, uint32_t rcpt);
+void sched_rcpt_wake(struct sched *sched, uint32_t rcpt);
 
 /* sched_reply.c */
-void reply_init(struct sched *sched);
-void reply_fini(struct sched *sched);
+void sched_reply_init(struct sched *sched);
+void sched_reply_fini(struct sched *sched);

@@ -17,13 +17,13 @@ struct lane_key {
 static struct lane *
 lane_at(const struct sched *sched, uint32_t lane)
 {
-	return pool_at(&sched->lanes, lane);
+	return sched_pool_at(&sched->lanes, lane);
 }
 
 static uint32_t
 hash_key(const struct sched *sched, const struct lane_key *key)
 {
-	return index_mix(sched->options.seed[0],
+	return sched_index_mix(sched->options.seed[0],
 	    (uint64_t)key->destination << 2 | key->line, key->sender);
 }
 
@@ -48,17 +48,17 @@ is_lane(const void *owner, uint32_t slot, const void *wanted)
 }
 
 void
-line_init(struct sched *sched)
+sched_line_init(struct sched *sched)
 {
-	pool_init(&sched->lanes, sizeof(struct lane));
-	index_init(&sched->lane_index, sched, lane_hash);
+	sched_pool_init(&sched->lanes, sizeof(struct lane));
+	sched_index_init(&sched->lane_index, sched, lane_hash);
 }
 
 void
-line_fini(struct sched *sched)
+sched_line_fini(struct sched *sched)
 {
-	pool_fini(&sched->lanes);
-	index_fini(&sched->lane_index);
+	sched_pool_fini(&sched->lanes);
+	sched_index_fini(&sched->lane_index);
 }
 
 static uint32_t
@@ -67,7 +67,7 @@ find_lane(const struct sched *sched, const struct rcpt *rcpt, unsigned line)
 	const struct lane_key key = {
 	    rcpt->destination, message_at(sched, rcpt->message)->sender, line};
 
-	return index_find(&sched->lane_index, hash_key(sched, &key), is_lane, &key);
+	return sched_index_find(&sched->lane_index, hash_key(sched, &key), is_lane, &key);
 }
 
 static struct line *
@@ -113,7 +113,7 @@ unlink_lane(struct sched *sched, uint32_t at)
 static uint32_t
 new_lane(struct sched *sched, const struct rcpt *rcpt, unsigned line)
 {
-	uint32_t at = pool_take(&sched->lanes);
+	uint32_t at = sched_pool_take(&sched->lanes);
 	struct lane *lane = lane_at(sched, at);
 
 	*lane = (struct lane){
@@ -123,7 +123,7 @@ new_lane(struct sched *sched, const struct rcpt *rcpt, unsigned line)
 	    .last = SCHED_NONE,
 	    .line = line,
 	};
-	index_add(&sched->lane_index, at);
+	sched_index_add(&sched->lane_index, at);
 	link_lane(sched, at);
 	return at;
 }
@@ -137,7 +137,7 @@ sender_ready(struct sched *sched, const struct rcpt *rcpt)
 }
 
 void
-line_add(struct sched *sched, uint32_t at, bool tried)
+sched_line_add(struct sched *sched, uint32_t at, bool tried)
 {
 	struct rcpt *rcpt = rcpt_at(sched, at);
 	uint32_t ready = ++*sender_ready(sched, rcpt);
@@ -180,13 +180,13 @@ take_out(struct sched *sched, uint32_t lane_slot, struct rcpt *rcpt)
 	line_of(sched, lane)->ready_count--;
 	if (--lane->count > 0)
 		return;
-	index_remove(&sched->lane_index, lane_slot);
+	sched_index_remove(&sched->lane_index, lane_slot);
 	unlink_lane(sched, lane_slot);
-	pool_give(&sched->lanes, lane_slot);
+	sched_pool_give(&sched->lanes, lane_slot);
 }
 
 void
-line_remove(struct sched *sched, uint32_t at)
+sched_line_remove(struct sched *sched, uint32_t at)
 {
 	struct rcpt *rcpt = rcpt_at(sched, at);
 	uint32_t lane_slot = find_lane(sched, rcpt, rcpt->line);
@@ -196,7 +196,7 @@ line_remove(struct sched *sched, uint32_t at)
 }
 
 uint32_t
-line_next(struct sched *sched, uint32_t destination, unsigned line)
+sched_line_next(struct sched *sched, uint32_t destination, unsigned line)
 {
 	uint32_t lane_slot = destination_at(sched, destination)->lines[line].first;
 	uint32_t at;
@@ -229,7 +229,7 @@ ahead_in_line(const struct sched *sched, const struct rcpt *rcpt, const struct l
 }
 
 uint64_t
-line_ahead(const struct sched *sched, uint32_t at)
+sched_line_ahead(const struct sched *sched, uint32_t at)
 {
 	const struct rcpt *rcpt = rcpt_at(sched, at);
 	const struct line *lines = destination_at(sched, rcpt->destination)->lines;

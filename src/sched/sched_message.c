@@ -13,7 +13,7 @@
 static uint32_t
 id_hash(const struct sched *sched, uint64_t id)
 {
-	return index_mix(sched->options.seed[1], id, 0);
+	return sched_index_mix(sched->options.seed[1], id, 0);
 }
 
 static uint32_t
@@ -31,29 +31,29 @@ has_id(const void *owner, uint32_t slot, const void *wanted)
 }
 
 void
-message_init(struct sched *sched)
+sched_message_init(struct sched *sched)
 {
-	pool_init(&sched->messages, sizeof(struct message));
-	pool_init(&sched->rcpts, sizeof(struct rcpt));
-	index_init(&sched->message_index, sched, message_hash);
+	sched_pool_init(&sched->messages, sizeof(struct message));
+	sched_pool_init(&sched->rcpts, sizeof(struct rcpt));
+	sched_index_init(&sched->message_index, sched, message_hash);
 	sched->oldest = sched->newest = SCHED_NONE;
 }
 
 void
-message_fini(struct sched *sched)
+sched_message_fini(struct sched *sched)
 {
 	for (uint32_t at = sched->oldest; at != SCHED_NONE; at = message_at(sched, at)->next)
 		if (message_at(sched, at)->rcpt_count > 1)
 			mem_free(message_at(sched, at)->many);
-	pool_fini(&sched->messages);
-	pool_fini(&sched->rcpts);
-	index_fini(&sched->message_index);
+	sched_pool_fini(&sched->messages);
+	sched_pool_fini(&sched->rcpts);
+	sched_index_fini(&sched->message_index);
 }
 
 uint32_t
 sched_message_find(const struct sched *sched, uint64_t id)
 {
-	return index_find(&sched->message_index, id_hash(sched, id), has_id, &id);
+	return sched_index_find(&sched->message_index, id_hash(sched, id), has_id, &id);
 }
 
 static uint64_t
@@ -71,7 +71,7 @@ slots_of(struct message *message)
 uint32_t
 sched_message_add(struct sched *sched, const struct sched_message *from)
 {
-	uint32_t at = pool_take(&sched->messages);
+	uint32_t at = sched_pool_take(&sched->messages);
 	struct message *message = message_at(sched, at);
 
 	check(from->rcpt_count > 0 && from->rcpt_count <= SCHED_RCPTS_MAX);
@@ -94,7 +94,7 @@ sched_message_add(struct sched *sched, const struct sched_message *from)
 	else
 		sched->oldest = at;
 	sched->newest = at;
-	index_add(&sched->message_index, at);
+	sched_index_add(&sched->message_index, at);
 	return at;
 }
 
@@ -143,7 +143,7 @@ sched_rcpt_add(struct sched *sched, uint32_t message_slot, uint32_t index, unsig
     struct span key)
 {
 	struct message *message = message_at(sched, message_slot);
-	uint32_t at = pool_take(&sched->rcpts);
+	uint32_t at = sched_pool_take(&sched->rcpts);
 	struct rcpt *rcpt = rcpt_at(sched, at);
 
 	check(index < message->rcpt_count && slots_of(message)[index] == SCHED_NONE);
@@ -152,7 +152,7 @@ sched_rcpt_add(struct sched *sched, uint32_t message_slot, uint32_t index, unsig
 	*rcpt = (struct rcpt){
 	    .node = {SCHED_NONE, SCHED_NONE, 0},
 	    .message = message_slot,
-	    .destination = destination_join(sched, kind, key),
+	    .destination = sched_destination_join(sched, kind, key),
 	    .used = 1,
 	    .index = index & 0x1ffff,
 	    .state = SCHED_NEW,
@@ -243,11 +243,11 @@ leave(struct sched *sched, uint32_t at)
 	struct rcpt *rcpt = rcpt_at(sched, at);
 
 	if (rcpt->in_wheel) {
-		wheel_remove(&sched->rcpt_wheel, at);
+		sched_wheel_remove(&sched->rcpt_wheel, at);
 		rcpt->in_wheel = 0;
 	}
 	if (rcpt->state == SCHED_READY)
-		line_remove(sched, at);
+		sched_line_remove(sched, at);
 }
 
 static void
@@ -278,10 +278,10 @@ sched_rcpt_wait(struct sched *sched, uint32_t at, uint64_t next_wall_ms)
 	move(sched, at, SCHED_WAITING);
 	rcpt->node.due_ms = next_wall_ms;
 	if (!is_parked(sched, rcpt)) {
-		wheel_add(&sched->rcpt_wheel, at, next_wall_ms);
+		sched_wheel_add(&sched->rcpt_wheel, at, next_wall_ms);
 		rcpt->in_wheel = 1;
 	}
-	destination_look(sched, rcpt->destination);
+	sched_destination_look(sched, rcpt->destination);
 }
 
 void
@@ -291,12 +291,12 @@ sched_rcpt_ready(struct sched *sched, uint32_t at, bool urgent)
 
 	check(!is_parked(sched, rcpt));
 	move(sched, at, SCHED_READY);
-	line_add(sched, at, rcpt->tries > 0 && !urgent);
-	destination_look(sched, rcpt->destination);
+	sched_line_add(sched, at, rcpt->tries > 0 && !urgent);
+	sched_destination_look(sched, rcpt->destination);
 }
 
 void
-rcpt_due(struct sched *sched, uint32_t at)
+sched_rcpt_wake(struct sched *sched, uint32_t at)
 {
 	rcpt_at(sched, at)->in_wheel = 0;
 	sched_rcpt_ready(sched, at, false);
@@ -306,14 +306,14 @@ void
 sched_join(struct sched *sched, uint32_t at)
 {
 	move(sched, at, SCHED_ACTIVE);
-	destination_look(sched, rcpt_at(sched, at)->destination);
+	sched_destination_look(sched, rcpt_at(sched, at)->destination);
 }
 
 void
 sched_rcpt_bounce(struct sched *sched, uint32_t at)
 {
 	move(sched, at, SCHED_BOUNCING);
-	destination_look(sched, rcpt_at(sched, at)->destination);
+	sched_destination_look(sched, rcpt_at(sched, at)->destination);
 }
 
 void
@@ -328,8 +328,8 @@ sched_rcpt_end(struct sched *sched, uint32_t at)
 	check(message->open_count > 0 && slots_of(message)[rcpt->index] == at);
 	message->open_count--;
 	slots_of(message)[rcpt->index] = SCHED_NONE;
-	pool_give(&sched->rcpts, at);
-	destination_leave(sched, destination);
+	sched_pool_give(&sched->rcpts, at);
+	sched_destination_leave(sched, destination);
 }
 
 void
@@ -368,10 +368,10 @@ sched_message_remove(struct sched *sched, uint32_t at)
 	                              : &sched->oldest) = message->next;
 	*(message->next != SCHED_NONE ? &message_at(sched, message->next)->prev
 	                              : &sched->newest) = message->prev;
-	index_remove(&sched->message_index, at);
+	sched_index_remove(&sched->message_index, at);
 	if (message->rcpt_count > 1)
 		mem_free(message->many);
-	pool_give(&sched->messages, at);
+	sched_pool_give(&sched->messages, at);
 }
 
 void

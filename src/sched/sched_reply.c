@@ -11,7 +11,7 @@ enum { SHORT_BYTES_MAX = 1 << 20, OVERHEAD_BYTES = sizeof(struct reply) + 16 + 8
 static struct reply *
 reply_at(const struct sched *sched, uint32_t reply)
 {
-	return pool_at(&sched->replies, reply - 1);
+	return sched_pool_at(&sched->replies, reply - 1);
 }
 
 static struct sched_reply
@@ -32,7 +32,7 @@ hash_of(const struct sched *sched, const struct sched_reply *reply)
 	uint64_t parts = map_hash(sched->options.seed, reply->text) * 3 +
 	    map_hash(sched->options.seed, reply->remote);
 
-	return index_mix(parts, map_hash(sched->options.seed, reply->status), reply->code);
+	return sched_index_mix(parts, map_hash(sched->options.seed, reply->status), reply->code);
 }
 
 static uint32_t
@@ -52,20 +52,20 @@ is_reply(const void *owner, uint32_t slot, const void *wanted)
 }
 
 void
-reply_init(struct sched *sched)
+sched_reply_init(struct sched *sched)
 {
-	pool_init(&sched->replies, sizeof(struct reply));
-	index_init(&sched->reply_index, sched, reply_hash);
+	sched_pool_init(&sched->replies, sizeof(struct reply));
+	sched_index_init(&sched->reply_index, sched, reply_hash);
 }
 
 void
-reply_fini(struct sched *sched)
+sched_reply_fini(struct sched *sched)
 {
-	for (uint32_t at = 0; at < pool_end(&sched->replies); at++)
-		if (pool_has_chunk(&sched->replies, at))
+	for (uint32_t at = 0; at < sched_pool_end(&sched->replies); at++)
+		if (sched_pool_has_chunk(&sched->replies, at))
 			mem_free(reply_at(sched, at + 1)->bytes);
-	pool_fini(&sched->replies);
-	index_fini(&sched->reply_index);
+	sched_pool_fini(&sched->replies);
+	sched_index_fini(&sched->reply_index);
 }
 
 static size_t
@@ -85,7 +85,7 @@ append(char *at, struct span bytes)
 static uint32_t
 add(struct sched *sched, uint32_t hash, const struct sched_reply *from)
 {
-	uint32_t at = pool_take(&sched->replies) + 1;
+	uint32_t at = sched_pool_take(&sched->replies) + 1;
 	struct reply *reply = reply_at(sched, at);
 	size_t bytes = from->status.len + from->remote.len + from->text.len;
 	char *end;
@@ -102,7 +102,7 @@ add(struct sched *sched, uint32_t hash, const struct sched_reply *from)
 	end = append(append(append(reply->bytes, from->status), from->remote), from->text);
 	check(end == reply->bytes + bytes);
 	sched->reply_bytes += cost_of(from);
-	index_add(&sched->reply_index, at - 1);
+	sched_index_add(&sched->reply_index, at - 1);
 	return at;
 }
 
@@ -111,7 +111,7 @@ static uint32_t
 keep(struct sched *sched, const struct sched_reply *reply, size_t bytes_max)
 {
 	uint32_t hash = hash_of(sched, reply);
-	uint32_t slot = index_find(&sched->reply_index, hash, is_reply, reply);
+	uint32_t slot = sched_index_find(&sched->reply_index, hash, is_reply, reply);
 
 	if (slot != POOL_NONE) {
 		sched_reply_hold(sched, slot + 1);
@@ -167,9 +167,9 @@ sched_reply_drop(struct sched *sched, uint32_t at)
 	was = content(reply);
 	check(sched->reply_bytes >= cost_of(&was));
 	sched->reply_bytes -= cost_of(&was);
-	index_remove(&sched->reply_index, at - 1);
+	sched_index_remove(&sched->reply_index, at - 1);
 	mem_free(reply->bytes);
-	pool_give(&sched->replies, at - 1);
+	sched_pool_give(&sched->replies, at - 1);
 }
 
 struct sched_reply

@@ -15,7 +15,7 @@ why_ready(const struct sched *sched, uint32_t at, struct sched_why *why)
 	uint64_t token_ms =
 	    rate_next_ms(&destination->rate, &destination->limits.rate, sched->now_ms);
 
-	why->ahead = line_ahead(sched, at);
+	why->ahead = sched_line_ahead(sched, at);
 	if (destination->down_count > 0) {
 		bool waits = destination->down_until_ms > sched->now_ms;
 
@@ -75,7 +75,7 @@ has_expired(struct sched *sched, const struct rcpt *rcpt)
 	destination = destination_at(sched, rcpt->destination);
 	if (destination->down_count == 0)
 		return false;
-	destination_refresh(sched, destination);
+	sched_destination_refresh(sched, destination);
 	return sched->now_wall_ms >=
 	    message_at(sched, rcpt->message)->arrival_wall_ms + destination->limits.expire_ms;
 }
@@ -83,13 +83,13 @@ has_expired(struct sched *sched, const struct rcpt *rcpt)
 uint32_t
 sched_expired(struct sched *sched, unsigned *budget)
 {
-	uint32_t end = pool_end(&sched->rcpts);
+	uint32_t end = sched_pool_end(&sched->rcpts);
 
 	while (*budget > 0 && end > 0) {
 		uint32_t at = sched->sweep < end ? sched->sweep : 0;
 
 		--*budget;
-		if (!pool_has_chunk(&sched->rcpts, at)) {
+		if (!sched_pool_has_chunk(&sched->rcpts, at)) {
 			sched->sweep = ((at >> POOL_CHUNK_BITS) + 1) << POOL_CHUNK_BITS;
 			continue;
 		}

@@ -280,8 +280,8 @@ model_turn_of(struct model *model, unsigned at)
 	    (counts[0] == 0 || !model_goes_first(&destination->light_run, 3));
 }
 
-/* The real one chose this recipient: was it one whose turn it was?  Gives the ring. */
-static inline unsigned
+/* The real one chose this recipient: was it one whose turn it was? */
+static inline void
 model_check_turn(struct model *model, unsigned kind, const struct model_message *message,
     const struct model_rcpt *rcpt)
 {
@@ -300,7 +300,7 @@ model_check_turn(struct model *model, unsigned kind, const struct model_message 
 		if (model->destinations[at].in[ring] && model->destinations[at].kind == kind)
 			check(!moment_before(
 			    model->destinations[at].entered[ring], chosen->entered[ring]));
-	check(rcpt->line == (ring == 0 ? 0 : model_turn_of(model, rcpt->destination)));
+	check(rcpt->line == model_turn_of(model, rcpt->destination));
 	for (unsigned sender = 0; sender < MODEL_SENDERS; sender++)
 		if (model_count(model, rcpt->destination, SCHED_READY, rcpt->line, sender) > 0)
 			check(!moment_before(chosen->lanes[rcpt->line][sender],
@@ -315,13 +315,12 @@ model_check_turn(struct model *model, unsigned kind, const struct model_message 
 			    before->line == rcpt->line && other->sender == message->sender)
 				check(!moment_before(before->ready, rcpt->ready));
 		}
-	return ring;
 }
 
 static inline void
 model_take(struct model *model)
 {
-	unsigned kind = model_below(model, SCHED_KINDS), ring;
+	unsigned kind = model_below(model, SCHED_KINDS);
 	struct model_destination *destination;
 	struct model_attempt *attempt = &model->attempts[model->attempt_count];
 	struct model_message *message;
@@ -341,12 +340,12 @@ model_take(struct model *model)
 		return;
 	model->takes++;
 	rcpt = model_find(model, slot, &message);
-	ring = model_check_turn(model, kind, message, rcpt);
+	model_check_turn(model, kind, message, rcpt);
 	destination = &model->destinations[rcpt->destination];
 	limits = model_limits(model, rcpt->destination);
 	rate_take(&destination->rate, &limits.rate, model->now_ms);
 	destination->active++;
-	destination->in[ring] = false;
+	destination->in[0] = destination->in[1] = false;
 	destination->lanes[rcpt->line][message->sender] = (struct moment){model->operation, 0};
 	rcpt->state = SCHED_ACTIVE;
 	*attempt = (struct model_attempt){

@@ -205,7 +205,9 @@ class BrokenContext:
     """Fails in the middle of the handshake."""
 
     def wrap_socket(self, connection, server_side):
+        connection.recv(10000)
         connection.sendall(b"\x15\x03\x01\x00\x02\x02\x28")
+        connection.recv(10000)
         raise EOFError
 
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 enum { ATTEMPT_BYTES_MAX = 8 << 20 };
 
@@ -87,6 +88,17 @@ attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned code,
 		net_addr_write(&failure->remote, &addr->addr);
 		buf_add_str(&failure->remote, "]");
 	}
+}
+
+void
+attempt_fail_as(struct attempt *attempt, const struct attempt *other)
+{
+	const struct attempt_failure *failure = &other->failure;
+
+	attempt_fail(attempt, failure->outcome, failure->code, failure->status, "");
+	buf_add(&attempt->failure.text, buf_span(&failure->text));
+	attempt->failure.host_level = failure->host_level;
+	attempt->failure.down = failure->down;
 }
 
 void
@@ -173,6 +185,7 @@ attempt_drop(struct attempt *attempt)
 {
 	struct delivery *delivery = attempt->delivery;
 
+	pool_leave(&attempt->want);
 	talk_close(attempt->talk);
 	attempt->state = ATTEMPT_OVER;
 	map_remove_u64(&delivery->attempt_map, attempt->number);
@@ -367,6 +380,7 @@ attempt_next(struct attempt *attempt)
 	event_end(&event);
 	if (attempt->failure.host_level &&
 	    attempt->addr_index + 1 < attempt->addr_count) {
+		SIM_MARK("delivery.next_address");
 		attempt->addr_index++;
 		attempt->without_tls = attempt->without_kept = false;
 		talk_start(attempt);

@@ -52,6 +52,7 @@ bury(struct delivery *delivery)
 		attempt_free(container_of(node, struct attempt, node));
 	list_for_each_safe(node, &delivery->closed)
 		talk_free(container_of(node, struct talk, node));
+	pool_sweep(&delivery->pool);
 }
 
 static enum err

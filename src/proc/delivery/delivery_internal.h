@@ -27,7 +27,7 @@ enum {
 	DELIVERY_OUTPUT_MAX = 256 << 10, /* kept for a slow server before the body waits */
 	DELIVERY_BODY_KEPT_MAX = 256 << 10,
 	ATTEMPT_STATUS_BYTES = 24,
-	TALK_WAY_BYTES_MAX = 20 + 2 * IPC_DOMAIN_MAX,
+	TALK_KEY_BYTES_MAX = 21 + 2 * IPC_DOMAIN_MAX,
 };
 
 struct delivery;
@@ -81,6 +81,7 @@ struct attempt {
 	bool without_tls; /* the handshake failed and is not required: once more, in clear */
 	bool without_kept; /* a kept connection was of no use: on a new one */
 
+	struct pool_want want; /* CONNECTING: waits for a connection to be free, or to be made */
 	struct talk *talk; /* NULL: none yet, or no more */
 	bool mail_sent;    /* the machine has the mail */
 	bool body_wanted;
@@ -92,19 +93,11 @@ struct attempt {
 	struct attempt_failure failure;
 };
 
-/* Where a connection leads and what is asked of it; only what is equal in all may share one. */
-struct talk_way {
-	size_t len;
-	char bytes[TALK_WAY_BYTES_MAX];
-};
-
 struct talk {
 	struct list node; /* in delivery->talks, or ->closed */
 	struct delivery *delivery;
 	struct attempt *attempt; /* NULL: kept, or on its way to it */
-	struct pool_entry kept;
-	struct talk_way way;
-	struct span host; /* in way */
+	struct pool_entry entry;
 	enum conf_tls tls_mode;
 	uint64_t generation; /* of the configuration that it was made under */
 	uint64_t mails;      /* transactions begun */
@@ -152,6 +145,8 @@ void attempt_finish(struct attempt *attempt);
 /* The failure that stands if nothing better happens. */
 void attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned code,
     const char *status, const char *text);
+/* As another attempt to the same address did. */
+void attempt_fail_as(struct attempt *attempt, const struct attempt *other);
 /* Tries the next address, or finishes. */
 void attempt_next(struct attempt *attempt);
 void attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
@@ -162,10 +157,14 @@ void attempt_write_status(
 void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
 
 /* talk.c: connections */
-/* Goes to the attempt's address, by a kept connection where there is one. */
+/* Goes to the attempt's address: by a connection that is free, or a new one, in its turn. */
 void talk_start(struct attempt *attempt);
 /* The attempt has the connection no more. */
 void talk_detach(struct talk *talk);
+/* The session is ready for its first mail. */
+void talk_opened(struct talk *talk);
+/* Those who wait for the connection that failed share its fate, where no other is open. */
+void talk_fail_queued(struct talk *talk);
 /* Begins the handshake. */
 void talk_start_tls(struct talk *talk);
 /* Sees to deadline, input and output; after each pump. */

@@ -1,4 +1,4 @@
-/* The pool of kept connections: which is taken, and that every way out of it leaves it sound. */
+/* The pool of connections: who gets which, how fast new ones are opened, and what is freed. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
@@ -8,124 +8,227 @@
 #include "base/check.h"
 #include "proc/delivery/pool.h"
 
-enum { ENTRIES = 40, WAYS = 5, STEPS = 20000 };
+enum { WANTS = 60, ENTRIES = 200, STEPS = 50000, WAYS = 4 };
 
 static const uint64_t seed[2] = {1, 2};
 
-static struct pool_entry
-entry_of(const char *key)
+static void
+open_one(struct pool_way *way, struct pool_entry *entry)
 {
-	return (struct pool_entry){.key = span_str(key)};
+	*entry = (struct pool_entry){0};
+	pool_opening(way, entry);
+	pool_opened(entry);
 }
 
 static void
-newest_of_a_key_first(void **state)
+the_last_kept_goes_first(void **state)
 {
 	struct pool pool;
-	struct pool_entry a = entry_of("x"), b = entry_of("x"), c = entry_of("y");
+	struct pool_way *x, *y;
+	struct pool_entry a, b, c, *kept;
+	struct pool_want wants[4] = {0};
 
 	(void)state;
 	pool_init(&pool, seed);
-	assert_null(pool_take(&pool, SPAN("x")));
+	x = pool_way(&pool, SPAN("x"));
+	y = pool_way(&pool, SPAN("y"));
+	assert_ptr_equal(pool_way(&pool, SPAN("x")), x);
 	assert_null(pool_oldest(&pool));
-	pool_put(&pool, &a, 10);
-	pool_put(&pool, &b, 20);
-	pool_put(&pool, &c, 30);
-	assert_int_equal(pool.count, 3);
+	open_one(x, &a);
+	open_one(x, &b);
+	open_one(y, &c);
+	pool_keep(&pool, &a, 10);
+	pool_keep(&pool, &b, 20);
+	pool_keep(&pool, &c, 30);
 	assert_ptr_equal(pool_oldest(&pool), &a);
-	assert_ptr_equal(pool_take(&pool, SPAN("x")), &b);
-	assert_ptr_equal(pool_take(&pool, SPAN("x")), &a);
-	assert_null(pool_take(&pool, SPAN("x")));
+	pool_queue(x, &wants[0]);
+	pool_queue(x, &wants[1]);
+	assert_ptr_equal(pool_next(&pool, x, &kept), &wants[0]);
+	assert_ptr_equal(kept, &b);
+	assert_ptr_equal(pool_next(&pool, x, &kept), &wants[1]);
+	assert_ptr_equal(kept, &a);
+	assert_null(pool_next(&pool, x, &kept));
 	assert_ptr_equal(pool_oldest(&pool), &c);
 	assert_int_equal(pool_oldest(&pool)->since_ms, 30);
-	assert_ptr_equal(pool_take(&pool, SPAN("y")), &c);
+	pool_gone(&pool, &a);
+	pool_gone(&pool, &b);
+	pool_gone(&pool, &c);
+	pool_gone(&pool, &c);
 	pool_fini(&pool);
 }
 
+/* One at a time while none is open; then as many as are open. */
 static void
-any_of_a_key_can_go(void **state)
+connections_are_opened_slowly(void **state)
 {
+	static const size_t may_open[] = {1, 1, 2, 4, 8};
 	struct pool pool;
-
-	(void)state;
-	for (size_t gone = 0; gone < 3; gone++) {
-		struct pool_entry all[3] = {entry_of("x"), entry_of("x"), entry_of("x")};
-
-		pool_init(&pool, seed);
-		for (size_t i = 0; i < 3; i++)
-			pool_put(&pool, &all[i], i);
-		pool_remove(&pool, &all[gone]);
-		pool_remove(&pool, &all[gone]);
-		for (size_t i = 3; i-- > 0;)
-			if (i != gone)
-				assert_ptr_equal(pool_take(&pool, SPAN("x")), &all[i]);
-		assert_null(pool_take(&pool, SPAN("x")));
-		pool_fini(&pool);
-	}
-}
-
-/* The entry of a way that was put last, by the model. */
-static size_t
-newest_of(const uint64_t put_at[ENTRIES], size_t way)
-{
-	size_t newest = way;
-
-	for (size_t i = way; i < ENTRIES; i += WAYS)
-		if (put_at[i] > put_at[newest])
-			newest = i;
-	return newest;
-}
-
-/* Many steps at random, beside a model: when each was put, 0 where it is not in. */
-static void
-as_a_model_does(void **state)
-{
-	static const char *const keys[WAYS] = {"a", "b", "c", "d", "e"};
-	struct pool_entry entries[ENTRIES];
-	struct pool pool;
-	uint32_t chance = 7;
-	uint64_t put_at[ENTRIES] = {0};
-	size_t count = 0;
+	struct pool_way *way;
+	struct pool_entry entries[32] = {0}, *kept;
+	struct pool_want wants[40] = {0};
+	size_t opened = 0, begun = 0;
 
 	(void)state;
 	pool_init(&pool, seed);
-	for (size_t i = 0; i < ENTRIES; i++)
-		entries[i] = entry_of(keys[i % WAYS]);
-	for (uint64_t step = 1; step <= STEPS; step++) {
-		size_t i;
-
-		chance = chance * 1664525 + 1013904223;
-		i = (chance >> 8) % ENTRIES;
-		if (put_at[i] == 0) {
-			pool_put(&pool, &entries[i], step);
-			put_at[i] = step;
-			count++;
-		} else {
-			bool any = (chance >> 20) & 1;
-			size_t gone = any ? i : newest_of(put_at, i % WAYS);
-
-			if (any)
-				pool_remove(&pool, &entries[i]);
-			else
-				assert_ptr_equal(
-				    pool_take(&pool, entries[i].key), &entries[gone]);
-			put_at[gone] = 0;
-			count--;
+	way = pool_way(&pool, SPAN("x"));
+	for (size_t i = 0; i < LEN(wants); i++)
+		pool_queue(way, &wants[i]);
+	for (size_t round = 0; round < LEN(may_open); round++) {
+		for (size_t i = 0; i < may_open[round]; i++) {
+			assert_ptr_equal(pool_next(&pool, way, &kept), &wants[begun]);
+			assert_null(kept);
+			pool_opening(way, &entries[begun++]);
 		}
-		assert_int_equal(pool.count, count);
+		assert_null(pool_next(&pool, way, &kept));
+		while (opened < begun)
+			pool_opened(&entries[opened++]);
 	}
-	while (pool_oldest(&pool))
-		pool_remove(&pool, pool_oldest(&pool));
+	for (size_t i = 0; i < begun; i++)
+		pool_gone(&pool, &entries[i]);
+	/* All are gone: one at a time again. */
+	assert_non_null(pool_next(&pool, way, &kept));
+	while (pool_first(way))
+		continue;
 	pool_fini(&pool);
+}
+
+static void
+who_leaves_is_not_served(void **state)
+{
+	struct pool pool;
+	struct pool_way *way;
+	struct pool_want a = {0}, b = {0};
+	struct pool_entry *kept;
+
+	(void)state;
+	pool_init(&pool, seed);
+	way = pool_way(&pool, SPAN(""));
+	pool_queue(way, &a);
+	pool_queue(way, &b);
+	pool_leave(&a);
+	pool_leave(&a);
+	assert_ptr_equal(pool_next(&pool, way, &kept), &b);
+	assert_null(pool_next(&pool, way, &kept));
+	pool_fini(&pool);
+}
+
+struct model {
+	struct pool pool;
+	struct pool_want wants[WANTS];
+	struct pool_entry entries[ENTRIES];
+	enum { CLOSED, OPENING, BUSY, KEPT } is[ENTRIES];
+	uint32_t chance;
+};
+
+static struct pool_way *
+any_way(struct model *model)
+{
+	static const char *const keys[WAYS] = {"a", "b", "cc", "dd"};
+
+	return pool_way(&model->pool, span_str(keys[(model->chance >> 20) % WAYS]));
+}
+
+static void
+serve(struct model *model, struct pool_way *way)
+{
+	struct pool_entry *kept;
+	size_t free = 0;
+
+	while (pool_next(&model->pool, way, &kept)) {
+		if (kept) {
+			assert_true(model->is[kept - model->entries] == KEPT);
+			model->is[kept - model->entries] = BUSY;
+			continue;
+		}
+		while (free < ENTRIES && model->is[free] != CLOSED)
+			free++;
+		if (free == ENTRIES)
+			return;
+		model->is[free] = OPENING;
+		pool_opening(way, &model->entries[free]);
+	}
+}
+
+static void
+step(struct model *model, uint64_t now_ms)
+{
+	size_t at = (model->chance >> 8) % ENTRIES;
+	struct pool_want *want = &model->wants[(model->chance >> 4) % WANTS];
+
+	switch (model->chance >> 28 & 3) {
+	case 0:
+		if (list_linked(&want->node))
+			pool_leave(want);
+		else
+			pool_queue(any_way(model), want);
+		break;
+	case 1:
+		if (model->is[at] != CLOSED)
+			pool_gone(&model->pool, &model->entries[at]);
+		model->is[at] = CLOSED;
+		break;
+	default:
+		if (model->is[at] == OPENING)
+			pool_opened(&model->entries[at]);
+		else if (model->is[at] == BUSY)
+			pool_keep(&model->pool, &model->entries[at], now_ms);
+		if (model->is[at] == OPENING || model->is[at] == BUSY)
+			model->is[at]++;
+	}
+	serve(model, any_way(model));
+	if (model->chance % 64 == 0)
+		pool_sweep(&model->pool);
+}
+
+static void
+check_model(struct model *model)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < ENTRIES; i++) {
+		kept += model->is[i] == KEPT;
+		assert_true((model->entries[i].way == NULL) == (model->is[i] == CLOSED));
+	}
+	assert_int_equal(model->pool.kept_count, kept);
+}
+
+static void
+many_steps_at_random(void **state)
+{
+	struct model *model = test_calloc(1, sizeof(*model));
+
+	(void)state;
+	pool_init(&model->pool, seed);
+	for (uint64_t i = 1; i <= STEPS; i++) {
+		model->chance = model->chance * 1664525 + 1013904223;
+		step(model, i);
+		check_model(model);
+	}
+	for (size_t i = 0; i < WANTS; i++)
+		pool_leave(&model->wants[i]);
+	while (pool_oldest(&model->pool))
+		pool_gone(&model->pool, pool_oldest(&model->pool));
+	for (size_t i = 0; i < ENTRIES; i++)
+		pool_gone(&model->pool, &model->entries[i]);
+	/* Ways whose last want left are swept when they are met again. */
+	for (model->chance = 0; model->chance < WAYS << 20; model->chance += 1 << 20) {
+		struct pool_entry entry = {0};
+
+		pool_opening(any_way(model), &entry);
+		pool_gone(&model->pool, &entry);
+	}
+	pool_fini(&model->pool);
+	test_free(model);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(newest_of_a_key_first),
-	    cmocka_unit_test(any_of_a_key_can_go),
-	    cmocka_unit_test(as_a_model_does),
+	    cmocka_unit_test(the_last_kept_goes_first),
+	    cmocka_unit_test(connections_are_opened_slowly),
+	    cmocka_unit_test(who_leaves_is_not_served),
+	    cmocka_unit_test(many_steps_at_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@ static void connected(struct io_op *op);
 static void read_done(struct io_op *op);
 static void drained(struct io_op *op);
 static void timed_out(struct io_timer *timer);
+static void serve(struct delivery *delivery, struct pool_way *way);
 
 static uint64_t
 now_ms(const struct talk *talk)
@@ -27,34 +28,40 @@ port_of(const struct attempt *attempt)
 	return attempt->tls_mode == CONF_TLS_IMPLICIT ? 465 : 25;
 }
 
+struct key {
+	size_t len;
+	char bytes[TALK_KEY_BYTES_MAX];
+};
+
 static void
-way_add(struct talk_way *way, const void *bytes, size_t count)
+key_add(struct key *key, const void *bytes, size_t count)
 {
-	check(count <= sizeof(way->bytes) - way->len);
+	check(count <= sizeof(key->bytes) - key->len);
 	if (count > 0)
-		memcpy(way->bytes + way->len, bytes, count);
-	way->len += count;
+		memcpy(key->bytes + key->len, bytes, count);
+	key->len += count;
 }
 
 /*
- * Address, port, mode of TLS, the host's name (who is asked for by SNI, and verified), and who we
- * say we are.  The name comes last but for the credential, whose length is told.
+ * The way that an attempt goes: address, port, mode of TLS, the credential, and the host's name,
+ * which is asked for by SNI, and verified.
  */
-static void
-way_write(struct talk_way *way, const struct attempt *attempt)
+static struct pool_way *
+way_of(struct attempt *attempt)
 {
 	const struct attempt_addr *to = &attempt->addrs[attempt->addr_index];
 	const uint16_t port = port_of(attempt);
 	const uint8_t head[3] = {to->addr.family, (uint8_t)attempt->tls_mode,
 	    (uint8_t)attempt->credential.len};
+	struct key key = {.len = 0};
 
-	check(attempt->credential.len <= UINT8_MAX && to->host.len <= IPC_DOMAIN_MAX);
-	way->len = 0;
-	way_add(way, head, sizeof(head));
-	way_add(way, to->addr.bytes, 16);
-	way_add(way, &port, sizeof(port));
-	way_add(way, attempt->credential.ptr, attempt->credential.len);
-	way_add(way, to->host.ptr, to->host.len);
+	check(attempt->credential.len <= UINT8_MAX);
+	key_add(&key, head, sizeof(head));
+	key_add(&key, to->addr.bytes, 16);
+	key_add(&key, &port, sizeof(port));
+	key_add(&key, attempt->credential.ptr, attempt->credential.len);
+	key_add(&key, to->host.ptr, to->host.len);
+	return pool_way(&attempt->delivery->pool, span_of(key.bytes, key.len));
 }
 
 static void
@@ -76,16 +83,12 @@ talk_detach(struct talk *talk)
 }
 
 static struct talk *
-create(struct attempt *attempt, const struct talk_way *way)
+create(struct attempt *attempt, struct pool_way *way)
 {
 	struct delivery *delivery = attempt->delivery;
 	struct talk *talk = mem_alloc(sizeof(*talk));
-	size_t host_bytes = attempt->addrs[attempt->addr_index].host.len;
 
 	talk->delivery = delivery;
-	talk->way = *way;
-	talk->kept.key = span_of(talk->way.bytes, talk->way.len);
-	talk->host = span_of(talk->way.bytes + talk->way.len - host_bytes, host_bytes);
 	talk->tls_mode = attempt->tls_mode;
 	talk->generation = delivery->generation;
 	/* What fell back to clear text is for this attempt only. */
@@ -95,6 +98,7 @@ create(struct attempt *attempt, const struct talk_way *way)
 	talk->read = (struct io_op){.done = read_done, .owner = talk};
 	talk->drain = (struct io_op){.done = drained, .owner = talk};
 	list_push(&delivery->talks, &talk->node);
+	pool_opening(way, &talk->entry);
 	attach(talk, attempt);
 	return talk;
 }
@@ -103,13 +107,15 @@ void
 talk_close(struct talk *talk)
 {
 	struct delivery *delivery;
+	struct pool_way *way;
 
 	if (!talk || talk->is_closed)
 		return;
 	delivery = talk->delivery;
+	way = talk->entry.way;
 	talk->is_closed = true;
 	talk_detach(talk);
-	pool_remove(&delivery->pool, &talk->kept);
+	pool_gone(&delivery->pool, &talk->entry);
 	io_timer_stop(delivery->env->io, &talk->timer);
 	/* A connection under way is given up, and never completes. */
 	if (talk->connecting)
@@ -117,6 +123,7 @@ talk_close(struct talk *talk)
 	io_close(talk->stream);
 	list_remove(&talk->node);
 	list_push(&delivery->closed, &talk->node);
+	serve(delivery, way);
 }
 
 void
@@ -144,7 +151,7 @@ talk_expire(struct delivery *delivery, uint64_t until_ms)
 
 	while ((oldest = pool_oldest(&delivery->pool)) != NULL &&
 	    until_ms - oldest->since_ms >= delivery->conf->idle_timeout_ms)
-		quit(container_of(oldest, struct talk, kept));
+		quit(container_of(oldest, struct talk, entry));
 }
 
 void
@@ -153,7 +160,7 @@ talk_quit_all(struct delivery *delivery)
 	struct pool_entry *oldest;
 
 	while ((oldest = pool_oldest(&delivery->pool)) != NULL)
-		quit(container_of(oldest, struct talk, kept));
+		quit(container_of(oldest, struct talk, entry));
 }
 
 static bool
@@ -177,9 +184,19 @@ talk_rest(struct talk *talk)
 		quit(talk);
 		return;
 	}
-	pool_put(&delivery->pool, &talk->kept, now_ms(talk));
-	if (delivery->pool.count > delivery->conf->idle_connections_max)
-		quit(container_of(pool_oldest(&delivery->pool), struct talk, kept));
+	pool_keep(&delivery->pool, &talk->entry, now_ms(talk));
+	serve(delivery, talk->entry.way);
+	if (delivery->pool.kept_count > delivery->conf->idle_connections_max)
+		quit(container_of(pool_oldest(&delivery->pool), struct talk, entry));
+}
+
+void
+talk_opened(struct talk *talk)
+{
+	if (talk->entry.is_open)
+		return;
+	pool_opened(&talk->entry);
+	serve(talk->delivery, talk->entry.way);
 }
 
 /* The timer runs on to an earlier time rather than being set anew for each reply. */
@@ -195,14 +212,13 @@ arm_timer(struct talk *talk, uint64_t deadline_ms)
 }
 
 static void
-connect_to(struct attempt *attempt, const struct talk_way *way)
+connect_to(struct attempt *attempt, struct pool_way *way)
 {
 	struct delivery *delivery = attempt->delivery;
 	struct talk *talk = create(attempt, way);
 	struct net_addr to = attempt->addrs[attempt->addr_index].addr;
 
 	to.port = port_of(attempt);
-	attempt->state = ATTEMPT_CONNECTING;
 	arm_timer(talk, now_ms(talk) + delivery->conf->connect_timeout_ms);
 	talk->connecting = true;
 	io_connect(delivery->env->io, &talk->connect, &to);
@@ -220,19 +236,52 @@ go_on_with(struct attempt *attempt, struct talk *talk)
 	talk_mail(talk);
 }
 
+/* Gives connections, free ones and new ones, to those who wait for one on this way. */
+static void
+serve(struct delivery *delivery, struct pool_way *way)
+{
+	struct pool_entry *kept;
+	struct pool_want *want;
+
+	while ((want = pool_next(&delivery->pool, way, &kept)) != NULL) {
+		struct attempt *attempt = container_of(want, struct attempt, want);
+
+		if (kept)
+			go_on_with(attempt, container_of(kept, struct talk, entry));
+		else
+			connect_to(attempt, way);
+	}
+}
+
 void
 talk_start(struct attempt *attempt)
 {
-	struct pool_entry *kept = NULL;
-	struct talk_way way;
+	struct pool_way *way = way_of(attempt);
 
-	way_write(&way, attempt);
-	if (!attempt->without_kept && !attempt->without_tls)
-		kept = pool_take(&attempt->delivery->pool, span_of(way.bytes, way.len));
-	if (kept)
-		go_on_with(attempt, container_of(kept, struct talk, kept));
-	else
-		connect_to(attempt, &way);
+	attempt->state = ATTEMPT_CONNECTING;
+	if (attempt->without_kept || attempt->without_tls) {
+		connect_to(attempt, way);
+		return;
+	}
+	pool_queue(way, &attempt->want);
+	serve(attempt->delivery, way);
+}
+
+void
+talk_fail_queued(struct talk *talk)
+{
+	struct pool_way *way = talk->entry.way;
+	const struct attempt *failed = talk->attempt;
+	struct pool_want *want;
+
+	if (way->open > 0 || failed->failure.outcome != IPC_DEFERRED)
+		return;
+	while ((want = pool_first(way)) != NULL) {
+		struct attempt *attempt = container_of(want, struct attempt, want);
+
+		attempt_fail_as(attempt, failed);
+		attempt_next(attempt);
+	}
 }
 
 static enum smtp_client_tls
@@ -268,7 +317,8 @@ talk_start_tls(struct talk *talk)
 	    talk->tls_mode == CONF_TLS_VERIFIED || talk->tls_mode == CONF_TLS_IMPLICIT;
 	struct span plain;
 
-	talk->tls = tls_connect(verify ? delivery->tls_verified : delivery->tls_any, talk->host);
+	talk->tls = tls_connect(verify ? delivery->tls_verified : delivery->tls_any,
+	    talk->attempt->addrs[talk->attempt->addr_index].host);
 	talk->handshaking = true;
 	/* Makes the first flight; nothing can have come yet. */
 	err_ignore(tls_next(talk->tls, &plain), "a failure is met when the peer is read");

@@ -87,6 +87,10 @@ fail(struct drop *drop, enum err err)
 	char text[200];
 	struct io_op now = {0};
 
+	if (drop->step == STEP_DIR_SYNC)
+		SIM_MARK("mailbox.folder_not_synced");
+	if (err == ERR_NO_SPACE)
+		SIM_MARK("mailbox.no_space");
 	event_begin(&event, &drop->mailbox->env->log, "maildir_failed");
 	event_id(&event, drop->id);
 	event_str(&event, "mailbox", drop->name);
@@ -229,6 +233,7 @@ step_done(struct io_op *op)
 	if (drop->step == STEP_OPEN && !err)
 		drop->file = op->file;
 	if (drop->dropped) {
+		SIM_MARK("mailbox.queue_gone");
 		fail(drop, ERR_CLOSED);
 		return;
 	}

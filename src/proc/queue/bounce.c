@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/id.h"
+#include "base/sim_point.h"
 #include "mime/dsn.h"
 #include "mime/header.h"
 #include "replies/catalogue.h"
@@ -128,6 +129,7 @@ drop(struct bounce *bounce, const char *why)
 	const struct envelope *envelope = bounce->message->envelope;
 	struct event event;
 
+	SIM_MARK("queue.bounce_dropped");
 	bounce->id = 0;
 	queue_event_begin(&event, bounce->queue, "bounce_dropped", bounce->message->id);
 	if (envelope)
@@ -141,6 +143,7 @@ drop(struct bounce *bounce, const char *why)
 static void
 postpone(struct bounce *bounce)
 {
+	SIM_MARK("queue.bounce_postponed");
 	bounce->query = 0;
 	buf_reset(&bounce->targets);
 	buf_reset(&bounce->envelope);
@@ -165,7 +168,11 @@ ask_lookup(struct bounce *bounce)
 static void
 go_on(struct bounce *bounce)
 {
-	if (bounce->message->envelope->reverse_path.len == 0)
+	struct envelope *envelope = bounce->message->envelope;
+
+	if (envelope->reverse_path.len == 0 && SIM_BUG(BOUNCE_A_BOUNCE))
+		envelope->reverse_path = envelope->rcpts[0].address;
+	if (envelope->reverse_path.len == 0)
 		drop(bounce, "the message has a null reverse-path: there is nobody to tell");
 	else
 		ask_lookup(bounce);
@@ -263,8 +270,12 @@ put_done(struct spool_op *op)
 	uint32_t made;
 
 	if (op->err) {
+		SIM_MARK("queue.bounce_not_stored");
 		queue_check_pressure(queue, op->err);
-		postpone(bounce);
+		if (SIM_BUG(BOUNCE_NOT_DURABLE))
+			finish(bounce);
+		else
+			postpone(bounce);
 		return;
 	}
 	check(envelope_read(&bounce->envelope, &envelope) == OK);

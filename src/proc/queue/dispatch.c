@@ -35,21 +35,42 @@ has_room(const struct peer *peer)
 	    peer->attempt_count < peer->attempt_max;
 }
 
-/* The process for the next attempt; NULL: all are busy or away. */
-static struct peer *
-choose_peer(struct queue *queue, enum ipc_target kind)
+static bool
+any_has_room(const struct queue *queue, enum ipc_target kind)
 {
 	if (kind == IPC_TARGET_MAILBOX)
-		return has_room(&queue->mailbox) ? &queue->mailbox : NULL;
-	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++) {
-		struct peer *peer =
-		    &queue->deliveries[(queue->next_delivery + i) % QUEUE_PEERS_MAX];
+		return has_room(&queue->mailbox);
+	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
+		if (has_room(&queue->deliveries[i]))
+			return true;
+	return false;
+}
 
-		if (has_room(peer)) {
-			queue->next_delivery = (queue->next_delivery + i + 1) % QUEUE_PEERS_MAX;
+/*
+ * The process for an attempt; there is one that has room.  A destination goes to the same one as
+ * long as that has room: there are the connections that are kept to it.
+ */
+static struct peer *
+choose_peer(struct queue *queue, enum ipc_target kind, uint32_t rcpt)
+{
+	static const uint64_t seed[2] = {0};
+	struct sched_rcpt known;
+	struct sched_destination destination;
+	unsigned first;
+
+	if (kind == IPC_TARGET_MAILBOX)
+		return &queue->mailbox;
+	sched_rcpt_get(queue->sched, rcpt, &known);
+	sched_destination_get(queue->sched, known.destination, &destination);
+	first = (unsigned)(map_hash(seed, destination.key) %
+	    proc_instances(PROC_DELIVERY, queue->conf));
+	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++) {
+		struct peer *peer = &queue->deliveries[(first + i) % QUEUE_PEERS_MAX];
+
+		if (has_room(peer))
 			return peer;
-		}
 	}
+	check(false);
 	return NULL;
 }
 
@@ -57,13 +78,10 @@ static void
 dispatch_kind(struct queue *queue, enum ipc_target kind)
 {
 	poison_dispatch(queue, kind);
-	while (sched_has_turn(queue->sched, kind)) {
-		struct peer *peer = choose_peer(queue, kind);
+	while (sched_has_turn(queue->sched, kind) && any_has_room(queue, kind)) {
+		uint32_t rcpt = sched_take(queue->sched, kind, io_now_ms(queue->env->io));
 
-		if (!peer)
-			return;
-		dispatch_start(queue,
-		    sched_take(queue->sched, kind, io_now_ms(queue->env->io)), peer);
+		dispatch_start(queue, rcpt, choose_peer(queue, kind, rcpt));
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 static void read_done(struct io_op *op);
 
@@ -342,6 +343,9 @@ dispatch_lose(struct attempt *attempt)
 		if (attempt->told[i])
 			continue;
 		attempt->told[i] = true;
+		if (SIM_BUG(LOSE_ATTEMPT))
+			continue;
+		SIM_MARK("queue.attempt_lost");
 		sched_rcpt_get(sched, slot_of(attempt, i), &rcpt);
 		rcpt.lost += attempt->ordered;
 		sched_rcpt_note(sched, slot_of(attempt, i), &rcpt);

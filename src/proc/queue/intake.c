@@ -7,6 +7,7 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 enum {
 	TRANSACTIONS_MAX = 100000,
@@ -142,8 +143,9 @@ commit_outcome(enum err err)
 	case ERR_NO_SPACE:
 		return IPC_COMMIT_DISK_FULL;
 	case ERR_BROKEN:
-	case ERR_IO:
 		return IPC_COMMIT_BROKEN;
+	case ERR_IO:
+		return IPC_COMMIT_IN_DOUBT;
 	default:
 		return IPC_COMMIT_ERROR;
 	}
@@ -173,6 +175,8 @@ put_done(struct spool_op *op)
 
 	transaction->large = NULL;
 	intake->writing--;
+	if (!intake->channel)
+		SIM_MARK("queue.durable_but_nobody_to_tell");
 	if (op->err) {
 		queue_check_pressure(queue, op->err);
 	} else {

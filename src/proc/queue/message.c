@@ -5,6 +5,7 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 uint32_t
 message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
@@ -180,6 +181,10 @@ apply_deferred(struct reader *reader, struct queue *queue, uint32_t slot,
 
 	if (at == SCHED_NONE)
 		return;
+	if (SIM_BUG(FORGET_DEFERRED)) {
+		sched_rcpt_end(queue->sched, at);
+		return;
+	}
 	sched_rcpt_get(queue->sched, at, &rcpt);
 	rcpt.tries = mark->tries;
 	rcpt.code = mark->code;
@@ -303,6 +308,15 @@ apply_first(struct reader *reader, struct queue *queue, uint32_t slot)
 	default:
 		return false;
 	}
+}
+
+void
+message_forget(struct queue *queue, uint64_t id, uint32_t index)
+{
+	uint32_t slot = sched_message_find(queue->sched, id);
+
+	if (slot != SCHED_NONE)
+		sched_rcpt_end(queue->sched, sched_rcpt_find(queue->sched, slot, index));
 }
 
 enum err

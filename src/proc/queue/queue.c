@@ -6,6 +6,8 @@
 
 #include "base/check.h"
 #include "base/id.h"
+#include "base/sim_point.h"
+#include "proc/queue/ledger_feed.h"
 
 enum {
 	GRANT_BITS = 20, /* ids of one grant */
@@ -17,7 +19,7 @@ void
 queue_grant_ids(struct queue *queue, uint64_t *first, uint64_t *end)
 {
 	/* An opening of the spool has an epoch of its own, so no id is ever given twice. */
-	*first = spool_epoch(queue->spool) << EPOCH_SHIFT | queue->id_grant++ << GRANT_BITS;
+	*first = (SIM_BUG(IDS_AGAIN) ? 1 : spool_epoch(queue->spool)) << EPOCH_SHIFT | queue->id_grant++ << GRANT_BITS;
 	*end = *first + (1u << GRANT_BITS);
 }
 
@@ -117,6 +119,7 @@ found_message(void *owner, uint64_t id, struct span bytes, uint64_t body_bytes)
 	struct envelope *envelope;
 	struct buf copy;
 
+	ledger_feed_found(queue->ledger, id, bytes, body_bytes);
 	buf_init(&copy, SPOOL_ENVELOPE_BYTES_MAX);
 	buf_add(&copy, bytes);
 	if (buf_finish(&copy) || envelope_read(&copy, &envelope)) {
@@ -125,6 +128,8 @@ found_message(void *owner, uint64_t id, struct span bytes, uint64_t body_bytes)
 		return;
 	}
 	message_add(queue, id, envelope, body_bytes);
+	if (SIM_BUG(FORGET_RCPT) && envelope->rcpt_count > 1)
+		message_forget(queue, id, envelope->rcpt_count - 1);
 	envelope_free(envelope);
 }
 
@@ -151,7 +156,8 @@ found_mark(void *owner, uint64_t id, struct span mark)
 	uint32_t slot = sched_message_find(queue->sched, id);
 	struct event event;
 
-	if (slot == SCHED_NONE || message_apply(queue, slot, mark) == OK)
+	if (SIM_BUG(FORGET_MARK) || slot == SCHED_NONE ||
+	    message_apply(queue, slot, mark) == OK)
 		return;
 	queue_event_begin(&event, queue, "mark_damaged", id);
 	event_end(&event);
@@ -235,13 +241,13 @@ queue_create(struct proc_env *env)
 static bool
 open_spool(struct queue *queue)
 {
-	const struct spool_options options = {
+	struct spool_options options = {
 	    .segment_bytes = queue->conf->segment_bytes,
 	    .disk_reserve_bytes = queue->conf->disk_reserve_bytes,
 	    .digest = give_digest,
 	    .digest_owner = queue,
 	};
-	const struct spool_scan scan = {
+	struct spool_scan scan = {
 	    .owner = queue,
 	    .message = found_message,
 	    .mark = found_mark,
@@ -249,8 +255,13 @@ open_spool(struct queue *queue)
 	    .digest = found_digest,
 	};
 	struct event event;
-	enum err err = spool_open(queue->env->io, queue->dir, &options, &scan, &queue->spool);
+	enum err err;
 
+	queue->ledger = ledger_feed_create(queue);
+	if (!queue->ledger)
+		return false;
+	ledger_feed_spool(queue->ledger, &options, &scan);
+	err = spool_open(queue->env->io, queue->dir, &options, &scan, &queue->spool);
 	if (err) {
 		say_cannot_open(queue, queue->conf->spool_path.ptr, err);
 		return false;
@@ -292,6 +303,7 @@ queue_start(void *role)
 		return false;
 	/* A peer may still be busy with attempts that a queue before this one gave it. */
 	queue->next_attempt = spool_epoch(queue->spool) << EPOCH_SHIFT;
+	ledger_feed_run(queue->ledger);
 	queue->poison.first_id = spool_epoch(queue->spool) << EPOCH_SHIFT;
 	poison_start(queue);
 	start_messages(queue);
@@ -324,11 +336,21 @@ queue_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind ki
 }
 
 static void
+ledger_flushed(void *owner, uint64_t query, enum err err)
+{
+	struct queue *queue = owner;
+
+	(void)query;
+	err_ignore(err, "what the ledger lacks is still in the spool");
+	proc_stopped(queue->env);
+}
+
+static void
 flushed(struct spool_op *op)
 {
 	struct queue *queue = op->owner;
 
-	proc_stopped(queue->env);
+	ledger_feed_flush(queue->ledger, ledger_flushed, queue, 0);
 }
 
 static void
@@ -363,6 +385,7 @@ queue_reload(void *role, const struct conf *conf)
 	struct queue *queue = role;
 
 	queue->conf = conf;
+	ledger_feed_reload(queue->ledger);
 	change_routes(queue);
 	sched_reload(queue->sched);
 	dispatch(queue);

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "ipc/targets.h"
 #include "proc/queue/mark.h"
+#include "proc/queue/envelope.h"
 #include "proc/queue/queue.h"
 #include "route/limits.h"
 #include "route/retry.h"
@@ -37,21 +38,6 @@ enum {
 
 struct queue;
 struct suspect;
-
-struct envelope_rcpt {
-	enum ipc_target kind;
-	struct span address, mailbox, original;
-};
-
-/* An envelope that was read; everything points into its bytes. */
-struct envelope {
-	struct buf bytes;
-	uint64_t arrival_wall_ms;
-	uint8_t flags;
-	struct span reverse_path, login, helo, client;
-	uint32_t rcpt_count;
-	struct envelope_rcpt rcpts[];
-};
 
 /* A message that something is being done about: by an attempt, a bounce, an operator. */
 struct message {
@@ -140,6 +126,7 @@ struct queue {
 	const struct conf *conf;
 	struct io_dir *dir;
 	struct spool *spool;
+	struct ledger_feed *ledger;
 	struct sched *sched;
 	struct map message_map; /* struct message by id: only what is under way */
 	struct map attempt_map;
@@ -149,7 +136,6 @@ struct queue {
 	struct intake *intakes[QUEUE_PEERS_MAX];
 	struct peer deliveries[QUEUE_PEERS_MAX];
 	struct peer mailbox;
-	unsigned next_delivery;
 	struct ipc_channel *lookup, *admin;
 	struct list bounces;  /* waiting for the spool or for lookup */
 	struct list listings; /* answers to operators that wait for the spool */
@@ -173,23 +159,6 @@ void queue_check_pressure(struct queue *queue, enum err err);
 void queue_event_begin(struct event *event, struct queue *queue, const char *name,
     uint64_t id);
 
-/* envelope.c: the envelope as bytes */
-struct envelope_head {
-	uint64_t arrival_wall_ms;
-	uint8_t flags;
-	struct span reverse_path, login, helo, client;
-	uint32_t rcpt_count;
-};
-/* Recipients follow, each written with envelope_write_rcpt. */
-void envelope_write_head(struct buf *out, const struct envelope_head *head);
-void envelope_write_rcpt(
-    struct buf *out, const struct ipc_target_entry *target, struct span original);
-/* Takes the bytes over, also where they are no envelope (ERR_SYNTAX). */
-MUST_USE enum err envelope_read(struct buf *bytes, struct envelope **envelope);
-void envelope_free(struct envelope *envelope);
-/* The sender in whose turn recipients are tried: the login, else the reverse-path. */
-uint32_t envelope_sender(const struct envelope *envelope);
-
 /* message.c: what the scheduler knows of a message, and what is kept while it is under way */
 /* All its recipients are NEW. */
 uint32_t message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
@@ -208,6 +177,8 @@ void message_remove(struct message *message);
 /* Nothing is held against its recipients any more. */
 void message_acquit(struct queue *queue, uint32_t slot);
 /* Applies marks that were read back at start-up, of any format; ERR_SYNTAX. */
+/* For a deliberate bug: ends a recipient, as if it had been marked so. */
+void message_forget(struct queue *queue, uint64_t id, uint32_t index);
 MUST_USE enum err message_apply(struct queue *queue, uint32_t slot, struct span marks);
 
 /* digest.c: what the scheduler knows of a message as bytes, for checkpoints */

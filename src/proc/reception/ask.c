@@ -6,6 +6,7 @@
 #include "proc/reception/reception_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 #include "base/wire.h"
 #include "ipc/sign_wire.h"
 
@@ -198,6 +199,8 @@ answer_all(struct reception *reception, enum session_wait wait)
 		if (session->wait != wait)
 			continue;
 		ask_forget(session);
+		if (wait == WAIT_LOOKUP)
+			SIM_MARK("reception.lost_lookup_in_question");
 		if (wait == WAIT_LOOKUP)
 			session_reply_id(session, REPLY_LOOKUP_FAILED);
 		else if (wait == WAIT_KEYRING)

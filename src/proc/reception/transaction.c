@@ -33,6 +33,8 @@ reply_for(enum ipc_commit outcome)
 		return REPLY_QUEUE_FULL;
 	case IPC_COMMIT_BROKEN:
 		return REPLY_SPOOL_BROKEN;
+	case IPC_COMMIT_IN_DOUBT:
+		return REPLY_IN_DOUBT;
 	case IPC_COMMIT_OK:
 	case IPC_COMMIT_ERROR:
 	case IPC_COMMIT_COUNT:
@@ -268,8 +270,10 @@ transaction_body(struct session *session, struct span bytes)
 	    ((transaction->flags & IPC_MESSAGE_LARGE) && !transaction->begun);
 
 	transaction->body_bytes += bytes.len;
-	if (lost || !session->reception->queue)
+	if (lost || !session->reception->queue) {
+		SIM_MARK("reception.lost_queue_in_body");
 		return;
+	}
 	if (transaction->body.len + bytes.len > RECEPTION_INLINE_BYTES && !transaction->begun)
 		start_streaming(session);
 	while (bytes.len > 0) {
@@ -292,6 +296,7 @@ transaction_body_end(struct session *session)
 		transaction_commit(session);
 		return;
 	}
+	SIM_MARK("reception.commit_waits");
 	/* The queue has enough to do: this message waits here until it has caught up. */
 	session->commit_waits = true;
 	list_push(&reception->paused, &session->paused);
@@ -342,6 +347,7 @@ transaction_lost(struct session *session)
 {
 	struct transaction *transaction = &session->transaction;
 
+	SIM_MARK("reception.lost_queue_in_commit");
 	say_refused(session, REPLY_IN_DOUBT, transaction->first_rcpt);
 	forget(transaction);
 	session_reply_id(session, REPLY_IN_DOUBT);

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/sim_point.h"
 #include "proc/resolver/rdata.h"
 #include "ipc/targets.h"
 
@@ -88,12 +89,14 @@ conclude(struct search *search)
 	if (found) {
 		reply(search, IPC_HOSTS_OK, "");
 	} else if (search->bogus) {
+		SIM_MARK("resolver.bogus");
 		snprintf(text, sizeof(text),
 		    "DNSSEC validation of %s failed: its name servers give answers whose "
 		    "signatures are wrong",
 		    search->domain);
 		reply(search, IPC_HOSTS_BOGUS, text);
 	} else if (search->failed) {
+		SIM_MARK("resolver.no_answer");
 		snprintf(text, sizeof(text),
 		    "name servers did not answer for %s; is the resolver of this machine "
 		    "reachable?",

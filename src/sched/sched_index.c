@@ -2,23 +2,23 @@
  * Open addressing with linear probing.  What is removed leaves no trace: those behind it move up.
  * A shard is between 45 and 80 percent full, whatever its size, which need be no power of two.
  */
-#include "sched/index.h"
+#include "sched/sched_index.h"
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "sched/pool.h"
+#include "sched/sched_pool.h"
 
 enum { ROOM_MIN = 8 };
 
 void
-index_init(struct index *index, const void *owner,
+sched_index_init(struct index *index, const void *owner,
     uint32_t (*hash)(const void *owner, uint32_t slot))
 {
 	*index = (struct index){.owner = owner, .hash = hash};
 }
 
 void
-index_fini(struct index *index)
+sched_index_fini(struct index *index)
 {
 	for (size_t i = 0; i < INDEX_SHARDS; i++)
 		mem_free(index->shards[i].places);
@@ -26,7 +26,7 @@ index_fini(struct index *index)
 }
 
 uint32_t
-index_mix(uint64_t seed, uint64_t a, uint64_t b)
+sched_index_mix(uint64_t seed, uint64_t a, uint64_t b)
 {
 	uint64_t x = (a ^ seed) * 0x9e3779b97f4a7c15;
 
@@ -58,7 +58,7 @@ after(const struct index_shard *shard, uint32_t at)
 }
 
 uint32_t
-index_find(const struct index *index, uint32_t hash,
+sched_index_find(const struct index *index, uint32_t hash,
     bool (*is)(const void *owner, uint32_t slot, const void *key), const void *key)
 {
 	const struct index_shard *shard = &index->shards[hash & (INDEX_SHARDS - 1)];
@@ -97,7 +97,7 @@ resize(struct index *index, struct index_shard *shard, uint32_t room)
 }
 
 void
-index_add(struct index *index, uint32_t slot)
+sched_index_add(struct index *index, uint32_t slot)
 {
 	uint32_t hash = index->hash(index->owner, slot);
 	struct index_shard *shard = shard_of(index, hash);
@@ -133,7 +133,7 @@ close_gap(struct index *index, struct index_shard *shard, uint32_t gap)
 }
 
 void
-index_remove(struct index *index, uint32_t slot)
+sched_index_remove(struct index *index, uint32_t slot)
 {
 	uint32_t hash = index->hash(index->owner, slot);
 	struct index_shard *shard = shard_of(index, hash);
@@ -150,7 +150,7 @@ index_remove(struct index *index, uint32_t slot)
 }
 
 size_t
-index_bytes(const struct index *index)
+sched_index_bytes(const struct index *index)
 {
 	size_t bytes = 0;
 

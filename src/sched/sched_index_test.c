@@ -6,8 +6,8 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "sched/index.h"
-#include "sched/pool.h"
+#include "sched/sched_index.h"
+#include "sched/sched_pool.h"
 
 enum { KEYS = 5000, STEPS = 60000 };
 
@@ -21,7 +21,7 @@ hash_of(const void *owner, uint32_t slot)
 {
 	const struct keys *keys = owner;
 
-	return keys->alike && slot % 8 == 0 ? 7 : index_mix(1, slot, 2);
+	return keys->alike && slot % 8 == 0 ? 7 : sched_index_mix(1, slot, 2);
 }
 
 static bool
@@ -46,7 +46,7 @@ assert_all(const struct index *index, const struct keys *keys)
 	size_t count = 0;
 
 	for (uint32_t key = 0; key < KEYS; key++) {
-		uint32_t found = index_find(index, hash_of(keys, key), is, &key);
+		uint32_t found = sched_index_find(index, hash_of(keys, key), is, &key);
 
 		assert_int_equal(found, keys->in[key] ? key : POOL_NONE);
 		count += keys->in[key];
@@ -64,7 +64,7 @@ it_holds_what_was_added_and_not_removed(void **state)
 	(void)state;
 	for (int alike = 0; alike < 2; alike++) {
 		keys = (struct keys){.alike = alike};
-		index_init(&index, &keys, hash_of);
+		sched_index_init(&index, &keys, hash_of);
 		assert_all(&index, &keys);
 		for (int step = 0; step < STEPS; step++) {
 			/* It grows for a while, then shrinks. */
@@ -72,9 +72,9 @@ it_holds_what_was_added_and_not_removed(void **state)
 			uint32_t key = (uint32_t)(chance(&seed) % KEYS);
 
 			if (adds && !keys.in[key])
-				index_add(&index, key);
+				sched_index_add(&index, key);
 			else if (!adds && keys.in[key])
-				index_remove(&index, key);
+				sched_index_remove(&index, key);
 			keys.in[key] = adds;
 			if (step % 6000 == 0)
 				assert_all(&index, &keys);
@@ -82,13 +82,13 @@ it_holds_what_was_added_and_not_removed(void **state)
 		assert_all(&index, &keys);
 		for (uint32_t key = 0; key < KEYS; key++)
 			if (keys.in[key]) {
-				index_remove(&index, key);
+				sched_index_remove(&index, key);
 				keys.in[key] = false;
 			}
 		assert_all(&index, &keys);
 		/* Little is left of its memory. */
-		assert_true(index_bytes(&index) < 64 * 64 * sizeof(uint32_t));
-		index_fini(&index);
+		assert_true(sched_index_bytes(&index) < 64 * 64 * sizeof(uint32_t));
+		sched_index_fini(&index);
 	}
 }
 
@@ -100,11 +100,11 @@ a_place_costs_few_bytes(void **state)
 
 	(void)state;
 	keys = (struct keys){0};
-	index_init(&index, &keys, hash_of);
+	sched_index_init(&index, &keys, hash_of);
 	for (uint32_t key = 0; key < KEYS; key++)
-		index_add(&index, key);
-	assert_in_range(index_bytes(&index), 4 * KEYS, 8 * KEYS);
-	index_fini(&index);
+		sched_index_add(&index, key);
+	assert_in_range(sched_index_bytes(&index), 4 * KEYS, 8 * KEYS);
+	sched_index_fini(&index);
 }
 
 int

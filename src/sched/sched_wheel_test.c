@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "sched/wheel.h"
+#include "sched/sched_wheel.h"
 
 enum { SLOTS = 2000, STEPS = 20000 };
 
@@ -25,7 +25,7 @@ chance(uint64_t *seed)
 static uint64_t
 due_of(struct pool *pool, uint32_t slot)
 {
-	const struct wheel_node *node = pool_at(pool, slot);
+	const struct wheel_node *node = sched_pool_at(pool, slot);
 
 	return node->due_ms;
 }
@@ -35,7 +35,7 @@ pop(struct wheel *wheel, uint64_t now_ms)
 {
 	unsigned budget = UINT32_MAX;
 
-	return wheel_pop(wheel, now_ms, &budget);
+	return sched_wheel_pop(wheel, now_ms, &budget);
 }
 
 static void
@@ -51,18 +51,18 @@ each_level_gives_back_what_is_due(void **state)
 		struct pool pool;
 		uint32_t slot;
 
-		pool_init(&pool, sizeof(struct wheel_node));
-		wheel_init(&wheel, &pool, start_ms);
-		assert_true(wheel_next_ms(&wheel) == UINT64_MAX);
-		slot = pool_take(&pool);
-		wheel_add(&wheel, slot, start_ms + waits_ms[i]);
-		assert_true(wheel_next_ms(&wheel) <= start_ms + waits_ms[i]);
+		sched_pool_init(&pool, sizeof(struct wheel_node));
+		sched_wheel_init(&wheel, &pool, start_ms);
+		assert_true(sched_wheel_next_ms(&wheel) == UINT64_MAX);
+		slot = sched_pool_take(&pool);
+		sched_wheel_add(&wheel, slot, start_ms + waits_ms[i]);
+		assert_true(sched_wheel_next_ms(&wheel) <= start_ms + waits_ms[i]);
 		if (waits_ms[i] > 0)
 			assert_int_equal(pop(&wheel, start_ms + waits_ms[i] - 1), POOL_NONE);
 		assert_int_equal(pop(&wheel, start_ms + waits_ms[i]), slot);
 		assert_int_equal(pop(&wheel, start_ms + waits_ms[i]), POOL_NONE);
 		assert_int_equal(wheel.count, 0);
-		pool_fini(&pool);
+		sched_pool_fini(&pool);
 	}
 }
 
@@ -74,14 +74,14 @@ what_is_far_away_is_kept(void **state)
 	uint32_t slot;
 
 	(void)state;
-	pool_init(&pool, sizeof(struct wheel_node));
-	wheel_init(&wheel, &pool, 1000);
-	slot = pool_take(&pool);
-	wheel_add(&wheel, slot, UINT64_MAX);
+	sched_pool_init(&pool, sizeof(struct wheel_node));
+	sched_wheel_init(&wheel, &pool, 1000);
+	slot = sched_pool_take(&pool);
+	sched_wheel_add(&wheel, slot, UINT64_MAX);
 	assert_int_equal(pop(&wheel, UINT64_C(1) << 47), POOL_NONE);
 	assert_int_equal(wheel.count, 1);
 	assert_int_equal(pop(&wheel, UINT64_MAX), slot);
-	pool_fini(&pool);
+	sched_pool_fini(&pool);
 }
 
 struct world {
@@ -99,7 +99,7 @@ add(struct world *world, size_t at)
 	uint64_t wait_ms =
 	    chance(&world->seed) & ((UINT64_C(1) << bits[chance(&world->seed) % 5]) - 1);
 
-	wheel_add(&world->wheel, world->slots[at], world->now_ms + wait_ms);
+	sched_wheel_add(&world->wheel, world->slots[at], world->now_ms + wait_ms);
 	world->waits[at] = true;
 }
 
@@ -114,7 +114,7 @@ take_due(struct world *world)
 		uint32_t slot;
 
 		budget = 1 + (unsigned)(chance(&world->seed) % 7);
-		slot = wheel_pop(&world->wheel, world->now_ms, &budget);
+		slot = sched_wheel_pop(&world->wheel, world->now_ms, &budget);
 		if (slot == POOL_NONE && budget > 0)
 			break;
 		if (slot == POOL_NONE)
@@ -135,7 +135,7 @@ assert_right(const struct world *world)
 	size_t count = 0;
 
 	for (uint32_t i = 0; i < SLOTS; i++) {
-		const struct wheel_node *node = pool_at(&world->pool, i);
+		const struct wheel_node *node = sched_pool_at(&world->pool, i);
 
 		if (!world->waits[i])
 			continue;
@@ -145,8 +145,8 @@ assert_right(const struct world *world)
 			first_ms = node->due_ms;
 	}
 	assert_int_equal(world->wheel.count, count);
-	assert_true(wheel_next_ms(&world->wheel) <= first_ms);
-	assert_true(wheel_next_ms(&world->wheel) > world->now_ms);
+	assert_true(sched_wheel_next_ms(&world->wheel) <= first_ms);
+	assert_true(sched_wheel_next_ms(&world->wheel) > world->now_ms);
 }
 
 /* Forwards by any step, now and then backwards. */
@@ -157,15 +157,15 @@ nothing_comes_early_and_nothing_is_lost(void **state)
 
 	(void)state;
 	world = (struct world){.now_ms = UINT64_C(1764000000000), .seed = 88172645463325252};
-	pool_init(&world.pool, sizeof(struct wheel_node));
-	wheel_init(&world.wheel, &world.pool, world.now_ms);
+	sched_pool_init(&world.pool, sizeof(struct wheel_node));
+	sched_wheel_init(&world.wheel, &world.pool, world.now_ms);
 	for (uint32_t i = 0; i < SLOTS; i++)
-		world.slots[i] = pool_take(&world.pool);
+		world.slots[i] = sched_pool_take(&world.pool);
 	for (int step = 0; step < STEPS; step++) {
 		size_t at = chance(&world.seed) % SLOTS;
 
 		if (world.waits[at] && chance(&world.seed) % 2) {
-			wheel_remove(&world.wheel, world.slots[at]);
+			sched_wheel_remove(&world.wheel, world.slots[at]);
 			world.waits[at] = false;
 		} else if (!world.waits[at]) {
 			add(&world, at);
@@ -182,7 +182,7 @@ nothing_comes_early_and_nothing_is_lost(void **state)
 	world.now_ms += UINT64_C(1) << 40;
 	take_due(&world);
 	assert_int_equal(world.wheel.count, 0);
-	pool_fini(&world.pool);
+	sched_pool_fini(&world.pool);
 }
 
 int

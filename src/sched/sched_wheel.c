@@ -1,5 +1,5 @@
-/* See wheel.h. */
-#include "sched/wheel.h"
+/* See sched_wheel.h. */
+#include "sched/sched_wheel.h"
 
 #include "base/check.h"
 
@@ -10,7 +10,7 @@ enum { DIGIT_BITS = 8 };
 static struct wheel_node *
 node_at(const struct wheel *wheel, uint32_t slot)
 {
-	return pool_at(wheel->pool, slot);
+	return sched_pool_at(wheel->pool, slot);
 }
 
 static unsigned
@@ -26,7 +26,7 @@ level_of(uint64_t differing)
 }
 
 void
-wheel_init(struct wheel *wheel, struct pool *pool, uint64_t now_ms)
+sched_wheel_init(struct wheel *wheel, struct pool *pool, uint64_t now_ms)
 {
 	*wheel = (struct wheel){.pool = pool, .now_ms = now_ms};
 	memset(wheel->first, 0xff, sizeof(wheel->first));
@@ -73,7 +73,7 @@ unfile(struct wheel *wheel, uint32_t slot)
 }
 
 void
-wheel_add(struct wheel *wheel, uint32_t slot, uint64_t due_ms)
+sched_wheel_add(struct wheel *wheel, uint32_t slot, uint64_t due_ms)
 {
 	node_at(wheel, slot)->due_ms = due_ms;
 	file(wheel, slot);
@@ -81,7 +81,7 @@ wheel_add(struct wheel *wheel, uint32_t slot, uint64_t due_ms)
 }
 
 void
-wheel_remove(struct wheel *wheel, uint32_t slot)
+sched_wheel_remove(struct wheel *wheel, uint32_t slot)
 {
 	check(wheel->count > 0);
 	unfile(wheel, slot);
@@ -112,7 +112,7 @@ next_spoke(const struct wheel *wheel, unsigned level)
 }
 
 uint64_t
-wheel_next_ms(const struct wheel *wheel)
+sched_wheel_next_ms(const struct wheel *wheel)
 {
 	for (unsigned level = 0; level < WHEEL_LEVELS; level++)
 		if (is_used(wheel, level, digit_of(wheel->now_ms, level)))
@@ -173,7 +173,7 @@ bring_down(struct wheel *wheel, unsigned *budget)
 }
 
 uint32_t
-wheel_pop(struct wheel *wheel, uint64_t now_ms, unsigned *budget)
+sched_wheel_pop(struct wheel *wheel, uint64_t now_ms, unsigned *budget)
 {
 	if (now_ms > WHEEL_TIME_MAX)
 		now_ms = WHEEL_TIME_MAX;
@@ -190,10 +190,10 @@ wheel_pop(struct wheel *wheel, uint64_t now_ms, unsigned *budget)
 			if (*budget == 0)
 				return POOL_NONE;
 			--*budget;
-			wheel_remove(wheel, slot);
+			sched_wheel_remove(wheel, slot);
 			return slot;
 		}
-		next_ms = wheel_next_ms(wheel);
+		next_ms = sched_wheel_next_ms(wheel);
 		if (next_ms > now_ms) {
 			wheel->now_ms = now_ms;
 			return POOL_NONE;

@@ -27,16 +27,16 @@ struct pool {
 };
 
 /* slot_bytes at least 4. */
-void pool_init(struct pool *pool, size_t slot_bytes);
-void pool_fini(struct pool *pool);
+void sched_pool_init(struct pool *pool, size_t slot_bytes);
+void sched_pool_fini(struct pool *pool);
 /* A slot, zeroed. */
-uint32_t pool_take(struct pool *pool);
-void pool_give(struct pool *pool, uint32_t slot);
+uint32_t sched_pool_take(struct pool *pool);
+void sched_pool_give(struct pool *pool, uint32_t slot);
 /* All slots in use are below it. */
-uint32_t pool_end(const struct pool *pool);
+uint32_t sched_pool_end(const struct pool *pool);
 
 static inline void *
-pool_at(const struct pool *pool, uint32_t slot)
+sched_pool_at(const struct pool *pool, uint32_t slot)
 {
 	return pool->chunks[slot >> POOL_CHUNK_BITS].slots +
 	    (slot & (POOL_CHUNK_SLOTS - 1)) * pool->slot_bytes;
@@ -44,7 +44,7 @@ pool_at(const struct pool *pool, uint32_t slot)
 
 /* Whether the chunk of a slot is there at all; a slot in it may be free all the same. */
 static inline bool
-pool_has_chunk(const struct pool *pool, uint32_t slot)
+sched_pool_has_chunk(const struct pool *pool, uint32_t slot)
 {
 	return pool->chunks[slot >> POOL_CHUNK_BITS].slots != NULL;
 }

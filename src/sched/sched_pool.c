@@ -1,11 +1,11 @@
 /* Chunks with a free slot are in one list, those that were given back in another. */
-#include "sched/pool.h"
+#include "sched/sched_pool.h"
 
 #include "base/arena.h"
 #include "base/check.h"
 
 void
-pool_init(struct pool *pool, size_t slot_bytes)
+sched_pool_init(struct pool *pool, size_t slot_bytes)
 {
 	check(slot_bytes >= sizeof(uint32_t));
 	*pool = (struct pool){
@@ -13,7 +13,7 @@ pool_init(struct pool *pool, size_t slot_bytes)
 }
 
 void
-pool_fini(struct pool *pool)
+sched_pool_fini(struct pool *pool)
 {
 	for (uint32_t i = 0; i < pool->chunk_count; i++)
 		mem_free(pool->chunks[i].slots);
@@ -73,7 +73,7 @@ add_chunk(struct pool *pool)
 }
 
 uint32_t
-pool_take(struct pool *pool)
+sched_pool_take(struct pool *pool)
 {
 	struct pool_chunk *chunk;
 	uint32_t at, slot;
@@ -84,8 +84,8 @@ pool_take(struct pool *pool)
 	chunk = &pool->chunks[at];
 	if (chunk->free != POOL_NONE) {
 		slot = chunk->free;
-		memcpy(&chunk->free, pool_at(pool, slot), sizeof(chunk->free));
-		memset(pool_at(pool, slot), 0, pool->slot_bytes);
+		memcpy(&chunk->free, sched_pool_at(pool, slot), sizeof(chunk->free));
+		memset(sched_pool_at(pool, slot), 0, pool->slot_bytes);
 	} else {
 		slot = at << POOL_CHUNK_BITS | chunk->fresh++;
 	}
@@ -96,14 +96,14 @@ pool_take(struct pool *pool)
 }
 
 void
-pool_give(struct pool *pool, uint32_t slot)
+sched_pool_give(struct pool *pool, uint32_t slot)
 {
 	uint32_t at = slot >> POOL_CHUNK_BITS;
 	struct pool_chunk *chunk = &pool->chunks[at];
 
 	check(at < pool->chunk_count && chunk->used > 0);
-	memset(pool_at(pool, slot), 0, pool->slot_bytes);
-	memcpy(pool_at(pool, slot), &chunk->free, sizeof(chunk->free));
+	memset(sched_pool_at(pool, slot), 0, pool->slot_bytes);
+	memcpy(sched_pool_at(pool, slot), &chunk->free, sizeof(chunk->free));
 	chunk->free = slot;
 	pool->count--;
 	if (chunk->used-- == POOL_CHUNK_SLOTS)
@@ -118,7 +118,7 @@ pool_give(struct pool *pool, uint32_t slot)
 }
 
 uint32_t
-pool_end(const struct pool *pool)
+sched_pool_end(const struct pool *pool)
 {
 	return pool->chunk_count << POOL_CHUNK_BITS;
 }

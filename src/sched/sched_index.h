@@ -22,17 +22,17 @@ struct index {
 	size_t count;
 };
 
-void index_init(struct index *index, const void *owner,
+void sched_index_init(struct index *index, const void *owner,
     uint32_t (*hash)(const void *owner, uint32_t slot));
-void index_fini(struct index *index);
+void sched_index_fini(struct index *index);
 /* The slot with this hash that is the one; POOL_NONE. */
-uint32_t index_find(const struct index *index, uint32_t hash,
+uint32_t sched_index_find(const struct index *index, uint32_t hash,
     bool (*is)(const void *owner, uint32_t slot, const void *key), const void *key);
 /* The key is in the slot, and not in the table. */
-void index_add(struct index *index, uint32_t slot);
+void sched_index_add(struct index *index, uint32_t slot);
 /* The key is still in the slot, and the slot in the table. */
-void index_remove(struct index *index, uint32_t slot);
-size_t index_bytes(const struct index *index);
+void sched_index_remove(struct index *index, uint32_t slot);
+size_t sched_index_bytes(const struct index *index);
 
 /* A hash of two numbers, with a seed. */
-uint32_t index_mix(uint64_t seed, uint64_t a, uint64_t b);
+uint32_t sched_index_mix(uint64_t seed, uint64_t a, uint64_t b);

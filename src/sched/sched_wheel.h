@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "sched/pool.h"
+#include "sched/sched_pool.h"
 
 enum { WHEEL_LEVELS = 6, WHEEL_SPOKES = 256 };
 #define WHEEL_TIME_MAX ((UINT64_C(1) << 48) - 1)
@@ -28,14 +28,14 @@ struct wheel {
 	uint32_t first[WHEEL_LEVELS][WHEEL_SPOKES];
 };
 
-void wheel_init(struct wheel *wheel, struct pool *pool, uint64_t now_ms);
-void wheel_add(struct wheel *wheel, uint32_t slot, uint64_t due_ms);
-void wheel_remove(struct wheel *wheel, uint32_t slot);
+void sched_wheel_init(struct wheel *wheel, struct pool *pool, uint64_t now_ms);
+void sched_wheel_add(struct wheel *wheel, uint32_t slot, uint64_t due_ms);
+void sched_wheel_remove(struct wheel *wheel, uint32_t slot);
 /*
  * Takes out one that is due at now_ms; POOL_NONE: there is none, or *budget (counted down by
  * whatever is moved) is used up.  now_ms may be less than it was: then all that waits is filed
  * again, which takes as long as there is of it.
  */
-uint32_t wheel_pop(struct wheel *wheel, uint64_t now_ms, unsigned *budget);
+uint32_t sched_wheel_pop(struct wheel *wheel, uint64_t now_ms, unsigned *budget);
 /* Nothing is due before that time (and it may be none is then); UINT64_MAX: nothing waits. */
-uint64_t wheel_next_ms(const struct wheel *wheel);
+uint64_t sched_wheel_next_ms(const struct wheel *wheel);

@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "sched/pool.h"
+#include "sched/sched_pool.h"
 
 enum { COUNT = 10 * POOL_CHUNK_SLOTS };
 
@@ -29,28 +29,28 @@ slots_are_zeroed_and_do_not_move(void **state)
 	struct pool pool;
 
 	(void)state;
-	pool_init(&pool, sizeof(nothing));
+	sched_pool_init(&pool, sizeof(nothing));
 	for (uint32_t i = 0; i < COUNT; i++) {
-		uint32_t slot = pool_take(&pool);
+		uint32_t slot = sched_pool_take(&pool);
 
 		assert_int_equal(slot, i);
-		addresses[i] = pool_at(&pool, slot);
+		addresses[i] = sched_pool_at(&pool, slot);
 		assert_memory_equal(addresses[i], nothing, sizeof(nothing));
 		memset(addresses[i], 0xff, sizeof(nothing));
 	}
 	for (uint32_t i = 0; i < COUNT; i++)
-		assert_ptr_equal(pool_at(&pool, i), addresses[i]);
+		assert_ptr_equal(sched_pool_at(&pool, i), addresses[i]);
 	for (uint32_t i = 0; i < COUNT; i += 2)
-		pool_give(&pool, i);
+		sched_pool_give(&pool, i);
 	assert_int_equal(pool.count, COUNT / 2);
 	for (uint32_t i = 0; i < COUNT / 2; i++) {
-		uint32_t slot = pool_take(&pool);
+		uint32_t slot = sched_pool_take(&pool);
 
 		assert_true(slot < COUNT && slot % 2 == 0);
-		assert_memory_equal(pool_at(&pool, slot), nothing, sizeof(nothing));
+		assert_memory_equal(sched_pool_at(&pool, slot), nothing, sizeof(nothing));
 	}
-	assert_int_equal(pool_end(&pool), COUNT);
-	pool_fini(&pool);
+	assert_int_equal(sched_pool_end(&pool), COUNT);
+	sched_pool_fini(&pool);
 }
 
 static void
@@ -59,18 +59,18 @@ memory_comes_back_and_is_taken_again(void **state)
 	struct pool pool;
 
 	(void)state;
-	pool_init(&pool, 40);
+	sched_pool_init(&pool, 40);
 	for (int round = 0; round < 3; round++) {
 		for (uint32_t i = 0; i < COUNT; i++)
-			pool_take(&pool);
+			sched_pool_take(&pool);
 		assert_int_equal(chunks_there(&pool), COUNT / POOL_CHUNK_SLOTS);
-		assert_int_equal(pool_end(&pool), COUNT);
+		assert_int_equal(sched_pool_end(&pool), COUNT);
 		for (uint32_t i = 0; i < COUNT; i++)
-			pool_give(&pool, i);
+			sched_pool_give(&pool, i);
 		assert_int_equal(pool.count, 0);
 		assert_int_equal(chunks_there(&pool), 1);
 	}
-	pool_fini(&pool);
+	sched_pool_fini(&pool);
 }
 
 int
