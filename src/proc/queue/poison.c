@@ -32,6 +32,7 @@ struct suspect {
 	unsigned lost;     /* attempts, one after the other, that ended with a process */
 	uint64_t loss;     /* which of these ends it was the last time */
 	bool alone;        /* and it had that process for itself */
+	enum proc proc;    /* which that was */
 	bool of_queue;     /* the process was the queue: lost is from marks */
 	struct peer *peer; /* where it is being tried; NULL: it waits */
 };
@@ -178,13 +179,16 @@ set_aside(struct queue *queue, uint32_t slot, struct span text)
 }
 
 static void
-set_aside_deadly(struct queue *queue, uint32_t slot, const char *process, unsigned count)
+set_aside_deadly(struct queue *queue, uint32_t slot, const struct suspect *suspect)
 {
 	struct buf text;
 
 	buf_init(&text, TEXT_BYTES);
-	buf_addf(&text, "a process of %s ended %u times in a row while it had this message",
-	    process, count);
+	buf_addf(&text, "%s ended %u time%s in a row while it had this message",
+	    suspect->of_queue			  ? "the queue's process"
+	    : suspect->proc == PROC_MAILBOX ? "a process of mailbox"
+					    : "a process of delivery",
+	    suspect->lost, suspect->lost == 1 ? "" : "s");
 	set_aside(queue, slot, buf_span(&text));
 	buf_fini(&text);
 }
@@ -220,6 +224,7 @@ poison_peer_ended(struct peer *peer)
 	const struct message *message = NULL;
 
 	poison->losses++;
+	poison->proc = peer->proc;
 	poison->alone = true;
 	list_for_each (node, &peer->attempts) {
 		const struct attempt *attempt = container_of(node, struct attempt, node);
@@ -251,6 +256,7 @@ poison_lost(struct message *message)
 	/* What the queue itself may die of is counted for that. */
 	suspect->lost += !suspect->of_queue;
 	suspect->alone = poison->alone;
+	suspect->proc = poison->proc;
 	put_in_line(poison, suspect);
 	if (queue->conf->crashes_max == 0 && suspect->lost > 1) {
 		clear(queue, suspect);
@@ -385,9 +391,18 @@ has_process(const struct queue *queue, enum ipc_target kind)
 	return false;
 }
 
+/* Its last loss decided, if it is one that a process of this kind may speak about. */
+static bool
+is_deadly(const struct queue *queue, const struct suspect *suspect, enum ipc_target kind)
+{
+	return !suspect->of_queue && suspect->alone && queue->conf->crashes_max > 0 &&
+	       suspect->lost >= queue->conf->crashes_max &&
+	       (suspect->proc == PROC_MAILBOX) == (kind == IPC_TARGET_MAILBOX);
+}
+
 /*
  * Only while there is a process: when the server stops these end first, with what they have
- * under way, and nobody is to be set aside for that.
+ * under way, and nothing is to be set aside for that.
  */
 void
 poison_dispatch(struct queue *queue, enum ipc_target kind)
@@ -401,12 +416,8 @@ poison_dispatch(struct queue *queue, enum ipc_target kind)
 		if (suspect->peer)
 			continue;
 		slot = sched_message_find(queue->sched, suspect->id);
-		if (slot != SCHED_NONE && !suspect->of_queue && suspect->alone &&
-		    queue->conf->crashes_max > 0 &&
-		    suspect->lost >= queue->conf->crashes_max)
-			set_aside_deadly(queue, slot,
-			    kind == IPC_TARGET_MAILBOX ? "mailbox" : "delivery",
-			    suspect->lost);
+		if (slot != SCHED_NONE && is_deadly(queue, suspect, kind))
+			set_aside_deadly(queue, slot, suspect);
 		else
 			consider(queue, suspect, kind);
 	}
@@ -529,7 +540,7 @@ poison_start(struct queue *queue)
 		if (suspect->lost == 0 || !poison->careful) {
 			drop(queue, suspect);
 		} else if (suspect->lost >= begun_limit(queue)) {
-			set_aside_deadly(queue, slot, "the queue", suspect->lost);
+			set_aside_deadly(queue, slot, suspect);
 		} else {
 			put_in_line(poison, suspect);
 			sched_message_flags(queue->sched, slot, SCHED_SUSPECT, 0);

@@ -116,6 +116,7 @@ struct poison {
 	struct suspect *trying;  /* of those that the queue itself may die of */
 	uint64_t losses;         /* processes that ended with attempts */
 	bool alone;              /* the last of them had one message only */
+	enum proc proc;          /* and which it was */
 	bool careful;            /* this process takes the place of one that died */
 	uint64_t first_id;       /* ids below it are of messages that were found */
 	uint64_t start_wall_s;
