@@ -119,7 +119,6 @@ found_message(void *owner, uint64_t id, struct span bytes, uint64_t body_bytes)
 	struct envelope *envelope;
 	struct buf copy;
 
-	ledger_feed_found(queue->ledger, id, bytes, body_bytes);
 	buf_init(&copy, SPOOL_ENVELOPE_BYTES_MAX);
 	buf_add(&copy, bytes);
 	if (buf_finish(&copy) || envelope_read(&copy, &envelope)) {
@@ -207,6 +206,8 @@ init_lists(struct queue *queue)
 	list_init(&queue->fresh);
 	list_init(&queue->bounces);
 	list_init(&queue->listings);
+	list_init(&queue->summaries);
+	poison_init(queue, seed);
 	queue->routes = digest_routes(queue->conf);
 	schedule_init(queue);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
@@ -302,6 +303,8 @@ queue_start(void *role)
 	/* A peer may still be busy with attempts that a queue before this one gave it. */
 	queue->next_attempt = spool_epoch(queue->spool) << EPOCH_SHIFT;
 	ledger_feed_run(queue->ledger);
+	queue->poison.first_id = spool_epoch(queue->spool) << EPOCH_SHIFT;
+	poison_start(queue);
 	start_messages(queue);
 	schedule_arm(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
