@@ -178,7 +178,7 @@ io_turn(struct io *io)
 	int count;
 
 	turn_end(io);
-	if (io->stopped)
+	if (io->stopped || !is_alive(io))
 		return;
 	idle = list_empty(&io->tasks) && list_empty(&io->dirty);
 	count = epoll_wait(io->epoll, events, IO_EVENTS_PER_TURN,

@@ -43,9 +43,10 @@ sched_why(const struct sched *sched, uint32_t at, struct sched_why *why)
 	switch ((enum sched_state)rcpt->state) {
 	case SCHED_NEW:
 	case SCHED_WAITING:
-		why->reason = flags & SCHED_ASIDE ? SCHED_WHY_ASIDE
-		    : flags & SCHED_PARKED        ? SCHED_WHY_HELD
-		                                  : SCHED_WHY_TIME;
+		why->reason = flags & SCHED_ASIDE            ? SCHED_WHY_ASIDE
+		    : flags & (SCHED_HELD | SCHED_HELD_ALL) ? SCHED_WHY_HELD
+		    : flags & SCHED_SUSPECT                 ? SCHED_WHY_SUSPECT
+		                                            : SCHED_WHY_TIME;
 		if (why->reason == SCHED_WHY_TIME)
 			why->at_wall_ms = rcpt->node.due_ms;
 		return;

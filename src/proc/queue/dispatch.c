@@ -31,7 +31,8 @@ dispatch_peer_init(struct queue *queue, struct peer *peer, enum proc proc)
 static bool
 has_room(const struct peer *peer)
 {
-	return peer->channel && peer->attempt_count < peer->attempt_max;
+	return peer->channel && !peer->reserved &&
+	    peer->attempt_count < peer->attempt_max;
 }
 
 static bool
@@ -76,6 +77,7 @@ choose_peer(struct queue *queue, enum ipc_target kind, uint32_t rcpt)
 static void
 dispatch_kind(struct queue *queue, enum ipc_target kind)
 {
+	poison_dispatch(queue, kind);
 	while (sched_has_turn(queue->sched, kind) && any_has_room(queue, kind)) {
 		uint32_t rcpt = sched_take(queue->sched, kind, io_now_ms(queue->env->io));
 
@@ -234,6 +236,7 @@ peer_closed(void *owner, struct ipc_channel *channel, enum err err)
 	ipc_channel_destroy(channel);
 	peer->channel = NULL;
 	peer->draining = false;
+	poison_peer_ended(peer);
 	list_for_each_safe(node, &peer->attempts)
 		dispatch_lose(container_of(node, struct attempt, node));
 	dispatch(peer->queue);
