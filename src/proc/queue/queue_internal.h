@@ -134,6 +134,7 @@ struct queue {
 	struct list fresh; /* messages just accepted, oldest first */
 	size_t fresh_bytes;
 	struct io_timer timer, retire;
+	uint64_t look_ms; /* when timer fires */
 	struct intake *intakes[QUEUE_PEERS_MAX];
 	struct peer deliveries[QUEUE_PEERS_MAX];
 	unsigned delivery_count; /* the last instance that was ever there, and all before it */
@@ -200,6 +201,8 @@ void schedule_message(struct queue *queue, uint32_t slot);
 void schedule_expire(struct queue *queue);
 /* Moves those whose time has come, and sets the timer for the next. */
 void schedule_arm(struct queue *queue);
+/* Sets it earlier, where something has come up that is due before it. */
+void schedule_arm_sooner(struct queue *queue);
 /* The route that mail for an address takes; NULL is by MX, encrypted where offered. */
 const struct conf_route *schedule_route(const struct conf *conf, struct span address);
 /* Whether mail for two addresses of one destination may share an attempt. */
