@@ -18,6 +18,7 @@ enum {
 	IPC_CREDENTIAL_MAX = 1024,
 	IPC_TARGETS_MAX = 96 << 10,
 	IPC_HOSTS_MAX = 64 << 10,
+	IPC_WAITING_MAX = 20 * 1000,
 };
 
 /* What became of a recipient in an attempt. */

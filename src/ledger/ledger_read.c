@@ -238,7 +238,7 @@ next_block(struct ledger_reader *reader)
 		return err;
 	if (head.from != reader->reached)
 		note_gap(reader);
-	reader->reached = head.reached;
+	reader->reached = reader->seen.reached = head.reached;
 	reader->last_ms = head.time_max;
 	return OK;
 }

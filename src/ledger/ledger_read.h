@@ -20,6 +20,7 @@ struct ledger_reader;
 struct ledger_seen {
 	uint64_t begin_ms; /* the ledger is complete since then; UINT64_MAX: there is none */
 	bool from_the_start; /* nothing older was removed */
+	uint64_t reached; /* position of the spool's log, by the blocks until now */
 	uint64_t files, blocks, entries;
 	uint64_t blocks_skipped;
 	uint64_t gaps; /* places where blocks are missing or damaged */

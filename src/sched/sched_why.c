@@ -85,7 +85,10 @@ sched_expired(struct sched *sched, unsigned *budget)
 {
 	uint32_t end = sched_pool_end(&sched->rcpts);
 
-	while (*budget > 0 && end > 0) {
+	/* Once round is enough. */
+	if (*budget > end)
+		*budget = end;
+	while (*budget > 0) {
 		uint32_t at = sched->sweep < end ? sched->sweep : 0;
 
 		--*budget;

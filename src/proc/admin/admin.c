@@ -14,6 +14,10 @@
  *   {"done": {..., "lost": true}}: the message of "after" is gone; ask with an earlier one
  *   {"error": "text for people"}
  *
+ *   {"do": "flush-ledger"}: done when all that happened until now is in the ledger's files
+ *   {"do": "waiting", "after": "ID", "limit": 1000}: what waits, for an audit
+ *   {"waiting": [[id as a number, arrival in ms since 1970, open recipients], ...]}
+ *
  * A summary has at most 1000 destinations, those with the most recipients.
  * A list is given in pages of at most 1000 messages, in the order of the queue; a page may
  * have fewer and still not be the last.  admin_answer.c writes the answers.
@@ -25,6 +29,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/wire.h"
 #include "proc/admin/admin_answer.h"
 
 enum { CLIENTS_MAX = 64, REQUEST_BYTES_MAX = 4096 };
@@ -88,14 +93,77 @@ send_error(struct client *client, const char *text)
 
 static void take_lines(struct client *client);
 
-static void
-take_done(struct admin *admin, const struct ipc_qa_done *done)
+/* The client of a query that has its whole answer; NULL: it is gone. */
+static struct client *
+end_query(struct admin *admin, uint64_t query)
 {
-	struct client *client = map_remove_u64(&admin->queries, done->query);
+	struct client *client = map_remove_u64(&admin->queries, query);
+
+	if (client)
+		client->query = 0;
+	return client;
+}
+
+static void
+take_flushed(struct admin *admin, const struct ipc_qa_ledger_flushed *flushed)
+{
+	struct client *client = end_query(admin, flushed->query);
 
 	if (!client)
 		return;
-	client->query = 0;
+	if (flushed->done)
+		send_json(client, json_pack("{s:{}}", "done"));
+	else
+		send_error(client,
+		    "the ledger cannot be written for now; the server's log says why");
+	take_lines(client);
+}
+
+static void
+take_waiting(struct admin *admin, const struct ipc_qa_still_waiting *waiting)
+{
+	struct client *client = end_query(admin, waiting->query);
+	struct reader reader = reader_init(waiting->messages);
+	json_t *list = json_array();
+
+	while (reader.rest.len > 0 && !reader.failed) {
+		uint64_t id = reader_u64(&reader), arrival = reader_u64(&reader);
+
+		json_array_append_new(list, json_pack("[I,I,I]", (json_int_t)id,
+		    (json_int_t)arrival, (json_int_t)reader_u32(&reader)));
+	}
+	if (!client) {
+		json_decref(list);
+		return;
+	}
+	send_json(client, json_pack("{s:o}", "waiting", list));
+	send_json(client, json_pack("{s:{s:b}}", "done", "lost", (int)waiting->lost));
+	take_lines(client);
+}
+
+static enum err
+receive_audit(struct admin *admin, unsigned type, struct span payload)
+{
+	struct ipc_qa_ledger_flushed flushed;
+	struct ipc_qa_still_waiting waiting;
+
+	if (type == IPC_qa_LEDGER_FLUSHED && !ipc_qa_ledger_flushed_decode(payload, &flushed))
+		take_flushed(admin, &flushed);
+	else if (type == IPC_qa_STILL_WAITING &&
+	    !ipc_qa_still_waiting_decode(payload, &waiting))
+		take_waiting(admin, &waiting);
+	else
+		return ERR_SYNTAX;
+	return OK;
+}
+
+static void
+take_done(struct admin *admin, const struct ipc_qa_done *done)
+{
+	struct client *client = end_query(admin, done->query);
+
+	if (!client)
+		return;
 	send_json(client, admin_done(done));
 	take_lines(client);
 }
@@ -142,7 +210,7 @@ receive_queue(
 		take_done(admin, &done);
 		return OK;
 	default:
-		return ERR_SYNTAX;
+		return receive_audit(admin, type, payload);
 	}
 }
 
@@ -237,6 +305,27 @@ do_show(struct client *client, json_t *request)
 }
 
 static void
+do_waiting(struct client *client, json_t *request)
+{
+	struct ipc_aq_waiting waiting = {.limit = 1000};
+
+	if (json_object_get(request, "after") && !id_of(request, "after", &waiting.after)) {
+		send_error(client, "\"after\" is not a queue id");
+		return;
+	}
+	waiting.query = start_query(client);
+	ipc_aq_waiting_send(client->admin->queue, &waiting);
+}
+
+static void
+do_flush_ledger(struct client *client)
+{
+	const struct ipc_aq_flush_ledger flush = {.query = start_query(client)};
+
+	ipc_aq_flush_ledger_send(client->admin->queue, &flush);
+}
+
+static void
 do_request(struct client *client, json_t *request)
 {
 	static const char *const acts[IPC_ACT_COUNT] = {
@@ -261,6 +350,14 @@ do_request(struct client *client, json_t *request)
 	}
 	if (strcmp(verb, "show") == 0) {
 		do_show(client, request);
+		return;
+	}
+	if (strcmp(verb, "waiting") == 0) {
+		do_waiting(client, request);
+		return;
+	}
+	if (strcmp(verb, "flush-ledger") == 0) {
+		do_flush_ledger(client);
 		return;
 	}
 	for (unsigned i = 0; i < IPC_ACT_COUNT; i++)

@@ -5,6 +5,7 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "proc/queue/ledger_feed.h"
 
 enum { LIST_MAX = 1000 };
 
@@ -228,7 +229,7 @@ receive(
 		act_on(queue, &acted);
 		return OK;
 	default:
-		return ERR_SYNTAX;
+		return ledger_answer(queue, type, payload);
 	}
 }
 

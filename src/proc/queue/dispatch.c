@@ -63,7 +63,7 @@ choose_peer(struct queue *queue, enum ipc_target kind, uint32_t rcpt)
 	sched_rcpt_get(queue->sched, rcpt, &known);
 	sched_destination_get(queue->sched, known.destination, &destination);
 	first = (unsigned)(map_hash(seed, destination.key) %
-	    proc_instances(PROC_DELIVERY, queue->conf));
+	    (queue->delivery_count ? queue->delivery_count : 1));
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++) {
 		struct peer *peer = &queue->deliveries[(first + i) % QUEUE_PEERS_MAX];
 
@@ -253,5 +253,7 @@ dispatch_peer_link(struct queue *queue, struct peer *peer, struct io_stream *str
 	if (peer->channel)
 		peer_closed(peer, peer->channel, ERR_CLOSED);
 	peer->channel = ipc_channel_create(stream, &handlers);
+	if (peer->proc == PROC_DELIVERY && instance_of(peer) >= queue->delivery_count)
+		queue->delivery_count = instance_of(peer) + 1;
 	dispatch(queue);
 }

@@ -7,21 +7,18 @@
 
 #include "base/check.h"
 #include "ledger/ledger.h"
+#include "proc/queue/ledger_record.h"
 #include "proc/queue/queue_internal.h"
 
 struct ledger_feed {
 	struct queue *queue;
 	struct ledger *ledger;
-	struct ledger_rcpt *rcpts; /* room for those of one message */
-	uint32_t rcpt_room;
-	bool first;      /* the ledger has nothing yet: what it meets may be older than it */
+	struct ledger_recorder recorder;
+	bool first; /* recovering, and the ledger has nothing yet: what it meets is older than it */
 	bool recovering;
-	struct map put;  /* first, recovering: the ids whose PUT was fed */
+	struct map put; /* first: the ids whose PUT was fed */
 	struct io_timer release;
 };
-
-/* The end of a recipient in marks of the first format, which message.c reads. */
-enum { FIRST_ENDED = 1 };
 
 /* A question that waits until the ledger is durable. */
 struct flush {
@@ -32,148 +29,11 @@ struct flush {
 };
 
 static void
-add_envelope(struct ledger_feed *feed, uint64_t id, const struct envelope *envelope,
-    uint64_t body_bytes, uint8_t flags)
+add(void *owner, const struct ledger_entry *entry)
 {
-	struct ledger_entry entry = {
-	    .kind = LEDGER_ACCEPTED,
-	    .id = id,
-	    .wall_ms = envelope->arrival_wall_ms,
-	    .reverse_path = envelope->reverse_path,
-	    .client = envelope->client,
-	    .login = envelope->login,
-	    .body_bytes = body_bytes,
-	    .flags = flags,
-	    .rcpt_count = envelope->rcpt_count,
-	};
+	struct ledger_feed *feed = owner;
 
-	if (envelope->flags & IPC_MESSAGE_BOUNCE)
-		entry.flags |= LEDGER_IS_BOUNCE;
-	if (envelope->rcpt_count > feed->rcpt_room) {
-		feed->rcpt_room = envelope->rcpt_count;
-		feed->rcpts =
-		    mem_realloc(feed->rcpts, feed->rcpt_room * sizeof(*feed->rcpts));
-	}
-	for (uint32_t i = 0; i < envelope->rcpt_count; i++) {
-		const struct envelope_rcpt *rcpt = &envelope->rcpts[i];
-
-		feed->rcpts[i] = (struct ledger_rcpt){.address = rcpt->address,
-		    .original = rcpt->original.len ? rcpt->original : rcpt->address,
-		    .mailbox =
-		        rcpt->kind == IPC_TARGET_MAILBOX ? rcpt->mailbox : SPAN("")};
-	}
-	entry.rcpts = feed->rcpts;
-	ledger_add(feed->ledger, &entry);
-}
-
-/* False: the bytes are no envelope, which found_message says. */
-static bool
-add_message(struct ledger_feed *feed, uint64_t id, struct span bytes, uint64_t body_bytes,
-    uint8_t flags)
-{
-	struct envelope *envelope;
-	struct buf copy;
-
-	buf_init(&copy, SPOOL_ENVELOPE_BYTES_MAX);
-	buf_add(&copy, bytes);
-	if (buf_finish(&copy) || envelope_read(&copy, &envelope)) {
-		buf_fini(&copy);
-		return false;
-	}
-	add_envelope(feed, id, envelope, body_bytes, flags);
-	envelope_free(envelope);
-	return true;
-}
-
-static bool
-entry_of(const struct mark *mark, struct ledger_entry *entry)
-{
-	static const enum ledger_kind kinds[MARK_KIND_END] = {
-	    [MARK_ENDED] = LEDGER_ENDED,
-	    [MARK_DEFERRED] = LEDGER_DEFERRED,
-	    [MARK_HELD] = LEDGER_HELD,
-	    [MARK_RELEASED] = LEDGER_RELEASED,
-	    [MARK_ASIDE] = LEDGER_ASIDE,
-	};
-	static const enum ledger_end ends[END_KIND_END] = {
-	    [END_DELIVERED] = LEDGER_DELIVERED,
-	    [END_RELAYED] = LEDGER_RELAYED,
-	    [END_BOUNCED] = LEDGER_BOUNCED,
-	    [END_EXPIRED] = LEDGER_EXPIRED,
-	    [END_DISCARDED] = LEDGER_DISCARDED,
-	    [END_DELETED] = LEDGER_DELETED,
-	};
-
-	*entry = (struct ledger_entry){
-	    .kind = kinds[mark->kind],
-	    .wall_ms = mark->wall_ms,
-	    .index = mark->index,
-	    .in_doubt = mark->in_doubt,
-	    .tries = mark->tries,
-	    .next_wall_ms = mark->next_wall_ms,
-	    .code = mark->code,
-	    .status = mark->status,
-	    .host = mark->remote,
-	    .text = mark->text,
-	    .bounce_id = mark->bounce_id,
-	};
-	if (mark->kind == MARK_ENDED)
-		entry->end = ends[mark->end];
-	return mark->kind != MARK_BEGUN;
-}
-
-/*
- * Marks of the first format were written before there was a ledger: an end is known, not which.
- * They are never longer than one mark; only what a new ledger meets at its first start has any.
- */
-static void
-add_old_mark(struct ledger_feed *feed, uint64_t id, struct span bytes)
-{
-	struct reader reader = reader_init(bytes);
-	struct ledger_entry entry = {.kind = LEDGER_ENDED, .id = id, .end = LEDGER_UNKNOWN};
-
-	if (reader_u8(&reader) != FIRST_ENDED)
-		return;
-	entry.index = reader_u32(&reader);
-	entry.wall_ms = io_wall_ms(feed->queue->env->io);
-	if (!reader.failed && entry.index < LEDGER_RCPTS_MAX)
-		ledger_add(feed->ledger, &entry);
-}
-
-/* Gives whether an end was among them. */
-static bool
-add_marks(struct ledger_feed *feed, uint64_t id, struct span bytes)
-{
-	struct reader reader = reader_init(bytes);
-	struct ledger_entry entry;
-	struct mark mark;
-	bool ended = false;
-
-	if (bytes.len > 0 && (uint8_t)bytes.ptr[0] < MARK_ENDED) {
-		add_old_mark(feed, id, bytes);
-		return false;
-	}
-	while (reader.rest.len > 0 && mark_read(&reader, &mark)) {
-		if (!entry_of(&mark, &entry) || mark.index >= LEDGER_RCPTS_MAX)
-			continue;
-		entry.id = id;
-		ended |= entry.kind == LEDGER_ENDED;
-		ledger_add(feed->ledger, &entry);
-	}
-	return ended;
-}
-
-static void
-add_removed(struct ledger_feed *feed, uint64_t id, struct span why)
-{
-	const struct ledger_entry entry = {.kind = LEDGER_REMOVED,
-	    .id = id,
-	    .wall_ms = io_wall_ms(feed->queue->env->io),
-	    .flags = feed->first && feed->recovering ? LEDGER_ADOPTED : 0};
-
-	/* Usually the end of the last recipient says it all. */
-	if (!add_marks(feed, id, why))
-		ledger_add(feed->ledger, &entry);
+	ledger_add(feed->ledger, entry);
 }
 
 static void
@@ -188,22 +48,12 @@ record(void *owner, uint64_t position, enum spool_record_type type, uint64_t id,
 		    "or brought back; the ledger goes on with it");
 		ledger_begin_anew(feed->ledger);
 	}
-	switch (type) {
-	case SPOOL_PUT:
-		if (add_message(feed, id, payload, body_bytes, 0) && feed->first &&
-		    feed->recovering)
-			map_set_u64(&feed->put, id, feed);
-		break;
-	case SPOOL_MARK:
-		(void)add_marks(feed, id, payload);
-		break;
-	case SPOOL_REMOVE:
-		add_removed(feed, id, payload);
-		break;
-	case SPOOL_MOVE:
-	case SPOOL_SEAL:
-		break;
-	}
+	if (feed->first && type == SPOOL_PUT)
+		map_set_u64(&feed->put, id, feed);
+	/* Of an older message all but what it is now is gone, or may be. */
+	if (!feed->first || map_get_u64(&feed->put, id))
+		ledger_record(&feed->recorder, type, id, payload, body_bytes,
+		    feed->first ? LEDGER_BEFORE : 0);
 	ledger_reach(feed->ledger, position);
 }
 
@@ -280,6 +130,8 @@ ledger_feed_create(struct queue *queue)
 
 	feed->queue = queue;
 	feed->recovering = true;
+	feed->recorder = (struct ledger_recorder){
+	    .io = queue->env->io, .owner = feed, .add = add};
 	feed->release = (struct io_timer){.fired = release, .owner = feed};
 	io_random(queue->env->io, seed, sizeof(seed));
 	map_init(&feed->put, seed);
@@ -310,17 +162,42 @@ ledger_feed_spool(
 	scan->since = ledger_reached(feed->ledger);
 }
 
-void
-ledger_feed_found(
-    struct ledger_feed *feed, uint64_t id, struct span envelope, uint64_t body_bytes)
+/* A message that was in the spool before there was a ledger: it is accepted now, as it is. */
+static void
+adopt(struct ledger_feed *feed, uint32_t slot)
 {
-	if (feed->first && !map_get_u64(&feed->put, id))
-		(void)add_message(feed, id, envelope, body_bytes, LEDGER_ADOPTED);
+	struct queue *queue = feed->queue;
+	struct sched_message message;
+	struct buf envelope;
+
+	sched_message_get(queue->sched, slot, &message);
+	if (map_get_u64(&feed->put, message.id))
+		return;
+	buf_init(&envelope, SPOOL_ENVELOPE_BYTES_MAX);
+	if (spool_read_envelope(queue->spool, message.id, &envelope) == OK)
+		ledger_record(&feed->recorder, SPOOL_PUT, message.id, buf_span(&envelope),
+		    message.body_bytes, LEDGER_BEFORE | LEDGER_FOUND);
+	buf_fini(&envelope);
+	for (uint32_t i = 0; i < message.rcpt_count; i++) {
+		const struct ledger_entry entry = {.kind = LEDGER_ENDED,
+		    .id = message.id,
+		    .wall_ms = io_wall_ms(queue->env->io),
+		    .index = i,
+		    .end = LEDGER_UNKNOWN};
+
+		if (sched_rcpt_find(queue->sched, slot, i) == SCHED_NONE)
+			ledger_add(feed->ledger, &entry);
+	}
 }
 
 void
 ledger_feed_run(struct ledger_feed *feed)
 {
+	struct sched *sched = feed->queue->sched;
+
+	for (uint32_t slot = sched_message_first(sched); feed->first && slot != SCHED_NONE;
+	     slot = sched_message_next(sched, slot))
+		adopt(feed, slot);
 	feed->recovering = feed->first = false;
 	map_fini(&feed->put);
 	ledger_run(feed->ledger);

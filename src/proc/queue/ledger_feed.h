@@ -14,13 +14,13 @@ struct ledger_feed *ledger_feed_create(struct queue *queue);
 /* Fills in what the spool is to do for the ledger. */
 void ledger_feed_spool(
     struct ledger_feed *feed, struct spool_options *options, struct spool_scan *scan);
-/* A live message that was found at the start, perhaps older than the ledger. */
-void ledger_feed_found(struct ledger_feed *feed, uint64_t id, struct span envelope,
-    uint64_t body_bytes);
-/* The spool is open. */
+/* The spool is open, and the scheduler knows what is in it. */
 void ledger_feed_run(struct ledger_feed *feed);
 void ledger_feed_reload(struct ledger_feed *feed);
 /* Calls done(owner, err) when all that was fed until now is durable, or can't be for now. */
 void ledger_feed_flush(
     struct ledger_feed *feed, void (*done)(void *owner, uint64_t query, enum err err),
     void *owner, uint64_t query);
+
+/* ledger_answer.c: what admin asks for an audit; ERR_SYNTAX where it is no such message. */
+MUST_USE enum err ledger_answer(struct queue *queue, unsigned type, struct span payload);

@@ -119,7 +119,6 @@ found_message(void *owner, uint64_t id, struct span bytes, uint64_t body_bytes)
 	struct envelope *envelope;
 	struct buf copy;
 
-	ledger_feed_found(queue->ledger, id, bytes, body_bytes);
 	buf_init(&copy, SPOOL_ENVELOPE_BYTES_MAX);
 	buf_add(&copy, bytes);
 	if (buf_finish(&copy) || envelope_read(&copy, &envelope)) {

@@ -136,6 +136,7 @@ struct queue {
 	struct io_timer timer, retire;
 	struct intake *intakes[QUEUE_PEERS_MAX];
 	struct peer deliveries[QUEUE_PEERS_MAX];
+	unsigned delivery_count; /* the last instance that was ever there, and all before it */
 	struct peer mailbox;
 	struct ipc_channel *lookup, *admin;
 	struct list bounces;  /* waiting for the spool or for lookup */
