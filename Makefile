@@ -10,7 +10,7 @@ CMAKE_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
-	sim sim-long fuzz bench powercut clean
+	sim sim-long fuzz bench bench-spool powercut clean
 
 help: ## list these targets
 	@echo "Postrider, a mail server.  Targets of this Makefile:"
@@ -62,6 +62,9 @@ powercut: setup-test build ## POWERCUTS (50) power cuts on a real file system; P
 
 bench: ## build, and measure against other servers (BENCH_DIR names the bench)
 	@tools/bench
+
+bench-spool: build ## build, and measure the spool alone in BENCH_SPOOL (./run/bench-spool)
+	@tools/bench-spool $(BUILD) $(BENCH_SPOOL)
 
 setup: setup-run setup-test setup-fuzz ## install all that building, testing and fuzzing need
 

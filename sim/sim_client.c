@@ -11,8 +11,8 @@
 enum {
 	REPLY_MS_MAX = 10 * 60 * 1000,
 	PENDING_MAX = 64 << 10,
-	BACK_OFF_MS = 60 * 1000,
-	BACK_OFF_MS_MAX = 30 * 60 * 1000,
+	BACK_OFF_MS = 20 * 1000,
+	BACK_OFF_MS_MAX = 15 * 60 * 1000,
 };
 
 static void send_more(struct sender *sender);

@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "sim_actors.h"
 
-enum { PENDING_MAX = 256 << 10, SESSION_MS_MAX = 3600 * 1000 };
+enum { PENDING_MAX = 256 << 10, SESSION_MS_MAX = 600 * 1000 };
 
 enum evil {
 	EVIL_GARBAGE,

@@ -14,6 +14,7 @@ usage(void)
 	fprintf(stderr,
 	    "usage: postrider-sim [--seed N] [--seeds N] [--from N] [--bug NAME] [--jobs N]\n"
 	    "                     [--verbose] [--minutes N] [--until-stopped] [--marks] [--hash]\n"
+	    "                     [--first-failure]\n"
 	    "       postrider-sim --tap [--jobs N]\n");
 	exit(2);
 }
@@ -55,6 +56,7 @@ main(int argc, char **argv)
 	    {"until-stopped", no_argument, NULL, 'u'},
 	    {"marks", no_argument, NULL, 'k'},
 	    {"hash", no_argument, NULL, 'h'},
+	    {"first-failure", no_argument, NULL, '1'},
 	    {"tap", no_argument, NULL, 't'},
 	    {0},
 	};
@@ -96,6 +98,9 @@ main(int argc, char **argv)
 			break;
 		case 'h':
 			options.say_hash = true;
+			break;
+		case '1':
+			options.first_failure = true;
 			break;
 		case 't':
 			tap = true;

@@ -10,7 +10,7 @@
 #include "sim_run.h"
 
 /* So many seeds should reach every mark. */
-enum { MARKS_SEEDS_MIN = 300, PROGRESS_SEEDS = 1000 };
+enum { MARKS_SEEDS_MIN = 300, PROGRESS_SEEDS = 500 };
 
 /* Marks that a simulation does not reach, and why. */
 static const struct {
@@ -63,7 +63,7 @@ take(void *owner, const struct run_result *result)
 	if (!result->passed) {
 		tally->failed++;
 		say_failure(tally->options, result);
-		return true;
+		return !tally->options->first_failure;
 	}
 	tally->passed++;
 	add(&tally->sum, &result->numbers);

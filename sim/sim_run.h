@@ -9,7 +9,7 @@ struct run_options {
 	uint64_t from, count, minutes;
 	unsigned jobs;
 	enum sim_bug bug;
-	bool verbose, until_stopped, say_marks, say_hash;
+	bool verbose, until_stopped, say_marks, say_hash, first_failure;
 };
 
 /* What a seed's process says when it is over. */

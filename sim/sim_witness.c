@@ -2,8 +2,8 @@
  * The witness reads the servers' logs and hears of the faults, and keeps what may later excuse a
  * second copy or a lost message.  Nothing is excused but by what it noted.
  *
- * The window of a second copy: from the moment at which the other side had the message to
- * WINDOW_MS after the server's log said "relayed" or "delivered" (within that time the mark of it
+ * The window of a second copy: from the moment at which the message left for the other side
+ * (ON_THE_WAY_MS before it was there) to WINDOW_MS after the server's log said "relayed" or "delivered" (within that time the mark of it
  * is durable).  A role that is lost, or a machine that loses power, within it, may mean a second
  * copy; after it, it may not, unless the spool had broken or was full and could write no mark.
  */
@@ -16,6 +16,8 @@
 
 /* Longer than two batches, with a stalled disk. */
 enum { WINDOW_MS = 30000, NOTES_MAX = 1 << 20 };
+/* A message may have been on its way for so long when its sender was lost. */
+enum { ON_THE_WAY_MS = 60000 };
 
 enum note_kind {
 	NOTE_IN_DOUBT,
@@ -139,10 +141,17 @@ static void
 take_drop(struct witness *witness, struct sim_server *server, struct span line)
 {
 	struct note *note = note_add(witness, NOTE_DROPPED, server);
+	struct span text = field(line, "text");
+	const struct oracle_letter *letter;
 
 	note->id = field_id(line, "id");
 	copy_field(note->to, sizeof(note->to), line, "to");
 	oracle_count(witness->oracle)->dropped++;
+	letter = oracle_letter(witness->oracle, letter_number_in(span_str(note->to), 'B'));
+	if (memmem(text.ptr, text.len, "does not exist", 14) && letter && !letter->bad_sender)
+		sim_fail(oracle_sim(witness->oracle),
+		    "property 1: a bounce was dropped, though its sender exists: %.*s",
+		    SPAN_ARGS(line));
 }
 
 static void
@@ -253,8 +262,8 @@ witness_destroy(struct witness *witness)
 static bool
 is_of_key(const struct note *note, const struct oracle_key *key)
 {
-	if (key->server == note->server && note->mailbox[0])
-		return strcmp(note->mailbox, key->name) == 0;
+	if (note->mailbox[0])
+		return key->server == note->server && strcmp(note->mailbox, key->name) == 0;
 	return strcmp(note->to, key->address) == 0 || strcmp(note->to, key->name) == 0;
 }
 
@@ -324,6 +333,7 @@ const char *
 witness_excuse(struct witness *witness, struct sim_server *server, uint64_t id,
     const struct oracle_key *key, uint64_t from_ms, uint64_t to_ms)
 {
+	from_ms = from_ms > ON_THE_WAY_MS ? from_ms - ON_THE_WAY_MS : 0;
 	for (size_t i = 0; i < witness->count; i++) {
 		const struct note *note = &witness->notes[i];
 		const char *why;

@@ -24,7 +24,7 @@ world_addr(unsigned a, unsigned b, unsigned c)
 static void
 write_conf(struct world *world, const struct town *town, size_t index, struct buf *conf)
 {
-	static const char *const waits[] = {"5 m, 10 m, 30 m, 1 h", "1 m, 2 m, 5 m", "20 m, 2 h"};
+	static const char *const waits[] = {"2 m, 5 m, 10 m, 1 h", "30 s, 1 m, 2 m", "4 m, 20 m"};
 	struct dice *dice = &world->dice;
 
 	buf_addf(conf, "hostname %s\naccept mail for %s\n", town->host, town->domain);
@@ -208,11 +208,13 @@ choose_mood(struct world *world)
 void
 world_build(struct world *world)
 {
-	static const uint64_t minutes[] = {5, 10, 10, 60, 60, 360, 3 * 1440};
-	static const uint64_t expiries[] = {20, 120, 120, 360, 360, 2 * 1440};
+	/* Most are short, since an idle server costs as much as a busy one; few take days. */
+	static const uint64_t minutes[] = {2, 5, 5, 10, 10, 30, 60, 2 * 1440};
+	static const uint64_t expiries[] = {5, 10, 20, 20, 60, 60, 240, 1440};
+	bool is_long = dice_below(&world->dice, 40) == 0;
 
-	world->duration_ms = 60000 * minutes[dice_below(&world->dice, LEN(minutes))];
-	world->expire_ms = 60000 * expiries[dice_below(&world->dice, LEN(expiries))];
+	world->duration_ms = 60000 * minutes[dice_below(&world->dice, LEN(minutes) - !is_long)];
+	world->expire_ms = 60000 * expiries[dice_below(&world->dice, LEN(expiries) - !is_long)];
 	world->late_ms = dice_below(&world->dice, world->duration_ms);
 	choose_mood(world);
 	world->zone = zone_create(world->sim, &world->mood);

@@ -133,25 +133,36 @@ static void
 print_json(const struct cli_spool *spool, const struct spool_verify *verify,
     const struct spool_verify_numbers *numbers)
 {
+	const struct {
+		const char *key;
+		uint64_t value;
+	} rows[] = {
+	    {"damages", numbers->damages},
+	    {"epoch", numbers->epoch},
+	    {"format", numbers->version_max},
+	    {"messages", numbers->messages},
+	    {"checkpoint_messages", numbers->checkpoint_messages},
+	    {"body_files", numbers->body_files},
+	    {"body_file_bytes", numbers->body_file_bytes},
+	    {"segments", numbers->segments},
+	    {"log_bytes", numbers->log_bytes},
+	    {"puts", numbers->records[SPOOL_PUT]},
+	    {"moves", numbers->records[SPOOL_MOVE]},
+	    {"marks", numbers->records[SPOOL_MARK]},
+	    {"removes", numbers->records[SPOOL_REMOVE]},
+	};
+	json_t *all = json_pack("{s:s,s:b,s:b}", "spool", spool->path, "sound",
+	    numbers->damages == 0, "running", spool->running);
 	json_t *problems = json_array();
 	const struct spool_problem *problem;
-	json_t *all;
 
+	check(all && problems);
+	for (size_t i = 0; i < LEN(rows); i++)
+		check(json_object_set_new(all, rows[i].key,
+			  json_integer((json_int_t)rows[i].value)) == 0);
 	for (size_t i = 0; (problem = spool_verify_problem(verify, i)); i++)
 		check(json_array_append_new(problems, problem_json(problem)) == 0);
-	all = json_pack("{s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}",
-	    "spool", spool->path, "sound", numbers->damages == 0, "running",
-	    spool->running, "damages", (json_int_t)numbers->damages, "epoch",
-	    (json_int_t)numbers->epoch, "format", (json_int_t)numbers->version_max,
-	    "messages", (json_int_t)numbers->messages, "body_files",
-	    (json_int_t)numbers->body_files, "body_file_bytes",
-	    (json_int_t)numbers->body_file_bytes, "segments",
-	    (json_int_t)numbers->segments, "log_bytes", (json_int_t)numbers->log_bytes,
-	    "puts", (json_int_t)numbers->records[SPOOL_PUT], "moves",
-	    (json_int_t)numbers->records[SPOOL_MOVE], "marks",
-	    (json_int_t)numbers->records[SPOOL_MARK], "removes",
-	    (json_int_t)numbers->records[SPOOL_REMOVE], "problems", problems);
-	check(all);
+	check(json_object_set_new(all, "problems", problems) == 0);
 	json_dumpf(all, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	printf("\n");
 	json_decref(all);

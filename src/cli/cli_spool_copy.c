@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "cli/cli_spool_internal.h"
+#include "ledger/ledger_copy.h"
 #include "mime/trace.h"
 #include "proc/proc.h"
 #include "spool/spool_copy.h"
@@ -112,6 +113,7 @@ copy(struct cli_spool *from, const char *to, const struct spool_copy_options *op
     struct spool_copy_result *result)
 {
 	struct cli_spool made = {0};
+	uint64_t ledger_bytes;
 	enum err err;
 	int status;
 
@@ -127,7 +129,11 @@ copy(struct cli_spool *from, const char *to, const struct spool_copy_options *op
 		return err == ERR_AGAIN ? EX_TEMPFAIL : CLI_SPOOL_FAILED;
 	}
 	made.running = false;
-	status = cli_spool_check_quietly(&made);
+	/* After the log: until its end the ledger then has all that is not in the log any more. */
+	err = ledger_copy(from->dir, made.dir, result->numbers.position, &ledger_bytes);
+	result->bytes += ledger_bytes;
+	status = err ? cli_spool_say("cannot copy the ledger to", to, err)
+		     : cli_spool_check_quietly(&made);
 	cli_spool_close(&made);
 	return status;
 }
@@ -227,7 +233,7 @@ check_target(const struct cli_spool *backup, const char *to)
 static int
 give(const char *path, uid_t uid, gid_t gid)
 {
-	static const char *const parts[] = {"", "/body"};
+	static const char *const parts[] = {"", "/body", "/ledger"};
 	char name[PATH_BYTES];
 
 	for (size_t i = 0; i < LEN(parts); i++) {
@@ -236,6 +242,8 @@ give(const char *path, uid_t uid, gid_t gid)
 
 		snprintf(name, sizeof(name), "%s%s", path, parts[i]);
 		listing = opendir(name);
+		if (!listing && errno == ENOENT)
+			continue;
 		if (!listing)
 			return say_errno("cannot read", name);
 		while ((entry = readdir(listing)))

@@ -85,6 +85,13 @@ void conf_option_write_number(
 /* Adds "100 per 1 m" or "unlimited". */
 void conf_option_write_rate(struct buf *out, const struct conf_limits *limits);
 
+/*
+ * Adds the statement of a row with one value, or of a list of times, as conf_show has it:
+ * "rate 100 per 1 m".  holder is the conf, or the limits of a destination.  False: another row.
+ */
+bool
+conf_show_option(struct buf *out, const void *holder, const struct conf_option *option);
+
 /* The words of enum values, as the language has them. */
 const char *conf_listener_kind_name(enum conf_listener_kind kind);
 const char *conf_tls_name(enum conf_tls tls);

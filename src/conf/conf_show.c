@@ -167,9 +167,8 @@ show_times(struct buf *out, const struct conf_limits *limits)
 	}
 }
 
-/* A row that is about one value; false where it is not. */
-static bool
-show_value(struct buf *out, const void *holder, const struct conf_option *option)
+bool
+conf_show_option(struct buf *out, const void *holder, const struct conf_option *option)
 {
 	const struct conf_limits *limits =
 	    (const void *)((const char *)holder + option->offset);
@@ -177,13 +176,28 @@ show_value(struct buf *out, const void *holder, const struct conf_option *option
 
 	if (!number && option->type != CONF_TIMES && option->type != CONF_RATE)
 		return false;
-	buf_addf(out, "%s%s ", option->block ? "\t" : "", option->words);
+	buf_addf(out, "%s ", option->words);
 	if (option->type == CONF_TIMES)
 		show_times(out, limits);
 	else if (option->type == CONF_RATE)
 		conf_option_write_rate(out, limits);
 	else
 		conf_option_write_number(out, option, conf_option_number(holder, option));
+	return true;
+}
+
+/* A line about one value; false where the row is about something else. */
+static bool
+show_value(struct buf *out, const void *holder, const struct conf_option *option)
+{
+	size_t start = out->len;
+
+	if (option->block && option->type != CONF_BLOCK)
+		buf_add_char(out, '\t');
+	if (!conf_show_option(out, holder, option)) {
+		out->len = start;
+		return false;
+	}
 	buf_add_char(out, '\n');
 	return true;
 }

@@ -43,7 +43,7 @@ struct io_op {
 	int fd;                    /* io_read: a descriptor that came along, or -1 */
 	struct io_stream *stream;  /* io_accept, io_connect */
 	struct net_addr peer;      /* io_accept */
-	struct net_addr local;     /* io_accept, io_connect */
+	struct net_addr local;     /* io_accept: what the listener is bound to */
 	struct io_file *file;      /* io_open */
 	const struct io_dns_answer *answer; /* io_dns: valid until done returns */
 	int status;                /* io_spawn: exit status, or 128 + signal */
@@ -81,7 +81,7 @@ void io_timer_stop(struct io *io, struct io_timer *timer);
 /* Listening.  The descriptor listens already (the supervisor made it); it stays open. */
 MUST_USE enum err io_listener_open(struct io *io, int fd, struct io_listener **listener);
 void io_listener_close(struct io_listener *listener);
-/* Gives op->stream, op->peer, op->local.  ERR_DESCRIPTORS: wait before the next. */
+/* Gives op->stream, op->peer, op->local (the listener's).  ERR_DESCRIPTORS: wait before the next. */
 void io_accept(struct io_listener *listener, struct io_op *op);
 
 /*

@@ -13,6 +13,9 @@
  * whose pattern fits, else what the queue says.  It points into the conf.
  */
 const struct conf_limits *route_limits(const struct conf *conf, struct span destination);
+/* The block that they come from; NULL: from the queue's. */
+const struct conf_destination *
+route_destination(const struct conf *conf, struct span destination);
 
 /* The rate of limits, for rate_take() and the like. */
 static inline struct rate_limit

@@ -40,7 +40,8 @@ enum {
 	SCHED_DELETING = 8, /* an operator removed it while a part was under way */
 	SCHED_HELD_ALL = 16,
 	SCHED_OLD_ROUTES = 32, /* its destinations are those of an older configuration */
-	SCHED_PARKED = SCHED_HELD | SCHED_ASIDE | SCHED_HELD_ALL,
+	SCHED_SUSPECT = 64, /* a process ended while it had it: it is tried by itself */
+	SCHED_PARKED = SCHED_HELD | SCHED_ASIDE | SCHED_HELD_ALL | SCHED_SUSPECT,
 };
 
 /* What a destination may have. */

@@ -1,8 +1,8 @@
 /*
  * Destinations: who may start an attempt, and who is down.
  *
- * sched_destination_look() is the one place that says whether a destination has a turn, and until when
- * it is left alone; everything that changes something about it ends with it.
+ * sched_destination_look() is the one place that says whether a destination has a turn, and until
+ * when it is left alone; everything that changes something about it ends with it.
  */
 #include "sched/sched_internal.h"
 
@@ -173,6 +173,7 @@ forget(struct sched *sched, uint32_t at)
 	sched_reply_drop(sched, destination->reply);
 	sched_index_remove(&sched->destination_index, at);
 	mem_free(destination->key);
+	destination->key = NULL;
 	sched_pool_give(&sched->destinations, at);
 }
 
@@ -312,6 +313,14 @@ sched_take(struct sched *sched, unsigned kind, uint64_t now_ms)
 	return rcpt;
 }
 
+void
+sched_take_this(struct sched *sched, uint32_t rcpt)
+{
+	check(rcpt_at(sched, rcpt)->state == SCHED_READY);
+	destination_at(sched, rcpt_at(sched, rcpt)->destination)->active++;
+	sched_join(sched, rcpt);
+}
+
 static void
 come_up(struct destination *destination)
 {
@@ -418,6 +427,8 @@ sched_destination_get(
 	    .window = destination->window.size,
 	    .down_count = destination->down_count,
 	    .down_until_ms = destination->down_until_ms,
+	    .token_ms = rate_next_ms(
+	        &destination->rate, &destination->limits.rate, sched->now_ms),
 	    .reply = destination->reply,
 	    .limits = destination->limits,
 	};
@@ -427,4 +438,16 @@ size_t
 sched_destination_count(const struct sched *sched)
 {
 	return sched->destinations.count;
+}
+
+uint32_t
+sched_destination_next(const struct sched *sched, uint32_t destination)
+{
+	uint32_t end = sched_pool_end(&sched->destinations);
+
+	for (uint32_t at = destination == SCHED_NONE ? 0 : destination + 1; at < end; at++)
+		if (sched_pool_has_chunk(&sched->destinations, at) &&
+		    destination_at(sched, at)->key)
+			return at;
+	return SCHED_NONE;
 }

@@ -22,6 +22,11 @@
  * until sched_attempt_over.  SCHED_NONE: there is nobody who may.
  */
 uint32_t sched_take(struct sched *sched, unsigned kind, uint64_t now_ms);
+/*
+ * Takes that recipient, which is READY, whoever's turn it is and whatever its destination may
+ * have: for what has to be tried by itself.
+ */
+void sched_take_this(struct sched *sched, uint32_t rcpt);
 /* Whether sched_take would give one. */
 bool sched_has_turn(const struct sched *sched, unsigned kind);
 /* A recipient that is READY joins an attempt at its destination; or leaves it again (READY). */
@@ -49,6 +54,7 @@ struct sched_destination {
 	uint32_t active, window;
 	uint32_t down_count;    /* probes that failed; 0: it is not down */
 	uint64_t down_until_ms; /* when it is probed next, by the clock of now_ms */
+	uint64_t token_ms;      /* when its rate lets the next attempt start */
 	uint32_t reply;         /* while it is down: what it, or we, said last */
 	struct sched_limits limits;
 };
@@ -58,6 +64,8 @@ void sched_destination_get(
 uint32_t sched_destination_find(
     const struct sched *sched, unsigned kind, struct span key);
 size_t sched_destination_count(const struct sched *sched);
+/* The one after it, in no order; SCHED_NONE begins, and ends. */
+uint32_t sched_destination_next(const struct sched *sched, uint32_t destination);
 
 enum sched_reason {
 	SCHED_WHY_TIME,     /* its next try is at a time */
@@ -68,6 +76,7 @@ enum sched_reason {
 	SCHED_WHY_TURN,     /* others are before it, or no process is free */
 	SCHED_WHY_HELD,     /* an operator must release it */
 	SCHED_WHY_ASIDE,    /* it was set aside; an operator must decide */
+	SCHED_WHY_SUSPECT,  /* it is tried by itself soon */
 	SCHED_WHY_ACTIVE,   /* it is under way */
 	SCHED_WHY_BOUNCING, /* its sender is being told */
 	SCHED_WHY_COUNT,

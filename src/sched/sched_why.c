@@ -43,9 +43,10 @@ sched_why(const struct sched *sched, uint32_t at, struct sched_why *why)
 	switch ((enum sched_state)rcpt->state) {
 	case SCHED_NEW:
 	case SCHED_WAITING:
-		why->reason = flags & SCHED_ASIDE ? SCHED_WHY_ASIDE
-		    : flags & SCHED_PARKED        ? SCHED_WHY_HELD
-		                                  : SCHED_WHY_TIME;
+		why->reason = flags & SCHED_ASIDE            ? SCHED_WHY_ASIDE
+		    : flags & (SCHED_HELD | SCHED_HELD_ALL) ? SCHED_WHY_HELD
+		    : flags & SCHED_SUSPECT                 ? SCHED_WHY_SUSPECT
+		                                            : SCHED_WHY_TIME;
 		if (why->reason == SCHED_WHY_TIME)
 			why->at_wall_ms = rcpt->node.due_ms;
 		return;
@@ -84,7 +85,10 @@ sched_expired(struct sched *sched, unsigned *budget)
 {
 	uint32_t end = sched_pool_end(&sched->rcpts);
 
-	while (*budget > 0 && end > 0) {
+	/* Once round is enough. */
+	if (*budget > end)
+		*budget = end;
+	while (*budget > 0) {
 		uint32_t at = sched->sweep < end ? sched->sweep : 0;
 
 		--*budget;

@@ -251,14 +251,15 @@ write_messages(struct spool *spool)
 		const struct spool_message *message =
 		    spool_index_at(&spool->index, checkpoint->slot);
 
-		/* What came later is found by the replay. */
-		if (spool_position(segment, message->offset) >= checkpoint->begin) {
-			checkpoint->slot = 0;
-			break;
-		}
+		/*
+		 * What came later is found by the replay.  It isn't the end: a MOVE takes its place
+		 * in the list only when it is durable, so it may stand behind later PUTs.
+		 */
+		checkpoint->slot = message->newer;
+		if (spool_position(segment, message->offset) >= checkpoint->begin)
+			continue;
 		check(!(message->flags & SPOOL_UNWRITTEN));
 		add_message(spool, &part, message);
-		checkpoint->slot = message->newer;
 	}
 	write_part(spool, &part);
 	return true;
@@ -310,6 +311,8 @@ wait_or_publish(struct spool *spool)
 	spool->checkpoint.state = CHECKPOINT_WAITING;
 	spool->checkpoint.began_ms = io_now_ms(spool->io);
 	spool_checkpoint_kick(spool);
+	/* A clean end looks after it from then on. */
+	io_timer_start(spool->io, &spool->soon, 0);
 }
 
 static void

@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SMALL_BYTES = 64 << 10 };
+
 void
 spool_recovery_report(struct recovery *recovery, const struct segment *segment,
     uint64_t offset, uint64_t id)
@@ -221,6 +223,33 @@ spool_recovery_tell_marks(
 	}
 }
 
+/* The head of a message's record: small ones lie close to each other, in one window. */
+static enum err
+read_head(struct recovery *recovery, const struct spool_message *message, char **memory,
+    struct spool_record *record, struct span *payload)
+{
+	struct segment *segment = recovery->spool->segments[message->segment];
+	uint64_t bytes = SPOOL_RECORD_HEAD + (uint64_t)message->envelope_bytes +
+			 message->merged_bytes +
+			 (message->flags & SPOOL_IN_FILE ? 8 : 0);
+	struct span all;
+	enum err err;
+
+	/* The marks that are read meanwhile use other memory, so the span stays. */
+	if (bytes > SMALL_BYTES)
+		return spool_read_head(
+		    recovery->spool, message, memory, record, payload);
+	err = spool_recovery_bytes(recovery, segment, message->offset, bytes, &all);
+	if (!err)
+		err = spool_record_read(all, segment->key, message->offset, record);
+	if (err)
+		return err;
+	*payload = span_skip(all, SPOOL_RECORD_HEAD);
+	if (record->id != message->id || payload->len != spool_record_payload(record))
+		return ERR_CORRUPT;
+	return spool_record_check_payload(record, *payload);
+}
+
 static void
 tell_message(struct recovery *recovery, uint32_t slot, struct spool_message *message)
 {
@@ -228,10 +257,12 @@ tell_message(struct recovery *recovery, uint32_t slot, struct spool_message *mes
 	struct spool_record record;
 	struct span payload, merged, mark;
 	char *memory = NULL;
+	enum err err;
 
 	if (message->flags & SPOOL_TOLD)
 		return;
-	if (spool_read_head(spool, message, &memory, &record, &payload)) {
+	err = read_head(recovery, message, &memory, &record, &payload);
+	if (err) {
 		spool_recovery_report(recovery, spool->segments[message->segment],
 		    message->offset, message->id);
 		spool_recovery_forget(spool, slot);

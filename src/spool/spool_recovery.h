@@ -59,6 +59,10 @@ void spool_recovery_each(struct recovery *recovery,
 void spool_recovery_tell_marks(
     struct recovery *recovery, struct spool_message *message, uint32_t from);
 
+/* spool_replay.c: bytes of a segment, through a window; valid until the next call. */
+enum err spool_recovery_bytes(struct recovery *recovery, struct segment *segment,
+    uint64_t offset, uint64_t bytes, struct span *out);
+
 /* spool_load.c */
 void spool_recovery_load(struct recovery *recovery);
 void spool_recovery_tell_digests(struct recovery *recovery);

@@ -43,6 +43,16 @@ load(void *owner, uint64_t offset, uint64_t bytes, struct span *out)
 	return OK;
 }
 
+enum err
+spool_recovery_bytes(struct recovery *recovery, struct segment *segment, uint64_t offset,
+    uint64_t bytes, struct span *out)
+{
+	if (recovery->segment != segment)
+		recovery->window_bytes = 0;
+	recovery->segment = segment;
+	return load(recovery, offset, bytes, out);
+}
+
 void
 spool_recovery_forget(struct spool *spool, uint32_t slot)
 {

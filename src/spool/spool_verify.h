@@ -63,7 +63,8 @@ const char *spool_problem_text(enum spool_problem_kind kind);
 const char *spool_loss_text(enum spool_loss loss);
 
 struct spool_verify_numbers {
-	uint64_t epoch, newest; /* the highest sequence with a record in it */
+	uint64_t epoch;
+	uint64_t position; /* after the last record: as the feed counts */
 	uint64_t segments, segments_live; /* files; of which in the log */
 	uint64_t log_bytes; /* records, as far as they were read */
 	uint64_t records[SPOOL_SEAL + 1]; /* by type */

@@ -428,7 +428,7 @@ read_to(struct spool_verify *verify, struct verify_segment *segment, uint64_t pr
 	segment->at = limit;
 	segment->proven = proven;
 	if (segment->end > SPOOL_SEGMENT_DATA)
-		verify->numbers.newest = segment->head.sequence;
+		verify->numbers.position = segment->head.sequence << 32 | segment->end;
 	if (verify->options.read)
 		verify->options.read(verify->options.owner, reading.name,
 		    segment->head.sequence, start, limit);

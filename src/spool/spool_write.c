@@ -299,7 +299,8 @@ feed(struct spool *spool, const struct spool_write *write)
 		return;
 	spool->fed = write->segment->fed = position;
 	if (to->record)
-		to->record(to->owner, position, record->type, record->id, write->envelope, record->body_bytes);
+		to->record(to->owner, position, record->type, record->id,
+		    write->envelope, record->body_bytes);
 }
 
 /* A durable record takes effect; its operation ends. */

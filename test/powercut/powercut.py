@@ -164,11 +164,19 @@ class Round:
             subprocess.run(["cp", "--sparse=always", self.disk.image, Path(
                 self.run.options.keep, f"image.{self.run.cuts}")], check=True)
         self.disk.mount()
+        self.check_spool()
         self.promised.update(load.promised)
         self.doubtful |= load.doubtful
         self.refused.update(load.refused)
         self.server.start()
         return len(load.promised)
+
+    def check_spool(self):
+        """What a power cut leaves is no damage: "postrider spool check" must say so, too."""
+        found = self.server.run("spool", "check", timeout=120)
+        if found.returncode != 0 and not self.run.options.break_it:
+            raise Failed(f"spool check ends with {found.returncode}:\n{found.stdout.decode()}"
+                         f"{found.stderr.decode()}")
 
     def act(self):
         """An operator's hand, so that such changes are in the log too."""
@@ -211,6 +219,7 @@ class Round:
         if not all(reply.startswith("451 ") for reply in refused):
             raise Failed(f"came although refused: {refused}")
         self.server.stop()
+        self.check_spool()
         self.disk.unmount()
         self.disk.check()
         say(f"disk {self.number}: {len(self.promised)} promised, {len(self.lost)} lost; drained")

@@ -118,6 +118,7 @@ finish(struct bounce *bounce)
 	mem_free(bounce->header);
 	mem_free(bounce->rcpts);
 	mem_free(bounce);
+	poison_ended(message);
 	outcome_settle(message);
 	message_close(message);
 }
@@ -216,10 +217,39 @@ start(struct bounce *bounce)
 	    &bounce->bytes, NULL, 0);
 }
 
+/* As with an attempt: the mark is durable, or never will be. */
+static void
+begun(struct spool_op *op)
+{
+	struct bounce *bounce = op->owner;
+
+	bounce->reading = false;
+	start(bounce);
+}
+
 void
 bounce_start(struct message *message)
 {
-	start(bounce_create(message));
+	struct bounce *bounce = bounce_create(message);
+	struct sched_message known;
+	uint32_t index = 0, at;
+
+	sched_message_get(bounce->queue->sched, message->slot, &known);
+	while (index < known.rcpt_count) {
+		at = sched_rcpt_find(bounce->queue->sched, message->slot, index);
+		if (at != SCHED_NONE &&
+		    sched_rcpt_state(bounce->queue->sched, at) == SCHED_BOUNCING)
+			break;
+		index++;
+	}
+	check(index < known.rcpt_count);
+	if (!poison_is_careful(message, index)) {
+		start(bounce);
+		return;
+	}
+	bounce->reading = true;
+	bounce->put = (struct spool_op){.done = begun, .owner = bounce};
+	poison_begin(message, index, &bounce->put);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * What an operator asks of the queue, through the admin role: to list, to show, and to act on
- * messages.  Every act is said in the log with who asked for it.
+ * What an operator asks of the queue, through the admin role: to list, to sum up, to show, and to
+ * act on messages.  Every act is said in the log with who asked for it.
  */
 #include "proc/queue/queue_internal.h"
 
@@ -10,32 +10,31 @@
 enum { LIST_MAX = 1000 };
 
 void
-control_send_done(struct queue *queue, uint64_t query, uint64_t count, bool lost)
+control_send_done(struct queue *queue, struct ipc_qa_done *done)
 {
-	const struct ipc_qa_done done = {.query = query,
-	    .count = count,
-	    .total = sched_message_count(queue->sched),
-	    .lost = lost};
-
-	ipc_qa_done_send(queue->admin, &done);
+	if (done->total == 0)
+		done->total = sched_message_count(queue->sched);
+	ipc_qa_done_send(queue->admin, done);
 }
 
 static void
-list(struct queue *queue, const struct ipc_aq_list *asked)
+list(struct queue *queue, struct ipc_aq_list *asked)
 {
-	uint32_t limit = asked->limit < LIST_MAX ? asked->limit : LIST_MAX;
 	uint32_t slot = sched_message_first(queue->sched);
 
+	if (asked->limit > LIST_MAX)
+		asked->limit = LIST_MAX;
 	if (asked->after) {
 		slot = sched_message_find(queue->sched, asked->after);
 		/* From the start again, the caller would see most messages twice. */
 		if (slot == SCHED_NONE) {
-			control_send_done(queue, asked->query, 0, true);
+			control_send_done(queue,
+			    &(struct ipc_qa_done){.query = asked->query, .lost = true});
 			return;
 		}
 		slot = sched_message_next(queue->sched, slot);
 	}
-	listing_start(queue, asked->query, slot, limit);
+	listing_start(queue, asked, slot);
 }
 
 static void
@@ -49,13 +48,16 @@ hold(struct queue *queue, uint64_t id, uint32_t slot, bool held, struct span who
 	struct sched_message known;
 
 	sched_message_get(queue->sched, slot, &known);
-	if (held == !!(known.flags & SCHED_PARKED))
+	if (held ? known.flags & SCHED_HELD : !(known.flags & SCHED_PARKED))
 		return;
 	outcome_mark(queue, id, &mark);
-	if (held)
+	if (held) {
 		sched_message_flags(queue->sched, slot, SCHED_HELD, SCHED_RELEASED);
-	else
-		sched_message_flags(queue->sched, slot, SCHED_RELEASED, SCHED_PARKED);
+		return;
+	}
+	message_acquit(queue, slot);
+	poison_forget(queue, id);
+	sched_message_flags(queue->sched, slot, SCHED_RELEASED, SCHED_PARKED);
 }
 
 static void
@@ -173,7 +175,8 @@ act_on(struct queue *queue, const struct ipc_aq_act *asked)
 		act_on_one(queue, one, asked);
 		count = 1;
 	}
-	control_send_done(queue, asked->query, count, false);
+	control_send_done(
+	    queue, &(struct ipc_qa_done){.query = asked->query, .count = count});
 	dispatch(queue);
 }
 
@@ -183,9 +186,10 @@ show(struct queue *queue, const struct ipc_aq_show *asked)
 	uint32_t slot = sched_message_find(queue->sched, asked->id);
 
 	if (slot == SCHED_NONE)
-		control_send_done(queue, asked->query, 0, false);
+		control_send_done(queue, &(struct ipc_qa_done){.query = asked->query});
 	else
-		listing_start(queue, asked->query, slot, 1);
+		listing_start(queue,
+		    &(struct ipc_aq_list){.query = asked->query, .limit = 1}, slot);
 }
 
 static enum err
@@ -194,6 +198,7 @@ receive(
 {
 	struct queue *queue = owner;
 	struct ipc_aq_list asked;
+	struct ipc_aq_summary summed;
 	struct ipc_aq_show shown;
 	struct ipc_aq_act acted;
 
@@ -207,6 +212,11 @@ receive(
 		if (ipc_aq_list_decode(payload, &asked))
 			return ERR_SYNTAX;
 		list(queue, &asked);
+		return OK;
+	case IPC_aq_SUMMARY:
+		if (ipc_aq_summary_decode(payload, &summed))
+			return ERR_SYNTAX;
+		summary_start(queue, &summed);
 		return OK;
 	case IPC_aq_SHOW:
 		if (ipc_aq_show_decode(payload, &shown))
@@ -231,6 +241,7 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 	if (err != ERR_CLOSED)
 		proc_bad_peer(queue->env, PROC_ADMIN, 0, err);
 	listing_stop(queue);
+	summary_stop(queue);
 	ipc_channel_destroy(channel);
 	queue->admin = NULL;
 }
@@ -241,6 +252,7 @@ control_link(struct queue *queue, struct io_stream *stream)
 	const struct ipc_handlers handlers = {queue, receive, closed};
 
 	listing_stop(queue);
+	summary_stop(queue);
 	ipc_channel_destroy(queue->admin);
 	queue->admin = ipc_channel_create(stream, &handlers);
 }

@@ -5,7 +5,7 @@
  * u8 version, u32 routes, var arrival, u8 flags, u32 sender, var recipients, var open ones; then
  * for each that is open: var index, u8 bits, and where the bits say so its destination's key
  * (else it is that of the one before), its tries (var tries, var time in s, var next in ms, var
- * code), its last reply (status, remote, text).
+ * code), its last reply (status, remote, text).  At the end, where the message is set aside, why.
  *
  * Keys of destinations come from the routes of the configuration, so a digest is understood
  * only under the same ones ("routes" is a hash of them).
@@ -104,6 +104,8 @@ digest_write(struct queue *queue, uint32_t slot, struct buf *out)
 		if (at != SCHED_NONE)
 			write_rcpt(queue, out, at, &destination);
 	}
+	if (message.flags & SCHED_ASIDE)
+		wire_var_bytes(out, poison_text(queue, message.id));
 }
 
 static void
@@ -155,6 +157,8 @@ read_rcpt(struct reader *reader, struct reading *reading)
 		rcpt.code = (uint32_t)reader_var(reader, UINT16_MAX);
 	}
 	sched_rcpt_note(queue->sched, at, &rcpt);
+	if (rcpt.begun > 0)
+		poison_found(queue, reading->slot);
 	if (bits & REPLY)
 		read_reply(reader, queue, at, rcpt.code);
 }
@@ -166,6 +170,7 @@ digest_read(
 	struct reader reader = reader_init(digest);
 	struct sched_message message = {.id = id, .body_bytes = body_bytes};
 	struct reading reading = {.queue = queue};
+	struct span aside = SPAN("");
 	uint32_t open_count;
 
 	if (reader_u8(&reader) != DIGEST_VERSION || reader_u32(&reader) != queue->routes)
@@ -183,8 +188,14 @@ digest_read(
 	reading.slot = sched_message_add(queue->sched, &message);
 	for (uint32_t i = 0; i < open_count && !reader.failed; i++)
 		read_rcpt(&reader, &reading);
-	if (reader_finish(&reader) == OK)
+	if (message.flags & SCHED_ASIDE)
+		aside = reader_var_bytes(&reader, MARK_TEXT_MAX);
+	if (reader_finish(&reader) == OK) {
+		if (message.flags & SCHED_ASIDE)
+			poison_keep_text(queue, id, aside);
 		return OK;
+	}
+	poison_forget(queue, id);
 	sched_message_remove(queue->sched, reading.slot);
 	return ERR_SYNTAX;
 }

@@ -31,7 +31,8 @@ dispatch_peer_init(struct queue *queue, struct peer *peer, enum proc proc)
 static bool
 has_room(const struct peer *peer)
 {
-	return peer->channel && peer->attempt_count < peer->attempt_max;
+	return peer->channel && !peer->reserved &&
+	    peer->attempt_count < peer->attempt_max;
 }
 
 static bool
@@ -62,7 +63,7 @@ choose_peer(struct queue *queue, enum ipc_target kind, uint32_t rcpt)
 	sched_rcpt_get(queue->sched, rcpt, &known);
 	sched_destination_get(queue->sched, known.destination, &destination);
 	first = (unsigned)(map_hash(seed, destination.key) %
-	    proc_instances(PROC_DELIVERY, queue->conf));
+	    (queue->delivery_count ? queue->delivery_count : 1));
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++) {
 		struct peer *peer = &queue->deliveries[(first + i) % QUEUE_PEERS_MAX];
 
@@ -76,6 +77,7 @@ choose_peer(struct queue *queue, enum ipc_target kind, uint32_t rcpt)
 static void
 dispatch_kind(struct queue *queue, enum ipc_target kind)
 {
+	poison_dispatch(queue, kind);
 	while (sched_has_turn(queue->sched, kind) && any_has_room(queue, kind)) {
 		uint32_t rcpt = sched_take(queue->sched, kind, io_now_ms(queue->env->io));
 
@@ -233,6 +235,7 @@ peer_closed(void *owner, struct ipc_channel *channel, enum err err)
 	ipc_channel_destroy(channel);
 	peer->channel = NULL;
 	peer->draining = false;
+	poison_peer_ended(peer);
 	list_for_each_safe(node, &peer->attempts)
 		dispatch_lose(container_of(node, struct attempt, node));
 	dispatch(peer->queue);
@@ -250,5 +253,7 @@ dispatch_peer_link(struct queue *queue, struct peer *peer, struct io_stream *str
 	if (peer->channel)
 		peer_closed(peer, peer->channel, ERR_CLOSED);
 	peer->channel = ipc_channel_create(stream, &handlers);
+	if (peer->proc == PROC_DELIVERY && instance_of(peer) >= queue->delivery_count)
+		queue->delivery_count = instance_of(peer) + 1;
 	dispatch(queue);
 }

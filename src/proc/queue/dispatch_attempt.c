@@ -135,6 +135,7 @@ send_order_to_delivery(struct attempt *attempt)
 static void
 send_order(struct attempt *attempt)
 {
+	attempt->ordered = true;
 	part_ways(attempt);
 	if (attempt->peer->proc == PROC_MAILBOX)
 		send_order_to_mailbox(attempt);
@@ -226,6 +227,29 @@ send_fresh(struct attempt *attempt)
 	return true;
 }
 
+static void
+free_attempt(struct attempt *attempt)
+{
+	buf_fini(&attempt->envelope);
+	mem_free(attempt->rcpts);
+	mem_free(attempt->told);
+	mem_free(attempt->body);
+	mem_free(attempt);
+}
+
+/* The mark is durable, or never will be: the spool takes nothing more, and mail still goes. */
+static void
+begun(struct spool_op *op)
+{
+	struct attempt *attempt = op->owner;
+
+	attempt->reading = false;
+	if (attempt->over)
+		free_attempt(attempt);
+	else
+		dispatch_read(attempt);
+}
+
 void
 dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 {
@@ -251,18 +275,13 @@ dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 	list_push(&peer->attempts, &attempt->node);
 	map_set_u64(&queue->attempt_map, attempt->number, attempt);
 	gather(attempt, rcpt.index, known.rcpt_count, (size_t)count_max);
-	if (!send_fresh(attempt))
+	if (poison_is_careful(attempt->message, rcpt.index)) {
+		attempt->reading = true;
+		attempt->begin = (struct spool_op){.done = begun, .owner = attempt};
+		poison_begin(attempt->message, rcpt.index, &attempt->begin);
+	} else if (!send_fresh(attempt)) {
 		dispatch_read(attempt);
-}
-
-static void
-free_attempt(struct attempt *attempt)
-{
-	buf_fini(&attempt->envelope);
-	mem_free(attempt->rcpts);
-	mem_free(attempt->told);
-	mem_free(attempt->body);
-	mem_free(attempt);
+	}
 }
 
 /* Every recipient of the attempt was told about. */
@@ -280,6 +299,8 @@ end_attempt(struct attempt *attempt, enum sched_feedback feedback)
 	sched_attempt_over(queue->sched, attempt->destination, feedback, attempt->reply,
 	    io_now_ms(queue->env->io));
 	sched_reply_drop(queue->sched, attempt->reply);
+	if (!attempt->lost)
+		poison_ended(message);
 	outcome_settle(message);
 	message_close(message);
 	attempt->message = NULL;
@@ -311,32 +332,43 @@ dispatch_lose(struct attempt *attempt)
 	};
 	struct sched *sched = attempt->queue->sched;
 	struct sched_message known;
+	bool again;
 
 	sched_message_get(sched, attempt->message->slot, &known);
-	for (uint32_t i = 0; i < attempt->rcpt_count; i++) {
+	again = !(known.flags & SCHED_DELETING) &&
+	    (!attempt->ordered || poison_lost(attempt->message));
+	for (uint32_t i = 0; i < attempt->rcpt_count && again; i++) {
 		struct sched_rcpt rcpt;
 
 		if (attempt->told[i])
-			continue;
-		sched_rcpt_get(sched, slot_of(attempt, i), &rcpt);
-		rcpt.lost++;
-		sched_rcpt_note(sched, slot_of(attempt, i), &rcpt);
-		if (rcpt.lost > 1 || known.flags & (SCHED_DELETING | SCHED_PARKED))
 			continue;
 		attempt->told[i] = true;
 		if (SIM_BUG(LOSE_ATTEMPT))
 			continue;
 		SIM_MARK("queue.attempt_lost");
-		sched_rcpt_ready(sched, slot_of(attempt, i), false);
+		sched_rcpt_get(sched, slot_of(attempt, i), &rcpt);
+		rcpt.lost += attempt->ordered;
+		sched_rcpt_note(sched, slot_of(attempt, i), &rcpt);
+		back_in_line(attempt, i);
 	}
 	fail_rest(attempt, &outcome);
+	attempt->lost = true;
 	end_attempt(attempt, SCHED_UNTRIED);
+}
+
+/* What another try may well read. */
+static bool
+may_pass(enum err err)
+{
+	return err == ERR_MEMORY || err == ERR_DESCRIPTORS || err == ERR_AGAIN ||
+	    err == ERR_BUSY || err == ERR_LIMIT || err == ERR_CLOSED;
 }
 
 /* Nothing is delivered in part. */
 static void
 cannot_read(struct attempt *attempt, enum err err)
 {
+	bool aside = !may_pass(err);
 	const struct outcome outcome = {
 	    .kind = IPC_DEFERRED,
 	    .status = SPAN("4.3.0"),
@@ -348,10 +380,16 @@ cannot_read(struct attempt *attempt, enum err err)
 	    &event, attempt->queue, "spool_read_failed", attempt->message->id);
 	event_err(&event, err);
 	event_end(&event);
+	if (aside)
+		poison_unreadable(attempt->message, err);
 	if (attempt->offset > 0) {
 		/* The other side waits for it: tell it to give up. */
 		send_body(attempt, 0, SPAN(""), true);
 		return;
+	}
+	for (uint32_t i = 0; i < attempt->rcpt_count && aside; i++) {
+		attempt->told[i] = true;
+		back_in_line(attempt, i);
 	}
 	fail_rest(attempt, &outcome);
 	end_attempt(attempt, SCHED_UNTRIED);

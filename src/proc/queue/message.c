@@ -135,9 +135,29 @@ message_remove(struct message *message)
 	check(message->active_count == 0 && !message->bounce);
 	spool_remove(queue->spool, NULL, message->id, buf_span(&message->why));
 	buf_reset(&message->why);
+	poison_forget(queue, message->id);
+	summary_forget(queue, message->slot);
 	sched_message_remove(queue->sched, message->slot);
 	message->slot = SCHED_NONE;
 	message_forget_fresh(message);
+}
+
+void
+message_acquit(struct queue *queue, uint32_t slot)
+{
+	struct sched_message known;
+
+	sched_message_get(queue->sched, slot, &known);
+	for (uint32_t i = 0; i < known.rcpt_count; i++) {
+		uint32_t at = sched_rcpt_find(queue->sched, slot, i);
+		struct sched_rcpt rcpt;
+
+		if (at == SCHED_NONE)
+			continue;
+		sched_rcpt_get(queue->sched, at, &rcpt);
+		rcpt.lost = rcpt.begun = 0;
+		sched_rcpt_note(queue->sched, at, &rcpt);
+	}
 }
 
 /* The recipient that a mark speaks of; SCHED_NONE: it has ended, or the mark is malformed. */
@@ -188,7 +208,8 @@ apply_ended(struct reader *reader, struct queue *queue, uint32_t slot, uint32_t 
 }
 
 static void
-apply_begun(struct reader *reader, struct queue *queue, uint32_t slot, uint32_t index)
+apply_begun(struct reader *reader, struct queue *queue, uint32_t slot, uint32_t index,
+    unsigned begun)
 {
 	uint32_t at = marked(reader, queue, slot, index);
 	struct sched_rcpt rcpt;
@@ -196,8 +217,18 @@ apply_begun(struct reader *reader, struct queue *queue, uint32_t slot, uint32_t 
 	if (at == SCHED_NONE)
 		return;
 	sched_rcpt_get(queue->sched, at, &rcpt);
-	rcpt.begun++;
+	rcpt.begun = begun;
 	sched_rcpt_note(queue->sched, at, &rcpt);
+	poison_found(queue, slot);
+}
+
+static uint64_t
+id_of(const struct queue *queue, uint32_t slot)
+{
+	struct sched_message known;
+
+	sched_message_get(queue->sched, slot, &known);
+	return known.id;
 }
 
 static void
@@ -218,14 +249,17 @@ apply_mark(struct reader *reader, struct queue *queue, uint32_t slot)
 		sched_message_flags(queue->sched, slot, SCHED_HELD, SCHED_RELEASED);
 		return;
 	case MARK_RELEASED:
+		poison_forget(queue, id_of(queue, slot));
+		message_acquit(queue, slot);
 		sched_message_flags(
 		    queue->sched, slot, SCHED_RELEASED, SCHED_HELD | SCHED_ASIDE);
 		return;
 	case MARK_ASIDE:
 		sched_message_flags(queue->sched, slot, SCHED_ASIDE, 0);
+		poison_keep_text(queue, id_of(queue, slot), mark.text);
 		return;
 	case MARK_BEGUN:
-		apply_begun(reader, queue, slot, mark.index);
+		apply_begun(reader, queue, slot, mark.index, mark.tries);
 		return;
 	case MARK_KIND_END:
 		check(false);

@@ -20,6 +20,8 @@ make(struct test_queue *test)
 	return test_queue_message(test, 7, addresses, LEN(addresses));
 }
 
+static const struct mark released = {.kind = MARK_RELEASED};
+
 static const struct mark deferred = {
     .kind = MARK_DEFERRED,
     .wall_ms = 0x1122334455,
@@ -123,7 +125,6 @@ write_marks(struct buf *marks, bool first)
 static void
 marks_come_back(void **state)
 {
-	const struct mark released = {.kind = MARK_RELEASED};
 
 	(void)state;
 	for (int first = 0; first < 2; first++) {
@@ -160,7 +161,7 @@ marks_come_back(void **state)
 static void
 what_a_crash_interrupted_is_counted(void **state)
 {
-	const struct mark begun = {.kind = MARK_BEGUN, .index = 1};
+	struct mark begun = {.kind = MARK_BEGUN, .index = 1, .tries = 1};
 	const struct mark aside = {.kind = MARK_ASIDE, .text = SPAN("three crashes")};
 	struct test_queue test;
 	struct buf marks;
@@ -171,18 +172,28 @@ what_a_crash_interrupted_is_counted(void **state)
 	slot = make(&test);
 	buf_init(&marks, BYTES_MAX);
 	mark_write(&marks, &begun);
+	begun.tries = 2;
 	mark_write(&marks, &begun);
 	assert_int_equal(message_apply(&test.queue, slot, buf_span(&marks)), OK);
 	assert_int_equal(test_queue_rcpt(&test, slot, 1).begun, 2);
 	assert_int_equal(test_queue_rcpt(&test, slot, 0).begun, 0);
 	/* A try that came to its end is no crash. */
 	buf_reset(&marks);
+	begun.tries = 1;
 	mark_write(&marks, &deferred);
 	mark_write(&marks, &begun);
 	mark_write(&marks, &aside);
 	assert_int_equal(message_apply(&test.queue, slot, buf_span(&marks)), OK);
 	assert_int_equal(test_queue_rcpt(&test, slot, 1).begun, 1);
 	assert_int_equal(known(&test, slot).flags, SCHED_ASIDE);
+	assert_true(span_eq(poison_text(&test.queue, 7), SPAN("three crashes")));
+	/* Whom an operator released begins anew. */
+	buf_reset(&marks);
+	mark_write(&marks, &released);
+	assert_int_equal(message_apply(&test.queue, slot, buf_span(&marks)), OK);
+	assert_int_equal(known(&test, slot).flags, SCHED_RELEASED);
+	assert_int_equal(test_queue_rcpt(&test, slot, 1).begun, 0);
+	assert_int_equal(poison_text(&test.queue, 7).len, 0);
 	buf_fini(&marks);
 	test_queue_fini(&test);
 }

@@ -155,6 +155,7 @@ defer(struct told *told, const struct outcome *outcome)
 
 	io_random(queue->env->io, &chance, sizeof(chance));
 	told->rcpt.tries++;
+	told->rcpt.lost = 0;
 	if (now_wall_ms >= told->message->arrival_wall_ms + limits->expire_ms) {
 		told->rcpt.expired = true;
 		keep_reply(told, outcome);
@@ -162,6 +163,7 @@ defer(struct told *told, const struct outcome *outcome)
 		sched_rcpt_bounce(queue->sched, told->at);
 		return;
 	}
+	told->rcpt.begun = 0;
 	keep_reply(told, outcome);
 	next_wall_ms = now_wall_ms +
 	    retry_wait_ms(limits->retry_ms, limits->retry_count, told->rcpt.tries,
@@ -189,6 +191,7 @@ outcome_apply(struct message *message, uint32_t index, const struct outcome *out
 		defer(&told, outcome);
 	} else {
 		check(outcome->kind == IPC_FAILED);
+		told.rcpt.lost = 0;
 		keep_reply(&told, outcome);
 		say("bounced", &told, outcome, 0);
 		sched_rcpt_bounce(message->queue->sched, told.at);

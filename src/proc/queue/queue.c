@@ -206,6 +206,8 @@ init_lists(struct queue *queue)
 	list_init(&queue->fresh);
 	list_init(&queue->bounces);
 	list_init(&queue->listings);
+	list_init(&queue->summaries);
+	poison_init(queue, seed);
 	queue->routes = digest_routes(queue->conf);
 	schedule_init(queue);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
@@ -301,6 +303,8 @@ queue_start(void *role)
 	/* A peer may still be busy with attempts that a queue before this one gave it. */
 	queue->next_attempt = spool_epoch(queue->spool) << EPOCH_SHIFT;
 	ledger_feed_run(queue->ledger);
+	queue->poison.first_id = spool_epoch(queue->spool) << EPOCH_SHIFT;
+	poison_start(queue);
 	start_messages(queue);
 	schedule_arm(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);

@@ -37,6 +37,7 @@ enum {
 };
 
 struct queue;
+struct suspect;
 
 /* A message that something is being done about: by an attempt, a bounce, an operator. */
 struct message {
@@ -67,8 +68,11 @@ struct attempt {
 	struct io_op read;   /* of the body, and of the envelope where it is not at hand */
 	struct buf envelope;
 	struct list wait;    /* in peer->reads: to read when the peer has taken more */
-	bool reading;
+	struct spool_op begin; /* the mark that it begins, where one is needed */
+	bool reading;        /* or waiting for that mark */
 	bool over;           /* ended while a read was under way */
+	bool ordered;        /* the process knows of it */
+	bool lost;           /* the process has ended */
 	uint64_t offset;
 	char *body;
 	struct list node;    /* in peer->attempts */
@@ -85,6 +89,8 @@ struct peer {
 	size_t reading;    /* bytes that are being read for it */
 	struct io_op drain;
 	bool draining;
+	struct suspect *suspect;  /* that is being tried there; see poison.c */
+	struct suspect *reserved; /* for which it is kept free */
 };
 
 /* A reception process, with the transactions that it has not committed. */
@@ -101,6 +107,21 @@ struct intake {
 	bool closed;
 };
 
+/* What poison.c knows. */
+struct poison {
+	struct list suspects;    /* those that were lost least often first */
+	struct map suspect_map;  /* by id */
+	struct map begun_map;    /* messages with a mark for what is under way; by id */
+	struct map aside_map;    /* why messages were set aside; by id */
+	struct suspect *trying;  /* of those that the queue itself may die of */
+	uint64_t losses;         /* processes that ended with attempts */
+	bool alone;              /* the last of them had one message only */
+	enum proc proc;          /* and which it was */
+	bool careful;            /* this process takes the place of one that died */
+	uint64_t first_id;       /* ids below it are of messages that were found */
+	uint64_t start_wall_s;
+};
+
 struct queue {
 	struct proc_env *env;
 	const struct conf *conf;
@@ -115,15 +136,18 @@ struct queue {
 	struct io_timer timer, retire;
 	struct intake *intakes[QUEUE_PEERS_MAX];
 	struct peer deliveries[QUEUE_PEERS_MAX];
+	unsigned delivery_count; /* the last instance that was ever there, and all before it */
 	struct peer mailbox;
 	struct ipc_channel *lookup, *admin;
 	struct list bounces;  /* waiting for the spool or for lookup */
 	struct list listings; /* answers to operators that wait for the spool */
+	struct list summaries; /* that are being counted */
 	size_t listing_count;
 	uint32_t routes;      /* digest_routes of the configuration */
 	uint64_t next_query, next_attempt;
 	uint64_t id_grant;    /* ids given out in this epoch */
 	uint64_t own_id_next, own_id_end;
+	struct poison poison;
 	enum ipc_commit pressure;
 	bool stopping;
 	struct spool_op flush;
@@ -152,6 +176,8 @@ void message_keep_fresh(struct queue *queue, uint32_t slot, struct envelope *env
 void message_forget_fresh(struct message *message);
 /* Removes the message from scheduler and spool: all its recipients have ended. */
 void message_remove(struct message *message);
+/* Nothing is held against its recipients any more. */
+void message_acquit(struct queue *queue, uint32_t slot);
 /* Applies marks that were read back at start-up, of any format; ERR_SYNTAX. */
 /* For a deliberate bug: ends a recipient, as if it had been marked so. */
 void message_forget(struct queue *queue, uint64_t id, uint32_t index);
@@ -238,7 +264,43 @@ void intake_say_pressure(struct queue *queue, struct intake *only);
 
 /* control.c, and listing.c for its answers */
 void control_link(struct queue *queue, struct io_stream *stream);
-void control_send_done(struct queue *queue, uint64_t query, uint64_t count, bool lost);
-/* Answers with count messages from this one on, whose envelopes are read meanwhile. */
-void listing_start(struct queue *queue, uint64_t query, uint32_t slot, uint32_t count);
+void control_send_done(struct queue *queue, struct ipc_qa_done *done);
+/* Answers with messages from this one on, whose envelopes are read meanwhile. */
+void listing_start(
+    struct queue *queue, const struct ipc_aq_list *asked, uint32_t slot);
 void listing_stop(struct queue *queue);
+/* summary.c: the destinations, those with the most recipients first */
+void summary_start(struct queue *queue, const struct ipc_aq_summary *asked);
+/* The message is about to be removed. */
+void summary_forget(struct queue *queue, uint32_t slot);
+void summary_stop(struct queue *queue);
+
+/* poison.c: messages that end the process that handles them, or that cannot be read */
+void poison_init(struct queue *queue, const uint64_t seed[2]);
+void poison_fini(struct queue *queue);
+/* All that was found is there, and nothing has been tried yet. */
+void poison_start(struct queue *queue);
+/* A process of that link has ended, and its attempts are about to be lost. */
+void poison_peer_ended(struct peer *peer);
+/*
+ * An attempt of the message was lost with its process.  True: it is parked, to be tried by
+ * itself; false: it is to wait as after any other failure.
+ */
+bool poison_lost(struct message *message);
+/* Sets aside what has been lost too often, and tries suspects that may be tried now. */
+void poison_dispatch(struct queue *queue, enum ipc_target kind);
+/* Whether a mark has to be durable before this attempt or bounce of the recipient. */
+bool poison_is_careful(const struct message *message, uint32_t index);
+/* Writes that mark; op is told when the attempt may begin. */
+void poison_begin(struct message *message, uint32_t index, struct spool_op *op);
+/* An attempt has ended with its results, or a bounce has. */
+void poison_ended(struct message *message);
+/* A mark that was read back: so many attempts of the recipient began and did not end. */
+void poison_found(struct queue *queue, uint32_t slot);
+/* The message cannot be read: it is set aside. */
+void poison_unreadable(struct message *message, enum err err);
+/* Nothing is known of it any more: it is removed, or an operator releases it. */
+void poison_forget(struct queue *queue, uint64_t id);
+/* Why it was set aside; empty where it was not.  And keeps that, as it was read back. */
+struct span poison_text(const struct queue *queue, uint64_t id);
+void poison_keep_text(struct queue *queue, uint64_t id, struct span text);

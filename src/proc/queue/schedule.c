@@ -5,6 +5,7 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "proc/queue/queue_limits.h"
 #include "route/window.h"
 
 enum {
@@ -85,12 +86,7 @@ schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
 const struct conf_limits *
 schedule_limits(const struct queue *queue, struct span key)
 {
-	if (span_starts(key, SPAN("mx:")))
-		return route_limits(queue->conf, span_skip(key, 3));
-	if (!span_starts(key, SPAN("host:")))
-		return route_limits(queue->conf, SPAN(""));
-	key = span_skip(key, 5);
-	return route_limits(queue->conf, span_first(key, span_find_last(key, ':')));
+	return queue_limits_of(queue->conf, key);
 }
 
 const struct conf_limits *

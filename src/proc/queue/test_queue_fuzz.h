@@ -27,12 +27,15 @@ fuzz_queue_init(struct fuzz_queue *fuzz)
 
 	*fuzz = (struct fuzz_queue){0};
 	fuzz->queue.conf = &fuzz->conf;
+	list_init(&fuzz->queue.summaries);
+	poison_init(&fuzz->queue, options.seed);
 	fuzz->queue.sched = sched_create(&options, 1, 1);
 }
 
 static inline void
 fuzz_queue_fini(struct fuzz_queue *fuzz)
 {
+	poison_fini(&fuzz->queue);
 	check(sched_rcpt_count(fuzz->queue.sched) == 0);
 	check(sched_destination_count(fuzz->queue.sched) == 0);
 	check(sched_reply_bytes(fuzz->queue.sched) == 0);
