@@ -1,7 +1,7 @@
 /*
- * The spool's feed becomes the ledger's entries.  Nothing that goes wrong with the ledger is in the
- * way of mail: what it lacks stays in the spool's segments until it has it, and if that is more than
- * the disk holds, new mail gets 452.
+ * The spool's feed becomes the ledger's entries.  Nothing that goes wrong with the ledger is in
+ * the way of mail: what it lacks stays in the spool's segments until it has it, and if that is
+ * more than the disk holds, new mail gets 452.
  */
 #include "proc/queue/ledger_feed.h"
 
