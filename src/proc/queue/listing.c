@@ -122,8 +122,8 @@ start_reads(struct listing *listing)
 
 		listing->reading++;
 		listed->read = (struct io_op){.done = read_done, .owner = listed};
-		spool_read_message(
-		    queue->spool, &listed->read, listed->id, &listed->envelope, NULL, 0);
+		store_read_message(
+		    queue->store, &listed->read, listed->id, &listed->envelope, NULL, 0);
 	}
 }
 
@@ -186,7 +186,7 @@ listing_start(struct queue *queue, uint64_t query, uint32_t slot, uint32_t count
 		sched_message_get(queue->sched, slot, &message);
 		listed->listing = listing;
 		listed->id = message.id;
-		buf_init(&listed->envelope, SPOOL_ENVELOPE_BYTES_MAX);
+		buf_init(&listed->envelope, STORE_ENVELOPE_BYTES_MAX);
 	}
 	go_on(listing);
 }
