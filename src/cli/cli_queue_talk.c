@@ -21,6 +21,7 @@
 
 enum {
 	PAGE_MESSAGES = 200,
+	EMPTY_PAGES = 2,
 	ANSWER_WAIT_S = 60,
 	/* Ids kept of what was listed: where the last is gone, one before it may be there. */
 	KEPT_IDS = 2000,
@@ -259,18 +260,23 @@ next_page(struct talk *talk, uint64_t limit)
 	return EX_TEMPFAIL;
 }
 
+/*
+ * A page may hold less than was asked for: the server ends one that grows large, and messages end
+ * while it reads them.  The list is over when there is nothing more, twice.
+ */
 static int
 list_all(struct talk *talk, uint64_t limit)
 {
-	uint64_t page;
+	unsigned empty = 0;
 	int status;
 
 	talk->kept = mem_alloc(KEPT_IDS * sizeof(*talk->kept));
 	do {
-		page = limit - talk->listed < PAGE_MESSAGES ? limit - talk->listed
-							    : PAGE_MESSAGES;
-		status = next_page(talk, page);
-	} while (status == EX_OK && talk->count == page && talk->listed < limit &&
+		uint64_t left = limit - talk->listed;
+
+		status = next_page(talk, left < PAGE_MESSAGES ? left : PAGE_MESSAGES);
+		empty = talk->count == 0 ? empty + 1 : 0;
+	} while (status == EX_OK && empty < EMPTY_PAGES && talk->listed < limit &&
 		 !ferror(stdout));
 	mem_free(talk->kept);
 	return status;
