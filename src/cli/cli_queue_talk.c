@@ -262,7 +262,8 @@ next_page(struct talk *talk, uint64_t limit)
 
 /*
  * A page may hold less than was asked for: the server ends one that grows large, and messages end
- * while it reads them.  The list is over when there is nothing more, twice.
+ * while it reads them.  The list is over where one page had the whole queue, or when there is
+ * nothing more, twice.
  */
 static int
 list_all(struct talk *talk, uint64_t limit)
@@ -276,6 +277,8 @@ list_all(struct talk *talk, uint64_t limit)
 
 		status = next_page(talk, left < PAGE_MESSAGES ? left : PAGE_MESSAGES);
 		empty = talk->count == 0 ? empty + 1 : 0;
+		if (talk->listed == talk->count && talk->count >= talk->total)
+			break;
 	} while (status == EX_OK && empty < EMPTY_PAGES && talk->listed < limit &&
 		 !ferror(stdout));
 	mem_free(talk->kept);

@@ -287,6 +287,7 @@ a_list_goes_on_where_it_can(void **state)
 		    "123456789a"[i / 20], "0123456789abcdefghjk"[i % 20]);
 	buf_add_str(&answers, DONE(200, 201, false) DONE(0, 3, true) DONE(0, 3, true));
 	buf_add_str(&answers, MESSAGE("zz") DONE(1, 2, false));
+	buf_add_str(&answers, DONE(0, 2, false) DONE(0, 2, false));
 	buf_add_char(&answers, '\0');
 	talk(said, &options, answers.ptr);
 	assert_string_equal(said->err, "");
@@ -296,8 +297,28 @@ a_list_goes_on_where_it_can(void **state)
 	    "{\"do\":\"list\",\"limit\":200}\n"
 	    "{\"do\":\"list\",\"limit\":200,\"after\":\"ak\"}\n"
 	    "{\"do\":\"list\",\"limit\":200,\"after\":\"aj\"}\n"
-	    "{\"do\":\"list\",\"limit\":200,\"after\":\"ah\"}\n");
+	    "{\"do\":\"list\",\"limit\":200,\"after\":\"ah\"}\n"
+	    "{\"do\":\"list\",\"limit\":200,\"after\":\"zz\"}\n"
+	    "{\"do\":\"list\",\"limit\":200,\"after\":\"zz\"}\n");
 	buf_fini(&answers);
+	test_free(said);
+}
+
+/* What ended while a page was made, or had no room in it, does not end the list. */
+static void
+a_short_page_does_not_end_a_list(void **state)
+{
+	const struct cli_queue_options options = {
+	    .verb = CLI_QUEUE_LIST, .json = true, .limit = UINT64_MAX};
+	struct said *said = test_malloc(sizeof(*said));
+
+	(void)state;
+	talk(said, &options,
+	    MESSAGE("a1") DONE(1, 3, false) DONE(0, 3, false) MESSAGE("a2") MESSAGE("a3")
+		DONE(2, 3, false) DONE(0, 3, false) DONE(0, 3, false));
+	assert_int_equal(said->status, EX_OK);
+	assert_has(said->out, "\"a3\"");
+	assert_has(said->out, "\n],\"count\":3,\"total\":3}\n");
 	test_free(said);
 }
 
@@ -367,6 +388,7 @@ main(void)
 	    cmocka_unit_test(a_socket_that_is_none_is_told),
 	    cmocka_unit_test(answers_are_shown),
 	    cmocka_unit_test(a_list_goes_on_where_it_can),
+	    cmocka_unit_test(a_short_page_does_not_end_a_list),
 	    cmocka_unit_test(a_limit_ends_a_list),
 	    cmocka_unit_test(times_are_told_from_now),
 	};
