@@ -180,7 +180,8 @@ take_record(void *owner, uint64_t position, enum spool_record_type type, uint64_
 	struct work *work = owner;
 
 	if (position > ledger_reader_seen(work->reader)->reached)
-		ledger_record(&work->recorder, type, id, payload, body_bytes, 0);
+		ledger_record(
+		    &work->recorder, (enum store_change)type, id, payload, body_bytes, 0);
 }
 
 static void
@@ -216,7 +217,7 @@ take_live(void *owner, const struct spool_verify_message *message)
 	work->marks_ended = work->rcpt_count = 0;
 	work->arrival_ms = UINT64_MAX;
 	if (spool_verify_message(work->verify, message->id, &envelope, count_ends, work) == OK)
-		ledger_record(&recorder, SPOOL_PUT, message->id, buf_span(&envelope), 0, 0);
+		ledger_record(&recorder, STORE_PUT, message->id, buf_span(&envelope), 0, 0);
 	ledger_audit_waiting(work->audit, message->id, work->arrival_ms,
 	    work->rcpt_count > work->marks_ended ? work->rcpt_count - work->marks_ended : 0);
 	mem_free(recorder.rcpts);

@@ -171,7 +171,7 @@ piece_bytes(const struct attempt *attempt)
 static void
 start_read(struct attempt *attempt)
 {
-	struct spool *spool = attempt->queue->spool;
+	struct store *store = attempt->queue->store;
 	struct message *message = attempt->message;
 
 	if (!attempt->body)
@@ -180,10 +180,10 @@ start_read(struct attempt *attempt)
 	attempt->peer->reading += QUEUE_PUSH_BYTES;
 	attempt->read = (struct io_op){.done = read_done, .owner = attempt};
 	if (message->envelope)
-		spool_read_body(spool, &attempt->read, message->id, attempt->body,
+		store_read_body(store, &attempt->read, message->id, attempt->body,
 		    piece_bytes(attempt), attempt->offset);
 	else
-		spool_read_message(spool, &attempt->read, message->id, &attempt->envelope,
+		store_read_message(store, &attempt->read, message->id, &attempt->envelope,
 		    attempt->body, piece_bytes(attempt));
 }
 
@@ -270,7 +270,7 @@ dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 	attempt->message->active_count++;
 	attempt->destination = rcpt.destination;
 	attempt->peer = peer;
-	buf_init(&attempt->envelope, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&attempt->envelope, STORE_ENVELOPE_BYTES_MAX);
 	if (peer->proc == PROC_MAILBOX)
 		count_max = 1;
 	else if (count_max > known.open_count)

@@ -19,7 +19,7 @@
 #include "route/route.h"
 #include "sched/sched_reply.h"
 #include "sched/sched_turn.h"
-#include "spool/spool.h"
+#include "store/store.h"
 
 enum {
 	QUEUE_PEERS_MAX = PROC_INSTANCES_MAX,
@@ -126,7 +126,7 @@ struct queue {
 	struct proc_env *env;
 	const struct conf *conf;
 	struct io_dir *dir;
-	struct spool *spool;
+	struct store *store;
 	struct ledger_feed *ledger;
 	struct sched *sched;
 	struct map message_map; /* struct message by id: only what is under way */
@@ -151,7 +151,7 @@ struct queue {
 	struct poison poison;
 	enum ipc_commit pressure;
 	bool stopping;
-	struct spool_op flush;
+	struct store_op flush;
 };
 
 /* queue.c */
