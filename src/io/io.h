@@ -111,6 +111,8 @@ void io_send(struct io_stream *stream, struct span bytes);
  * fd is duplicated.  The other side gets it with the read that gives the first of the bytes.
  */
 void io_send_fd(struct io_stream *stream, struct span bytes, int fd);
+/* Closes a descriptor that came along with a read and that nobody wants. */
+void io_fd_close(int fd);
 size_t io_pending(const struct io_stream *stream);
 /* Completes when at most below bytes are kept, or with ERR_CLOSED. */
 void io_drain(struct io_stream *stream, struct io_op *op, size_t below);

@@ -165,6 +165,12 @@ io_send_fd(struct io_stream *stream, struct span bytes, int fd)
 }
 
 void
+io_fd_close(int fd)
+{
+	close(fd);
+}
+
+void
 io_drain(struct io_stream *stream, struct io_op *op, size_t below)
 {
 	check(!stream->drain && op->done);

@@ -14,6 +14,7 @@
 #include "smtp/smtp_server_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 enum { BLOCK_BYTES = 64 };
 
@@ -146,7 +147,7 @@ take_dot(struct smtp_server_body *body, char octet)
 		if (!body->dots || octet != '.')
 			return false;
 		body->at = BODY_AT_DOT;
-		return true;
+		return !SIM_BUG(DOTS_STAY);
 	case BODY_AT_DOT:
 		body->at = octet == '\r' ? BODY_AT_DOT_CR : BODY_AT_TEXT;
 		return octet == '\r';

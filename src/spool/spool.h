@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "io/io.h"
 
 enum {
@@ -24,9 +25,46 @@ enum {
 struct spool;
 struct spool_body; /* a large body being written */
 
+enum spool_record_type {
+	SPOOL_PUT = 1,
+	SPOOL_MOVE = 2, /* a PUT again, with the marks until then: replaces what was */
+	SPOOL_MARK = 3,
+	SPOOL_REMOVE = 4,
+	SPOOL_SEAL = 5, /* first in each segment: how the one before ended */
+};
+
+/*
+ * The feed gives each PUT, MARK and REMOVE once it is durable, in the order of the log: live,
+ * before the operation ends; and at recovery, before the first message is reported, those whose
+ * position is above scan->since.  A position grows with the log: segment sequence << 32 | end
+ * of the record.  payload is the envelope, the mark, or why it was removed; body_bytes is of a
+ * PUT.
+ */
+struct spool_feed {
+	void *owner;
+	void (*record)(void *owner, uint64_t position, enum spool_record_type type,
+	    uint64_t id, struct span payload, uint64_t body_bytes);
+};
+
 struct spool_options {
 	uint64_t segment_bytes;      /* 1 MB to 1 GB */
 	uint64_t disk_reserve_bytes; /* spool_put says ERR_NO_SPACE when less would be free */
+	struct spool_feed feed;      /* record NULL: no feed */
+	/*
+	 * Writes into out what the owner needs to know of a live message without its envelope and
+	 * marks, for a checkpoint; nothing: read them from the log.  Called at any time, outside
+	 * of the owner's calls.  NULL: as if it wrote nothing.
+	 */
+	void (*digest)(void *owner, uint64_t id, struct buf *out);
+	void *digest_owner;
+	/*
+	 * The spool would use segments again, or publish a checkpoint, up to here: spool_release is
+	 * to follow when what the feed gave until then is durable elsewhere.  NULL: nothing waits.
+	 */
+	void (*want_release)(void *owner, uint64_t position);
+	void *release_owner;
+	/* A checkpoint is due when the log has grown by so much since the last; 0: 256 MB. */
+	uint64_t checkpoint_log_bytes;
 };
 
 /* A write under way.  The caller owns it until done is called (never inside the call). */
@@ -44,6 +82,13 @@ struct spool_scan {
 	void (*mark)(void *owner, uint64_t id, struct span mark);
 	/* A record that is damaged: where, and which message if that can be told (else 0). */
 	void (*damaged)(void *owner, const char *segment, uint64_t offset, uint64_t id);
+	uint64_t since; /* the feed gives what has a position above this again */
+	/*
+	 * A live message known from a checkpoint; its marks after that follow by mark().  Not OK:
+	 * the digest is not understood, and message() and all marks follow.  NULL: none is.
+	 */
+	enum err (*digest)(
+	    void *owner, uint64_t id, struct span digest, uint64_t body_bytes);
 };
 
 /*
@@ -66,8 +111,11 @@ void spool_put(struct spool *spool, struct spool_op *op, uint64_t id, struct spa
     struct span body);
 /* Adds a state change.  op may be NULL: durable with a later batch, before any later put is. */
 void spool_mark(struct spool *spool, struct spool_op *op, uint64_t id, struct span mark);
-/* The message is over.  op may be NULL, as above. */
-void spool_remove(struct spool *spool, struct spool_op *op, uint64_t id);
+/* The message is over; why (copied) is for the feed alone.  op may be NULL, as above. */
+void spool_remove(
+    struct spool *spool, struct spool_op *op, uint64_t id, struct span why);
+/* What the feed gave up to this position is durable elsewhere. */
+void spool_release(struct spool *spool, uint64_t position);
 
 /*
  * Large bodies.  begin makes a file; add keeps the bytes (copied) and writes them; put_body makes
@@ -89,14 +137,20 @@ void spool_put_body(struct spool *spool, struct spool_op *op, uint64_t id,
  */
 void spool_read_body(struct spool *spool, struct io_op *op, uint64_t id, void *into,
     size_t count, uint64_t offset);
-/* The envelope as it was put, into out; at once, from memory or disk. */
+/*
+ * Reads the envelope (added to envelope) and up to count bytes from the start of the body
+ * (op->count) with one read where it can.  Errors as above.
+ */
+void spool_read_message(struct spool *spool, struct io_op *op, uint64_t id,
+    struct buf *envelope, void *into, size_t count);
+/* The envelope as it was put, into out; at once, from disk. */
 MUST_USE enum err spool_read_envelope(struct spool *spool, uint64_t id, struct buf *out);
 
 /* Observers. */
 bool spool_is_broken(const struct spool *spool);
 struct spool_numbers {
 	uint64_t messages, live_bytes, disk_bytes, segments;
-	uint64_t puts, marks, removes, batches; /* since the opening */
+	uint64_t puts, marks, removes, batches, checkpoints; /* since the opening */
 };
 void spool_numbers(const struct spool *spool, struct spool_numbers *numbers);
 /* Calls after(owner) when nothing is under way any more: all that was given is durable. */

@@ -10,6 +10,7 @@
  */
 #include "spool/spool_internal.h"
 
+#include "base/sim_point.h"
 #include "base/wire.h"
 
 static bool
@@ -38,7 +39,10 @@ spool_copy_holds(const struct spool_copy *copy)
 {
 	const struct spool_message *message = message_of(copy);
 
-	return message && message->last_mark == copy->last_mark;
+	if (message && message->last_mark != copy->last_mark)
+		SIM_MARK("spool.copy_overtaken");
+	return message &&
+	       (message->last_mark == copy->last_mark || SIM_BUG(MOVE_MISSES_MARK));
 }
 
 void
@@ -47,7 +51,7 @@ spool_copy_end(struct spool_copy *copy)
 	struct spool_message *message = message_of(copy);
 
 	if (message)
-		message->flags &= (uint16_t)~SPOOL_COPYING;
+		message->flags &= (uint8_t)~SPOOL_COPYING;
 	mem_free(copy->memory);
 	mem_free(copy->mark_memory);
 	copy->memory = copy->mark_memory = NULL;
@@ -68,7 +72,7 @@ spool_copy_moved(struct spool_copy *copy, const struct spool_write *write)
 		message->marks_bytes -= copy->marks_before;
 		message->marks_bytes += write->record.marks_bytes;
 		message->merged_bytes = write->record.marks_bytes;
-		message->flags &= (uint16_t)~SPOOL_COPYING;
+		message->flags &= (uint8_t)~SPOOL_COPYING;
 		message->offset = (uint32_t)write->offset;
 		if (copy->last_mark)
 			spool_index_unmark(&spool->index, message, copy->last_mark);

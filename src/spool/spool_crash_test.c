@@ -265,7 +265,7 @@ a_record_elsewhere_is_no_record(void **state)
 	struct spool_head others[] = {{.sequence = 8, .salt = 0x1234567890},
 	    {.sequence = 7, .salt = 0x1234567891234}};
 	struct spool_record record = {
-	    .type = SPOOL_REMOVE, .id = 5, .batch_start = SPOOL_SEGMENT_DATA};
+	    .type = SPOOL_REMOVE, .id = 5, .durable = SPOOL_SEGMENT_DATA};
 	char bytes[SPOOL_RECORD_HEAD] = {0};
 	struct span span = span_of(bytes, sizeof(bytes));
 
@@ -291,7 +291,7 @@ write_all_kinds(struct world *world)
 	for (uint64_t id = 100; id < 1500; id++) {
 		assert_int_equal(put(world, id, 5000), OK);
 		if (id % 50)
-			spool_remove(world->spool, NULL, id);
+			spool_remove(world->spool, NULL, id, SPAN(""));
 		if (id == 1400)
 			assert_int_equal(mark(world, 4, "late"), OK);
 	}
@@ -328,6 +328,16 @@ expect_neighbours(
 	assert_int_equal(others, 0);
 }
 
+/* So that the whole log is scanned. */
+static void
+forget_checkpoint(const struct world *world)
+{
+	char path[PATH_BYTES * 2];
+
+	path_of(world, "checkpoint", path);
+	(void)unlink(path);
+}
+
 static void
 flip_and_open(
     struct world *world, const char *name, const struct place *place, uint64_t offset)
@@ -337,6 +347,7 @@ flip_and_open(
 
 	blob.bytes[offset] ^= 0x10;
 	blob_write(world, name, blob.bytes, blob.count);
+	forget_checkpoint(world);
 	world_open(world);
 	for (size_t i = 0; i < world->damage_count; i++)
 		if (strcmp(world->damages[i].segment, name) == 0 &&
@@ -348,8 +359,16 @@ flip_and_open(
 			else
 				assert_int_equal(world->damages[i].id, 0);
 		}
-	assert_true(reported);
-	assert_int_equal(world->damage_count, 1);
+	if (place->record.body_bytes && offset == place->end - 1 && !reported) {
+		/* Bodies that are proven are checked when they are read. */
+		assert_int_equal(world->damage_count, 0);
+		assert_int_equal(
+		    read_body(world, place->record.id, place->record.body_bytes, 65536),
+		    ERR_CORRUPT);
+	} else {
+		assert_true(reported);
+		assert_int_equal(world->damage_count, 1);
+	}
 	world_close(world);
 	blob.bytes[offset] ^= 0x10;
 	blob_write(world, name, blob.bytes, blob.count);

@@ -39,6 +39,7 @@ struct world {
 	struct io_dir *dir;
 	struct spool *spool;
 	struct spool_options options;
+	uint64_t since;
 	struct seen *seen;
 	size_t seen_count;
 	struct seen_damage damages[64];
@@ -169,7 +170,13 @@ world_close(struct world *world)
 static inline enum err
 world_try_open(struct world *world)
 {
-	struct spool_scan scan = {world, saw_message, saw_mark, saw_damage};
+	struct spool_scan scan = {
+	    .owner = world,
+	    .message = saw_message,
+	    .mark = saw_mark,
+	    .damaged = saw_damage,
+	    .since = world->since,
+	};
 	enum err err;
 
 	mem_free(world->seen);
@@ -310,7 +317,7 @@ drop(struct world *world, uint64_t id)
 	struct waited waited;
 
 	waited_init(&waited, world);
-	spool_remove(world->spool, &waited.op, id);
+	spool_remove(world->spool, &waited.op, id, SPAN(""));
 	assert_false(waited.done);
 	return waited_end(&waited);
 }

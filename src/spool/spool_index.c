@@ -137,6 +137,25 @@ make_room(struct spool_index *index)
 	mem_free(old);
 }
 
+void
+spool_index_reserve(struct spool_index *index, uint32_t count)
+{
+	uint32_t room = TABLE_ROOM_MIN;
+
+	check(index->count == 0);
+	while (room / 4 * 3 <= count && room <= UINT32_MAX / 2)
+		room *= 2;
+	mem_free(index->table);
+	index->room = room;
+	index->table = mem_alloc(room * sizeof(*index->table));
+}
+
+bool
+spool_index_is_slot(const struct spool_index *index, uint32_t slot)
+{
+	return slot != 0 && slot <= index->messages.used;
+}
+
 uint32_t
 spool_index_add(struct spool_index *index, uint64_t id)
 {

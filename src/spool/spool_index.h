@@ -14,6 +14,7 @@ enum spool_message_flags {
 	SPOOL_CHECKED = 4, /* the body was read once and its checksum was right */
 	SPOOL_COPYING = 8, /* compaction reads or moves it */
 	SPOOL_STUCK = 16, /* cannot be read, so cannot be moved */
+	SPOOL_TOLD = 32, /* at start-up: the owner knows of it */
 };
 
 struct spool_file_body {
@@ -27,7 +28,8 @@ struct spool_message {
 		struct spool_file_body *file; /* freed with the message */
 	} body;
 	uint16_t segment;
-	uint16_t flags;
+	uint8_t flags;
+	uint8_t pending; /* marks asked for that have no place yet; 255: many, for good */
 	uint32_t offset;
 	uint32_t body_crc;
 	uint32_t envelope_bytes;
@@ -62,6 +64,10 @@ struct spool_index {
 void spool_index_init(struct spool_index *index);
 void spool_index_fini(struct spool_index *index);
 
+/* Takes the table for so many at once; only while the index is empty. */
+void spool_index_reserve(struct spool_index *index, uint32_t count);
+/* Whether a slot was ever given to a message. */
+bool spool_index_is_slot(const struct spool_index *index, uint32_t slot);
 /* The slot of a message; 0 where there is none. */
 uint32_t spool_index_find(const struct spool_index *index, uint64_t id);
 /* Adds a zeroed message; the id must not be there. */

@@ -12,11 +12,17 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/list.h"
+#include "spool/spool_block.h"
 #include "spool/spool_index.h"
 #include "spool/spool_record.h"
 
 enum {
+	BATCHES_MAX = 4, /* written or being synced at a time */
+	LAZY_MS = 2, /* what nobody waits for waits so long for company */
+	OVERLAP_MS = 2, /* fast disk: between the beginnings of two of them */
+	OVERLAP_BYTES = 1 << 20, /* so much that waits begins one at once */
 	SEGMENTS_READY = 2, /* prepared ahead; the last is kept for marks and removes */
+	SEGMENTS_UNSYNCED = 8, /* a kill may leave so many with writes not yet synced */
 	SEGMENTS_MAX = 65535, /* a segment's number is 16 bits */
 	SEGMENT_SLACK = 4, /* segments beyond twice what lives, before compaction */
 	BATCH_BYTES = 4 << 20, /* a batch is closed when it has so much */
@@ -41,6 +47,7 @@ struct segment {
 	enum segment_state state;
 	uint16_t number; /* of the file */
 	struct io_file *file;
+	struct io_file *syncs[BATCHES_MAX]; /* the same file again; see spool_write.c */
 	struct spool_head head;
 	struct spool_key key;
 	uint64_t end; /* after the last record given a place */
@@ -48,6 +55,9 @@ struct segment {
 	uint64_t message_count, live_bytes;
 	uint32_t first, last; /* its messages */
 	unsigned pins; /* reads under way: not to be used again */
+	bool listed; /* at start-up: a checkpoint names it */
+	uint64_t fed; /* position of its last record that the feed gave */
+	unsigned removals; /* of its messages, not durable yet: not to be freed */
 };
 
 /* A record that waits for a batch or is in one. */
@@ -60,14 +70,22 @@ struct spool_write {
 	uint32_t slot; /* PUT, MOVE: the message */
 	struct spool_copy *copy; /* MOVE: who wants it */
 	void *memory; /* freed with this */
+	struct segment *from; /* REMOVE: where its message was */
 	struct segment *segment;
 	uint64_t offset;
 };
 
+/* IDLE → WRITING → SYNCING → SYNCED, and IDLE when all before it are. */
+enum batch_state { BATCH_IDLE, BATCH_WRITING, BATCH_SYNCING, BATCH_SYNCED };
+
 struct spool_batch {
-	bool busy;
+	struct spool *spool;
+	enum batch_state state;
+	size_t number;
 	struct list writes;
+	struct segment *segment;
 	uint64_t start, bytes;
+	uint64_t began_ms;
 	struct span spans[IO_WRITE_SPANS_MAX];
 	size_t span_count;
 	char *heads;
@@ -94,8 +112,40 @@ struct spool_copy {
 struct spool_prepare {
 	struct segment *segment; /* NULL: nothing under way */
 	bool created;
+	size_t sync; /* the handle being opened */
 	char head[SPOOL_HEAD_BYTES];
 	char name[NAME_BYTES];
+	struct io_op op;
+};
+
+enum checkpoint_state {
+	CHECKPOINT_IDLE,
+	CHECKPOINT_OPENING,
+	CHECKPOINT_WRITING,
+	CHECKPOINT_PACING,
+	CHECKPOINT_SYNCING,
+	CHECKPOINT_WAITING,
+	CHECKPOINT_RENAMING,
+	CHECKPOINT_NAMING,
+};
+
+/* See spool_checkpoint.c. */
+struct spool_checkpoint {
+	enum checkpoint_state state;
+	bool final; /* at a clean end: in a hurry */
+	bool ended; /* the last block is written */
+	struct io_file *file;
+	uint64_t salt, begin, fed, count;
+	uint64_t sequence; /* the segment that is written down */
+	uint32_t slot; /* its next message; 0: none */
+	uint64_t written, synced;
+	uint64_t until; /* of log_bytes: must be durable before it is published */
+	uint64_t began_log_bytes, at_log_bytes; /* log_bytes at its begin; of the last one */
+	uint64_t last_bytes; /* size of the last one */
+	uint64_t began_ms, retry_ms;
+	char head[SPOOL_CHECKPOINT_HEAD];
+	struct buf entries, digests;
+	struct io_timer pace;
 	struct io_op op;
 };
 
@@ -123,7 +173,13 @@ struct spool {
 	bool space_known, space_enough;
 
 	struct list waiting; /* writes without a batch */
-	struct spool_batch batch;
+	struct spool_batch batches[BATCHES_MAX]; /* a ring */
+	size_t batch_first, batch_count; /* those under way, oldest first */
+	uint64_t usual_us; /* how long a batch takes, smoothed */
+	uint64_t waiting_bytes;
+	size_t eager; /* how many of those that wait have somebody who waits for them */
+	uint64_t lazy_since_ms; /* when the first came */
+	struct io_timer ripe; /* when the next batch may begin beside those under way */
 	struct spool_copy copies[COPIES_MAX];
 
 	struct spool_op *finished, **finished_end; /* done is owed */
@@ -138,7 +194,19 @@ struct spool {
 	bool quiet; /* nothing is begun beside writes */
 	unsigned running; /* chains of operations under way beside the batch */
 	struct spool_numbers numbers;
+	uint64_t log_bytes, log_bytes_durable; /* put into the log since some time */
+	bool finishing; /* operations of a batch are being ended */
+	struct spool_checkpoint checkpoint;
+	uint64_t fed; /* position of the last record that the feed gave */
+	uint64_t wanted; /* position that the last want_release asked for */
+	uint64_t released; /* position up to which the feed is durable elsewhere */
 };
+
+static inline uint64_t
+spool_position(const struct segment *segment, uint64_t offset)
+{
+	return segment->head.sequence << 32 | offset;
+}
 
 /* spool.c: the queue of what waits, and what is owed to callers. */
 void spool_enqueue(struct spool *spool, struct spool_write *write);
@@ -149,7 +217,20 @@ spool_put_record(struct spool *spool, struct spool_op *op, struct spool_write *w
 void spool_settle(struct spool *spool);
 bool spool_has_space(struct spool *spool);
 
+/* Asks for the release of what the feed gave up to a position, once for each. */
+void spool_want_release(struct spool *spool, uint64_t position);
+
+/* spool_checkpoint.c */
+void spool_checkpoint_init(struct spool *spool);
+void spool_checkpoint_fini(struct spool *spool);
+/* Begins one if it is time, and goes on with one that waited. */
+void spool_checkpoint_kick(struct spool *spool);
+bool spool_checkpoint_final(struct spool *spool);
+void spool_checkpoint_detach(struct spool *spool, uint32_t slot);
+
 /* spool_write.c */
+void spool_write_init(struct spool *spool);
+void spool_write_fini(struct spool *spool);
 void spool_write_kick(struct spool *spool);
 void spool_write_free(struct spool_write *write);
 void spool_break(struct spool *spool);
@@ -164,6 +245,9 @@ void spool_segment_name(char name[NAME_BYTES], uint16_t number);
 bool spool_segment_prepare(struct spool *spool);
 /* The same at once, for start-up. */
 enum err spool_segment_prepare_now(struct spool *spool);
+/* Opens the handles that batches are synced by, at once; for start-up. */
+enum err spool_segment_open_syncs(struct spool *spool, struct segment *segment);
+void spool_segment_close_syncs(struct segment *segment);
 /* Takes the next ready segment as head. */
 void spool_segment_advance(struct spool *spool);
 void spool_segment_free_oldest(struct spool *spool);

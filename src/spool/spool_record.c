@@ -17,8 +17,8 @@ static const char epoch_magic[8] = {'P', 'R', 'e', 'p', 'o', 'c', 'h', '\n'};
  * Magic, version and checksum stand at the same places in every version to
  * come, so that an old program can tell "newer" from "damaged".
  */
-static void
-seal_file_head(char *at, size_t bytes, const char magic[8])
+void
+spool_file_head_seal(char *at, size_t bytes, const char magic[8])
 {
 	memcpy(at, magic, 8);
 	wire_put_u32(at + 8, SPOOL_FORMAT_VERSION);
@@ -26,8 +26,8 @@ seal_file_head(char *at, size_t bytes, const char magic[8])
 	wire_put_u32(at + 12, crc32c(0, span_of(at, bytes)));
 }
 
-static enum err
-check_file_head(struct span bytes, size_t expected, const char magic[8])
+enum err
+spool_file_head_check(struct span bytes, size_t expected, const char magic[8])
 {
 	static const char zero[4] = {0};
 	uint32_t crc;
@@ -53,13 +53,13 @@ spool_head_write(char at[SPOOL_HEAD_BYTES], const struct spool_head *head)
 	wire_put_u64(at + 24, head->oldest);
 	wire_put_u64(at + 32, head->epoch);
 	wire_put_u64(at + 40, head->salt);
-	seal_file_head(at, SPOOL_HEAD_BYTES, head_magic);
+	spool_file_head_seal(at, SPOOL_HEAD_BYTES, head_magic);
 }
 
 enum err
 spool_head_read(struct span bytes, struct spool_head *head)
 {
-	enum err err = check_file_head(bytes, SPOOL_HEAD_BYTES, head_magic);
+	enum err err = spool_file_head_check(bytes, SPOOL_HEAD_BYTES, head_magic);
 
 	if (err)
 		return err;
@@ -68,6 +68,7 @@ spool_head_read(struct span bytes, struct spool_head *head)
 	    .oldest = wire_get_u64(bytes.ptr + 24),
 	    .epoch = wire_get_u64(bytes.ptr + 32),
 	    .salt = wire_get_u64(bytes.ptr + 40),
+	    .version = wire_get_u32(bytes.ptr + 8),
 	};
 	return head->sequence ? OK : ERR_CORRUPT;
 }
@@ -91,13 +92,13 @@ spool_epoch_write(char at[SPOOL_EPOCH_BYTES], uint64_t epoch)
 {
 	memset(at, 0, SPOOL_EPOCH_BYTES);
 	wire_put_u64(at + 16, epoch);
-	seal_file_head(at, SPOOL_EPOCH_BYTES, epoch_magic);
+	spool_file_head_seal(at, SPOOL_EPOCH_BYTES, epoch_magic);
 }
 
 enum err
 spool_epoch_read(struct span bytes, uint64_t *epoch)
 {
-	enum err err = check_file_head(bytes, SPOOL_EPOCH_BYTES, epoch_magic);
+	enum err err = spool_file_head_check(bytes, SPOOL_EPOCH_BYTES, epoch_magic);
 
 	if (!err)
 		*epoch = wire_get_u64(bytes.ptr + 16);
@@ -143,7 +144,7 @@ spool_record_write(char at[SPOOL_RECORD_HEAD], struct spool_key key, uint64_t of
 	wire_put_u32(at + 28, record->payload_crc);
 	wire_put_u32(at + 32, record->envelope_bytes);
 	wire_put_u32(at + 36, record->marks_bytes);
-	wire_put_u32(at + 40, record->batch_start);
+	wire_put_u32(at + 40, record->durable);
 	wire_put_u32(at + 44, record_crc(at, key, offset));
 }
 
@@ -153,7 +154,8 @@ is_sound(const struct spool_record *record)
 {
 	bool file = record->flags & SPOOL_BODY_FILE;
 
-	if (record->flags & ~SPOOL_BODY_FILE || record->batch_start < SPOOL_SEGMENT_DATA)
+	if (record->durable < SPOOL_SEGMENT_DATA ||
+	    record->flags & ~(record->type == SPOOL_SEAL ? SPOOL_TORN : SPOOL_BODY_FILE))
 		return false;
 	switch (record->type) {
 	case SPOOL_PUT:
@@ -162,11 +164,9 @@ is_sound(const struct spool_record *record)
 		       record->marks_bytes <= SPOOL_MARKS_BYTES_MAX &&
 		       (file || record->body_bytes <= SPOOL_INLINE_BYTES_MAX);
 	case SPOOL_MARK:
+	case SPOOL_REMOVE:
 		return record->envelope_bytes <= SPOOL_MARK_BYTES_MAX &&
 		       record->marks_bytes == 0 && record->body_bytes == 0 && !file;
-	case SPOOL_REMOVE:
-		return record->envelope_bytes == 0 && record->marks_bytes == 0 &&
-		       record->body_bytes == 0 && !file;
 	case SPOOL_SEAL:
 		return record->envelope_bytes == SPOOL_SEAL_BYTES &&
 		       record->marks_bytes == 0 && record->body_bytes == 0 && !file;
@@ -196,7 +196,7 @@ spool_record_read(
 	    .payload_crc = wire_get_u32(at + 28),
 	    .envelope_bytes = wire_get_u32(at + 32),
 	    .marks_bytes = wire_get_u32(at + 36),
-	    .batch_start = wire_get_u32(at + 40),
+	    .durable = wire_get_u32(at + 40),
 	};
 	return is_sound(record) ? OK : ERR_CORRUPT;
 }
@@ -312,6 +312,7 @@ record_at(const struct spool_record_scan *scan, uint64_t at, struct spool_record
 {
 	struct span bytes;
 	uint64_t whole;
+	bool with_body;
 	enum err err;
 
 	*record = (struct spool_record){0};
@@ -328,22 +329,26 @@ record_at(const struct spool_record_scan *scan, uint64_t at, struct spool_record
 		*record = (struct spool_record){0};
 		return err;
 	}
+	with_body = at + spool_record_bytes(record) > scan->bodies_from;
+	if (!with_body)
+		whole = SPOOL_RECORD_HEAD + spool_record_payload(record);
 	err = scan->load(scan->owner, at, whole, &bytes);
 	if (err)
 		return err;
 	*rest = span_skip(bytes, SPOOL_RECORD_HEAD);
-	return spool_record_check(record, *rest);
+	return with_body ? spool_record_check(record, *rest)
+			 : spool_record_check_payload(record, *rest);
 }
 
 void
-spool_record_scan(const struct spool_record_scan *scan)
+spool_record_scan(struct spool_record_scan *scan)
 {
 	struct spool_record record;
 	struct span rest;
 	uint64_t at = scan->start;
 	bool lost = false; /* within a run that was reported */
 
-	while (at < scan->end) {
+	while (at < scan->end && !scan->stop) {
 		if (record_at(scan, at, &record, &rest) == OK) {
 			scan->found(scan->owner, at, &record, rest);
 			at += spool_record_bytes(&record);

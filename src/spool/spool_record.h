@@ -9,7 +9,7 @@
 #include "spool/spool.h"
 
 enum {
-	SPOOL_FORMAT_VERSION = 1,
+	SPOOL_FORMAT_VERSION = 2,
 	SPOOL_HEAD_BYTES = 64, /* a segment's header, as written */
 	SPOOL_HEAD_SECOND = 4096, /* where its second copy is */
 	SPOOL_SEGMENT_DATA = 8192, /* where its records begin */
@@ -23,6 +23,7 @@ struct spool_head {
 	uint64_t oldest; /* segments with a lower sequence hold nothing any more */
 	uint64_t epoch; /* the run that wrote this */
 	uint64_t salt; /* random: what is in a body cannot look like a record */
+	uint32_t version; /* of what was read; what is written is of this program's */
 };
 
 /* What ties a record to one use of one segment; made from its header. */
@@ -31,17 +32,10 @@ struct spool_key {
 	uint32_t seed;
 };
 
-enum spool_record_type {
-	SPOOL_PUT = 1,
-	SPOOL_MOVE = 2, /* a PUT again, with the marks until then: replaces what was */
-	SPOOL_MARK = 3,
-	SPOOL_REMOVE = 4,
-	SPOOL_SEAL = 5, /* first in each segment: how the one before ended */
+enum spool_record_flags {
+	SPOOL_BODY_FILE = 1, /* the body is in body/NUMBER, and the number in the record */
+	SPOOL_TORN = 2, /* SEAL: see struct spool_seal */
 };
-
-enum {
-	SPOOL_BODY_FILE = 1
-}; /* the body is in body/NUMBER, and the number in the record */
 
 struct spool_record {
 	enum spool_record_type type;
@@ -52,8 +46,7 @@ struct spool_record {
 	uint32_t payload_crc;
 	uint32_t envelope_bytes; /* of a mark or a seal: its own bytes */
 	uint32_t marks_bytes;
-	uint32_t
-	    batch_start; /* all before this offset was durable when this was written */
+	uint32_t durable; /* all before this offset was durable when this was written */
 };
 
 /* What a seal says of the segment before. */
@@ -62,9 +55,15 @@ struct spool_seal {
 	uint64_t end; /* after its last record */
 	uint64_t
 	    proven; /* before this all was durable, so what cannot be read is damage */
+	bool torn; /* a start-up found the rest torn: it never was durable (SPOOL_TORN) */
 };
 enum { SPOOL_SEAL_BYTES = 24 };
 
+/* Puts magic, version and checksum where they stand in every version of every file. */
+void spool_file_head_seal(char *at, size_t bytes, const char magic[8]);
+/* ERR_CORRUPT: not such a header; ERR_VERSION: a newer one. */
+MUST_USE enum err spool_file_head_check(
+    struct span bytes, size_t expected, const char magic[8]);
 void spool_head_write(char at[SPOOL_HEAD_BYTES], const struct spool_head *head);
 /* ERR_CORRUPT: not a header; ERR_VERSION: a newer one. */
 MUST_USE enum err spool_head_read(struct span bytes, struct spool_head *head);
@@ -102,9 +101,12 @@ bool spool_marks_next(struct span *rest, struct span *mark);
 struct spool_record_scan {
 	struct spool_key key;
 	uint64_t start, end;
+	uint64_t bodies_from; /* of records that end at most here bodies are passed over */
+	bool stop; /* set by a callback: enough is known */
 	void *owner;
 	/* Gives bytes of the segment, valid until the next call; an error skips a page. */
 	enum err (*load)(void *owner, uint64_t offset, uint64_t bytes, struct span *out);
+	/* rest is spool_record_rest() long; where the body is passed over, as the payload. */
 	void (*found)(void *owner, uint64_t offset, const struct spool_record *record,
 	    struct span rest);
 	/* A run of bytes that holds no record; id is 0 where that cannot be told. */
@@ -112,4 +114,4 @@ struct spool_record_scan {
 };
 
 /* Goes through the bytes from start to end; a run that reaches end is reported too. */
-void spool_record_scan(const struct spool_record_scan *scan);
+void spool_record_scan(struct spool_record_scan *scan);

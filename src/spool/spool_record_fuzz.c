@@ -87,7 +87,7 @@ scan(struct view *view)
 static bool
 write_one(struct buf *out, struct spool_key key, struct span *input)
 {
-	struct spool_record record = {.batch_start = SPOOL_SEGMENT_DATA};
+	struct spool_record record = {.durable = SPOOL_SEGMENT_DATA};
 	uint64_t offset = SPOOL_SEGMENT_DATA + out->len;
 	char head[SPOOL_RECORD_HEAD] = {0};
 	struct span rest;

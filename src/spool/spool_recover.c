@@ -8,8 +8,12 @@
  */
 #include "spool/spool_recovery.h"
 
+#include "base/sim_point.h"
+
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { SMALL_BYTES = 64 << 10 };
 
 void
 spool_recovery_report(struct recovery *recovery, const struct segment *segment,
@@ -17,6 +21,7 @@ spool_recovery_report(struct recovery *recovery, const struct segment *segment,
 {
 	char name[NAME_BYTES];
 
+	SIM_MARK("spool.damage_reported");
 	spool_segment_name(name, segment->number);
 	recovery->scan->damaged(recovery->scan->owner, name, offset, id);
 }
@@ -66,6 +71,8 @@ read_segment_head(struct recovery *recovery, struct segment *segment)
 			segment->head = head;
 		if (err == ERR_CORRUPT)
 			err = OK;
+		else if (i == 1 && !err && segment->head.sequence != head.sequence)
+			SIM_MARK("spool.second_header_is_older");
 	}
 	if (err == ERR_VERSION) {
 		recovery->err = err;
@@ -141,11 +148,10 @@ sort_segments(struct recovery *recovery)
 }
 
 /* Scans the log; gives each segment its list. */
-static enum err
+static void
 scan_log(struct recovery *recovery)
 {
 	struct spool *spool = recovery->spool;
-	struct io_op op = {0};
 	bool unreadable = false;
 
 	for (size_t i = 0; i < spool->segment_count; i++)
@@ -156,11 +162,15 @@ scan_log(struct recovery *recovery)
 		struct segment *segment = recovery->log[i];
 
 		segment->state = SEGMENT_DEAD;
-		if (segment->head.sequence < recovery->oldest) {
+		/* A checkpoint lists what was in use, so the others were freed before. */
+		if (segment->head.sequence < recovery->oldest ||
+		    (segment->head.sequence <= recovery->head.begin >> 32 &&
+			!segment->listed)) {
 			spool_segment_move(spool, segment, SEGMENT_FREE);
 			continue;
 		}
-		spool_recovery_scan(recovery, i);
+		if (segment->head.sequence >= recovery->head.begin >> 32)
+			spool_recovery_scan(recovery, i);
 		segment->durable = segment->end;
 		spool_segment_move(spool, segment, SEGMENT_USED);
 		if (segment->end > SPOOL_SEGMENT_DATA) {
@@ -173,23 +183,31 @@ scan_log(struct recovery *recovery)
 	     i-- > 0 && recovery->log[i] != recovery->newest;)
 		if (recovery->log[i]->state == SEGMENT_USED)
 			spool_segment_move(spool, recovery->log[i], SEGMENT_FREE);
-	/* A kill may have come before a sync: what we report must be durable. */
-	if (recovery->newest)
-		io_sync(recovery->newest->file, &op);
 	recovery->unreadable = unreadable;
+}
+
+/* A kill may have come before a sync: what we report and feed must be durable. */
+static enum err
+sync_log(struct recovery *recovery)
+{
+	size_t count = recovery->log_count;
+	struct io_op op = {0};
+
+	for (size_t i = count > SEGMENTS_UNSYNCED ? count - SEGMENTS_UNSYNCED : 0;
+	     i < count && !op.err; i++)
+		io_sync(recovery->log[i]->file, &op);
 	return op.err;
 }
 
-static void
-tell_marks(struct recovery *recovery, struct spool_message *message, struct span merged)
+void
+spool_recovery_tell_marks(
+    struct recovery *recovery, struct spool_message *message, uint32_t from)
 {
 	const struct spool_scan *scan = recovery->scan;
 	struct span mark;
 	uint32_t at;
 
-	while (spool_marks_next(&merged, &mark))
-		scan->mark(scan->owner, message->id, mark);
-	for (at = message->first_mark; at;) {
+	for (at = from; at;) {
 		struct spool *spool = recovery->spool;
 		const struct spool_mark_place *place =
 		    spool_index_mark_at(&spool->index, at);
@@ -205,15 +223,46 @@ tell_marks(struct recovery *recovery, struct spool_message *message, struct span
 	}
 }
 
+/* The head of a message's record: small ones lie close to each other, in one window. */
+static enum err
+read_head(struct recovery *recovery, const struct spool_message *message, char **memory,
+    struct spool_record *record, struct span *payload)
+{
+	struct segment *segment = recovery->spool->segments[message->segment];
+	uint64_t bytes = SPOOL_RECORD_HEAD + (uint64_t)message->envelope_bytes +
+			 message->merged_bytes +
+			 (message->flags & SPOOL_IN_FILE ? 8 : 0);
+	struct span all;
+	enum err err;
+
+	/* The marks that are read meanwhile use other memory, so the span stays. */
+	if (bytes > SMALL_BYTES)
+		return spool_read_head(
+		    recovery->spool, message, memory, record, payload);
+	err = spool_recovery_bytes(recovery, segment, message->offset, bytes, &all);
+	if (!err)
+		err = spool_record_read(all, segment->key, message->offset, record);
+	if (err)
+		return err;
+	*payload = span_skip(all, SPOOL_RECORD_HEAD);
+	if (record->id != message->id || payload->len != spool_record_payload(record))
+		return ERR_CORRUPT;
+	return spool_record_check_payload(record, *payload);
+}
+
 static void
 tell_message(struct recovery *recovery, uint32_t slot, struct spool_message *message)
 {
 	struct spool *spool = recovery->spool;
 	struct spool_record record;
-	struct span payload;
+	struct span payload, merged, mark;
 	char *memory = NULL;
+	enum err err;
 
-	if (spool_read_head(spool, message, &memory, &record, &payload)) {
+	if (message->flags & SPOOL_TOLD)
+		return;
+	err = read_head(recovery, message, &memory, &record, &payload);
+	if (err) {
 		spool_recovery_report(recovery, spool->segments[message->segment],
 		    message->offset, message->id);
 		spool_recovery_forget(spool, slot);
@@ -221,7 +270,10 @@ tell_message(struct recovery *recovery, uint32_t slot, struct spool_message *mes
 		recovery->scan->message(recovery->scan->owner, message->id,
 		    spool_record_envelope(&record, payload),
 		    spool_message_body_bytes(message));
-		tell_marks(recovery, message, spool_record_marks(&record, payload));
+		merged = spool_record_marks(&record, payload);
+		while (spool_marks_next(&merged, &mark))
+			recovery->scan->mark(recovery->scan->owner, message->id, mark);
+		spool_recovery_tell_marks(recovery, message, message->first_mark);
 	}
 	mem_free(memory);
 }
@@ -237,7 +289,8 @@ can_go_on(const struct recovery *recovery)
 {
 	const struct spool *spool = recovery->spool;
 
-	return recovery->newest && !recovery->unreadable &&
+	return recovery->newest && !recovery->unreadable && !recovery->torn &&
+	       recovery->newest->head.version == SPOOL_FORMAT_VERSION &&
 	       spool->seal.proven == spool->seal.end &&
 	       spool->seal.end < spool->options.segment_bytes;
 }
@@ -254,24 +307,28 @@ recover(struct recovery *recovery)
 	if (err || recovery->err)
 		return err ? err : recovery->err;
 	sort_segments(recovery);
-	err = scan_log(recovery);
-	if (!err)
-		err = spool_recovery_files(recovery);
+	err = sync_log(recovery);
+	if (err)
+		return err;
+	spool_recovery_load(recovery);
+	scan_log(recovery);
+	err = spool_recovery_files(recovery);
 	if (!err)
 		err = spool_recovery_write_epoch(recovery);
 	if (err)
 		return err;
+	spool_recovery_tell_digests(recovery);
 	spool_recovery_each(recovery, tell_message);
 	if (can_go_on(recovery))
 		spool->head = recovery->newest;
 	spool_segment_free_oldest(spool);
 	err = spool_segment_prepare_now(spool);
-	if (err != ERR_NO_SPACE)
+	if (err && err != ERR_NO_SPACE)
 		return err;
 	/* A full disk: removals must have their place, even behind a torn batch. */
-	if (!spool->head && !recovery->unreadable)
+	if (err && !spool->head && !recovery->unreadable)
 		spool->head = recovery->newest;
-	return OK;
+	return spool->head ? spool_segment_open_syncs(spool, spool->head) : OK;
 }
 
 enum err
@@ -284,7 +341,11 @@ spool_recover(struct spool *spool, const struct spool_scan *scan)
 	map_init(&recovery.files, seed);
 	recovery.damages = mem_alloc(DAMAGES_MAX * sizeof(*recovery.damages));
 	err = recover(&recovery);
+	spool->log_bytes_durable = spool->log_bytes;
+	spool->released = scan->since;
 	mem_free(recovery.damages);
+	io_file_close(recovery.checkpoint);
+	mem_free(recovery.part);
 	mem_free(recovery.log);
 	mem_free(recovery.window);
 	mem_free(recovery.orphans);

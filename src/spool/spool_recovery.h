@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/map.h"
+#include "spool/spool_block.h"
 #include "spool/spool_internal.h"
 
 enum { DAMAGES_MAX = 4096 }; /* remembered in one segment; what comes after is not told */
@@ -16,6 +17,12 @@ struct recovery {
 	uint64_t epoch, oldest;
 	struct segment **log; /* by sequence */
 	size_t log_count;
+	/* a checkpoint; NULL: none, or none that is of use */
+	struct io_file *checkpoint;
+	struct spool_checkpoint_head head;
+	uint64_t told; /* messages that its blocks tell of */
+	char *part;
+	size_t part_room;
 	struct segment *newest; /* the last with a record in it */
 	enum err err;
 	/* of the segment being scanned: */
@@ -24,6 +31,7 @@ struct recovery {
 	size_t damage_count;
 	uint64_t proven, records;
 	bool unreadable; /* some of its bytes could not be read at all */
+	bool torn; /* of any but the newest: some that was never durable is missing */
 	char *window;
 	uint64_t window_room, window_start, window_bytes;
 	/* body files: */
@@ -46,6 +54,18 @@ int spool_recovery_by_sequence(const void *a, const void *b);
 /* Calls each for every message in the order of the log; it may forget the message. */
 void spool_recovery_each(struct recovery *recovery,
     void (*each)(struct recovery *recovery, uint32_t slot, struct spool_message *message));
+
+/* The marks from one on, and those merged into the record before. */
+void spool_recovery_tell_marks(
+    struct recovery *recovery, struct spool_message *message, uint32_t from);
+
+/* spool_replay.c: bytes of a segment, through a window; valid until the next call. */
+enum err spool_recovery_bytes(struct recovery *recovery, struct segment *segment,
+    uint64_t offset, uint64_t bytes, struct span *out);
+
+/* spool_load.c */
+void spool_recovery_load(struct recovery *recovery);
+void spool_recovery_tell_digests(struct recovery *recovery);
 
 /* spool_replay.c */
 void spool_recovery_scan(struct recovery *recovery, size_t at);

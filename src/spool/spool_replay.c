@@ -4,10 +4,13 @@
  */
 #include "spool/spool_recovery.h"
 
+#include "base/sim_point.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WINDOW_BYTES = 4 << 20 };
+/* Bodies larger than this are not read. */
+enum { WINDOW_BYTES = 256 << 10 };
 
 /* Gives the scan its bytes, through a window that moves over the file. */
 static enum err
@@ -40,6 +43,16 @@ load(void *owner, uint64_t offset, uint64_t bytes, struct span *out)
 	return OK;
 }
 
+enum err
+spool_recovery_bytes(struct recovery *recovery, struct segment *segment, uint64_t offset,
+    uint64_t bytes, struct span *out)
+{
+	if (recovery->segment != segment)
+		recovery->window_bytes = 0;
+	recovery->segment = segment;
+	return load(recovery, offset, bytes, out);
+}
+
 void
 spool_recovery_forget(struct spool *spool, uint32_t slot)
 {
@@ -61,6 +74,8 @@ found_put(struct recovery *recovery, uint64_t offset, const struct spool_record 
 	struct spool_message *message;
 
 	if (slot)
+		SIM_MARK("spool.move_replaces_put");
+	if (slot)
 		spool_recovery_forget(spool, slot);
 	slot = spool_index_add(&spool->index, record->id);
 	message = spool_index_at(&spool->index, slot);
@@ -79,6 +94,21 @@ found_put(struct recovery *recovery, uint64_t offset, const struct spool_record 
 	spool_segment_attach(spool, recovery->segment, slot);
 }
 
+/* Whether the checkpoint told of this mark already. */
+static bool
+is_known(const struct recovery *recovery, uint32_t slot, uint64_t offset)
+{
+	const struct spool *spool = recovery->spool;
+	uint32_t last = spool_index_at(&spool->index, slot)->last_mark;
+	const struct spool_mark_place *place;
+
+	if (!last)
+		return false;
+	place = spool_index_mark_at(&spool->index, last);
+	return spool_position(spool->segments[place->segment], place->offset) >=
+	       spool_position(recovery->segment, offset);
+}
+
 static void
 found_mark(struct recovery *recovery, uint64_t offset, const struct spool_record *record)
 {
@@ -92,7 +122,7 @@ found_mark(struct recovery *recovery, uint64_t offset, const struct spool_record
 	};
 
 	/* Of a message that was in a segment since freed, or is damaged. */
-	if (!slot)
+	if (!slot || is_known(recovery, slot, offset))
 		return;
 	spool_index_mark(&spool->index, spool_index_at(&spool->index, slot), &place);
 	spool_index_at(&spool->index, slot)->marks_bytes += bytes;
@@ -116,7 +146,22 @@ found_seal(struct recovery *recovery, struct span rest)
 		return;
 	(void)snprintf(
 	    name, sizeof(name), "segment %llu", (unsigned long long)seal.sequence);
+	SIM_MARK("spool.segment_missing");
 	recovery->scan->damaged(recovery->scan->owner, name, 0, 0);
+}
+
+static void
+feed(struct recovery *recovery, const struct spool_record *record, struct span rest)
+{
+	const struct spool_feed *to = &recovery->spool->options.feed;
+	uint64_t position = spool_position(recovery->segment, recovery->segment->end);
+
+	if (record->type == SPOOL_MOVE || record->type == SPOOL_SEAL)
+		return;
+	recovery->segment->fed = recovery->spool->fed = position;
+	if (to->record && position > recovery->scan->since)
+		to->record(to->owner, position, record->type, record->id,
+		    spool_record_envelope(record, rest), record->body_bytes);
 }
 
 static void
@@ -127,8 +172,9 @@ found(void *owner, uint64_t offset, const struct spool_record *record, struct sp
 
 	recovery->records++;
 	recovery->segment->end = offset + spool_record_bytes(record);
-	if (record->batch_start <= offset && record->batch_start > recovery->proven)
-		recovery->proven = record->batch_start;
+	if (record->durable <= offset && record->durable > recovery->proven)
+		recovery->proven = record->durable;
+	feed(recovery, record, rest);
 	switch (record->type) {
 	case SPOOL_PUT:
 	case SPOOL_MOVE:
@@ -167,39 +213,168 @@ seal_in(const struct segment *segment, struct spool_seal *seal)
 	struct span rest = span_of(bytes + SPOOL_RECORD_HEAD, SPOOL_SEAL_BYTES);
 
 	io_pread(segment->file, &op, bytes, sizeof(bytes), SPOOL_SEGMENT_DATA);
-	return !op.err && op.count == sizeof(bytes) &&
-	       spool_record_read(span_of(bytes, sizeof(bytes)), segment->key,
-		   SPOOL_SEGMENT_DATA, &record) == OK &&
-	       record.type == SPOOL_SEAL && spool_record_check(&record, rest) == OK &&
-	       spool_seal_read(rest, seal) == OK;
+	if (op.err || op.count != sizeof(bytes) ||
+	    spool_record_read(span_of(bytes, sizeof(bytes)), segment->key,
+		SPOOL_SEGMENT_DATA, &record) ||
+	    record.type != SPOOL_SEAL || spool_record_check(&record, rest) ||
+	    spool_seal_read(rest, seal))
+		return false;
+	/* In version 1 batches did not overlap: only a start-up left a part unproven. */
+	seal->torn = record.flags & SPOOL_TORN || segment->head.version < 2;
+	return true;
 }
 
-/* What the segment used after this one says of how this one ended. */
-static bool
+/* The segment used after this one, which says how this one ended; NULL where none does. */
+static struct segment *
 find_seal(struct recovery *recovery, size_t at, struct spool_seal *seal)
 {
 	for (size_t next = at + 1; next < recovery->log_count; next++)
 		if (seal_in(recovery->log[next], seal))
-			return seal->sequence == recovery->log[at]->head.sequence;
+			return seal->sequence == recovery->log[at]->head.sequence
+				   ? recovery->log[next]
+				   : NULL;
+	return NULL;
+}
+
+/* A look through a segment at what its records say was durable. */
+struct proof {
+	struct recovery *recovery;
+	struct spool_record_scan scan;
+	bool any_is_enough;
+	uint64_t durable;
+};
+
+static enum err
+proof_load(void *owner, uint64_t offset, uint64_t bytes, struct span *out)
+{
+	struct proof *proof = owner;
+
+	return load(proof->recovery, offset, bytes, out);
+}
+
+static void
+proof_found(
+    void *owner, uint64_t offset, const struct spool_record *record, struct span rest)
+{
+	struct proof *proof = owner;
+
+	(void)rest;
+	if (record->durable <= offset && record->durable > proof->durable)
+		proof->durable = record->durable;
+	proof->scan.stop =
+	    proof->any_is_enough && proof->durable > SPOOL_SEGMENT_DATA;
+}
+
+static void
+proof_damaged(void *owner, uint64_t offset, uint64_t id)
+{
+	(void)owner;
+	(void)offset;
+	(void)id;
+}
+
+/* Up to where a segment's own records prove it; any: only whether they prove something. */
+static uint64_t
+proven_within(struct recovery *recovery, struct segment *segment, bool any)
+{
+	struct segment *current = recovery->segment;
+	struct proof proof = {
+	    .recovery = recovery,
+	    .any_is_enough = any,
+	    .durable = SPOOL_SEGMENT_DATA,
+	    .scan =
+		{
+		    .key = segment->key,
+		    .start = SPOOL_SEGMENT_DATA,
+		    .end = io_file_bytes(segment->file),
+		    .bodies_from = UINT64_MAX,
+		    .load = proof_load,
+		    .found = proof_found,
+		    .damaged = proof_damaged,
+		},
+	};
+
+	proof.scan.owner = &proof;
+	recovery->segment = segment;
+	recovery->window_bytes = 0;
+	spool_record_scan(&proof.scan);
+	recovery->segment = current;
+	recovery->window_bytes = 0;
+	return proof.durable;
+}
+
+/*
+ * Whether a whole segment is proven by what came after it in the same run: batches
+ * become durable in order.  A later run proves nothing, as it goes on behind a torn
+ * end; it takes a fresh segment then.
+ */
+static bool
+is_proven_later(struct recovery *recovery, size_t at, const struct segment *sealing)
+{
+	for (size_t next = at + 1; next < recovery->log_count; next++) {
+		struct segment *segment = recovery->log[next];
+
+		if (segment->head.sequence < sealing->head.sequence)
+			continue;
+		if (segment->head.epoch != sealing->head.epoch)
+			return false;
+		if (proven_within(recovery, segment, true) > SPOOL_SEGMENT_DATA)
+			return true;
+	}
 	return false;
+}
+
+/* Tells the damage of the segment that was scanned from its torn end, and reports it. */
+static void
+judge(struct recovery *recovery, size_t at, const struct segment *sealing,
+    const struct spool_seal *seal)
+{
+	struct segment *segment = recovery->segment;
+	bool open = false;
+
+	for (size_t i = 0; i < recovery->damage_count; i++)
+		open |= recovery->damages[i].offset >= recovery->proven;
+	if (open && sealing && !seal->torn && is_proven_later(recovery, at, sealing))
+		recovery->proven = seal->end;
+	for (size_t i = 0; i < recovery->damage_count; i++) {
+		const struct damage *damage = &recovery->damages[i];
+
+		if (damage->offset >= recovery->proven)
+			SIM_MARK("spool.torn_end");
+		if (damage->offset < recovery->proven)
+			spool_recovery_report(
+			    recovery, segment, damage->offset, damage->id);
+		else if (sealing && !seal->torn)
+			recovery->torn = true;
+	}
+}
+
+/* Where the replay of a segment begins: what is before is in the checkpoint. */
+static uint64_t
+start_of(const struct recovery *recovery, const struct segment *segment)
+{
+	return segment->head.sequence == recovery->head.begin >> 32
+		   ? recovery->head.begin & UINT32_MAX
+		   : SPOOL_SEGMENT_DATA;
 }
 
 /*
  * What could not be read is damage only where it is proven to have been
- * durable: by a later batch in the same segment, or by the seal.  The rest is
- * the torn end of a batch that nobody was told of.
+ * durable: by a later batch, or by the seal.  The rest is the torn end of batches that
+ * nobody was told of.  Of what is proven bodies are not read here.
  */
 void
 spool_recovery_scan(struct recovery *recovery, size_t at)
 {
 	struct segment *segment = recovery->log[at];
 	uint64_t bytes = io_file_bytes(segment->file);
+	uint64_t start = start_of(recovery, segment);
 	struct spool_seal seal = {0};
-	bool sealed = find_seal(recovery, at, &seal);
+	struct segment *sealing = find_seal(recovery, at, &seal);
 	struct spool_record_scan scan = {
 	    .key = segment->key,
-	    .start = SPOOL_SEGMENT_DATA,
-	    .end = sealed && seal.end < bytes ? seal.end : bytes,
+	    .start = start,
+	    .end = sealing && seal.end < bytes ? seal.end : bytes,
 	    .owner = recovery,
 	    .load = load,
 	    .found = found,
@@ -211,16 +386,17 @@ spool_recovery_scan(struct recovery *recovery, size_t at)
 	recovery->damage_count = 0;
 	recovery->records = 0;
 	recovery->unreadable = false;
-	recovery->proven = sealed ? seal.proven : 0;
-	segment->end = SPOOL_SEGMENT_DATA;
+	recovery->proven = sealing ? seal.proven : proven_within(recovery, segment, false);
+	if (recovery->proven < start)
+		recovery->proven = start;
+	scan.bodies_from = recovery->proven;
+	segment->end = start;
 	spool_record_scan(&scan);
-	if (sealed && bytes < seal.end)
+	if (sealing && bytes < seal.end)
 		found_damage(recovery, bytes, 0);
-	for (size_t i = 0; i < recovery->damage_count; i++)
-		if (recovery->damages[i].offset < recovery->proven)
-			spool_recovery_report(recovery, segment,
-			    recovery->damages[i].offset, recovery->damages[i].id);
-	if (!recovery->records && !sealed)
+	judge(recovery, at, sealing, &seal);
+	recovery->spool->log_bytes += segment->end - start;
+	if (!recovery->records && !sealing && start == SPOOL_SEGMENT_DATA)
 		return;
 	recovery->spool->seal = (struct spool_seal){
 	    .sequence = segment->head.sequence,
@@ -231,4 +407,6 @@ spool_recovery_scan(struct recovery *recovery, size_t at)
 		if (recovery->damages[i].offset >= recovery->proven &&
 		    recovery->damages[i].offset < segment->end)
 			recovery->spool->seal.proven = recovery->damages[i].offset;
+	recovery->spool->seal.torn =
+	    recovery->spool->seal.proven < recovery->spool->seal.end;
 }

@@ -9,6 +9,8 @@
  */
 #include "spool/spool_internal.h"
 
+#include "base/sim_point.h"
+
 #include <stdio.h>
 
 void
@@ -38,12 +40,41 @@ spool_segment_add(struct spool *spool, uint16_t number)
 	return segment;
 }
 
+enum err
+spool_segment_open_syncs(struct spool *spool, struct segment *segment)
+{
+	char name[NAME_BYTES];
+
+	spool_segment_name(name, segment->number);
+	for (size_t i = 0; i < BATCHES_MAX; i++) {
+		struct io_op op = {0};
+
+		if (segment->syncs[i])
+			continue;
+		io_open(spool->dir, &op, name, IO_OPEN_READ | IO_OPEN_WRITE);
+		if (op.err)
+			return op.err;
+		segment->syncs[i] = op.file;
+	}
+	return OK;
+}
+
+void
+spool_segment_close_syncs(struct segment *segment)
+{
+	for (size_t i = 0; i < BATCHES_MAX; i++) {
+		io_file_close(segment->syncs[i]);
+		segment->syncs[i] = NULL;
+	}
+}
+
 void
 spool_segment_drop(struct spool *spool, struct segment *segment)
 {
 	check(segment->pins == 0 && segment->message_count == 0);
 	spool_segment_move(spool, segment, SEGMENT_DEAD);
 	spool->segments[segment->number] = NULL;
+	spool_segment_close_syncs(segment);
 	io_file_close(segment->file);
 	mem_free(segment);
 }
@@ -129,6 +160,7 @@ spool_segment_detach(struct spool *spool, uint32_t slot)
 		spool_index_at(&spool->index, message->newer)->older = message->older;
 	else
 		segment->last = message->older;
+	spool_checkpoint_detach(spool, slot);
 	message->older = message->newer = 0;
 	check(segment->message_count > 0);
 	segment->message_count--;
@@ -148,7 +180,9 @@ spool_segment_free_oldest(struct spool *spool)
 	struct segment *segment;
 
 	while ((segment = first_of(&spool->used)) && segment != spool->head &&
-	       segment->message_count == 0)
+	       segment->message_count == 0 && segment->removals == 0 &&
+	       segment->durable == segment->end &&
+	       (!spool->options.want_release || segment->fed <= spool->released))
 		spool_segment_move(spool, segment, SEGMENT_FREE);
 }
 
@@ -162,8 +196,10 @@ spool_segment_advance(struct spool *spool)
 		spool->seal = (struct spool_seal){
 		    .sequence = spool->head->head.sequence,
 		    .end = spool->head->end,
-		    .proven = spool->head->end,
+		    .proven = spool->head->durable,
 		};
+	if (spool->head && spool->head->durable == spool->head->end)
+		spool_segment_close_syncs(spool->head);
 	spool_segment_move(spool, segment, SEGMENT_USED);
 	spool->head = segment;
 	spool_segment_free_oldest(spool);
@@ -208,13 +244,14 @@ begin_life(struct spool *spool, struct segment *segment)
 	    .sequence = ++spool->sequence,
 	    .oldest = oldest ? oldest->head.sequence : spool->sequence,
 	    .epoch = spool->epoch,
+	    .version = SPOOL_FORMAT_VERSION,
 	};
 	if (!oldest && first_of(&spool->ready))
 		segment->head.oldest = first_of(&spool->ready)->head.sequence;
 	io_random(spool->io, &segment->head.salt, sizeof(segment->head.salt));
 	segment->key = spool_key_of(&segment->head);
 	segment->end = segment->durable = SPOOL_SEGMENT_DATA;
-	segment->live_bytes = 0;
+	segment->live_bytes = segment->fed = 0;
 	spool_head_write(spool->prepare.head, &segment->head);
 }
 
@@ -226,6 +263,8 @@ choose(struct spool *spool)
 	struct segment *segment = take_free(spool);
 
 	prepare->created = segment == NULL;
+	if (segment)
+		SIM_MARK("spool.segment_again");
 	if (!segment)
 		segment = make_new(spool);
 	if (!segment)
@@ -280,6 +319,8 @@ prepare_failed(struct spool *spool, enum err err)
 	struct segment *segment = prepare->segment;
 
 	prepare->segment = NULL;
+	if (err == ERR_NO_SPACE)
+		SIM_MARK("spool.segment_no_space");
 	if (err != ERR_NO_SPACE && err != ERR_DESCRIPTORS) {
 		spool_break(spool);
 		return;
@@ -320,10 +361,44 @@ prepare_end(struct spool *spool, enum err err)
  * durable, so that one of them is whole at any moment; it need not be synced:
  * the first batch in the segment does that.
  */
+static void sync_opened(struct io_op *op);
+
+static void
+open_next_sync(struct spool *spool)
+{
+	struct spool_prepare *prepare = &spool->prepare;
+
+	for (prepare->sync = 0; prepare->sync < BATCHES_MAX; prepare->sync++) {
+		if (prepare->segment->syncs[prepare->sync])
+			continue;
+		prepare->op.done = sync_opened;
+		io_open(spool->dir, &prepare->op, prepare->name,
+		    IO_OPEN_READ | IO_OPEN_WRITE);
+		return;
+	}
+	prepare_end(spool, OK);
+}
+
+static void
+sync_opened(struct io_op *op)
+{
+	struct spool *spool = op->owner;
+
+	if (op->err) {
+		prepare_end(spool, op->err);
+		return;
+	}
+	spool->prepare.segment->syncs[spool->prepare.sync] = op->file;
+	open_next_sync(spool);
+}
+
 static void
 second_written(struct io_op *op)
 {
-	prepare_end(op->owner, op->err);
+	if (op->err)
+		prepare_end(op->owner, op->err);
+	else
+		open_next_sync(op->owner);
 }
 
 static void
@@ -353,7 +428,7 @@ head_synced(struct io_op *op)
 	if (op->err) {
 		/* Not "full", whatever it says: never a second try after a sync. */
 		prepare_end(spool, ERR_IO);
-	} else if (spool->prepare.created) {
+	} else if (spool->prepare.created && !SIM_BUG(NO_DIRECTORY_SYNC)) {
 		op->done = directory_synced;
 		io_dir_sync(spool->dir, op, NULL);
 	} else {
@@ -463,11 +538,11 @@ prepare_steps(struct spool *spool)
 	io_pwrite(prepare->segment->file, &op, &span, 1, 0);
 	if (!op.err)
 		io_sync(prepare->segment->file, &op);
-	if (!op.err && prepare->created)
+	if (!op.err && prepare->created && !SIM_BUG(NO_DIRECTORY_SYNC))
 		io_dir_sync(spool->dir, &op, NULL);
 	if (!op.err)
 		io_pwrite(prepare->segment->file, &op, &span, 1, SPOOL_HEAD_SECOND);
-	return op.err;
+	return op.err ? op.err : spool_segment_open_syncs(spool, prepare->segment);
 }
 
 enum err

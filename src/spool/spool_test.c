@@ -9,6 +9,11 @@
 
 enum { MB = 1 << 20 };
 
+struct feed_seen {
+	char words[512];
+	uint64_t last;
+};
+
 static void
 what_is_put_is_found_again(void **state)
 {
@@ -64,7 +69,7 @@ marks_and_removals_are_found_in_order(void **state)
 	assert_int_equal(mark(&world, 1, "d"), OK);
 	assert_int_equal(put(&world, 3, 200), OK);
 	spool_mark(world.spool, NULL, 3, SPAN("later"));
-	spool_remove(world.spool, NULL, 4);
+	spool_remove(world.spool, NULL, 4, SPAN(""));
 	assert_int_equal(put(&world, 5, 10), OK);
 	world_reopen(&world);
 	assert_int_equal(world.seen_count, 4);
@@ -98,6 +103,100 @@ envelopes_are_read_back(void **state)
 		buf_fini(&buf);
 		world_reopen(&world);
 	}
+	world_fini(&world);
+}
+
+static enum err
+read_message(struct world *world, uint64_t id, uint64_t body_bytes, size_t count)
+{
+	char *into = mem_alloc(count + 1);
+	struct io_op op = {0};
+	struct buf buf;
+
+	buf_init(&buf, 1000);
+	spool_read_message(world->spool, &op, id, &buf, into, count);
+	if (!op.err) {
+		assert_int_equal(op.count, body_bytes < count ? body_bytes : count);
+		assert_int_equal(buf.len, envelope_bytes(id));
+		for (size_t i = 0; i < buf.len; i++)
+			assert_int_equal(buf.ptr[i], envelope_byte(id, i));
+		for (size_t i = 0; i < op.count; i++)
+			assert_int_equal(into[i], body_byte(id, i));
+	}
+	buf_fini(&buf);
+	mem_free(into);
+	return op.err;
+}
+
+static void
+a_message_is_read_in_one_go(void **state)
+{
+	static const size_t sizes[] = {0, 100, 5000, 300000, 2 * MB};
+	struct world world;
+
+	(void)state;
+	world_init(&world, 4 * MB);
+	world_open(&world);
+	for (uint64_t i = 0; i < LEN(sizes); i++)
+		assert_int_equal(put(&world, i + 1, sizes[i]), OK);
+	for (int round = 0; round < 2; round++) {
+		for (uint64_t i = 0; i < LEN(sizes); i++)
+			for (int again = 0; again < 2; again++) {
+				assert_int_equal(
+				    read_message(&world, i + 1, sizes[i], 65536), OK);
+				assert_int_equal(
+				    read_message(&world, i + 1, sizes[i], 0), OK);
+			}
+		assert_int_equal(read_message(&world, 99, 0, 10), ERR_NOT_FOUND);
+		world_reopen(&world);
+	}
+	world_fini(&world);
+}
+
+/* The feed, as words: "p1 m1(x) r1(why)". */
+static void
+fed(void *owner, uint64_t position, enum spool_record_type type, uint64_t id,
+    struct span payload, uint64_t body_bytes)
+{
+	struct feed_seen *seen_feed = owner;
+	size_t used = strlen(seen_feed->words);
+
+	assert_true(position > seen_feed->last);
+	seen_feed->last = position;
+	if (type == SPOOL_PUT) {
+		assert_int_equal(payload.len, envelope_bytes(id));
+		assert_int_equal(body_bytes, 100);
+	}
+	(void)snprintf(seen_feed->words + used, sizeof(seen_feed->words) - used,
+	    "%c%d(%.*s) ", "?p?mr"[type], (int)id,
+	    type == SPOOL_PUT ? 0 : (int)payload.len, payload.ptr);
+}
+
+static void
+the_feed_tells_all_in_order_and_again(void **state)
+{
+	struct feed_seen live = {0};
+	uint64_t middle;
+	struct world world;
+
+	(void)state;
+	world_init(&world, MB);
+	world.options.feed = (struct spool_feed){.owner = &live, .record = fed};
+	world_open(&world);
+	assert_int_equal(put(&world, 1, 100), OK);
+	assert_int_equal(mark(&world, 1, "a"), OK);
+	middle = live.last;
+	assert_int_equal(put(&world, 2, 100), OK);
+	spool_remove(world.spool, NULL, 1, SPAN("done"));
+	assert_int_equal(mark(&world, 2, "b"), OK);
+	assert_string_equal(live.words, "p1() m1(a) p2() r1(done) m2(b) ");
+	live = (struct feed_seen){0};
+	world_reopen(&world);
+	assert_string_equal(live.words, "p1() m1(a) p2() r1(done) m2(b) ");
+	live = (struct feed_seen){0};
+	world.since = middle;
+	world_reopen(&world);
+	assert_string_equal(live.words, "p2() r1(done) m2(b) ");
 	world_fini(&world);
 }
 
@@ -183,7 +282,7 @@ segments_are_used_again(void **state)
 	for (uint64_t round = 0; round < 60; round++) {
 		put_many(&world, round * 100 + 1, 100, 4096);
 		for (uint64_t id = round * 100 + 1; id <= round * 100 + 100; id++)
-			spool_remove(world.spool, NULL, id);
+			spool_remove(world.spool, NULL, id, SPAN(""));
 		if (round % 20 == 19) {
 			world_reopen(&world);
 			assert_int_equal(world.seen_count, 0);
@@ -211,11 +310,11 @@ peaks_are_given_back(void **state)
 	spool_numbers(world.spool, &peak);
 	assert_in_range(peak.segments, 24, 32);
 	for (uint64_t id = 1; id <= 6000; id++)
-		spool_remove(world.spool, NULL, id);
+		spool_remove(world.spool, NULL, id, SPAN(""));
 	for (uint64_t round = 1; round < 20; round++) {
 		put_many(&world, round * 10000, 100, 4096);
 		for (uint64_t i = 0; i < 100; i++)
-			spool_remove(world.spool, NULL, round * 10000 + i);
+			spool_remove(world.spool, NULL, round * 10000 + i, SPAN(""));
 		assert_int_equal(flush(&world), OK);
 	}
 	spool_numbers(world.spool, &after);
@@ -254,7 +353,7 @@ what_stays_moves_forward_with_its_marks(void **state)
 			}
 		put_many(&world, first, 100, 4000);
 		for (uint64_t i = 0; i < 100; i++)
-			spool_remove(world.spool, NULL, first + i);
+			spool_remove(world.spool, NULL, first + i, SPAN(""));
 		if (round == 30)
 			world_reopen(&world);
 	}
@@ -297,7 +396,7 @@ marks_and_moves_may_cross(void **state)
 		(void)snprintf(text, sizeof(text), "%d", (int)(turn % 10));
 		put_many(&world, first, 20, 4000);
 		for (uint64_t i = 0; i < 20; i++)
-			spool_remove(world.spool, NULL, first + i);
+			spool_remove(world.spool, NULL, first + i, SPAN(""));
 		for (; id <= 40; id += 3) {
 			size_t used = strlen(marks[id]);
 
@@ -493,6 +592,8 @@ main(void)
 	    cmocka_unit_test(what_is_put_is_found_again),
 	    cmocka_unit_test(marks_and_removals_are_found_in_order),
 	    cmocka_unit_test(envelopes_are_read_back),
+	    cmocka_unit_test(a_message_is_read_in_one_go),
+	    cmocka_unit_test(the_feed_tells_all_in_order_and_again),
 	    cmocka_unit_test(an_envelope_larger_than_a_segment_makes_one_grow),
 	    cmocka_unit_test(writers_share_syncs),
 	    cmocka_unit_test(segments_are_used_again),

@@ -1,13 +1,23 @@
 /*
- * The writer: one batch at a time, one write and one sync each.
+ * The writer: batches, one write and one sync each.
  *
  * Records get their places in the order in which they were asked for, and
- * operations end in that order, after their batch is durable.  A batch stays
- * within one segment, and begins only when the one before is durable.  After
- * a write or a sync that failed nothing is written or synced any more.
+ * operations end in that order, after their batch and all before it are
+ * durable.  A batch stays within one segment.  Up to BATCHES_MAX are under way:
+ * where a sync takes long, the next batch is written and synced meanwhile.
+ * Where syncs are fast there is no use in that, as batches would only be smaller:
+ * so the next one waits until the newest has been under way for OVERLAP_MS, or for
+ * its share of the usual time, or until much has gathered.  Marks and removals that
+ * nobody waits for wait for LAZY_MS, as a put often comes right after them.
+ *
+ * After a write or a sync that failed nothing is written or synced any more, and
+ * all batches under way fail with it, whatever their own syncs say.  The kernel tells of
+ * a failed write-back once for each open file, so each batch of the ring
+ * is synced by a handle of its own: no sync can swallow the error of another.
  */
 #include "spool/spool_internal.h"
 
+#include "base/sim_point.h"
 #include "base/wire.h"
 #include "spool/crc32c.h"
 
@@ -38,6 +48,8 @@ fail(struct spool *spool, struct spool_write *write, enum err err)
 		take_back(spool, write);
 	if (write->copy)
 		spool_copy_end(write->copy);
+	if (write->from)
+		write->from->removals--;
 	if (write->op)
 		spool_finish_op(spool, write->op, err);
 	spool_write_free(write);
@@ -48,12 +60,14 @@ spool_break(struct spool *spool)
 {
 	struct list *node;
 
+	/* Batches under way still read from their callers' memory: they fail when they end. */
 	spool->broken = true;
-	/* A batch under way still reads from its callers' memory: it fails when it ends. */
-	while (!spool->batch.busy && (node = list_pop(&spool->batch.writes)))
-		fail(spool, container_of(node, struct spool_write, link), ERR_IO);
-	while ((node = list_pop(&spool->waiting)))
+	io_timer_stop(spool->io, &spool->ripe);
+	spool->waiting_bytes = spool->eager = 0;
+	while ((node = list_pop(&spool->waiting))) {
+		SIM_MARK("spool.broken_while_some_wait");
 		fail(spool, container_of(node, struct spool_write, link), ERR_BROKEN);
+	}
 }
 
 /* Adds bytes to the batch: small ones are copied, large ones stay where they are. */
@@ -83,17 +97,16 @@ add_span(struct spool_batch *batch, struct span span)
 }
 
 static void
-add_record(struct spool *spool, struct spool_write *write)
+add_record(struct spool *spool, struct spool_batch *batch, struct spool_write *write)
 {
 	static const char zeros[8] = {0};
-	struct spool_batch *batch = &spool->batch;
 	struct spool_record *record = &write->record;
 	char head[SPOOL_RECORD_HEAD], number[8];
 	bool file = record->flags & SPOOL_BODY_FILE;
 
 	write->segment = spool->head;
 	write->offset = spool->head->end;
-	record->batch_start = (uint32_t)batch->start;
+	record->durable = (uint32_t)spool->head->durable;
 	record->payload_crc = crc32c(crc32c(0, write->envelope), write->marks);
 	wire_put_u64(number, write->file);
 	if (file)
@@ -107,12 +120,13 @@ add_record(struct spool *spool, struct spool_write *write)
 	add_span(batch, file ? span_of(number, 8) : write->body);
 	add_span(batch, span_of(zeros, -batch->bytes & 7));
 	spool->head->end += spool_record_bytes(record);
+	spool->log_bytes += spool_record_bytes(record);
 	check(batch->start + batch->bytes == spool->head->end);
 }
 
 /* The first record of a segment: how the one before ended. */
 static void
-add_seal(struct spool *spool)
+add_seal(struct spool *spool, struct spool_batch *batch)
 {
 	char bytes[SPOOL_SEAL_BYTES];
 	struct spool_write seal = {
@@ -120,8 +134,10 @@ add_seal(struct spool *spool)
 	    .envelope = {bytes, sizeof(bytes)},
 	};
 
+	if (spool->seal.torn)
+		seal.record.flags = SPOOL_TORN;
 	spool_seal_write(bytes, &spool->seal);
-	add_record(spool, &seal);
+	add_record(spool, batch, &seal);
 }
 
 static bool
@@ -163,7 +179,8 @@ ready_needed(const struct spool *spool, const struct spool_write *write)
 enum place { PLACED, FULL, WAIT, NO_PLACE };
 
 static enum place
-find_place(struct spool *spool, const struct spool_write *write)
+find_place(struct spool *spool, const struct spool_batch *batch,
+    const struct spool_write *write)
 {
 	uint64_t bytes = spool_record_bytes(&write->record);
 
@@ -171,13 +188,13 @@ find_place(struct spool *spool, const struct spool_write *write)
 	if (spool->ready_count + 1 < ready_needed(spool, write))
 		return spool_segment_prepare(spool) ? WAIT : NO_PLACE;
 	if (!head_has_room(spool, bytes)) {
-		if (!list_empty(&spool->batch.writes))
+		if (!list_empty(&batch->writes))
 			return FULL;
 		if (spool->ready_count < ready_needed(spool, write))
 			return spool_segment_prepare(spool) ? WAIT : NO_PLACE;
 		spool_segment_advance(spool);
 	}
-	return batch_has_room(&spool->batch, bytes) ? PLACED : FULL;
+	return batch_has_room(batch, bytes) ? PLACED : FULL;
 }
 
 /* What the index says of a record that has got its place. */
@@ -203,32 +220,45 @@ note_place(struct spool *spool, struct spool_write *write)
 		if (!slot)
 			return;
 		message = spool_index_at(&spool->index, slot);
+		/* It was removed meanwhile, and its id is used again. */
+		if (message->flags & SPOOL_UNWRITTEN)
+			return;
 		spool_index_mark(&spool->index, message, &place);
+		if (message->pending && message->pending < UINT8_MAX)
+			message->pending--;
 	}
 }
 
 static void
-place(struct spool *spool, struct spool_write *write)
+unqueue(struct spool *spool, struct spool_write *write)
 {
-	struct spool_batch *batch = &spool->batch;
+	uint64_t bytes = spool_record_bytes(&write->record);
 
+	check(spool->waiting_bytes >= bytes);
+	spool->waiting_bytes -= bytes;
+	spool->eager -= write->op != NULL;
+	list_remove(&write->link);
+}
+
+static void
+place(struct spool *spool, struct spool_batch *batch, struct spool_write *write)
+{
 	if (batch->bytes == 0) {
+		batch->segment = spool->head;
 		batch->start = spool->head->end;
 		if (batch->start == SPOOL_SEGMENT_DATA)
-			add_seal(spool);
+			add_seal(spool, batch);
 	}
-	add_record(spool, write);
-	list_remove(&write->link);
+	add_record(spool, batch, write);
+	unqueue(spool, write);
 	list_push(&batch->writes, &write->link);
 	note_place(spool, write);
 }
 
 /* Gathers what waits into the batch, as far as there is room. */
 static void
-gather(struct spool *spool)
+gather(struct spool *spool, struct spool_batch *batch)
 {
-	struct spool_batch *batch = &spool->batch;
-
 	batch->bytes = batch->span_count = batch->heads_used = 0;
 	while (!list_empty(&spool->waiting)) {
 		struct spool_write *write =
@@ -236,16 +266,17 @@ gather(struct spool *spool)
 
 		/* The message ended, or was marked, since it was read for copying. */
 		if (write->copy && !spool_copy_holds(write->copy)) {
-			list_remove(&write->link);
+			unqueue(spool, write);
 			fail(spool, write, ERR_NOT_FOUND);
 			continue;
 		}
-		switch (find_place(spool, write)) {
+		switch (find_place(spool, batch, write)) {
 		case PLACED:
-			place(spool, write);
+			place(spool, batch, write);
 			break;
 		case NO_PLACE:
-			list_remove(&write->link);
+			SIM_MARK("spool.no_place");
+			unqueue(spool, write);
 			fail(spool, write, ERR_NO_SPACE);
 			break;
 		case FULL:
@@ -255,16 +286,35 @@ gather(struct spool *spool)
 	}
 }
 
+static void
+feed(struct spool *spool, const struct spool_write *write)
+{
+	const struct spool_feed *to = &spool->options.feed;
+	const struct spool_record *record = &write->record;
+
+	uint64_t position =
+	    spool_position(write->segment, write->offset + spool_record_bytes(record));
+
+	if (record->type == SPOOL_MOVE)
+		return;
+	spool->fed = write->segment->fed = position;
+	if (to->record)
+		to->record(to->owner, position, record->type, record->id,
+		    write->envelope, record->body_bytes);
+}
+
 /* A durable record takes effect; its operation ends. */
 static void
 finish(struct spool *spool, struct spool_write *write)
 {
 	struct spool_op *op = write->op;
 
+	feed(spool, write);
+
 	switch (write->record.type) {
 	case SPOOL_PUT:
 		spool_index_at(&spool->index, write->slot)->flags &=
-		    (uint16_t)~SPOOL_UNWRITTEN;
+		    (uint8_t)~SPOOL_UNWRITTEN;
 		spool->numbers.puts++;
 		break;
 	case SPOOL_MOVE:
@@ -275,6 +325,7 @@ finish(struct spool *spool, struct spool_write *write)
 		break;
 	case SPOOL_REMOVE:
 		spool->numbers.removes++;
+		write->from->removals--;
 		if (write->file)
 			spool_body_unlink(spool, write->file);
 		break;
@@ -288,59 +339,195 @@ finish(struct spool *spool, struct spool_write *write)
 	}
 }
 
-static void
-synced(struct io_op *op)
+static struct spool_batch *
+oldest_batch(struct spool *spool)
 {
-	struct spool *spool = op->owner;
+	return spool->batch_count ? &spool->batches[spool->batch_first] : NULL;
+}
+
+static void
+retire(struct spool *spool, struct spool_batch *batch)
+{
+	batch->state = BATCH_IDLE;
+	spool->batch_first = (spool->batch_first + 1) % BATCHES_MAX;
+	spool->batch_count--;
+}
+
+static void
+end_well(struct spool *spool, struct spool_batch *batch)
+{
+	uint64_t took_us = (io_now_ms(spool->io) - batch->began_ms) * 1000;
 	struct list done;
 	struct list *node;
 
-	if (op->err) {
-		spool->batch.busy = false;
-		spool_break(spool);
-	} else {
-		/* Whoever is called now may ask for more: that is the next batch. */
-		spool->numbers.batches++;
-		spool->head->durable = spool->head->end;
-		list_init(&done);
-		while ((node = list_pop(&spool->batch.writes)))
-			list_push(&done, node);
-		while ((node = list_pop(&done)))
-			finish(spool, container_of(node, struct spool_write, link));
+	spool->usual_us = (spool->usual_us * 7 + took_us) / 8;
+	spool->numbers.batches++;
+	spool->log_bytes_durable += batch->bytes;
+	batch->segment->durable = batch->start + batch->bytes;
+	list_init(&done);
+	while ((node = list_pop(&batch->writes)))
+		list_push(&done, node);
+	retire(spool, batch);
+	if (batch->segment != spool->head &&
+	    batch->segment->durable == batch->segment->end)
+		spool_segment_close_syncs(batch->segment);
+	/* Whoever is called now may ask for more: that is another batch. */
+	spool->finishing = true;
+	while ((node = list_pop(&done)))
+		finish(spool, container_of(node, struct spool_write, link));
+	spool->finishing = false;
+}
+
+/* Ends batches in their order: those that are synced; after a failure, all that came back. */
+static void
+end_batches(struct spool *spool)
+{
+	struct spool_batch *batch;
+	struct list *node;
+
+	while ((batch = oldest_batch(spool)) && batch->state == BATCH_SYNCED) {
+		if (!spool->broken) {
+			end_well(spool, batch);
+			continue;
+		}
+		while ((node = list_pop(&batch->writes)))
+			fail(spool, container_of(node, struct spool_write, link), ERR_IO);
+		retire(spool, batch);
 	}
-	spool->batch.busy = false;
-	spool_segment_free_oldest(spool);
+	if (!spool->broken)
+		spool_segment_free_oldest(spool);
 	spool_write_kick(spool);
 	spool_settle(spool);
 }
 
 static void
-written(struct io_op *op)
+synced(struct io_op *op)
 {
-	struct spool *spool = op->owner;
+	struct spool_batch *batch = op->owner;
 
-	if (op->err || spool->broken) {
-		spool->batch.busy = false;
-		spool_break(spool);
-		spool_settle(spool);
+	if (op->err && SIM_BUG(SYNC_AGAIN)) {
+		io_sync(batch->segment->syncs[batch->number], op);
 		return;
 	}
+	if (op->err)
+		SIM_MARK("spool.sync_failed");
+	batch->state = BATCH_SYNCED;
+	if (op->err)
+		spool_break(batch->spool);
+	end_batches(batch->spool);
+}
+
+/* A deliberate bug: what the batch puts is said to be durable. */
+static void
+reply_early(struct spool_batch *batch)
+{
+	list_for_each(node, &batch->writes)
+	{
+		struct spool_write *write = container_of(node, struct spool_write, link);
+		struct spool_op *op = write->op;
+
+		if (write->record.type != SPOOL_PUT || !op)
+			continue;
+		write->op = NULL;
+		op->err = OK;
+		op->done(op);
+	}
+}
+
+static void
+written(struct io_op *op)
+{
+	struct spool_batch *batch = op->owner;
+
+	if (op->err)
+		SIM_MARK("spool.write_failed");
+	if (op->err || batch->spool->broken) {
+		batch->state = BATCH_SYNCED;
+		spool_break(batch->spool);
+		end_batches(batch->spool);
+		return;
+	}
+	batch->state = BATCH_SYNCING;
 	op->done = synced;
-	io_sync(spool->head->file, op);
+	if (SIM_BUG(REPLY_BEFORE_SYNC))
+		reply_early(batch);
+	if (SIM_BUG(SYNC_NOTHING)) {
+		synced(op);
+		return;
+	}
+	io_sync(batch->segment->syncs[batch->number], op);
+}
+
+/* Whether another batch may begin now; where it only must wait a little, sees to that. */
+static bool
+is_ripe(struct spool *spool)
+{
+	uint64_t wait_ms = spool->usual_us / 1000 / BATCHES_MAX;
+	const struct spool_batch *newest;
+	uint64_t age_ms;
+
+	if (spool->batch_count == 0) {
+		age_ms = io_now_ms(spool->io) - spool->lazy_since_ms;
+		if (spool->eager || spool->flushes || age_ms >= LAZY_MS)
+			return true;
+		io_timer_start(spool->io, &spool->ripe, LAZY_MS - age_ms);
+		return false;
+	}
+	if (spool->batch_count == BATCHES_MAX)
+		return false;
+	newest = &spool->batches[(spool->batch_first + spool->batch_count - 1) %
+				 BATCHES_MAX];
+	age_ms = io_now_ms(spool->io) - newest->began_ms;
+	if (wait_ms == 0)
+		wait_ms = OVERLAP_MS;
+	if (age_ms >= wait_ms || spool->waiting_bytes >= OVERLAP_BYTES)
+		return true;
+	io_timer_start(spool->io, &spool->ripe, wait_ms - age_ms);
+	return false;
 }
 
 void
 spool_write_kick(struct spool *spool)
 {
-	struct spool_batch *batch = &spool->batch;
+	while (!spool->broken && !list_empty(&spool->waiting) && is_ripe(spool)) {
+		size_t number = (spool->batch_first + spool->batch_count) % BATCHES_MAX;
+		struct spool_batch *batch = &spool->batches[number];
 
-	if (batch->busy || spool->broken || list_empty(&spool->waiting))
-		return;
-	gather(spool);
-	if (list_empty(&batch->writes))
-		return;
-	batch->busy = true;
-	batch->op = (struct io_op){.done = written, .owner = spool};
-	io_pwrite(
-	    spool->head->file, &batch->op, batch->spans, batch->span_count, batch->start);
+		check(batch->state == BATCH_IDLE && list_empty(&batch->writes));
+		gather(spool, batch);
+		if (list_empty(&batch->writes))
+			return;
+		spool->batch_count++;
+		batch->state = BATCH_WRITING;
+		batch->began_ms = io_now_ms(spool->io);
+		batch->op = (struct io_op){.done = written, .owner = batch};
+		io_pwrite(batch->segment->file, &batch->op, batch->spans,
+		    batch->span_count, batch->start);
+	}
+}
+
+static void
+ripened(struct io_timer *timer)
+{
+	spool_write_kick(timer->owner);
+}
+
+void
+spool_write_init(struct spool *spool)
+{
+	spool->ripe = (struct io_timer){.fired = ripened, .owner = spool};
+	for (size_t i = 0; i < BATCHES_MAX; i++) {
+		spool->batches[i].spool = spool;
+		spool->batches[i].number = i;
+		spool->batches[i].heads = mem_alloc(BATCH_HEADS);
+		list_init(&spool->batches[i].writes);
+	}
+}
+
+void
+spool_write_fini(struct spool *spool)
+{
+	io_timer_stop(spool->io, &spool->ripe);
+	for (size_t i = 0; i < BATCHES_MAX; i++)
+		mem_free(spool->batches[i].heads);
 }

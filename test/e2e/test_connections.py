@@ -49,7 +49,7 @@ def test_messages_follow_each_other_on_one_connection(postrider, sink):
 
 def test_many_at_a_time_share_few_connections(postrider, sink):
     far = sink()
-    server = postrider(extra=[*ONE_PROCESS, "queue { concurrency per destination 3 }"],
+    server = postrider(extra=[*ONE_PROCESS, "queue { connections per destination 3 }"],
                        routes=[through(far.port)]).start()
     for number in range(30):
         submit(server.smtp_port, ALICE, f"u{number}@far.example", message(f"m{number}"))

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 enum { ATTEMPT_BYTES_MAX = 8 << 20 };
 
@@ -379,6 +380,7 @@ attempt_next(struct attempt *attempt)
 	event_end(&event);
 	if (attempt->failure.host_level &&
 	    attempt->addr_index + 1 < attempt->addr_count) {
+		SIM_MARK("delivery.next_address");
 		attempt->addr_index++;
 		attempt->without_tls = attempt->without_kept = false;
 		talk_start(attempt);

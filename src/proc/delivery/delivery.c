@@ -4,8 +4,6 @@
  */
 #include "proc/delivery/delivery_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 
 enum { TICK_MS = 1000 };
@@ -65,6 +63,9 @@ take_attempt(struct delivery *delivery, const struct ipc_qd_attempt *order)
 		return ERR_SYNTAX;
 	bury(delivery);
 	attempt_create(delivery, order);
+	if (!delivery->ticking)
+		io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
+	delivery->ticking = true;
 	return OK;
 }
 
@@ -122,7 +123,7 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qd_ATTEMPT:
 		return ipc_qd_attempt_decode(payload, &order) ? ERR_SYNTAX
@@ -147,7 +148,7 @@ receive_resolver(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_nd_FOUND || ipc_nd_found_decode(payload, &found))
 		return ERR_SYNTAX;
 	attempt = answered(owner, found.query);
@@ -165,7 +166,7 @@ receive_keyring(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_kd_CREDENTIAL || ipc_kd_credential_decode(payload, &credential))
 		return ERR_SYNTAX;
 	attempt = answered(owner, credential.query);
@@ -220,7 +221,11 @@ ticked(struct io_timer *timer)
 
 	bury(delivery);
 	talk_expire(delivery, io_now_ms(delivery->env->io));
-	io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
+	/* Whatever is to be ended or freed later began with an attempt. */
+	delivery->ticking = !list_empty(&delivery->attempts) || !list_empty(&delivery->talks) ||
+	    !list_empty(&delivery->over) || !list_empty(&delivery->closed);
+	if (delivery->ticking)
+		io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
 }
 
 static void *
@@ -246,15 +251,6 @@ delivery_create(struct proc_env *env)
 		return NULL;
 	}
 	return delivery;
-}
-
-static bool
-delivery_start(void *role)
-{
-	struct delivery *delivery = role;
-
-	io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
-	return true;
 }
 
 static void
@@ -301,7 +297,6 @@ delivery_reload(void *role, const struct conf *conf)
 
 const struct proc_role delivery_role = {
     .create = delivery_create,
-    .start = delivery_start,
     .link = delivery_link,
     .stop = delivery_stop,
     .reload = delivery_reload,

@@ -125,7 +125,8 @@ struct delivery {
 	struct map attempt_map, query_map;
 	uint64_t next_query;
 	struct ipc_channel *queue, *resolver, *keyring;
-	struct io_timer tick;
+	struct io_timer tick; /* while there is an attempt or a connection */
+	bool ticking;
 	bool stopping;
 };
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 static uint64_t
 now_ms(const struct talk *talk)
@@ -80,7 +81,7 @@ static void
 take_rcpt(struct attempt *attempt, const struct smtp_client_event *event)
 {
 	check(event->rcpt_index < attempt->rcpt_count);
-	if (outcome_of(event->reply.code) != IPC_DELIVERED)
+	if (outcome_of(event->reply.code) != IPC_DELIVERED || SIM_BUG(REMOVE_BEFORE_REPLY))
 		attempt_tell(attempt, event->rcpt_index, outcome_of(event->reply.code),
 		    &event->reply);
 }
@@ -92,6 +93,7 @@ try_again(struct attempt *attempt)
 	struct event event;
 
 	check(attempt->body_given == 0);
+	SIM_MARK("delivery.kept_connection_gone");
 	attempt->without_kept = true;
 	attempt_event_begin(attempt, &event, "reconnect");
 	event_str(&event, "text", "a kept connection was of no use any more");
@@ -147,6 +149,8 @@ note_failure(struct talk *talk, const struct smtp_client_event *event)
 	char status[ATTEMPT_STATUS_BYTES] = "4.4.2";
 
 	attempt->in_doubt = smtp_client_in_doubt(talk->smtp);
+	if (attempt->in_doubt)
+		SIM_MARK("delivery.in_doubt");
 	if (event->reply.code) {
 		snprintf(text, sizeof(text), "%.*s",
 		    (int)(event->reply.text.len < 2000 ? event->reply.text.len : 2000),
@@ -165,6 +169,8 @@ note_failure(struct talk *talk, const struct smtp_client_event *event)
 		    event->err == ERR_CRYPTO ? "4.7.5" : status, text);
 	}
 	attempt->failure.host_level = !attempt->mail_sent;
+	if (attempt->in_doubt && SIM_BUG(DOUBT_IS_DELIVERED))
+		attempt->failure.outcome = IPC_DELIVERED;
 }
 
 static void
@@ -226,6 +232,8 @@ give_body(struct talk *talk)
 		delivery_ask_more(attempt);
 		return;
 	}
+	if (SIM_BUG(BODY_PIECE_TWICE) && !last)
+		smtp_client_body(talk->smtp, piece, false, now_ms(talk));
 	smtp_client_body(talk->smtp, piece, last, now_ms(talk));
 	attempt->body_given += piece.len;
 	buf_reset(&attempt->body);

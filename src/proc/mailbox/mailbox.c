@@ -8,12 +8,12 @@
 #include "proc/mailbox/mailbox.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/id.h"
 #include "base/map.h"
+#include "base/sim_point.h"
 #include "mime/trace.h"
 
 enum { PATH_BYTES = IPC_MAILBOX_MAX + 200, KEPT_BYTES_MAX = IPC_BODY_BYTES_MAX + 2048 };
@@ -87,6 +87,10 @@ fail(struct drop *drop, enum err err)
 	char text[200];
 	struct io_op now = {0};
 
+	if (drop->step == STEP_DIR_SYNC)
+		SIM_MARK("mailbox.folder_not_synced");
+	if (err == ERR_NO_SPACE)
+		SIM_MARK("mailbox.no_space");
 	event_begin(&event, &drop->mailbox->env->log, "maildir_failed");
 	event_id(&event, drop->id);
 	event_str(&event, "mailbox", drop->name);
@@ -169,6 +173,10 @@ go_on(struct drop *drop)
 		write_kept(drop);
 		return;
 	case STEP_SYNC:
+		if (SIM_BUG(MAILDIR_NOT_SYNCED)) {
+			step_done(&drop->op);
+			return;
+		}
 		io_sync(drop->file, &drop->op);
 		return;
 	case STEP_RENAME:
@@ -177,6 +185,10 @@ go_on(struct drop *drop)
 		io_rename(dir, &drop->op, drop->path, drop->new_path);
 		return;
 	case STEP_DIR_SYNC:
+		if (SIM_BUG(MAILDIR_NO_DIRECTORY_SYNC)) {
+			step_done(&drop->op);
+			return;
+		}
 		snprintf(drop->path, sizeof(drop->path), "%s/new", drop->name);
 		io_dir_sync(dir, &drop->op, drop->path);
 		return;
@@ -221,6 +233,7 @@ step_done(struct io_op *op)
 	if (drop->step == STEP_OPEN && !err)
 		drop->file = op->file;
 	if (drop->dropped) {
+		SIM_MARK("mailbox.queue_gone");
 		fail(drop, ERR_CLOSED);
 		return;
 	}
@@ -346,7 +359,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qm_DELIVER:
 		return ipc_qm_deliver_decode(payload, &deliver)

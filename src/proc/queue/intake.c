@@ -6,9 +6,8 @@
  */
 #include "proc/queue/queue_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
+#include "base/sim_point.h"
 
 enum {
 	TRANSACTIONS_MAX = 100000,
@@ -22,7 +21,7 @@ struct transaction {
 	uint8_t flags;
 	bool committing;
 	struct arena arena; /* reverse-path, login, helo, client */
-	struct message_envelope envelope;
+	struct envelope_head envelope;
 	struct buf rcpts;
 	uint32_t rcpt_count;
 	struct buf body;
@@ -71,7 +70,7 @@ take_begin(struct intake *intake, const struct ipc_rq_begin *begin)
 	transaction->number = begin->transaction;
 	transaction->id = begin->id;
 	transaction->flags = begin->flags;
-	transaction->envelope = (struct message_envelope){
+	transaction->envelope = (struct envelope_head){
 	    .arrival_wall_ms = io_wall_ms(intake->queue->env->io),
 	    .flags = begin->flags & (IPC_MESSAGE_8BIT | IPC_MESSAGE_SMTPUTF8),
 	};
@@ -111,7 +110,7 @@ take_rcpt(struct intake *intake, const struct ipc_rq_rcpt *rcpt)
 
 	if (!transaction || transaction->body_bytes > 0 || rcpt->kind >= IPC_TARGET_COUNT)
 		return ERR_SYNTAX;
-	message_envelope_rcpt(&transaction->rcpts, &target, rcpt->original);
+	envelope_write_rcpt(&transaction->rcpts, &target, rcpt->original);
 	transaction->rcpt_count++;
 	return OK;
 }
@@ -144,8 +143,9 @@ commit_outcome(enum err err)
 	case ERR_NO_SPACE:
 		return IPC_COMMIT_DISK_FULL;
 	case ERR_BROKEN:
-	case ERR_IO:
 		return IPC_COMMIT_BROKEN;
+	case ERR_IO:
+		return IPC_COMMIT_IN_DOUBT;
 	default:
 		return IPC_COMMIT_ERROR;
 	}
@@ -167,7 +167,7 @@ put_done(struct spool_op *op)
 	struct transaction *transaction = op->owner;
 	struct intake *intake = transaction->intake;
 	struct queue *queue = intake->queue;
-	struct message *message;
+	struct envelope *envelope;
 	const struct ipc_qr_committed committed = {
 	    .transaction = transaction->number,
 	    .outcome = (uint8_t)commit_outcome(op->err),
@@ -175,12 +175,17 @@ put_done(struct spool_op *op)
 
 	transaction->large = NULL;
 	intake->writing--;
+	if (!intake->channel)
+		SIM_MARK("queue.durable_but_nobody_to_tell");
 	if (op->err) {
 		queue_check_pressure(queue, op->err);
 	} else {
-		check(message_create(queue, transaction->id, buf_span(&transaction->bytes),
-		          transaction->body_bytes, &message) == OK);
-		schedule_message(queue, message);
+		uint32_t slot;
+
+		check(envelope_read(&transaction->bytes, &envelope) == OK);
+		slot = message_add(queue, transaction->id, envelope, transaction->body_bytes);
+		message_keep_fresh(queue, slot, envelope, &transaction->body);
+		schedule_message(queue, slot);
 	}
 	if (intake->channel)
 		ipc_qr_committed_send(intake->channel, &committed);
@@ -208,14 +213,14 @@ take_commit(struct intake *intake, uint64_t number)
 	if (!transaction || transaction->rcpt_count == 0 ||
 	    buf_finish(&transaction->rcpts) || buf_finish(&transaction->body))
 		return ERR_SYNTAX;
-	if (queue->message_map.count >= queue->conf->queue_messages_max) {
+	if (sched_message_count(queue->sched) >= queue->conf->queue_messages_max) {
 		queue_check_pressure(queue, ERR_LIMIT);
 		refuse(transaction, IPC_COMMIT_QUEUE_FULL);
 		return OK;
 	}
 	transaction->committing = true;
 	transaction->envelope.rcpt_count = transaction->rcpt_count;
-	message_envelope_begin(&transaction->bytes, &transaction->envelope);
+	envelope_write_head(&transaction->bytes, &transaction->envelope);
 	buf_add(&transaction->bytes, buf_span(&transaction->rcpts));
 	if (buf_finish(&transaction->bytes))
 		return ERR_TOO_LONG;
@@ -331,7 +336,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	err = take(intake, type, payload);
 	slow_down(intake);
 	return err;

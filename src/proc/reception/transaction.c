@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/id.h"
+#include "base/sim_point.h"
 #include "mime/trace.h"
 #include "table/resolve.h"
 
@@ -36,6 +37,8 @@ reply_for(enum ipc_commit outcome)
 		return REPLY_QUEUE_FULL;
 	case IPC_COMMIT_BROKEN:
 		return REPLY_SPOOL_BROKEN;
+	case IPC_COMMIT_IN_DOUBT:
+		return REPLY_IN_DOUBT;
 	case IPC_COMMIT_OK:
 	case IPC_COMMIT_ERROR:
 	case IPC_COMMIT_COUNT:
@@ -152,7 +155,8 @@ transaction_rcpt(struct session *session, const struct smtp_server_event *event)
 static bool
 may_relay(const struct session *session)
 {
-	return session->may_relay || smtp_server_login(session->smtp).len > 0;
+	return session->may_relay || smtp_server_login(session->smtp).len > 0 ||
+	    SIM_BUG(RELAY_FOR_ALL);
 }
 
 /* Adds the targets that lookup found; false where there is no room. */
@@ -304,8 +308,10 @@ transaction_body(struct session *session, struct span bytes)
 	    ((transaction->flags & IPC_MESSAGE_LARGE) && !transaction->begun);
 
 	transaction->body_bytes += bytes.len;
-	if (lost || !session->reception->queue)
+	if (lost || !session->reception->queue) {
+		SIM_MARK("reception.lost_queue_in_body");
 		return;
+	}
 	if (transaction->body.len + bytes.len > RECEPTION_INLINE_BYTES && !transaction->begun)
 		start_streaming(session);
 	while (bytes.len > 0) {
@@ -328,6 +334,7 @@ transaction_body_end(struct session *session)
 		transaction_commit(session);
 		return;
 	}
+	SIM_MARK("reception.commit_waits");
 	/* The queue has enough to do: this message waits here until it has caught up. */
 	session->commit_waits = true;
 	list_push(&reception->paused, &session->paused);
@@ -378,6 +385,7 @@ transaction_lost(struct session *session)
 {
 	struct transaction *transaction = &session->transaction;
 
+	SIM_MARK("reception.lost_queue_in_commit");
 	say_refused(session, REPLY_IN_DOUBT, transaction->first_rcpt);
 	forget(transaction);
 	session_reply_id(session, REPLY_IN_DOUBT);

@@ -1,0 +1,171 @@
+/*
+ * The tests, as TAP: many seeds hold, the same seed is the same run, every mark is reached, and
+ * each deliberate bug is found.
+ */
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "sim_run.h"
+
+enum { BATCHES = 30, BATCH_SEEDS = 10, TWICE_SEEDS = 8 };
+
+/* Where each bug is found: within so many seeds from there. */
+static const struct {
+	enum sim_bug bug;
+	uint64_t from, count;
+} bugs[] = {
+    {SIM_BUG_REPLY_BEFORE_SYNC, 1, 50},
+};
+
+struct outcome {
+	uint64_t passed, failed, hash;
+	bool stop_at_failure;
+	uint64_t marks[RUN_MARKS_MAX];
+	struct run_result first; /* that failed */
+};
+
+static bool
+take(void *owner, const struct run_result *result)
+{
+	struct outcome *outcome = owner;
+
+	if (!result->passed) {
+		if (outcome->failed++ == 0)
+			outcome->first = *result;
+		return !outcome->stop_at_failure;
+	}
+	outcome->passed++;
+	outcome->hash = result->numbers.hash;
+	for (size_t i = 0; i < RUN_MARKS_MAX; i++)
+		outcome->marks[i] += result->marks[i];
+	return true;
+}
+
+/* The text as TAP comments. */
+static void
+say_comment(const char *text)
+{
+	struct span rest = span_str(text), line;
+
+	while (span_cut(&rest, '\n', &line))
+		printf("# %.*s\n", SPAN_ARGS(line));
+}
+
+static void
+say_case(unsigned number, bool passed, const char *name, const struct outcome *outcome)
+{
+	printf("%s %u - %s\n", passed ? "ok" : "not ok", number, name);
+	if (passed)
+		return;
+	if (outcome->failed > 0) {
+		printf("# seed %llu:\n", (unsigned long long)outcome->first.seed);
+		say_comment(outcome->first.said);
+	}
+}
+
+static void
+run(struct outcome *outcome, const struct run_options *like, enum sim_bug bug, uint64_t from,
+    uint64_t count)
+{
+	const struct run_options options = {
+	    .from = from, .count = count, .jobs = like->jobs, .bug = bug};
+
+	run_each(&options, take, outcome);
+}
+
+static bool
+marks_are_reached(const struct outcome *all)
+{
+	bool reached = true;
+
+	for (size_t i = 0; i < sim_mark_count(); i++) {
+		if (all->marks[i] > 0 || run_mark_is_allowed(sim_mark_at(i)->name))
+			continue;
+		printf("# never reached: %s (%s:%d)\n", sim_mark_at(i)->name,
+		    sim_mark_at(i)->file, sim_mark_at(i)->line);
+		reached = false;
+	}
+	return reached;
+}
+
+static unsigned
+run_batches(const struct run_options *options, unsigned number, struct outcome *all)
+{
+	unsigned bad = 0;
+	char name[100];
+
+	for (unsigned i = 0; i < BATCHES; i++) {
+		uint64_t failed = all->failed;
+		uint64_t from = 1 + i * BATCH_SEEDS;
+
+		run(all, options, SIM_BUG_NONE, from, BATCH_SEEDS);
+		snprintf(name, sizeof(name), "seeds %llu to %llu hold every property",
+		    (unsigned long long)from, (unsigned long long)from + BATCH_SEEDS - 1);
+		say_case(++number, all->failed == failed, name, all);
+		bad += all->failed > failed;
+	}
+	return bad;
+}
+
+static unsigned
+run_twice(const struct run_options *options, unsigned number)
+{
+	struct outcome *outcome = mem_alloc(sizeof(*outcome));
+	unsigned bad = 0;
+	char name[100];
+
+	for (unsigned i = 1; i <= TWICE_SEEDS; i++) {
+		uint64_t hash;
+
+		run(outcome, options, SIM_BUG_NONE, i, 1);
+		hash = outcome->hash;
+		run(outcome, options, SIM_BUG_NONE, i, 1);
+		snprintf(name, sizeof(name), "seed %u gives the same trace twice", i);
+		say_case(++number, hash == outcome->hash && outcome->failed == 0, name, outcome);
+		bad += hash != outcome->hash || outcome->failed > 0;
+	}
+	mem_free(outcome);
+	return bad;
+}
+
+static unsigned
+run_bugs(const struct run_options *options, unsigned number)
+{
+	unsigned bad = 0;
+	char name[300];
+
+	for (size_t i = 0; i < LEN(bugs); i++) {
+		struct outcome *outcome = mem_alloc(sizeof(*outcome));
+
+		outcome->stop_at_failure = true;
+		run(outcome, options, bugs[i].bug, bugs[i].from, bugs[i].count);
+		snprintf(name, sizeof(name), "the bug \"%s\" is found within %llu seeds",
+		    sim_bug_text(bugs[i].bug), (unsigned long long)bugs[i].count);
+		printf("%s %u - %s\n", outcome->failed > 0 ? "ok" : "not ok", ++number, name);
+		if (outcome->failed > 0)
+			printf("# by seed %llu\n", (unsigned long long)outcome->first.seed);
+		bad += outcome->failed == 0;
+		mem_free(outcome);
+	}
+	return bad;
+}
+
+int
+run_tap(const struct run_options *options)
+{
+	struct outcome *all = mem_alloc(sizeof(*all));
+	unsigned bad = 0;
+	bool reached;
+
+	printf("1..%zu\n", (size_t)BATCHES + TWICE_SEEDS + 1 + LEN(bugs));
+	bad += run_batches(options, 0, all);
+	bad += run_twice(options, BATCHES);
+	reached = marks_are_reached(all);
+	printf("%s %d - every mark is reached\n", reached ? "ok" : "not ok",
+	    BATCHES + TWICE_SEEDS + 1);
+	bad += !reached;
+	bad += run_bugs(options, BATCHES + TWICE_SEEDS + 1);
+	mem_free(all);
+	return bad > 0;
+}
