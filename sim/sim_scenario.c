@@ -73,7 +73,9 @@ heal(struct world *world)
 	world->late_ms = 0;
 	/* A spool that broke takes nothing until somebody looks after it. */
 	for (size_t i = 0; i < world->town_count; i++) {
-		sim_server_restart(world->towns[i].server);
+		if (witness_has_no_marks(
+		        oracle_witness(world->oracle), world->towns[i].server))
+			sim_server_restart(world->towns[i].server);
 		operator_ask_total(world->towns[i].operator);
 	}
 }

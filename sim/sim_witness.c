@@ -394,6 +394,12 @@ witness_rot_count(struct witness *witness, struct sim_server *server)
 }
 
 bool
+witness_has_no_marks(struct witness *witness, struct sim_server *server)
+{
+	return count_notes(witness, NOTE_NO_MARKS, server, 0) > 0;
+}
+
+bool
 witness_lost_segment(struct witness *witness, struct sim_server *server)
 {
 	return count_notes(witness, NOTE_SEGMENT_LOST, server, 0) > 0;
