@@ -114,7 +114,8 @@ choose_sender(struct world *world, struct oracle_letter *letter, const struct to
 	else if (kind == 1)
 		snprintf(from, LETTER_ADDRESS_BYTES, "eve+B%06u@nowhere.example", number);
 	else if (kind == 2 && !town->catch_all)
-		snprintf(from, LETTER_ADDRESS_BYTES, "gone+B%06u@%s", number, town->domain);
+		letter->bad_sender = snprintf(from, LETTER_ADDRESS_BYTES, "gone+B%06u@%s", number,
+		    town->domain) > 0;
 	else if (inside && kind < 8)
 		snprintf(from, LETTER_ADDRESS_BYTES, "ann+B%06u@%s", number, town->domain);
 	else

@@ -32,6 +32,7 @@ struct visit {
 	struct io_op read;
 	struct io_timer timer;
 	struct buf input, output, body;
+	size_t input_used; /* bytes of input that were taken */
 	bool hello, mail, in_body, reading, waiting, closing, half_closed;
 	size_t output_piece; /* a tarpit's: so many bytes at a time; 0: all */
 	bool line_is_new;
@@ -397,7 +398,7 @@ take_input(struct visit *visit)
 	const struct remote *remote = visit->remote;
 
 	while (!visit->waiting && !visit->closing) {
-		struct span rest = buf_span(&visit->input);
+		struct span rest = span_skip(buf_span(&visit->input), visit->input_used);
 		size_t end = span_find(rest, '\n');
 		char line[LINE_BYTES_MAX];
 		size_t bytes = end > 0 && end <= rest.len && rest.ptr[end - 1] == '\r' ? end - 1
@@ -409,7 +410,7 @@ take_input(struct visit *visit)
 			sim_fail(remote->sim, "property 3: a line of %zu bytes at %s", bytes,
 			    remote->options.name);
 		memcpy(line, rest.ptr, bytes);
-		buf_consume(&visit->input, end + 1);
+		visit->input_used += end + 1;
 		if (visit->in_body)
 			take_body_line(&visit, span_of(line, bytes));
 		else
@@ -429,6 +430,8 @@ take_input(struct visit *visit)
 		return;
 	if (!flush(visit) || visit->waiting)
 		return;
+	buf_consume(&visit->input, visit->input_used);
+	visit->input_used = 0;
 	read_more(visit);
 }
 

@@ -141,10 +141,17 @@ static void
 take_drop(struct witness *witness, struct sim_server *server, struct span line)
 {
 	struct note *note = note_add(witness, NOTE_DROPPED, server);
+	struct span text = field(line, "text");
+	const struct oracle_letter *letter;
 
 	note->id = field_id(line, "id");
 	copy_field(note->to, sizeof(note->to), line, "to");
 	oracle_count(witness->oracle)->dropped++;
+	letter = oracle_letter(witness->oracle, letter_number_in(span_str(note->to), 'B'));
+	if (memmem(text.ptr, text.len, "does not exist", 14) && letter && !letter->bad_sender)
+		sim_fail(oracle_sim(witness->oracle),
+		    "property 1: a bounce was dropped, though its sender exists: %.*s",
+		    SPAN_ARGS(line));
 }
 
 static void

@@ -30,14 +30,12 @@
 	BUG(MAILDIR_NO_DIRECTORY_SYNC, "new/ is not synced after the rename")            \
 	BUG(BODY_PIECE_TWICE, "a piece of a body is sent twice")                         \
 	BUG(LOSE_ATTEMPT, "attempts of a delivery that died are not tried again")        \
-	BUG(LEAK_MEMORY, "a session's memory is not given back")                         \
 	BUG(NO_CHECKSUM, "a body is given out without a look at its checksum")           \
 	BUG(MOVE_MISSES_MARK, "compaction copies a message without its last mark")       \
 	BUG(IDS_AGAIN, "ids begin anew after a restart")                                 \
 	BUG(DOTS_STAY, "the dot before a line's dot stays")                              \
 	BUG(DOUBT_IS_DELIVERED, "a lost reply counts as delivered")                      \
 	BUG(FORGET_DEFERRED, "who was deferred is forgotten at a restart")               \
-	BUG(BARE_LF_ENDS, "LF alone ends a line of data")                                \
 	BUG(RELAY_FOR_ALL, "everybody may relay")
 
 enum sim_bug {
