@@ -14,7 +14,7 @@ usage(void)
 	fprintf(stderr,
 	    "usage: postrider-sim [--seed N] [--seeds N] [--from N] [--bug NAME] [--jobs N]\n"
 	    "                     [--verbose] [--minutes N] [--until-stopped] [--marks] [--hash]\n"
-	    "                     [--first-failure]\n"
+	    "                     [--first-failure] [--more cuts|rot|syncs|deaths]\n"
 	    "       postrider-sim --tap [--jobs N]\n");
 	exit(2);
 }
@@ -29,6 +29,16 @@ find_bug(const char *name)
 	for (int i = 1; i < SIM_BUG_COUNT; i++)
 		fprintf(stderr, "    %-28s %s\n", sim_bug_name((enum sim_bug)i),
 		    sim_bug_text((enum sim_bug)i));
+	exit(2);
+}
+
+static enum emphasis
+find_emphasis(const char *name)
+{
+	for (int i = 0; i < EMPHASIS_COUNT; i++)
+		if (strcmp(name, run_emphasis_name((enum emphasis)i)) == 0)
+			return (enum emphasis)i;
+	fprintf(stderr, "postrider-sim: --more takes none, cuts, rot, syncs or deaths\n");
 	exit(2);
 }
 
@@ -50,6 +60,7 @@ main(int argc, char **argv)
 	    {"seeds", required_argument, NULL, 'n'},
 	    {"from", required_argument, NULL, 'f'},
 	    {"bug", required_argument, NULL, 'b'},
+	    {"more", required_argument, NULL, 'e'},
 	    {"jobs", required_argument, NULL, 'j'},
 	    {"minutes", required_argument, NULL, 'm'},
 	    {"verbose", no_argument, NULL, 'v'},
@@ -80,6 +91,9 @@ main(int argc, char **argv)
 			break;
 		case 'b':
 			options.bug = find_bug(optarg);
+			break;
+		case 'e':
+			options.emphasis = find_emphasis(optarg);
 			break;
 		case 'j':
 			options.jobs = (unsigned)number(optarg);

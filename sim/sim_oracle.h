@@ -141,6 +141,8 @@ bool witness_was_deleted(struct witness *witness, struct sim_server *server, uin
 bool witness_was_damaged(struct witness *witness, struct sim_server *server, uint64_t id);
 /* Bytes that rotted, for which the log could not say whose they were. */
 unsigned witness_rot_count(struct witness *witness, struct sim_server *server);
+/* The spool failed to write or to sync, or found no room, at some time. */
+bool witness_has_no_marks(struct witness *witness, struct sim_server *server);
 bool witness_lost_segment(struct witness *witness, struct sim_server *server);
 /* The server gave the recipient up, and nobody could be told, as its log says. */
 bool witness_was_dropped(struct witness *witness, struct oracle_letter *letter,

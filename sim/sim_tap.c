@@ -13,9 +13,30 @@ enum { BATCHES = 30, BATCH_SEEDS = 10, TWICE_SEEDS = 8 };
 /* Where each bug is found: within so many seeds from there. */
 static const struct {
 	enum sim_bug bug;
+	enum emphasis emphasis;
 	uint64_t from, count;
 } bugs[] = {
-    {SIM_BUG_REPLY_BEFORE_SYNC, 1, 50},
+    {SIM_BUG_REPLY_BEFORE_SYNC, EMPHASIS_CUTS, 1, 30},
+    {SIM_BUG_SYNC_NOTHING, EMPHASIS_CUTS, 1, 30},
+    {SIM_BUG_NO_DIRECTORY_SYNC, EMPHASIS_CUTS, 1, 50},
+    {SIM_BUG_BODY_NOT_SYNCED, EMPHASIS_CUTS, 1, 50},
+    {SIM_BUG_SYNC_AGAIN, EMPHASIS_SYNCS, 1, 50},
+    {SIM_BUG_REMOVE_BEFORE_REPLY, EMPHASIS_NONE, 1, 10},
+    {SIM_BUG_FORGET_RCPT, EMPHASIS_NONE, 1, 10},
+    {SIM_BUG_FORGET_MARK, EMPHASIS_NONE, 1, 10},
+    {SIM_BUG_BOUNCE_NOT_DURABLE, EMPHASIS_SYNCS, 1, 50},
+    {SIM_BUG_BOUNCE_A_BOUNCE, EMPHASIS_NONE, 1, 10},
+    {SIM_BUG_MAILDIR_NOT_SYNCED, EMPHASIS_NONE, 1, 10},
+    {SIM_BUG_MAILDIR_NO_DIRECTORY_SYNC, EMPHASIS_NONE, 1, 10},
+    {SIM_BUG_BODY_PIECE_TWICE, EMPHASIS_NONE, 1, 10},
+    {SIM_BUG_LOSE_ATTEMPT, EMPHASIS_DEATHS, 1, 30},
+    {SIM_BUG_NO_CHECKSUM, EMPHASIS_ROT, 1, 50},
+    {SIM_BUG_MOVE_MISSES_MARK, EMPHASIS_DEATHS, 1, 50},
+    {SIM_BUG_IDS_AGAIN, EMPHASIS_NONE, 1, 10},
+    {SIM_BUG_DOTS_TAKEN, EMPHASIS_NONE, 1, 10},
+    {SIM_BUG_DOUBT_IS_DELIVERED, EMPHASIS_NONE, 1, 30},
+    {SIM_BUG_FORGET_DEFERRED, EMPHASIS_NONE, 1, 10},
+    {SIM_BUG_RELAY_FOR_ALL, EMPHASIS_NONE, 1, 10},
 };
 
 struct outcome {
@@ -68,8 +89,11 @@ static void
 run(struct outcome *outcome, const struct run_options *like, enum sim_bug bug, uint64_t from,
     uint64_t count)
 {
-	const struct run_options options = {
-	    .from = from, .count = count, .jobs = like->jobs, .bug = bug};
+	const struct run_options options = {.from = from,
+	    .count = count,
+	    .jobs = like->jobs,
+	    .bug = bug,
+	    .emphasis = like->emphasis};
 
 	run_each(&options, take, outcome);
 }
@@ -138,8 +162,11 @@ run_bugs(const struct run_options *options, unsigned number)
 	for (size_t i = 0; i < LEN(bugs); i++) {
 		struct outcome *outcome = mem_alloc(sizeof(*outcome));
 
+		struct run_options with = *options;
+
+		with.emphasis = bugs[i].emphasis;
 		outcome->stop_at_failure = true;
-		run(outcome, options, bugs[i].bug, bugs[i].from, bugs[i].count);
+		run(outcome, &with, bugs[i].bug, bugs[i].from, bugs[i].count);
 		snprintf(name, sizeof(name), "the bug \"%s\" is found within %llu seeds",
 		    sim_bug_text(bugs[i].bug), (unsigned long long)bugs[i].count);
 		printf("%s %u - %s\n", outcome->failed > 0 ? "ok" : "not ok", ++number, name);

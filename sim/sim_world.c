@@ -215,6 +215,7 @@ world_build(struct world *world)
 
 	world->duration_ms = 60000 * minutes[dice_below(&world->dice, LEN(minutes) - !is_long)];
 	world->expire_ms = 60000 * expiries[dice_below(&world->dice, LEN(expiries) - !is_long)];
+	world->is_bulk = dice_below(&world->dice, 10) == 0;
 	world->late_ms = dice_below(&world->dice, world->duration_ms);
 	choose_mood(world);
 	world->zone = zone_create(world->sim, &world->mood);

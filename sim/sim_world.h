@@ -35,6 +35,7 @@ struct world {
 	struct remote *remotes[WORLD_REMOTES_MAX];
 	size_t remote_count;
 	uint64_t duration_ms, expire_ms;
+	bool is_bulk; /* much mail of some size, so that the spool has something to compact */
 	uint64_t late_ms; /* when the server of late.example starts */
 	struct io *director;
 	struct io_timer tick;

@@ -145,8 +145,8 @@ void io_watch_change(struct io *io, int fd, struct io_watch *watch, uint32_t eve
  */
 void io_watch_end(struct io *io, int fd, struct io_watch *watch);
 void io_task_add(struct io *io, struct io_task *task);
-/* Completes an op at the end of the turn, for operations that cannot start. */
-void io_op_fail(struct io *io, struct io_op *op, enum err err);
+/* Completes an op at the end of the turn, where it could not start or is done already. */
+void io_op_end(struct io *io, struct io_op *op, enum err err);
 /* A close callback: frees the handle's data. */
 void io_handle_free(uv_handle_t *handle);
 /* The error for libuv's negative errno. */
@@ -201,6 +201,8 @@ void io_locks_destroy(struct io *io);
 void io_log_create(struct io *io);
 /* Writes what the descriptor takes. */
 void io_log_write(struct io *io);
+/* The end of a turn: writes, or sees to it that it is written soon. */
+void io_log_turn(struct io *io);
 void io_log_destroy(struct io *io);
 
 /* io_dns.c */

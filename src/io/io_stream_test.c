@@ -133,6 +133,8 @@ run_for(struct io *io, uint64_t ms)
 {
 	struct io_timer timer = {.fired = stop_late, .owner = &io};
 
+	/* From now on, not from when it last ran. */
+	uv_update_time(&io->loop);
 	io_timer_start(io, &timer, ms);
 	io_run(io);
 	io_timer_stop(io, &timer);

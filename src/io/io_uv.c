@@ -17,7 +17,7 @@
 enum { AWAKE_MS = 3600 * 1000 };
 
 /* An operation that could not start, on its way to its done function. */
-struct failure {
+struct ending {
 	struct io_task task;
 	struct io_op *op;
 };
@@ -86,24 +86,24 @@ io_task_add(struct io *io, struct io_task *task)
 }
 
 static void
-failure_run(struct io_task *task)
+ending_run(struct io_task *task)
 {
-	struct failure *failure = container_of(task, struct failure, task);
-	struct io_op *op = failure->op;
+	struct ending *ending = container_of(task, struct ending, task);
+	struct io_op *op = ending->op;
 
-	mem_free(failure);
+	mem_free(ending);
 	op->done(op);
 }
 
 void
-io_op_fail(struct io *io, struct io_op *op, enum err err)
+io_op_end(struct io *io, struct io_op *op, enum err err)
 {
-	struct failure *failure = mem_alloc(sizeof(*failure));
+	struct ending *ending = mem_alloc(sizeof(*ending));
 
 	op->err = err;
-	failure->op = op;
-	failure->task.run = failure_run;
-	io_task_add(io, &failure->task);
+	ending->op = op;
+	ending->task.run = ending_run;
+	io_task_add(io, &ending->task);
 }
 
 /* Runs the tasks that are queued now; what they queue waits for the next turn. */
@@ -127,7 +127,7 @@ turn_end(struct io *io)
 	bury(io);
 	tasks_run(io);
 	io_streams_settle(io);
-	io_log_write(io);
+	io_log_turn(io);
 }
 
 static bool
@@ -178,7 +178,7 @@ io_turn(struct io *io)
 	int count;
 
 	turn_end(io);
-	if (io->stopped)
+	if (io->stopped || !is_alive(io))
 		return;
 	idle = list_empty(&io->tasks) && list_empty(&io->dirty);
 	count = epoll_wait(io->epoll, events, IO_EVENTS_PER_TURN,
@@ -241,8 +241,8 @@ tasks_drop(struct io *io)
 	while ((link = list_pop(&io->tasks))) {
 		struct io_task *task = container_of(link, struct io_task, link);
 
-		if (task->run == failure_run)
-			mem_free(container_of(task, struct failure, task));
+		if (task->run == ending_run)
+			mem_free(container_of(task, struct ending, task));
 	}
 }
 

@@ -280,7 +280,7 @@ a_destination_is_forgotten_whatever_its_state(void **state)
 	assert_int_equal(sched_destination_count(test.sched), 1);
 	sched_attempt_over(test.sched, destination, SCHED_NO_ANSWER, 0, test.now_ms);
 	assert_int_equal(sched_destination_count(test.sched), 0);
-	assert_int_equal(sched_idle_ms(test.sched, 1000), 1000);
+	assert_int_equal(test_sched_idle(&test, 1000), 1000);
 	test_sched_fini(&test);
 }
 
@@ -327,7 +327,7 @@ a_limited_destination_is_remembered_until_its_share_is_back(void **state)
 	test_sched_pass(&test, 9000);
 	rcpt = test_sched_add(&test, "a", 1);
 	assert_int_equal(test_sched_take(&test), SCHED_NONE);
-	assert_in_range(sched_idle_ms(test.sched, 100000), 1, 1000);
+	assert_in_range(test_sched_idle(&test, 100000), 1, 1000);
 	test_sched_pass(&test, 1000);
 	serve(&test, rcpt);
 	test_sched_pass(&test, 10000);
@@ -379,13 +379,13 @@ it_says_how_long_nothing_happens(void **state)
 
 	(void)state;
 	test_sched_init(&test);
-	assert_int_equal(sched_idle_ms(test.sched, 1000), 1000);
+	assert_int_equal(test_sched_idle(&test, 1000), 1000);
 	rcpt = test_sched_add(&test, "a", 1);
 	test_sched_defer(&test, rcpt, 200);
-	assert_in_range(sched_idle_ms(test.sched, 1000), 1, 200);
-	test_sched_pass(&test, sched_idle_ms(test.sched, 1000));
+	assert_in_range(test_sched_idle(&test, 1000), 1, 200);
+	test_sched_pass(&test, test_sched_idle(&test, 1000));
 	while (test.now_wall_ms < TEST_WALL_MS + 200)
-		test_sched_pass(&test, sched_idle_ms(test.sched, 1000));
+		test_sched_pass(&test, test_sched_idle(&test, 1000));
 	assert_int_equal(test.now_wall_ms, TEST_WALL_MS + 200);
 	serve(&test, rcpt);
 	test_sched_fini(&test);

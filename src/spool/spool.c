@@ -304,6 +304,12 @@ spool_release(struct spool *spool, uint64_t position)
 	io_timer_start(spool->io, &spool->soon, 0);
 }
 
+static void
+look_again(struct io_timer *timer)
+{
+	spool_settle(timer->owner);
+}
+
 static struct spool *
 create(struct io *io, struct io_dir *dir, const struct spool_options *options)
 {
@@ -322,6 +328,7 @@ create(struct io *io, struct io_dir *dir, const struct spool_options *options)
 	spool_checkpoint_init(spool);
 	spool->finished_end = &spool->finished;
 	spool->flushes_end = &spool->flushes;
+	spool->later = (struct io_timer){.fired = look_again, .owner = spool};
 	spool->soon = (struct io_timer){.fired = call_finished, .owner = spool};
 	for (size_t i = 0; i < COPIES_MAX; i++)
 		spool->copies[i].spool = spool;
@@ -357,6 +364,7 @@ spool_close(struct spool *spool)
 	check(list_empty(&spool->waiting) && spool->batch_count == 0 && spool->running == 0);
 	check(!spool->finished && !spool->flushes && list_empty(&spool->reads_finished));
 	io_timer_stop(spool->io, &spool->soon);
+	io_timer_stop(spool->io, &spool->later);
 	spool_read_forget(spool, 0);
 	for (size_t i = 0; i < spool->segment_count; i++) {
 		if (!spool->segments[i])

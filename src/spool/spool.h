@@ -65,6 +65,8 @@ struct spool_options {
 	void *release_owner;
 	/* A checkpoint is due when the log has grown by so much since the last; 0: 256 MB. */
 	uint64_t checkpoint_log_bytes;
+	/* While puts come, compaction moves so many bytes for 100 of theirs; 0: 100. */
+	unsigned compact_percent;
 };
 
 /* A write under way.  The caller owns it until done is called (never inside the call). */

@@ -311,6 +311,8 @@ wait_or_publish(struct spool *spool)
 	spool->checkpoint.state = CHECKPOINT_WAITING;
 	spool->checkpoint.began_ms = io_now_ms(spool->io);
 	spool_checkpoint_kick(spool);
+	/* A clean end looks after it from then on. */
+	io_timer_start(spool->io, &spool->later, 0);
 }
 
 static void
@@ -512,7 +514,7 @@ spool_checkpoint_final(struct spool *spool)
 			finish(spool, ERR_BUSY);
 			return checkpoint->state != CHECKPOINT_IDLE;
 		}
-		io_timer_start(spool->io, &spool->soon, 10);
+		io_timer_start(spool->io, &spool->later, 10);
 		spool_checkpoint_kick(spool);
 		return true;
 	}

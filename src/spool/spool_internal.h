@@ -28,6 +28,9 @@ enum {
 	BATCH_BYTES = 4 << 20, /* a batch is closed when it has so much */
 	BATCH_HEADS = 512 << 10, /* memory for its headers and small parts */
 	BATCH_SMALL = 2048, /* parts up to here are copied there */
+	COMPACT_PERCENT = 100, /* bytes that compaction moves for 100 that are put */
+	COMPACT_CREDIT_MAX = 8 << 20, /* what it may save up */
+	COMPACT_IDLE_MS = 20, /* without puts for so long it goes as fast as it can */
 	COPIES_MAX = 16, /* messages that compaction moves at a time */
 	FILES_KEPT = 16, /* open body files kept for the next read */
 	SPACE_CHECK_MS = 1000,
@@ -190,10 +193,13 @@ struct spool {
 	} kept[FILES_KEPT];
 	size_t kept_next;
 	struct io_timer soon;
+	struct io_timer later; /* looks again what may start */
 	struct spool_op *flushes, **flushes_end;
 	bool quiet; /* nothing is begun beside writes */
 	unsigned running; /* chains of operations under way beside the batch */
 	struct spool_numbers numbers;
+	uint64_t compact_credit; /* bytes that compaction may move beside puts */
+	uint64_t put_ms; /* when the last put came */
 	uint64_t log_bytes, log_bytes_durable; /* put into the log since some time */
 	bool finishing; /* operations of a batch are being ended */
 	struct spool_checkpoint checkpoint;
@@ -260,6 +266,8 @@ uint64_t spool_message_rest_bytes(const struct spool_message *message);
 
 /* spool_compact.c */
 void spool_compact(struct spool *spool);
+/* So many bytes were put. */
+void spool_compact_pay(struct spool *spool, uint64_t bytes);
 bool spool_copy_holds(const struct spool_copy *copy);
 void spool_copy_moved(struct spool_copy *copy, const struct spool_write *write);
 void spool_copy_end(struct spool_copy *copy);

@@ -316,6 +316,7 @@ finish(struct spool *spool, struct spool_write *write)
 		spool_index_at(&spool->index, write->slot)->flags &=
 		    (uint8_t)~SPOOL_UNWRITTEN;
 		spool->numbers.puts++;
+		spool_compact_pay(spool, spool_record_bytes(&write->record));
 		break;
 	case SPOOL_MOVE:
 		spool_copy_moved(write->copy, write);

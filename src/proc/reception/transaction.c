@@ -11,8 +11,12 @@
 #include "base/id.h"
 #include "base/sim_point.h"
 #include "mime/trace.h"
+#include "table/resolve.h"
 
-enum { TRANSACTION_BYTES_MAX = 4 << 20 };
+enum {
+	TRANSACTION_BYTES_MAX = 4 << 20,
+	DOMAINS_MAX = 1000, /* compared with here; where there are more, lookup does it */
+};
 
 static void
 forget(struct transaction *transaction)
@@ -93,6 +97,37 @@ transaction_mail(struct session *session, const struct smtp_server_event *event)
 	session_reply_id(session, REPLY_SENDER_OK);
 }
 
+/*
+ * Whether the address is in none of our domains: it leads to itself then, as lookup would say
+ * (resolve_address), which need not be asked.
+ */
+static bool
+is_elsewhere(const struct session *session, struct span address)
+{
+	const struct conf *conf = session->reception->conf;
+	const struct resolve_tables tables = {
+	    .domains = conf->domains, .domain_count = conf->domain_count};
+	size_t at = span_find_last(address, '@');
+
+	return at > 0 && at < address.len && conf->domain_count <= DOMAINS_MAX &&
+	    !resolve_is_ours(&tables, span_skip(address, at + 1));
+}
+
+static void
+rcpt_elsewhere(struct session *session, struct span address)
+{
+	const struct ipc_target_entry target = {.kind = IPC_TARGET_REMOTE, .address = address};
+	struct ipc_lx_resolved resolved = {.verdict = IPC_REMOTE};
+	struct buf targets;
+
+	buf_init(&targets, ADDRESS_BYTES_MAX + 100);
+	ipc_target_write(&targets, &target);
+	check(buf_finish(&targets) == OK);
+	resolved.targets = buf_span(&targets);
+	transaction_rcpt_resolved(session, &resolved);
+	buf_fini(&targets);
+}
+
 void
 transaction_rcpt(struct session *session, const struct smtp_server_event *event)
 {
@@ -110,7 +145,10 @@ transaction_rcpt(struct session *session, const struct smtp_server_event *event)
 		session_reply_id(session, REPLY_TOO_MANY_RECIPIENTS);
 		return;
 	}
-	ask_lookup(session, transaction->rcpt_pending);
+	if (is_elsewhere(session, transaction->rcpt_pending))
+		rcpt_elsewhere(session, transaction->rcpt_pending);
+	else
+		ask_lookup(session, transaction->rcpt_pending);
 }
 
 /* Who may send to the whole world: authenticated clients, and configured networks. */
