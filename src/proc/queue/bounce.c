@@ -219,7 +219,7 @@ start(struct bounce *bounce)
 
 /* As with an attempt: the mark is durable, or never will be. */
 static void
-begun(struct spool_op *op)
+begun(struct store_op *op)
 {
 	struct bounce *bounce = op->owner;
 
@@ -248,7 +248,7 @@ bounce_start(struct message *message)
 		return;
 	}
 	bounce->reading = true;
-	bounce->put = (struct spool_op){.done = begun, .owner = bounce};
+	bounce->put = (struct store_op){.done = begun, .owner = bounce};
 	poison_begin(message, index, &bounce->put);
 }
 

@@ -243,7 +243,7 @@ free_attempt(struct attempt *attempt)
 
 /* The mark is durable, or never will be: the spool takes nothing more, and mail still goes. */
 static void
-begun(struct spool_op *op)
+begun(struct store_op *op)
 {
 	struct attempt *attempt = op->owner;
 
@@ -281,7 +281,7 @@ dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 	gather(attempt, rcpt.index, known.rcpt_count, (size_t)count_max);
 	if (poison_is_careful(attempt->message, rcpt.index)) {
 		attempt->reading = true;
-		attempt->begin = (struct spool_op){.done = begun, .owner = attempt};
+		attempt->begin = (struct store_op){.done = begun, .owner = attempt};
 		poison_begin(attempt->message, rcpt.index, &attempt->begin);
 	} else if (!send_fresh(attempt)) {
 		dispatch_read(attempt);

@@ -20,7 +20,8 @@ void
 queue_grant_ids(struct queue *queue, uint64_t *first, uint64_t *end)
 {
 	/* An opening of the spool has an epoch of its own, so no id is ever given twice. */
-	*first = (SIM_BUG(IDS_AGAIN) ? 1 : store_epoch(queue->store)) << EPOCH_SHIFT | queue->id_grant++ << GRANT_BITS;
+	*first = (SIM_BUG(IDS_AGAIN) ? 1 : store_epoch(queue->store)) << EPOCH_SHIFT |
+	    queue->id_grant++ << GRANT_BITS;
 	*end = *first + (1u << GRANT_BITS);
 }
 
@@ -307,7 +308,7 @@ queue_start(void *role)
 	/* A peer may still be busy with attempts that a queue before this one gave it. */
 	queue->next_attempt = store_epoch(queue->store) << EPOCH_SHIFT;
 	ledger_feed_run(queue->ledger);
-	queue->poison.first_id = spool_epoch(queue->spool) << EPOCH_SHIFT;
+	queue->poison.first_id = store_epoch(queue->store) << EPOCH_SHIFT;
 	poison_start(queue);
 	start_messages(queue);
 	schedule_arm(queue);

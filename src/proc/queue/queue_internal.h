@@ -68,7 +68,7 @@ struct attempt {
 	struct io_op read;   /* of the body, and of the envelope where it is not at hand */
 	struct buf envelope;
 	struct list wait;    /* in peer->reads: to read when the peer has taken more */
-	struct spool_op begin; /* the mark that it begins, where one is needed */
+	struct store_op begin; /* the mark that it begins, where one is needed */
 	bool reading;        /* or waiting for that mark */
 	bool over;           /* ended while a read was under way */
 	bool ordered;        /* the process knows of it */
@@ -295,7 +295,7 @@ void poison_dispatch(struct queue *queue, enum ipc_target kind);
 /* Whether a mark has to be durable before this attempt or bounce of the recipient. */
 bool poison_is_careful(const struct message *message, uint32_t index);
 /* Writes that mark; op is told when the attempt may begin. */
-void poison_begin(struct message *message, uint32_t index, struct spool_op *op);
+void poison_begin(struct message *message, uint32_t index, struct store_op *op);
 /* An attempt has ended with its results, or a bounce has. */
 void poison_ended(struct message *message);
 /* A mark that was read back: so many attempts of the recipient began and did not end. */
