@@ -82,6 +82,7 @@ sim_heal(struct sim *sim)
 		struct sim_server *server = container_of(link, struct sim_server, link);
 
 		server->disk->bytes_max = 0;
+		server->host->wall_offset_ms = 0;
 		sim_server_power_on(server);
 	}
 	sim_trace(sim, "healed");

@@ -17,8 +17,8 @@
 
 /* Longer than two batches, with a stalled disk. */
 enum { WINDOW_MS = 30000, NOTES_MAX = 1 << 20 };
-/* A message may have been on its way for so long when its sender was lost. */
-enum { ON_THE_WAY_MS = 60000 };
+/* A message may have been on its way for so long, past partitions, when its sender gave up. */
+enum { ON_THE_WAY_MS = 1200000 };
 
 enum note_kind {
 	NOTE_IN_DOUBT,
