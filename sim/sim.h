@@ -18,7 +18,7 @@ struct queue;
 
 /* What goes wrong, and how often.  Chances are in a million. */
 struct sim_faults {
-	/* At each completion, timer or message of a role. */
+	/* At each completion, timer or message of a role; the first two eightfold at a file's. */
 	uint32_t role_death; /* that role dies */
 	uint32_t power_cut;  /* its machine loses power */
 	uint32_t clock_jump; /* its machine's wall clock jumps, forward or back */

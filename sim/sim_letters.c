@@ -167,7 +167,8 @@ world_write_letters(struct world *world)
 	uint64_t count = 5 + dice_below(&world->dice, dice_below(&world->dice, 4) ? 40 : 150);
 
 	if (world->is_bulk)
-		count += 80;
+		count += 150;
 	for (uint64_t i = 0; i < count; i++)
-		write_letter(world, &world->towns[dice_below(&world->dice, world->town_count)]);
+		write_letter(world, &world->towns[world->is_bulk ? 0
+		                               : dice_below(&world->dice, world->town_count)]);
 }

@@ -421,6 +421,20 @@ is_dropped(const struct witness *witness, struct sim_server *server, uint64_t id
 	return false;
 }
 
+/* A bounce of the letter was handed on, and the server that had it next could not deliver it. */
+static bool
+is_dropped_later(const struct witness *witness, unsigned number)
+{
+	for (size_t i = 0; i < witness->count; i++) {
+		const struct note *note = &witness->notes[i];
+
+		if (note->kind == NOTE_FAILED && letter_number_in(span_str(note->to), 'B') == number &&
+		    count_notes(witness, NOTE_DROPPED, note->server, note->id) > 0)
+			return true;
+	}
+	return false;
+}
+
 bool
 witness_was_dropped(struct witness *witness, struct oracle_letter *letter,
     const struct oracle_key *key, struct sim_server *server, uint64_t id)
@@ -434,7 +448,8 @@ witness_was_dropped(struct witness *witness, struct oracle_letter *letter,
 		if (note->server == server && note->id != id &&
 		    oracle_is_promised(letter, note->id))
 			continue;
-		if (is_dropped(witness, note->server, note->id))
+		if (is_dropped(witness, note->server, note->id) ||
+		    is_dropped_later(witness, letter->letter.number))
 			return true;
 	}
 	return false;

@@ -38,7 +38,7 @@ sched_reload(struct sched *sched)
 {
 	sched->limits_age++;
 	for (uint32_t at = 0; at < sched_pool_end(&sched->destinations); at++)
-		if (sched_pool_has_chunk(&sched->destinations, at) &&
+		if (sched_pool_has_slot(&sched->destinations, at) &&
 		    destination_at(sched, at)->key)
 			sched_destination_look(sched, at);
 }

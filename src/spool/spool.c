@@ -83,6 +83,7 @@ spool_settle(struct spool *spool)
 		spool_checkpoint_kick(spool);
 		(void)spool_segment_prepare(spool);
 		spool_segment_trim(spool);
+		spool_fill_kick(spool);
 		spool_compact(spool);
 	}
 	if (!spool->flushes || !is_idle(spool) || spool_checkpoint_final(spool))
@@ -326,6 +327,7 @@ create(struct io *io, struct io_dir *dir, const struct spool_options *options)
 	list_init(&spool->reads_finished);
 	spool_write_init(spool);
 	spool_checkpoint_init(spool);
+	spool_fill_init(spool);
 	spool->finished_end = &spool->finished;
 	spool->flushes_end = &spool->flushes;
 	spool->later = (struct io_timer){.fired = look_again, .owner = spool};
@@ -377,6 +379,7 @@ spool_close(struct spool *spool)
 	spool_index_fini(&spool->index);
 	spool_write_fini(spool);
 	spool_checkpoint_fini(spool);
+	spool_fill_fini(spool);
 	mem_free(spool);
 }
 

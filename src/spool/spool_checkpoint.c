@@ -433,6 +433,20 @@ finish(struct spool *spool, enum err err)
 	spool_settle(spool);
 }
 
+/* Room for about as much as the last one, without what is kept for state changes. */
+static bool
+has_space(struct spool *spool)
+{
+	uint64_t needed = 2 * spool->checkpoint.last_bytes +
+			  spool->options.segment_bytes + spool->options.disk_reserve_bytes;
+	uint64_t free_bytes;
+
+	if (io_dir_space(spool->dir, &free_bytes) || free_bytes >= needed)
+		return true;
+	spool->checkpoint.retry_ms = io_now_ms(spool->io) + RETRY_MS;
+	return false;
+}
+
 static void
 created(struct io_op *op)
 {
@@ -487,7 +501,7 @@ spool_checkpoint_kick(struct spool *spool)
 	}
 	if (checkpoint->state != CHECKPOINT_IDLE || spool->quiet ||
 	    grown < grown_needed(spool) || io_now_ms(spool->io) < checkpoint->retry_ms ||
-	    !spool_has_space(spool))
+	    !has_space(spool))
 		return;
 	begin(spool, false);
 }

@@ -56,8 +56,12 @@ struct spool_pool {
 
 struct spool_index {
 	struct spool_pool messages, marks;
-	uint32_t *table; /* open addressing: slots of messages */
-	uint32_t room; /* a power of two, or 0 */
+	struct spool_table {
+		uint32_t *slots; /* of messages, with open addressing */
+		uint32_t room; /* a power of two, or 0 */
+		uint32_t count;
+	} table, old; /* old: what is left of a smaller one, moved over bit by bit */
+	uint32_t moved; /* places of old that are empty now */
 	uint32_t count;
 };
 

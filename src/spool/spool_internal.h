@@ -58,6 +58,9 @@ struct segment {
 	uint64_t message_count, live_bytes;
 	uint32_t first, last; /* its messages */
 	unsigned pins; /* reads under way: not to be used again */
+	bool filled; /* all of it was written before, so that it is only written over */
+	bool filling; /* zeros are being written: not to become the head */
+	uint64_t fill_at;
 	bool listed; /* at start-up: a checkpoint names it */
 	uint64_t fed; /* position of its last record that the feed gave */
 	unsigned removals; /* of its messages, not durable yet: not to be freed */
@@ -171,6 +174,10 @@ struct spool {
 	uint64_t durable_oldest;
 	uint64_t live_bytes, file_bytes;
 	struct spool_prepare prepare;
+	struct segment *fill; /* a segment that is filled; NULL: none */
+	uint64_t fill_began_ms, fill_synced;
+	struct io_timer fill_pace;
+	struct io_op fill_op;
 	uint64_t full_until_ms; /* no try to allocate before */
 	uint64_t space_checked_ms;
 	bool space_known, space_enough;
@@ -254,6 +261,10 @@ enum err spool_segment_prepare_now(struct spool *spool);
 /* Opens the handles that batches are synced by, at once; for start-up. */
 enum err spool_segment_open_syncs(struct spool *spool, struct segment *segment);
 void spool_segment_close_syncs(struct segment *segment);
+/* spool_fill.c: fills a new segment ahead of its use; no more is begun after fini. */
+void spool_fill_init(struct spool *spool);
+void spool_fill_fini(struct spool *spool);
+void spool_fill_kick(struct spool *spool);
 /* Takes the next ready segment as head. */
 void spool_segment_advance(struct spool *spool);
 void spool_segment_free_oldest(struct spool *spool);

@@ -192,6 +192,8 @@ find_place(struct spool *spool, const struct spool_batch *batch,
 			return FULL;
 		if (spool->ready_count < ready_needed(spool, write))
 			return spool_segment_prepare(spool) ? WAIT : NO_PLACE;
+		if (container_of(spool->ready.next, struct segment, link)->filling)
+			return WAIT;
 		spool_segment_advance(spool);
 	}
 	return batch_has_room(batch, bytes) ? PLACED : FULL;
