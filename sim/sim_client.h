@@ -1,4 +1,4 @@
-/* What the two files of a sender share: sim_client.c is the dialogue, sim_client_wire.c the bytes. */
+/* What the files of a sender share: sim_client.c is the dialogue, sim_client_wire.c the bytes. */
 #pragma once
 
 #include "base/arena.h"

@@ -52,8 +52,8 @@ number(const char *text)
 	return value;
 }
 
-int
-main(int argc, char **argv)
+static void
+read_options(int argc, char **argv, struct run_options *options, bool *tap)
 {
 	static const struct option names[] = {
 	    {"seed", required_argument, NULL, 's'},
@@ -71,58 +71,65 @@ main(int argc, char **argv)
 	    {"tap", no_argument, NULL, 't'},
 	    {0},
 	};
-	struct run_options options = {.from = 1, .count = 100, .jobs = 1};
-	bool tap = false;
 	int c;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			options.from = number(optarg);
-			options.count = 1;
-			options.say_hash = true;
+			options->from = number(optarg);
+			options->count = 1;
+			options->say_hash = true;
 			break;
 		case 'n':
-			options.count = number(optarg);
+			options->count = number(optarg);
 			break;
 		case 'f':
-			options.from = number(optarg);
+			options->from = number(optarg);
 			break;
 		case 'b':
-			options.bug = find_bug(optarg);
+			options->bug = find_bug(optarg);
 			break;
 		case 'e':
-			options.emphasis = find_emphasis(optarg);
+			options->emphasis = find_emphasis(optarg);
 			break;
 		case 'j':
-			options.jobs = (unsigned)number(optarg);
+			options->jobs = (unsigned)number(optarg);
 			break;
 		case 'm':
-			options.minutes = number(optarg);
+			options->minutes = number(optarg);
 			break;
 		case 'v':
-			options.verbose = true;
+			options->verbose = true;
 			break;
 		case 'u':
-			options.until_stopped = true;
+			options->until_stopped = true;
 			break;
 		case 'k':
-			options.say_marks = true;
+			options->say_marks = true;
 			break;
 		case 'h':
-			options.say_hash = true;
+			options->say_hash = true;
 			break;
 		case '1':
-			options.first_failure = true;
+			options->first_failure = true;
 			break;
 		case 't':
-			tap = true;
+			*tap = true;
 			break;
 		default:
 			usage();
 		}
 	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct run_options options = {.from = 1, .count = 100, .jobs = 1};
+	bool tap = false;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	read_options(argc, argv, &options, &tap);
 	if (optind < argc || options.jobs < 1 || options.jobs > RUN_JOBS_MAX)
 		usage();
 	return tap ? run_tap(&options) : run_seeds(&options);

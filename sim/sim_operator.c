@@ -150,7 +150,8 @@ operator_ask_total(struct operator *operator)
 {
 	over(operator);
 	operator->total = -1;
-	snprintf(operator->request, sizeof(operator->request), "{\"do\": \"list\", \"limit\": 1}\n");
+	snprintf(operator->request, sizeof(operator->request),
+	    "{\"do\": \"list\", \"limit\": 1}\n");
 	ask(operator);
 }
 

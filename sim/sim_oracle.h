@@ -130,7 +130,7 @@ void oracle_check_end(struct oracle *oracle);
 struct witness;
 struct witness *witness_create(struct oracle *oracle);
 void witness_destroy(struct witness *witness);
-/* Why a server may have done twice what it did with a message between two moments; NULL: why not. */
+/* Why a server may have done twice what it did between two moments; NULL: it may not. */
 const char *witness_excuse(struct witness *witness, struct sim_server *server, uint64_t id,
     const struct oracle_key *key, uint64_t from_ms, uint64_t to_ms);
 /* How many such reasons there are in all. */

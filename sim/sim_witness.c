@@ -3,9 +3,10 @@
  * second copy or a lost message.  Nothing is excused but by what it noted.
  *
  * The window of a second copy: from the moment at which the message left for the other side
- * (ON_THE_WAY_MS before it was there) to WINDOW_MS after the server's log said "relayed" or "delivered" (within that time the mark of it
- * is durable).  A role that is lost, or a machine that loses power, within it, may mean a second
- * copy; after it, it may not, unless the spool had broken or was full and could write no mark.
+ * (ON_THE_WAY_MS before it was there) to WINDOW_MS after the server's log said "relayed" or
+ * "delivered" (within that time the mark of it is durable).  A role that is lost, or a machine
+ * that loses power, within it, may mean a second copy; after it, it may not, unless the spool had
+ * broken or was full and could write no mark.
  */
 #include "sim_oracle.h"
 
@@ -428,7 +429,8 @@ is_dropped_later(const struct witness *witness, unsigned number)
 	for (size_t i = 0; i < witness->count; i++) {
 		const struct note *note = &witness->notes[i];
 
-		if (note->kind == NOTE_FAILED && letter_number_in(span_str(note->to), 'B') == number &&
+		if (note->kind == NOTE_FAILED &&
+		    letter_number_in(span_str(note->to), 'B') == number &&
 		    count_notes(witness, NOTE_DROPPED, note->server, note->id) > 0)
 			return true;
 	}

@@ -1,4 +1,4 @@
-/* What the files of a scenario share: who is there (sim_world.c), and how it goes (sim_scenario.c). */
+/* What the files of a scenario share: who is there (sim_world.c), how it goes (sim_scenario.c). */
 #pragma once
 
 #include "base/arena.h"
