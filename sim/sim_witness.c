@@ -185,6 +185,13 @@ take_outcome(struct witness *witness, enum note_kind kind, struct sim_server *se
 	copy_field(note->mailbox, sizeof(note->mailbox), line, "mailbox");
 }
 
+/* The next server is one of ours, and does not know what became of it. */
+static bool
+says_it_may_arrive_twice(struct span line)
+{
+	return memmem(line.ptr, line.len, "may then arrive twice", 21) != NULL;
+}
+
 static void
 take_line(void *owner, struct sim_server *server, struct span line)
 {
@@ -196,6 +203,8 @@ take_line(void *owner, struct sim_server *server, struct span line)
 	else if (span_eq(event, SPAN("bounced")) || span_eq(event, SPAN("expired")))
 		take_outcome(witness, NOTE_FAILED, server, line);
 	else if (span_eq(event, SPAN("in_doubt")))
+		take_outcome(witness, NOTE_IN_DOUBT, server, line);
+	else if (span_eq(event, SPAN("deferred")) && says_it_may_arrive_twice(line))
 		take_outcome(witness, NOTE_IN_DOUBT, server, line);
 	else if (span_eq(event, SPAN("bounce_queued")))
 		take_bounce(witness, server, line);
