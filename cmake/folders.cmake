@@ -103,11 +103,12 @@ folder(tls postrider_base PkgConfig::SSL)
 folder(table postrider_base postrider_io)
 folder(spool postrider_base postrider_io)
 folder(ledger postrider_base postrider_io postrider_spool)
+folder(store postrider_base postrider_io postrider_spool)
 folder(ipc postrider_base postrider_io)
 folder(conf postrider_base)
 folder(event postrider_base postrider_io postrider_conf postrider_mime)
 folder(proc postrider_base postrider_io postrider_smtp postrider_replies postrider_mime
-  postrider_route postrider_sched postrider_tls postrider_table postrider_spool postrider_ledger
+  postrider_route postrider_sched postrider_tls postrider_table postrider_store postrider_spool postrider_ledger
   postrider_ipc postrider_conf
   postrider_event PkgConfig::JANSSON PkgConfig::CRYPT PkgConfig::IDN2)
 

@@ -153,9 +153,11 @@ sim_step(struct sim *sim)
 	struct sim_current *current = sim_current();
 	struct sim_event *event = sim_event_next(sim);
 	struct io *io;
+	bool critical;
 
 	if (!event)
 		return false;
+	critical = event->critical;
 	sim->now_us = event->at_us;
 	sim->steps++;
 	io = event->io;
@@ -168,7 +170,7 @@ sim_step(struct sim *sim)
 	event->fire(event);
 	*current = (struct sim_current){.sim = sim};
 	if (io && io->life && !io->gone)
-		sim_faults_after(sim, io);
+		sim_faults_after(sim, io, critical);
 	return true;
 }
 

@@ -18,7 +18,7 @@ struct queue;
 
 /* What goes wrong, and how often.  Chances are in a million. */
 struct sim_faults {
-	/* At each completion, timer or message of a role. */
+	/* At each completion, timer or message of a role; the first two eightfold at a file's. */
 	uint32_t role_death; /* that role dies */
 	uint32_t power_cut;  /* its machine loses power */
 	uint32_t clock_jump; /* its machine's wall clock jumps, forward or back */
@@ -62,7 +62,7 @@ struct sim *sim_create(const struct sim_options *options);
 void sim_destroy(struct sim *sim);
 /* One completion, timer or message; false: nothing is left to do. */
 bool sim_step(struct sim *sim);
-/* All faults off from now on, every machine on, disks large, hosts connected. */
+/* All faults off from now on, every machine on, disks large, clocks right, hosts connected. */
 void sim_heal(struct sim *sim);
 uint64_t sim_now_ms(const struct sim *sim);
 uint64_t sim_now_us(const struct sim *sim);

@@ -83,4 +83,5 @@ void operator_destroy(struct operator *operator);
 void operator_do(struct operator *operator, const char *verb, uint64_t id);
 /* Asks how many messages are in the queue; the answer, or -1: none came yet. */
 void operator_ask_total(struct operator *operator);
+const char *operator_said(const struct operator *operator);
 int64_t operator_total(const struct operator *operator);

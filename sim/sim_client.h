@@ -1,10 +1,10 @@
-/* What the two files of a sender share: sim_client.c is the dialogue, sim_client_wire.c the bytes. */
+/* What the files of a sender share: sim_client.c is the dialogue, sim_client_wire.c the bytes. */
 #pragma once
 
 #include "base/arena.h"
 #include "sim_actors.h"
 
-enum { SENDER_JOBS_MAX = 200, SENDER_WANTS_MAX = 64 };
+enum { SENDER_JOBS_MAX = 1000, SENDER_WANTS_MAX = 64 };
 
 /* What the next reply answers. */
 enum want_kind {

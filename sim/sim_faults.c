@@ -1,7 +1,7 @@
 /* Which faults there are with a seed, and what may befall whoever just ran. */
 #include "sim/sim_internal.h"
 
-enum { OFF_US_MAX = 60000000, JUMP_MS_MAX = 30000000, LATER_US = 60000000 };
+enum { OFF_US_MAX = 60000000, JUMP_MS_MAX = 30000000, LATER_US = 60000000, CRITICAL = 8 };
 
 static void
 jump(struct sim *sim, struct sim_server *server)
@@ -16,17 +16,18 @@ jump(struct sim *sim, struct sim_server *server)
 }
 
 void
-sim_faults_after(struct sim *sim, struct io *io)
+sim_faults_after(struct sim *sim, struct io *io, bool critical)
 {
 	const struct sim_faults *faults = &sim->options.faults;
 	struct sim_life *life = io->life;
 	struct sim_server *server = life->server;
+	uint32_t weight = critical ? CRITICAL : 1;
 
 	if (io->stopped) {
 		sim_life_end(life, 0, false);
 		return;
 	}
-	if (sim_happens(sim, faults->power_cut)) {
+	if (sim_happens(sim, faults->power_cut * weight)) {
 		sim_server_power_cut(server);
 		sim_event_start(sim, &server->power, sim_delay_us(sim, OFF_US_MAX));
 		return;
@@ -37,7 +38,7 @@ sim_faults_after(struct sim *sim, struct io *io)
 		sim_happened(sim, SIM_BIT_ROT, server, PROC_COUNT);
 		sim_disk_rot(server->disk, server->conf->spool_path.ptr);
 	}
-	if (sim_happens(sim, faults->role_death))
+	if (sim_happens(sim, faults->role_death * weight))
 		sim_life_kill(life);
 }
 
@@ -81,6 +82,7 @@ sim_heal(struct sim *sim)
 		struct sim_server *server = container_of(link, struct sim_server, link);
 
 		server->disk->bytes_max = 0;
+		server->host->wall_offset_ms = 0;
 		sim_server_power_on(server);
 	}
 	sim_trace(sim, "healed");
@@ -113,10 +115,10 @@ add_kind(struct sim *chance, struct sim_options *options, enum kind kind)
 
 	switch (kind) {
 	case CRASHES:
-		faults->role_death = between(chance, 50, 3000);
+		faults->role_death = between(chance, 100, 5000);
 		break;
 	case POWER:
-		faults->power_cut = between(chance, 20, 1000);
+		faults->power_cut = between(chance, 50, 2000);
 		break;
 	case DISK:
 		faults->read_error = sometimes(chance, 500, 30000);
@@ -137,7 +139,7 @@ add_kind(struct sim *chance, struct sim_options *options, enum kind kind)
 		faults->dns_error = between(chance, 1000, 300000);
 		break;
 	case CLOCK:
-		faults->clock_jump = between(chance, 20, 2000);
+		faults->clock_jump = between(chance, 50, 3000);
 		break;
 	case FULL:
 		options->disk_bytes = (1 << 20) + sim_chance(chance, 4 << 20);
@@ -149,7 +151,7 @@ add_kind(struct sim *chance, struct sim_options *options, enum kind kind)
 		faults->fragment = between(chance, 10000, 1000000);
 		break;
 	case ROT:
-		faults->bit_rot = between(chance, 5, 500);
+		faults->bit_rot = between(chance, 20, 2000);
 		break;
 	case KIND_COUNT:
 		break;

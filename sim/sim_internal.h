@@ -26,6 +26,7 @@ struct sim_event {
 	struct io *io;                         /* NULL: the world's own */
 	struct list link;                      /* in io->events */
 	const char *name;
+	bool critical; /* a moment at which to die is of more interest than at others */
 };
 
 /* A role's memory, freed at once at its death. */
@@ -387,6 +388,6 @@ bool sim_life_is_alive(const struct sim_life *life);
 void sim_life_wire(struct sim_life *life, enum proc only);
 
 /* sim_faults.c: what may befall whoever just ran. */
-void sim_faults_after(struct sim *sim, struct io *io);
+void sim_faults_after(struct sim *sim, struct io *io, bool critical);
 /* What may befall bytes that are about to leave; true: they do not leave now. */
 bool sim_faults_of_bytes(struct io_stream *stream);

@@ -113,6 +113,7 @@ sim_job_start(struct sim_job *job, const char *name, uint64_t delay_us)
 		return;
 	}
 	job->event.name = name;
+	job->event.critical = true;
 	if (sim_happens(sim, sim->options.faults.disk_stall))
 		delay_us += sim_delay_us(sim, SIM_STALL_US);
 	sim_event_start(sim, &job->event, sim_delay_us(sim, delay_us));

@@ -107,8 +107,8 @@ letter_number_in(struct span text, char mark)
 	for (size_t i = 0; i + 7 <= text.len; i++) {
 		uint64_t number;
 
-		if (text.ptr[i] == mark && span_u64(span_of(text.ptr + i + 1, 6), 999999, &number) &&
-		    number > 0)
+		if (text.ptr[i] == mark &&
+		    span_u64(span_of(text.ptr + i + 1, 6), 999999, &number) && number > 0)
 			return (unsigned)number;
 	}
 	return 0;

@@ -47,7 +47,7 @@ struct letter {
 void letter_write(struct buf *out, const struct letter *letter);
 /* The number behind a mark ("T000017", 'T': the letter; 'B': its sender); 0: there is none. */
 unsigned letter_number_in(struct span text, char mark);
-/* What is left without the fields that servers put in front: Received, Return-Path, Delivered-To. */
+/* The rest without the fields that servers put in front: Received, Return-Path, Delivered-To. */
 struct span letter_without_trace(struct span bytes);
 /* A field of the trace in front of the letter, the nth of its name; "" where there is none. */
 struct span letter_trace_field(struct span bytes, struct span name, unsigned nth);

@@ -123,10 +123,12 @@ choose_sender(struct world *world, struct oracle_letter *letter, const struct to
 }
 
 static size_t
-choose_bytes(struct dice *dice)
+choose_bytes(struct dice *dice, bool is_bulk)
 {
 	uint64_t kind = dice_below(dice, 100);
 
+	if (is_bulk && kind < 80)
+		return 20000 + dice_below(dice, 90000);
 	if (kind == 0)
 		return 1000000 + dice_below(dice, 500000);
 	if (kind < 8)
@@ -147,7 +149,7 @@ write_letter(struct world *world, struct town *town)
 	letter->letter.seed = dice_next(dice);
 	letter->letter.shape = dice_below(dice, 2) ? LETTER_PLAIN
 	                                           : dice_below(dice, LETTER_SHAPE_COUNT);
-	letter->letter.body_bytes = choose_bytes(dice);
+	letter->letter.body_bytes = choose_bytes(dice, world->is_bulk);
 	choose_sender(world, letter, town, inside);
 	while (letter->rcpt_count == 0)
 		for (uint64_t i = 0; i < count; i++)
@@ -164,6 +166,9 @@ world_write_letters(struct world *world)
 {
 	uint64_t count = 5 + dice_below(&world->dice, dice_below(&world->dice, 4) ? 40 : 150);
 
+	if (world->is_bulk)
+		count += 150;
 	for (uint64_t i = 0; i < count; i++)
-		write_letter(world, &world->towns[dice_below(&world->dice, world->town_count)]);
+		write_letter(world, &world->towns[world->is_bulk ? 0
+		                               : dice_below(&world->dice, world->town_count)]);
 }

@@ -14,7 +14,7 @@ usage(void)
 	fprintf(stderr,
 	    "usage: postrider-sim [--seed N] [--seeds N] [--from N] [--bug NAME] [--jobs N]\n"
 	    "                     [--verbose] [--minutes N] [--until-stopped] [--marks] [--hash]\n"
-	    "                     [--first-failure]\n"
+	    "                     [--first-failure] [--more cuts|rot|syncs|deaths]\n"
 	    "       postrider-sim --tap [--jobs N]\n");
 	exit(2);
 }
@@ -32,6 +32,16 @@ find_bug(const char *name)
 	exit(2);
 }
 
+static enum emphasis
+find_emphasis(const char *name)
+{
+	for (int i = 0; i < EMPHASIS_COUNT; i++)
+		if (strcmp(name, run_emphasis_name((enum emphasis)i)) == 0)
+			return (enum emphasis)i;
+	fprintf(stderr, "postrider-sim: --more takes none, cuts, rot, syncs or deaths\n");
+	exit(2);
+}
+
 static uint64_t
 number(const char *text)
 {
@@ -42,14 +52,15 @@ number(const char *text)
 	return value;
 }
 
-int
-main(int argc, char **argv)
+static void
+read_options(int argc, char **argv, struct run_options *options, bool *tap)
 {
 	static const struct option names[] = {
 	    {"seed", required_argument, NULL, 's'},
 	    {"seeds", required_argument, NULL, 'n'},
 	    {"from", required_argument, NULL, 'f'},
 	    {"bug", required_argument, NULL, 'b'},
+	    {"more", required_argument, NULL, 'e'},
 	    {"jobs", required_argument, NULL, 'j'},
 	    {"minutes", required_argument, NULL, 'm'},
 	    {"verbose", no_argument, NULL, 'v'},
@@ -60,55 +71,65 @@ main(int argc, char **argv)
 	    {"tap", no_argument, NULL, 't'},
 	    {0},
 	};
-	struct run_options options = {.from = 1, .count = 100, .jobs = 1};
-	bool tap = false;
 	int c;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			options.from = number(optarg);
-			options.count = 1;
-			options.say_hash = true;
+			options->from = number(optarg);
+			options->count = 1;
+			options->say_hash = true;
 			break;
 		case 'n':
-			options.count = number(optarg);
+			options->count = number(optarg);
 			break;
 		case 'f':
-			options.from = number(optarg);
+			options->from = number(optarg);
 			break;
 		case 'b':
-			options.bug = find_bug(optarg);
+			options->bug = find_bug(optarg);
+			break;
+		case 'e':
+			options->emphasis = find_emphasis(optarg);
 			break;
 		case 'j':
-			options.jobs = (unsigned)number(optarg);
+			options->jobs = (unsigned)number(optarg);
 			break;
 		case 'm':
-			options.minutes = number(optarg);
+			options->minutes = number(optarg);
 			break;
 		case 'v':
-			options.verbose = true;
+			options->verbose = true;
 			break;
 		case 'u':
-			options.until_stopped = true;
+			options->until_stopped = true;
 			break;
 		case 'k':
-			options.say_marks = true;
+			options->say_marks = true;
 			break;
 		case 'h':
-			options.say_hash = true;
+			options->say_hash = true;
 			break;
 		case '1':
-			options.first_failure = true;
+			options->first_failure = true;
 			break;
 		case 't':
-			tap = true;
+			*tap = true;
 			break;
 		default:
 			usage();
 		}
 	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct run_options options = {.from = 1, .count = 100, .jobs = 1};
+	bool tap = false;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	read_options(argc, argv, &options, &tap);
 	if (optind < argc || options.jobs < 1 || options.jobs > RUN_JOBS_MAX)
 		usage();
 	return tap ? run_tap(&options) : run_seeds(&options);

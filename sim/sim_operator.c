@@ -19,6 +19,7 @@ struct operator {
 	struct io_op connect, read;
 	struct io_timer timer;
 	char request[200];
+	char said[2000]; /* the beginning of the last answer */
 	struct buf answer;
 	int64_t total;
 };
@@ -44,6 +45,7 @@ take_answer(struct operator *operator)
 	size_t digits = 0;
 	struct span rest;
 
+	snprintf(operator->said, sizeof(operator->said), "%.*s", SPAN_ARGS(all));
 	if (!total)
 		return;
 	rest = span_skip(all, (size_t)(total - all.ptr) + 8);
@@ -148,8 +150,15 @@ operator_ask_total(struct operator *operator)
 {
 	over(operator);
 	operator->total = -1;
-	snprintf(operator->request, sizeof(operator->request), "{\"do\": \"list\", \"limit\": 1}\n");
+	snprintf(operator->request, sizeof(operator->request),
+	    "{\"do\": \"list\", \"limit\": 1}\n");
 	ask(operator);
+}
+
+const char *
+operator_said(const struct operator *operator)
+{
+	return operator->said;
 }
 
 int64_t

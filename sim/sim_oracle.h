@@ -130,7 +130,7 @@ void oracle_check_end(struct oracle *oracle);
 struct witness;
 struct witness *witness_create(struct oracle *oracle);
 void witness_destroy(struct witness *witness);
-/* Why a server may have done twice what it did with a message between two moments; NULL: why not. */
+/* Why a server may have done twice what it did between two moments; NULL: it may not. */
 const char *witness_excuse(struct witness *witness, struct sim_server *server, uint64_t id,
     const struct oracle_key *key, uint64_t from_ms, uint64_t to_ms);
 /* How many such reasons there are in all. */
@@ -141,6 +141,8 @@ bool witness_was_deleted(struct witness *witness, struct sim_server *server, uin
 bool witness_was_damaged(struct witness *witness, struct sim_server *server, uint64_t id);
 /* Bytes that rotted, for which the log could not say whose they were. */
 unsigned witness_rot_count(struct witness *witness, struct sim_server *server);
+/* The spool failed to write or to sync, or found no room, at some time. */
+bool witness_has_no_marks(struct witness *witness, struct sim_server *server);
 bool witness_lost_segment(struct witness *witness, struct sim_server *server);
 /* The server gave the recipient up, and nobody could be told, as its log says. */
 bool witness_was_dropped(struct witness *witness, struct oracle_letter *letter,

@@ -42,7 +42,16 @@ struct visit {
 };
 
 /* Where something can go wrong. */
-enum step { STEP_GREET, STEP_HELLO, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_BODY, STEP_END, STEP_QUIT };
+enum step {
+	STEP_GREET,
+	STEP_HELLO,
+	STEP_MAIL,
+	STEP_RCPT,
+	STEP_DATA,
+	STEP_BODY,
+	STEP_END,
+	STEP_QUIT
+};
 
 static void take_input(struct visit *visit);
 

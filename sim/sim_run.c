@@ -20,6 +20,38 @@ struct running {
 	uint64_t seed;
 };
 
+const char *
+run_emphasis_name(enum emphasis emphasis)
+{
+	static const char *const names[EMPHASIS_COUNT] = {"none", "cuts", "rot", "syncs", "deaths"};
+
+	return names[emphasis];
+}
+
+static void
+emphasise(struct sim_faults *faults, enum emphasis emphasis)
+{
+	switch (emphasis) {
+	case EMPHASIS_CUTS:
+		faults->power_cut = 500;
+		break;
+	case EMPHASIS_ROT:
+		faults->bit_rot = 5000;
+		faults->role_death = 200;
+		break;
+	case EMPHASIS_SYNCS:
+		faults->sync_error = 20000;
+		faults->power_cut = 200;
+		break;
+	case EMPHASIS_DEATHS:
+		faults->role_death = 1000;
+		break;
+	case EMPHASIS_NONE:
+	case EMPHASIS_COUNT:
+		break;
+	}
+}
+
 static void
 run_child(const struct run_options *options, uint64_t seed, int fd)
 {
@@ -28,6 +60,7 @@ run_child(const struct run_options *options, uint64_t seed, int fd)
 
 	sim.verbose = options->verbose;
 	sim.bug = options->bug;
+	emphasise(&sim.faults, options->emphasis);
 	sim_marks_reset();
 	result->seed = seed;
 	result->numbers = scenario_run(&sim);

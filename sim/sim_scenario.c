@@ -73,7 +73,9 @@ heal(struct world *world)
 	world->late_ms = 0;
 	/* A spool that broke takes nothing until somebody looks after it. */
 	for (size_t i = 0; i < world->town_count; i++) {
-		sim_server_restart(world->towns[i].server);
+		if (witness_has_no_marks(
+		        oracle_witness(world->oracle), world->towns[i].server))
+			sim_server_restart(world->towns[i].server);
 		operator_ask_total(world->towns[i].operator);
 	}
 }
@@ -115,9 +117,13 @@ look_whether_drained(struct world *world, uint64_t now_ms)
 		world->quiet_ms = now_ms;
 	else if (now_ms - world->quiet_ms > QUIET_MS)
 		world->done = true;
-	if (now_ms > world->healed_ms + 2 * world->expire_ms + DRAIN_SLACK_MS)
+	if (now_ms > world->healed_ms + 2 * world->expire_ms + DRAIN_SLACK_MS) {
+		for (size_t i = 0; i < world->town_count; i++)
+			sim_trace(world->sim, "%s has: %s", world->towns[i].host,
+			    operator_said(world->towns[i].operator));
 		sim_fail(world->sim, "property 11: %s",
 		    clients ? "a queue does not drain" : "a client does not get rid of its letters");
+	}
 	for (size_t i = 0; i < world->town_count && !world->done; i++) {
 		if (now_ms / TICK_MS % 10 == i)
 			operator_do(world->towns[i].operator, "release", 0);

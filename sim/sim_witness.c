@@ -3,9 +3,10 @@
  * second copy or a lost message.  Nothing is excused but by what it noted.
  *
  * The window of a second copy: from the moment at which the message left for the other side
- * (ON_THE_WAY_MS before it was there) to WINDOW_MS after the server's log said "relayed" or "delivered" (within that time the mark of it
- * is durable).  A role that is lost, or a machine that loses power, within it, may mean a second
- * copy; after it, it may not, unless the spool had broken or was full and could write no mark.
+ * (ON_THE_WAY_MS before it was there) to WINDOW_MS after the server's log said "relayed" or
+ * "delivered" (within that time the mark of it is durable).  A role that is lost, or a machine
+ * that loses power, within it, may mean a second copy; after it, it may not, unless the spool had
+ * broken or was full and could write no mark.
  */
 #include "sim_oracle.h"
 
@@ -16,8 +17,8 @@
 
 /* Longer than two batches, with a stalled disk. */
 enum { WINDOW_MS = 30000, NOTES_MAX = 1 << 20 };
-/* A message may have been on its way for so long when its sender was lost. */
-enum { ON_THE_WAY_MS = 60000 };
+/* A message may have been on its way for so long, past partitions, when its sender gave up. */
+enum { ON_THE_WAY_MS = 1200000 };
 
 enum note_kind {
 	NOTE_IN_DOUBT,
@@ -394,6 +395,12 @@ witness_rot_count(struct witness *witness, struct sim_server *server)
 }
 
 bool
+witness_has_no_marks(struct witness *witness, struct sim_server *server)
+{
+	return count_notes(witness, NOTE_NO_MARKS, server, 0) > 0;
+}
+
+bool
 witness_lost_segment(struct witness *witness, struct sim_server *server)
 {
 	return count_notes(witness, NOTE_SEGMENT_LOST, server, 0) > 0;
@@ -415,6 +422,21 @@ is_dropped(const struct witness *witness, struct sim_server *server, uint64_t id
 	return false;
 }
 
+/* A bounce of the letter was handed on, and the server that had it next could not deliver it. */
+static bool
+is_dropped_later(const struct witness *witness, unsigned number)
+{
+	for (size_t i = 0; i < witness->count; i++) {
+		const struct note *note = &witness->notes[i];
+
+		if (note->kind == NOTE_FAILED &&
+		    letter_number_in(span_str(note->to), 'B') == number &&
+		    count_notes(witness, NOTE_DROPPED, note->server, note->id) > 0)
+			return true;
+	}
+	return false;
+}
+
 bool
 witness_was_dropped(struct witness *witness, struct oracle_letter *letter,
     const struct oracle_key *key, struct sim_server *server, uint64_t id)
@@ -428,7 +450,8 @@ witness_was_dropped(struct witness *witness, struct oracle_letter *letter,
 		if (note->server == server && note->id != id &&
 		    oracle_is_promised(letter, note->id))
 			continue;
-		if (is_dropped(witness, note->server, note->id))
+		if (is_dropped(witness, note->server, note->id) ||
+		    is_dropped_later(witness, letter->letter.number))
 			return true;
 	}
 	return false;

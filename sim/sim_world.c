@@ -35,7 +35,8 @@ write_conf(struct world *world, const struct town *town, size_t index, struct bu
 	buf_addf(conf, "reception processes %u\ndelivery processes %u\n",
 	    1 + (unsigned)dice_below(dice, 2), 1 + (unsigned)dice_below(dice, 2));
 	if (index == 1 && dice_below(dice, 2))
-		buf_add_str(conf, "send mail for one.example, two.example through mx.alpha.example\n");
+		buf_add_str(conf,
+		    "send mail for one.example, two.example through mx.alpha.example\n");
 	buf_addf(conf, "limits {\n\tcommand timeout %u m\n\tdata timeout %u m\n}\n",
 	    1 + (unsigned)dice_below(dice, 5), 1 + (unsigned)dice_below(dice, 5));
 	buf_add_str(conf, "queue {\n\tsegment size 1 MB\n\tdisk reserve 1 MB\n");
@@ -96,7 +97,8 @@ add_town(struct world *world, size_t index)
 {
 	struct town *town = &world->towns[index];
 	char mailboxes[400], aliases[200];
-	struct sim_file files[2] = {{.path = "/etc/postrider/mailboxes"}, {.path = "/etc/postrider/aliases"}};
+	struct sim_file files[2] = {
+	    {.path = "/etc/postrider/mailboxes"}, {.path = "/etc/postrider/aliases"}};
 	struct buf conf;
 	struct net_addr addr = world_addr(3, (unsigned)index, 1);
 
@@ -215,6 +217,7 @@ world_build(struct world *world)
 
 	world->duration_ms = 60000 * minutes[dice_below(&world->dice, LEN(minutes) - !is_long)];
 	world->expire_ms = 60000 * expiries[dice_below(&world->dice, LEN(expiries) - !is_long)];
+	world->is_bulk = dice_below(&world->dice, 10) == 0;
 	world->late_ms = dice_below(&world->dice, world->duration_ms);
 	choose_mood(world);
 	world->zone = zone_create(world->sim, &world->mood);

@@ -1,4 +1,4 @@
-/* What the files of a scenario share: who is there (sim_world.c), and how it goes (sim_scenario.c). */
+/* What the files of a scenario share: who is there (sim_world.c), how it goes (sim_scenario.c). */
 #pragma once
 
 #include "base/arena.h"
@@ -35,6 +35,7 @@ struct world {
 	struct remote *remotes[WORLD_REMOTES_MAX];
 	size_t remote_count;
 	uint64_t duration_ms, expire_ms;
+	bool is_bulk; /* much mail of some size, so that the spool has something to compact */
 	uint64_t late_ms; /* when the server of late.example starts */
 	struct io *director;
 	struct io_timer tick;

@@ -33,7 +33,7 @@
 	BUG(NO_CHECKSUM, "a body is given out without a look at its checksum")           \
 	BUG(MOVE_MISSES_MARK, "compaction copies a message without its last mark")       \
 	BUG(IDS_AGAIN, "ids begin anew after a restart")                                 \
-	BUG(DOTS_STAY, "the dot before a line's dot stays")                              \
+	BUG(DOTS_TAKEN, "a line's own dot goes with the dot before it")                  \
 	BUG(DOUBT_IS_DELIVERED, "a lost reply counts as delivered")                      \
 	BUG(FORGET_DEFERRED, "who was deferred is forgotten at a restart")               \
 	BUG(RELAY_FOR_ALL, "everybody may relay")

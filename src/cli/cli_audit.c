@@ -1,10 +1,11 @@
 /*
  * "postrider audit": accepted = ended + waiting, or the ids that don't fit.
  *
- * The ledger says what was accepted and what ended; what waits is said by another witness: the memory of
- * the server that runs, or the spool of one that doesn't.  While a server works, a recipient may
- * end between two looks: so the ledger is read before and after the other witness is heard, and a
- * message counts as missing only if it had no end before, did not wait, and has no end after.
+ * The ledger says what was accepted and what ended; what waits is said by another witness: the
+ * memory of the server that runs, or the spool of one that doesn't.  While a server works, a
+ * recipient may end between two looks: so the ledger is read before and after the other witness
+ * is heard, and a message counts as missing only if it had no end before, did not wait, and has
+ * no end after.
  */
 #include "cli/cli_audit.h"
 
@@ -41,7 +42,7 @@ static const char usage[] =
 
 enum {
 	EX_UNBALANCED = 1,
-	AGAIN_MAX = 50,          /* looks at ends that may be on their way ... */
+	AGAIN_MAX = 20,          /* looks at ends that may be on their way ... */
 	AGAIN_WAIT_NS = 100000000, /* ... one every 100 ms */
 	NAMED_MAX = 100,         /* faults of a kind that are named to people */
 };
@@ -107,7 +108,10 @@ take_waiting(void *owner, json_t *answer)
 	}
 }
 
-/* Lists what waits, in pages.  *lost: the last message of a page left before the next was asked for. */
+/*
+ * Lists what waits, in pages.  *lost: the last message of a page left before the next was asked
+ * for.
+ */
 static int
 list_waiting(struct work *work, bool *lost)
 {
@@ -176,7 +180,8 @@ take_record(void *owner, uint64_t position, enum spool_record_type type, uint64_
 	struct work *work = owner;
 
 	if (position > ledger_reader_seen(work->reader)->reached)
-		ledger_record(&work->recorder, type, id, payload, body_bytes, 0);
+		ledger_record(
+		    &work->recorder, (enum store_change)type, id, payload, body_bytes, 0);
 }
 
 static void
@@ -212,7 +217,7 @@ take_live(void *owner, const struct spool_verify_message *message)
 	work->marks_ended = work->rcpt_count = 0;
 	work->arrival_ms = UINT64_MAX;
 	if (spool_verify_message(work->verify, message->id, &envelope, count_ends, work) == OK)
-		ledger_record(&recorder, SPOOL_PUT, message->id, buf_span(&envelope), 0, 0);
+		ledger_record(&recorder, STORE_PUT, message->id, buf_span(&envelope), 0, 0);
 	ledger_audit_waiting(work->audit, message->id, work->arrival_ms,
 	    work->rcpt_count > work->marks_ended ? work->rcpt_count - work->marks_ended : 0);
 	mem_free(recorder.rcpts);

@@ -1,6 +1,6 @@
 /*
- * "postrider ledger": what happened to a message, and what was queued when.  The ledger is read twice for a
- * list: for what was accepted, and for what became of it.
+ * "postrider ledger": what happened to a message, and what was queued when.  The ledger is read
+ * twice for a list: for what was accepted, and for what became of it.
  */
 #include "cli/cli_ledger.h"
 

@@ -1,6 +1,6 @@
 /*
- * What "postrider audit" and "postrider ledger" share: the ledger's files, which are read here, and the
- * server that writes them, which is asked where it runs.
+ * What "postrider audit" and "postrider ledger" share: the ledger's files, which are read here,
+ * and the server that writes them, which is asked where it runs.
  */
 #pragma once
 
@@ -22,7 +22,10 @@ struct cli_ledger {
 	size_t line_room;
 };
 
-/* Opens the spool that the configuration names; gives an exit status, told where it is not EX_OK. */
+/*
+ * Opens the spool that the configuration names; gives an exit status, told where it is not
+ * EX_OK.
+ */
 int cli_ledger_open(struct cli_ledger *ledger, const char *conf_path);
 void cli_ledger_close(struct cli_ledger *ledger);
 /* Connects to the server, which runs. */

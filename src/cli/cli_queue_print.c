@@ -120,11 +120,16 @@ cli_queue_write_reply(struct buf *out, json_t *rcpt)
 {
 	struct span rest = span_str(cli_queue_text(rcpt, "reply"));
 	struct span line;
+	struct span status = span_str(cli_queue_text(rcpt, "status"));
 	long long code = cli_queue_number(rcpt, "code");
 	bool first = true;
 
 	if (code > 0)
-		buf_addf(out, "%lld%s", code, rest.len ? " " : "");
+		buf_addf(out, "%lld%s", code, rest.len || status.len ? " " : "");
+	if (status.len && !span_starts(rest, status)) {
+		reply_clean(out, status);
+		buf_add_str(out, rest.len ? " " : "");
+	}
 	while (span_cut(&rest, '\n', &line)) {
 		buf_add_str(out, first ? "" : " / ");
 		reply_clean(out, span_trim(line));

@@ -343,6 +343,12 @@ act_or_show(struct talk *talk, const struct cli_queue_options *options)
 	return EX_DATAERR;
 }
 
+static uint64_t
+summary_limit(const struct cli_queue_options *options)
+{
+	return options->limit < SUMMARY_MAX ? options->limit : SUMMARY_MAX;
+}
+
 int
 cli_queue_talk(
     int fd, const struct cli_queue_options *options, struct cli_queue_printer *printer)
@@ -358,8 +364,7 @@ cli_queue_talk(
 	if (options->verb == CLI_QUEUE_LIST)
 		status = list_all(&talk, options->limit);
 	else if (options->verb == CLI_QUEUE_SUMMARY)
-		status = ask(&talk,
-		    page_request(&talk, options->limit < SUMMARY_MAX ? options->limit : SUMMARY_MAX));
+		status = ask(&talk, page_request(&talk, summary_limit(options)));
 	else
 		status = act_or_show(&talk, options);
 	(void)fclose(talk.answers);

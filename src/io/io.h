@@ -81,7 +81,7 @@ void io_timer_stop(struct io *io, struct io_timer *timer);
 /* Listening.  The descriptor listens already (the supervisor made it); it stays open. */
 MUST_USE enum err io_listener_open(struct io *io, int fd, struct io_listener **listener);
 void io_listener_close(struct io_listener *listener);
-/* Gives op->stream, op->peer, op->local (the listener's).  ERR_DESCRIPTORS: wait before the next. */
+/* Gives op->stream, op->peer, op->local (the listener's).  ERR_DESCRIPTORS: wait a little. */
 void io_accept(struct io_listener *listener, struct io_op *op);
 
 /*

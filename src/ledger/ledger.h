@@ -2,11 +2,11 @@
  * The ledger: what became of every message, kept after the message has left the spool.
  *
  * It is a projection of the spool's feed: whoever owns it adds entries for each record of the
- * feed and then says the record's position.  Each block in its files names the positions that it covers,
- * so that after a crash the spool feeds again exactly what is missing.  Writing is lazy: nothing
- * here is waited for before a 250.  What could not be written stays in memory and is written again, to
- * a new file; when that is too much the ledger stops until the next start, and the spool still has
- * it all, since nothing of it was released.
+ * feed and then says the record's position.  Each block in its files names the positions that
+ * it covers, so that after a crash the spool feeds again exactly what is missing.  Writing is
+ * lazy: nothing here is waited for before a 250.  What could not be written stays in memory and
+ * is written again, to a new file; when that is too much the ledger stops until the next start,
+ * and the spool still has it all, since nothing of it was released.
  */
 #pragma once
 
@@ -46,7 +46,8 @@ struct ledger_op {
 
 /*
  * Finds how far the ledger in the directory reaches, and makes sure that this much is durable;
- * changes nothing.  ERR_VERSION: a newer version wrote it.  Until ledger_run writing is at once, in the calls.
+ * changes nothing.  ERR_VERSION: a newer version wrote it.  Until ledger_run writing is at
+ * once, in the calls.
  */
 MUST_USE enum err ledger_open(struct io *io, struct io_dir *dir,
     const struct ledger_options *options, struct ledger **ledger);

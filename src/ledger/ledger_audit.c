@@ -1,6 +1,6 @@
 /*
- * Messages with an open recipient are kept whole; of the others only that they were, a bit each, in pieces of
- * 4096 ids, which mostly follow each other.
+ * Messages with an open recipient are kept whole; of the others only that they were, a bit
+ * each, in pieces of 4096 ids, which mostly follow each other.
  */
 #include "ledger/ledger_audit.h"
 

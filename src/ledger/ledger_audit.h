@@ -1,6 +1,6 @@
 /*
- * Reconciles: every recipient of every accepted message has one end, or waits.  Pure: entries of the ledger
- * go in, in their order, and what waits; out comes what doesn't fit.
+ * Reconciles: every recipient of every accepted message has one end, or waits.  Pure: entries
+ * of the ledger go in, in their order, and what waits; out comes what doesn't fit.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * Heads of files and blocks.  The checksum of a block's header covers its filter and its place in the
- * file; the payload has a checksum of its own, so that damage to it hides nothing else.
+ * Heads of files and blocks.  The checksum of a block's header covers its filter and its place
+ * in the file; the payload has a checksum of its own, so that damage to it hides nothing else.
  */
 #include "ledger/ledger_block.h"
 

@@ -1,6 +1,6 @@
 /*
- * Writing entries.  An entry is its kind, what its id and time differ by from the entry before it, and
- * the fields of its kind; ledger_parse.c reads the same fields in the same order.
+ * Writing entries.  An entry is its kind, what its id and time differ by from the entry before
+ * it, and the fields of its kind; ledger_parse.c reads the same fields in the same order.
  */
 #include "ledger/ledger_layout.h"
 

@@ -1,6 +1,6 @@
 /*
- * The ledger's files in its directory, and the blocks of one of them.  Reading is at once; nothing is
- * changed.
+ * The ledger's files in its directory, and the blocks of one of them.  Reading is at once;
+ * nothing is changed.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /*
- * Reading entries: of bytes whose checksum is right, and all the same with suspicion.  Addresses are put
- * together again from their parts, in memory that the parser keeps for one entry.
+ * Reading entries: of bytes whose checksum is right, and all the same with suspicion.
+ * Addresses are put together again from their parts, in memory that the parser keeps for one
+ * entry.
  */
 #include "ledger/ledger_layout.h"
 

@@ -1,7 +1,7 @@
 /*
- * Files are read in the order of their numbers.  The head of a file says from which position on it
- * counts: what an earlier file has above that was written again.  A block that doesn't go on where the
- * last ended is behind a gap.
+ * Files are read in the order of their numbers.  The head of a file says from which position on
+ * it counts: what an earlier file has above that was written again.  A block that doesn't go on
+ * where the last ended is behind a gap.
  */
 #include "ledger/ledger_read.h"
 
@@ -17,7 +17,7 @@ struct ledger_reader {
 	size_t at; /* in list: the file that is read, or is to be opened */
 	struct ledger_walk walk;
 	bool is_open;
-	uint64_t until; /* blocks of the file count up to this position: where the next one begins */
+	uint64_t until; /* blocks of the file count up to here: where the next one begins */
 	uint64_t reached; /* by the blocks until now */
 	uint64_t last_ms;
 	struct buf payload;

@@ -1,6 +1,6 @@
 /*
- * Reads the ledger, also while a server writes it: what was flushed is there.  Blocks that can't hold
- * what is asked for are passed over by their headers.
+ * Reads the ledger, also while a server writes it: what was flushed is there.  Blocks that
+ * can't hold what is asked for are passed over by their headers.
  */
 #pragma once
 

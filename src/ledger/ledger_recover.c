@@ -1,8 +1,8 @@
 /*
  * How far the ledger reaches.  Blocks up to a position that a later one knows as durable count,
- * damaged or not: the spool may not have their records any more.  Behind that, the first that is not
- * whole, or does not go on where the last ended, was torn by a crash: it and all behind it
- * are fed again, into another file.
+ * damaged or not: the spool may not have their records any more.  Behind that, the first that
+ * is not whole, or does not go on where the last ended, was torn by a crash: it and all behind
+ * it are fed again, into another file.
  */
 #include "ledger/ledger_internal.h"
 

@@ -1,7 +1,7 @@
 /*
- * What is done with files: one step at a time, each chosen from what there is to do.  The order is
- * what makes a block durable: file written, file synced, name synced, and, for the first file ever, the
- * name of the directory.
+ * What is done with files: one step at a time, each chosen from what there is to do.  The order
+ * is what makes a block durable: file written, file synced, name synced, and, for the first
+ * file ever, the name of the directory.
  */
 #include "ledger/ledger_internal.h"
 

@@ -38,7 +38,7 @@ sched_reload(struct sched *sched)
 {
 	sched->limits_age++;
 	for (uint32_t at = 0; at < sched_pool_end(&sched->destinations); at++)
-		if (sched_pool_has_chunk(&sched->destinations, at) &&
+		if (sched_pool_has_slot(&sched->destinations, at) &&
 		    destination_at(sched, at)->key)
 			sched_destination_look(sched, at);
 }
@@ -61,17 +61,22 @@ sched_advance(struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms, unsign
 	return budget == 0;
 }
 
-uint64_t
-sched_idle_ms(const struct sched *sched, uint64_t max_ms)
+static uint64_t
+until(uint64_t at_ms, uint64_t now_ms)
 {
-	uint64_t recipient_ms = sched_wheel_next_ms(&sched->rcpt_wheel);
-	uint64_t destination_ms = sched_wheel_next_ms(&sched->destination_wheel);
+	return at_ms > now_ms ? at_ms - now_ms : 0;
+}
 
-	if (recipient_ms <= sched->now_wall_ms || destination_ms <= sched->now_ms)
-		return 0;
-	if (recipient_ms - sched->now_wall_ms < max_ms)
-		max_ms = recipient_ms - sched->now_wall_ms;
-	if (destination_ms - sched->now_ms < max_ms)
-		max_ms = destination_ms - sched->now_ms;
-	return max_ms;
+uint64_t
+sched_idle_ms(const struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms,
+    uint64_t max_ms)
+{
+	uint64_t recipient_ms =
+	    until(sched_wheel_next_ms(&sched->rcpt_wheel), now_wall_ms);
+	uint64_t destination_ms =
+	    until(sched_wheel_next_ms(&sched->destination_wheel), now_ms);
+
+	if (recipient_ms < max_ms)
+		max_ms = recipient_ms;
+	return destination_ms < max_ms ? destination_ms : max_ms;
 }

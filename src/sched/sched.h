@@ -75,8 +75,9 @@ void sched_reload(struct sched *sched);
  */
 bool sched_advance(
     struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms, unsigned budget);
-/* How long nothing happens by itself, at most max_ms. */
-uint64_t sched_idle_ms(const struct sched *sched, uint64_t max_ms);
+/* How long from now nothing happens by itself, at most max_ms. */
+uint64_t sched_idle_ms(const struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms,
+    uint64_t max_ms);
 
 /* Messages, by age. */
 struct sched_message {

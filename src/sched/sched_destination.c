@@ -52,7 +52,7 @@ void
 sched_destination_fini(struct sched *sched)
 {
 	for (uint32_t at = 0; at < sched_pool_end(&sched->destinations); at++)
-		if (sched_pool_has_chunk(&sched->destinations, at))
+		if (sched_pool_has_slot(&sched->destinations, at))
 			mem_free(destination_at(sched, at)->key);
 	sched_pool_fini(&sched->destinations);
 	sched_index_fini(&sched->destination_index);
@@ -446,7 +446,7 @@ sched_destination_next(const struct sched *sched, uint32_t destination)
 	uint32_t end = sched_pool_end(&sched->destinations);
 
 	for (uint32_t at = destination == SCHED_NONE ? 0 : destination + 1; at < end; at++)
-		if (sched_pool_has_chunk(&sched->destinations, at) &&
+		if (sched_pool_has_slot(&sched->destinations, at) &&
 		    destination_at(sched, at)->key)
 			return at;
 	return SCHED_NONE;

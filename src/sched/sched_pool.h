@@ -42,9 +42,11 @@ sched_pool_at(const struct pool *pool, uint32_t slot)
 	    (slot & (POOL_CHUNK_SLOTS - 1)) * pool->slot_bytes;
 }
 
-/* Whether the chunk of a slot is there at all; a slot in it may be free all the same. */
+/* Whether a slot is there and was ever taken; it may be free again all the same. */
 static inline bool
-sched_pool_has_chunk(const struct pool *pool, uint32_t slot)
+sched_pool_has_slot(const struct pool *pool, uint32_t slot)
 {
-	return pool->chunks[slot >> POOL_CHUNK_BITS].slots != NULL;
+	const struct pool_chunk *chunk = &pool->chunks[slot >> POOL_CHUNK_BITS];
+
+	return (slot & (POOL_CHUNK_SLOTS - 1)) < chunk->fresh;
 }

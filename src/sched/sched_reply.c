@@ -62,7 +62,7 @@ void
 sched_reply_fini(struct sched *sched)
 {
 	for (uint32_t at = 0; at < sched_pool_end(&sched->replies); at++)
-		if (sched_pool_has_chunk(&sched->replies, at))
+		if (sched_pool_has_slot(&sched->replies, at))
 			mem_free(reply_at(sched, at + 1)->bytes);
 	sched_pool_fini(&sched->replies);
 	sched_index_fini(&sched->reply_index);

@@ -280,7 +280,7 @@ a_destination_is_forgotten_whatever_its_state(void **state)
 	assert_int_equal(sched_destination_count(test.sched), 1);
 	sched_attempt_over(test.sched, destination, SCHED_NO_ANSWER, 0, test.now_ms);
 	assert_int_equal(sched_destination_count(test.sched), 0);
-	assert_int_equal(sched_idle_ms(test.sched, 1000), 1000);
+	assert_int_equal(test_sched_idle(&test, 1000), 1000);
 	test_sched_fini(&test);
 }
 
@@ -327,7 +327,7 @@ a_limited_destination_is_remembered_until_its_share_is_back(void **state)
 	test_sched_pass(&test, 9000);
 	rcpt = test_sched_add(&test, "a", 1);
 	assert_int_equal(test_sched_take(&test), SCHED_NONE);
-	assert_in_range(sched_idle_ms(test.sched, 100000), 1, 1000);
+	assert_in_range(test_sched_idle(&test, 100000), 1, 1000);
 	test_sched_pass(&test, 1000);
 	serve(&test, rcpt);
 	test_sched_pass(&test, 10000);
@@ -379,13 +379,13 @@ it_says_how_long_nothing_happens(void **state)
 
 	(void)state;
 	test_sched_init(&test);
-	assert_int_equal(sched_idle_ms(test.sched, 1000), 1000);
+	assert_int_equal(test_sched_idle(&test, 1000), 1000);
 	rcpt = test_sched_add(&test, "a", 1);
 	test_sched_defer(&test, rcpt, 200);
-	assert_in_range(sched_idle_ms(test.sched, 1000), 1, 200);
-	test_sched_pass(&test, sched_idle_ms(test.sched, 1000));
+	assert_in_range(test_sched_idle(&test, 1000), 1, 200);
+	test_sched_pass(&test, test_sched_idle(&test, 1000));
 	while (test.now_wall_ms < TEST_WALL_MS + 200)
-		test_sched_pass(&test, sched_idle_ms(test.sched, 1000));
+		test_sched_pass(&test, test_sched_idle(&test, 1000));
 	assert_int_equal(test.now_wall_ms, TEST_WALL_MS + 200);
 	serve(&test, rcpt);
 	test_sched_fini(&test);
@@ -470,6 +470,61 @@ parked_mail_is_left_alone(void **state)
 	test_sched_fini(&test);
 }
 
+/* Neither the window, nor the rate, nor a destination that is down is asked. */
+static void
+a_suspect_is_tried_by_itself(void **state)
+{
+	struct test_sched test;
+	uint32_t first, suspect, message;
+
+	(void)state;
+	test_sched_init(&test);
+	test.limits.concurrency_start = test.limits.concurrency_max = 1;
+	first = test_sched_add(&test, "a", 1);
+	suspect = test_sched_add(&test, "a", 2);
+	message = test_sched_rcpt(&test, suspect).message;
+	assert_int_equal(test_sched_take(&test), first);
+	sched_message_flags(test.sched, message, SCHED_SUSPECT, 0);
+	assert_int_equal(test_sched_why(&test, suspect).reason, SCHED_WHY_SUSPECT);
+	sched_message_flags(test.sched, message, SCHED_HELD, 0);
+	assert_int_equal(test_sched_why(&test, suspect).reason, SCHED_WHY_HELD);
+	sched_message_flags(test.sched, message, 0, SCHED_HELD);
+	test_sched_over(&test, first, SCHED_NO_ANSWER, true);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	sched_message_flags(test.sched, message, 0, SCHED_SUSPECT);
+	sched_take_this(test.sched, suspect);
+	sched_message_flags(test.sched, message, SCHED_SUSPECT, 0);
+	assert_int_equal(test_sched_why(&test, suspect).reason, SCHED_WHY_ACTIVE);
+	test_sched_over(&test, suspect, SCHED_SERVED, true);
+	test_sched_fini(&test);
+}
+
+static void
+destinations_are_listed(void **state)
+{
+	struct test_sched test;
+	uint32_t gone, at;
+	size_t count = 0;
+
+	(void)state;
+	test_sched_init(&test);
+	assert_int_equal(sched_destination_next(test.sched, SCHED_NONE), SCHED_NONE);
+	test_sched_add(&test, "a", 1);
+	gone = test_sched_add(&test, "b", 1);
+	test_sched_add(&test, "c", 1);
+	sched_message_remove(test.sched, test_sched_rcpt(&test, gone).message);
+	for (at = sched_destination_next(test.sched, SCHED_NONE); at != SCHED_NONE;
+	     at = sched_destination_next(test.sched, at)) {
+		struct sched_destination destination;
+
+		sched_destination_get(test.sched, at, &destination);
+		assert_true(span_eq(destination.key, count == 0 ? SPAN("a") : SPAN("c")));
+		count++;
+	}
+	assert_int_equal(count, 2);
+	test_sched_fini(&test);
+}
+
 static void
 new_limits_are_in_force_at_once(void **state)
 {
@@ -515,6 +570,8 @@ main(void)
 	    cmocka_unit_test(messages_are_listed_by_age),
 	    cmocka_unit_test(what_waits_for_a_dead_destination_expires),
 	    cmocka_unit_test(parked_mail_is_left_alone),
+	    cmocka_unit_test(a_suspect_is_tried_by_itself),
+	    cmocka_unit_test(destinations_are_listed),
 	    cmocka_unit_test(new_limits_are_in_force_at_once),
 	};
 

@@ -83,22 +83,23 @@ has_expired(struct sched *sched, const struct rcpt *rcpt)
 uint32_t
 sched_expired(struct sched *sched, unsigned *budget)
 {
-	uint32_t end = sched_pool_end(&sched->rcpts);
+	uint32_t end = sched_pool_end(&sched->rcpts), passed = 0;
 
 	/* Once round is enough. */
-	if (*budget > end)
-		*budget = end;
-	while (*budget > 0) {
+	while (*budget > 0 && passed < end) {
 		uint32_t at = sched->sweep < end ? sched->sweep : 0;
 
 		--*budget;
-		if (!sched_pool_has_chunk(&sched->rcpts, at)) {
+		if (!sched_pool_has_slot(&sched->rcpts, at)) {
 			sched->sweep = ((at >> POOL_CHUNK_BITS) + 1) << POOL_CHUNK_BITS;
+			passed += sched->sweep - at;
 			continue;
 		}
 		sched->sweep = at + 1;
+		passed++;
 		if (has_expired(sched, rcpt_at(sched, at)))
 			return at;
 	}
+	*budget = 0;
 	return SCHED_NONE;
 }

@@ -133,3 +133,9 @@ test_sched_pass(struct test_sched *test, uint64_t ms)
 	while (sched_advance(test->sched, test->now_ms, test->now_wall_ms, 1000))
 		;
 }
+
+static inline uint64_t
+test_sched_idle(const struct test_sched *test, uint64_t max_ms)
+{
+	return sched_idle_ms(test->sched, test->now_ms, test->now_wall_ms, max_ms);
+}

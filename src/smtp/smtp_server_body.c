@@ -147,10 +147,10 @@ take_dot(struct smtp_server_body *body, char octet)
 		if (!body->dots || octet != '.')
 			return false;
 		body->at = BODY_AT_DOT;
-		return !SIM_BUG(DOTS_STAY);
+		return true;
 	case BODY_AT_DOT:
 		body->at = octet == '\r' ? BODY_AT_DOT_CR : BODY_AT_TEXT;
-		return octet == '\r';
+		return octet == '\r' || (octet == '.' && SIM_BUG(DOTS_TAKEN));
 	case BODY_AT_DOT_CR:
 		if (octet == '\n') {
 			body->at = BODY_AT_END;

@@ -83,6 +83,7 @@ spool_settle(struct spool *spool)
 		spool_checkpoint_kick(spool);
 		(void)spool_segment_prepare(spool);
 		spool_segment_trim(spool);
+		spool_fill_kick(spool);
 		spool_compact(spool);
 	}
 	if (!spool->flushes || !is_idle(spool) || spool_checkpoint_final(spool))
@@ -304,6 +305,12 @@ spool_release(struct spool *spool, uint64_t position)
 	io_timer_start(spool->io, &spool->soon, 0);
 }
 
+static void
+look_again(struct io_timer *timer)
+{
+	spool_settle(timer->owner);
+}
+
 static struct spool *
 create(struct io *io, struct io_dir *dir, const struct spool_options *options)
 {
@@ -320,8 +327,10 @@ create(struct io *io, struct io_dir *dir, const struct spool_options *options)
 	list_init(&spool->reads_finished);
 	spool_write_init(spool);
 	spool_checkpoint_init(spool);
+	spool_fill_init(spool);
 	spool->finished_end = &spool->finished;
 	spool->flushes_end = &spool->flushes;
+	spool->later = (struct io_timer){.fired = look_again, .owner = spool};
 	spool->soon = (struct io_timer){.fired = call_finished, .owner = spool};
 	for (size_t i = 0; i < COPIES_MAX; i++)
 		spool->copies[i].spool = spool;
@@ -357,6 +366,7 @@ spool_close(struct spool *spool)
 	check(list_empty(&spool->waiting) && spool->batch_count == 0 && spool->running == 0);
 	check(!spool->finished && !spool->flushes && list_empty(&spool->reads_finished));
 	io_timer_stop(spool->io, &spool->soon);
+	io_timer_stop(spool->io, &spool->later);
 	spool_read_forget(spool, 0);
 	for (size_t i = 0; i < spool->segment_count; i++) {
 		if (!spool->segments[i])
@@ -369,6 +379,7 @@ spool_close(struct spool *spool)
 	spool_index_fini(&spool->index);
 	spool_write_fini(spool);
 	spool_checkpoint_fini(spool);
+	spool_fill_fini(spool);
 	mem_free(spool);
 }
 

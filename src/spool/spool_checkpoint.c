@@ -312,7 +312,7 @@ wait_or_publish(struct spool *spool)
 	spool->checkpoint.began_ms = io_now_ms(spool->io);
 	spool_checkpoint_kick(spool);
 	/* A clean end looks after it from then on. */
-	io_timer_start(spool->io, &spool->soon, 0);
+	io_timer_start(spool->io, &spool->later, 0);
 }
 
 static void
@@ -433,6 +433,20 @@ finish(struct spool *spool, enum err err)
 	spool_settle(spool);
 }
 
+/* Room for about as much as the last one, without what is kept for state changes. */
+static bool
+has_space(struct spool *spool)
+{
+	uint64_t needed = 2 * spool->checkpoint.last_bytes +
+			  spool->options.segment_bytes + spool->options.disk_reserve_bytes;
+	uint64_t free_bytes;
+
+	if (io_dir_space(spool->dir, &free_bytes) || free_bytes >= needed)
+		return true;
+	spool->checkpoint.retry_ms = io_now_ms(spool->io) + RETRY_MS;
+	return false;
+}
+
 static void
 created(struct io_op *op)
 {
@@ -487,7 +501,7 @@ spool_checkpoint_kick(struct spool *spool)
 	}
 	if (checkpoint->state != CHECKPOINT_IDLE || spool->quiet ||
 	    grown < grown_needed(spool) || io_now_ms(spool->io) < checkpoint->retry_ms ||
-	    !spool_has_space(spool))
+	    !has_space(spool))
 		return;
 	begin(spool, false);
 }
@@ -514,7 +528,7 @@ spool_checkpoint_final(struct spool *spool)
 			finish(spool, ERR_BUSY);
 			return checkpoint->state != CHECKPOINT_IDLE;
 		}
-		io_timer_start(spool->io, &spool->soon, 10);
+		io_timer_start(spool->io, &spool->later, 10);
 		spool_checkpoint_kick(spool);
 		return true;
 	}

@@ -2,7 +2,9 @@
  * Compaction: the live messages of the oldest segment are written again at
  * the head, each with all its marks in one MOVE record, until nothing lives in
  * it.  It runs when the log is more than about twice what lives, and moves few
- * messages at a time, so that puts hardly notice.
+ * messages at a time, so that puts hardly notice: while puts come, no more bytes than
+ * their share (compact_percent); else as fast as it can.  With a share of 100 the
+ * log stays below about twice what lives, whatever comes and goes.
  *
  * A MOVE replaces all that the log said of its message before, so it may be
  * written only if it has all: spool_copy_holds() is asked at the moment when it
@@ -236,6 +238,31 @@ is_settled(const struct spool *spool, const struct spool_message *message)
 	return last->offset < segment->durable;
 }
 
+/* What is put pays for what is moved; on an idle disk moves are free. */
+static bool
+may_move(struct spool *spool, uint64_t bytes)
+{
+	if (io_now_ms(spool->io) - spool->put_ms >= COMPACT_IDLE_MS)
+		return true;
+	if (spool->compact_credit < bytes) {
+		io_timer_start(spool->io, &spool->later, COMPACT_IDLE_MS);
+		return false;
+	}
+	spool->compact_credit -= bytes;
+	return true;
+}
+
+void
+spool_compact_pay(struct spool *spool, uint64_t bytes)
+{
+	unsigned percent = spool->options.compact_percent;
+
+	spool->put_ms = io_now_ms(spool->io);
+	spool->compact_credit += bytes * (percent ? percent : COMPACT_PERCENT) / 100;
+	if (spool->compact_credit > COMPACT_CREDIT_MAX)
+		spool->compact_credit = COMPACT_CREDIT_MAX;
+}
+
 static struct spool_copy *
 find_free(struct spool *spool)
 {
@@ -274,7 +301,8 @@ spool_compact(struct spool *spool)
 		next = message->newer;
 		if (!is_settled(spool, message))
 			continue;
-		if (bytes_under_way(spool) > BATCH_BYTES)
+		if (bytes_under_way(spool) > BATCH_BYTES ||
+		    !may_move(spool, spool_message_record_bytes(message)))
 			return;
 		start(copy, slot);
 	}

@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 
-enum { BLOCK_ITEMS = 4096, TABLE_ROOM_MIN = 64 };
+enum { BLOCK_ITEMS = 4096, TABLE_ROOM_MIN = 64, MOVE_AT_A_TIME = 8 };
 
 _Static_assert(sizeof(struct spool_message) <= 56, "a message is at most 56 bytes");
 _Static_assert(sizeof(struct spool_mark_place) <= 16, "a mark is at most 16 bytes");
@@ -66,21 +66,28 @@ spool_index_init(struct spool_index *index)
 	};
 }
 
-void
-spool_index_fini(struct spool_index *index)
+static void
+free_table(struct spool_index *index, struct spool_table *table)
 {
-	for (uint32_t i = 0; i < index->room; i++) {
+	for (uint32_t i = 0; i < table->room; i++) {
 		struct spool_message *message;
 
-		if (!index->table[i])
+		if (!table->slots[i])
 			continue;
-		message = spool_index_at(index, index->table[i]);
+		message = spool_index_at(index, table->slots[i]);
 		if (message->flags & SPOOL_IN_FILE)
 			mem_free(message->body.file);
 	}
+	mem_free(table->slots);
+}
+
+void
+spool_index_fini(struct spool_index *index)
+{
+	free_table(index, &index->table);
+	free_table(index, &index->old);
 	pool_fini(&index->messages);
 	pool_fini(&index->marks);
-	mem_free(index->table);
 	spool_index_init(index);
 }
 
@@ -96,45 +103,111 @@ spool_index_mark_at(const struct spool_index *index, uint32_t slot)
 	return pool_at(&index->marks, slot);
 }
 
-/* Where in the table an id would best be.  Ids come from us: no key is needed. */
+/* Where in a table an id would best be.  Ids come from us: no key is needed. */
 static uint32_t
-home(const struct spool_index *index, uint64_t id)
+home(const struct spool_table *table, uint64_t id)
 {
-	return (uint32_t)(id * 0x9e3779b97f4a7c15 >> 32) & (index->room - 1);
+	return (uint32_t)(id * 0x9e3779b97f4a7c15 >> 32) & (table->room - 1);
+}
+
+/* Where an id is in a table, or where it would be put. */
+static uint32_t
+place_of(const struct spool_index *index, const struct spool_table *table, uint64_t id)
+{
+	uint32_t at = home(table, id);
+
+	while (table->slots[at] && spool_index_at(index, table->slots[at])->id != id)
+		at = (at + 1) & (table->room - 1);
+	return at;
 }
 
 static uint32_t
-place_of(const struct spool_index *index, uint64_t id)
+find_in(const struct spool_index *index, const struct spool_table *table, uint64_t id)
 {
-	uint32_t at = home(index, id);
-
-	while (index->table[at] && spool_index_at(index, index->table[at])->id != id)
-		at = (at + 1) & (index->room - 1);
-	return at;
+	return table->count ? table->slots[place_of(index, table, id)] : 0;
 }
 
 uint32_t
 spool_index_find(const struct spool_index *index, uint64_t id)
 {
-	return index->room ? index->table[place_of(index, id)] : 0;
+	uint32_t slot = find_in(index, &index->table, id);
+
+	return slot ? slot : find_in(index, &index->old, id);
+}
+
+/* Empties a place, and closes the hole, so that no search stops before what it looks for. */
+static void
+take_out(const struct spool_index *index, struct spool_table *table, uint32_t hole)
+{
+	uint32_t mask = table->room - 1;
+
+	for (uint32_t at = (hole + 1) & mask; table->slots[at]; at = (at + 1) & mask) {
+		uint32_t wanted =
+		    home(table, spool_index_at(index, table->slots[at])->id);
+
+		if (((at - wanted) & mask) >= ((at - hole) & mask)) {
+			table->slots[hole] = table->slots[at];
+			hole = at;
+		}
+	}
+	table->slots[hole] = 0;
+	table->count--;
+}
+
+static void
+put_in(const struct spool_index *index, struct spool_table *table, uint32_t slot)
+{
+	uint32_t at = place_of(index, table, spool_index_at(index, slot)->id);
+
+	check(!table->slots[at]);
+	table->slots[at] = slot;
+	table->count++;
+}
+
+/* Moves a little of the old table over; a place that something came to is looked at again. */
+static void
+move_some(struct spool_index *index)
+{
+	struct spool_table *old = &index->old;
+
+	for (int i = 0; i < MOVE_AT_A_TIME && old->count; i++) {
+		uint32_t at = index->moved & (old->room - 1);
+		uint32_t slot = old->slots[at];
+
+		if (!slot) {
+			index->moved++;
+			continue;
+		}
+		take_out(index, old, at);
+		put_in(index, &index->table, slot);
+	}
+	if (old->count == 0) {
+		mem_free(old->slots);
+		*old = (struct spool_table){0};
+		index->moved = 0;
+	}
+}
+
+static struct spool_table
+new_table(uint32_t room)
+{
+	return (struct spool_table){
+	    .slots = mem_alloc(room * sizeof(uint32_t)), .room = room};
 }
 
 static void
 make_room(struct spool_index *index)
 {
-	uint32_t *old = index->table;
-	uint32_t old_room = index->room;
-
-	if (old_room && index->count + 1 <= old_room / 4 * 3)
+	if (index->old.room)
+		move_some(index);
+	if (index->table.room && index->count + 1 <= index->table.room / 4 * 3)
 		return;
-	check(old_room <= UINT32_MAX / 2);
-	index->room = old_room ? old_room * 2 : TABLE_ROOM_MIN;
-	index->table = mem_alloc(index->room * sizeof(*index->table));
-	for (uint32_t i = 0; i < old_room; i++)
-		if (old[i])
-			index->table[place_of(index, spool_index_at(index, old[i])->id)] =
-			    old[i];
-	mem_free(old);
+	/* It was moved long before, as each addition moves several. */
+	check(index->old.count == 0 && index->table.room <= UINT32_MAX / 2);
+	index->old = index->table;
+	index->table =
+	    new_table(index->old.room ? index->old.room * 2 : TABLE_ROOM_MIN);
+	move_some(index);
 }
 
 void
@@ -145,9 +218,10 @@ spool_index_reserve(struct spool_index *index, uint32_t count)
 	check(index->count == 0);
 	while (room / 4 * 3 <= count && room <= UINT32_MAX / 2)
 		room *= 2;
-	mem_free(index->table);
-	index->room = room;
-	index->table = mem_alloc(room * sizeof(*index->table));
+	mem_free(index->table.slots);
+	mem_free(index->old.slots);
+	index->old = (struct spool_table){0};
+	index->table = new_table(room);
 }
 
 bool
@@ -157,50 +231,43 @@ spool_index_is_slot(const struct spool_index *index, uint32_t slot)
 }
 
 uint32_t
-spool_index_add(struct spool_index *index, uint64_t id)
+spool_index_next(const struct spool_index *index, uint32_t slot)
 {
-	uint32_t slot, at;
-
-	make_room(index);
-	at = place_of(index, id);
-	check(!index->table[at]);
-	slot = pool_take(&index->messages);
-	spool_index_at(index, slot)->id = id;
-	index->table[at] = slot;
-	index->count++;
-	return slot;
+	/* What was given back is not found by what its bytes say now. */
+	while (spool_index_is_slot(index, ++slot))
+		if (spool_index_find(index, spool_index_at(index, slot)->id) == slot)
+			return slot;
+	return 0;
 }
 
-/* Closes the hole at a place, so that no search stops before what it looks for. */
-static void
-close_hole(struct spool_index *index, uint32_t hole)
+uint32_t
+spool_index_add(struct spool_index *index, uint64_t id)
 {
-	uint32_t mask = index->room - 1;
+	uint32_t slot;
 
-	for (uint32_t at = (hole + 1) & mask; index->table[at]; at = (at + 1) & mask) {
-		uint32_t wanted =
-		    home(index, spool_index_at(index, index->table[at])->id);
-
-		if (((at - wanted) & mask) >= ((at - hole) & mask)) {
-			index->table[hole] = index->table[at];
-			hole = at;
-		}
-	}
-	index->table[hole] = 0;
+	make_room(index);
+	check(!spool_index_find(index, id));
+	slot = pool_take(&index->messages);
+	spool_index_at(index, slot)->id = id;
+	put_in(index, &index->table, slot);
+	index->count++;
+	return slot;
 }
 
 void
 spool_index_remove(struct spool_index *index, uint32_t slot)
 {
 	struct spool_message *message = spool_index_at(index, slot);
-	uint32_t at = place_of(index, message->id);
+	struct spool_table *table =
+	    find_in(index, &index->table, message->id) ? &index->table : &index->old;
+	uint32_t at = place_of(index, table, message->id);
 
-	check(index->table[at] == slot);
+	check(table->slots[at] == slot);
 	if (message->last_mark)
 		spool_index_unmark(index, message, message->last_mark);
 	if (message->flags & SPOOL_IN_FILE)
 		mem_free(message->body.file);
-	close_hole(index, at);
+	take_out(index, table, at);
 	index->count--;
 	pool_give(&index->messages, slot);
 }

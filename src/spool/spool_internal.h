@@ -28,6 +28,9 @@ enum {
 	BATCH_BYTES = 4 << 20, /* a batch is closed when it has so much */
 	BATCH_HEADS = 512 << 10, /* memory for its headers and small parts */
 	BATCH_SMALL = 2048, /* parts up to here are copied there */
+	COMPACT_PERCENT = 100, /* bytes that compaction moves for 100 that are put */
+	COMPACT_CREDIT_MAX = 8 << 20, /* what it may save up */
+	COMPACT_IDLE_MS = 20, /* without puts for so long it goes as fast as it can */
 	COPIES_MAX = 16, /* messages that compaction moves at a time */
 	FILES_KEPT = 16, /* open body files kept for the next read */
 	SPACE_CHECK_MS = 1000,
@@ -55,6 +58,9 @@ struct segment {
 	uint64_t message_count, live_bytes;
 	uint32_t first, last; /* its messages */
 	unsigned pins; /* reads under way: not to be used again */
+	bool filled; /* all of it was written before, so that it is only written over */
+	bool filling; /* zeros are being written: not to become the head */
+	uint64_t fill_at;
 	bool listed; /* at start-up: a checkpoint names it */
 	uint64_t fed; /* position of its last record that the feed gave */
 	unsigned removals; /* of its messages, not durable yet: not to be freed */
@@ -168,6 +174,10 @@ struct spool {
 	uint64_t durable_oldest;
 	uint64_t live_bytes, file_bytes;
 	struct spool_prepare prepare;
+	struct segment *fill; /* a segment that is filled; NULL: none */
+	uint64_t fill_began_ms, fill_synced;
+	struct io_timer fill_pace;
+	struct io_op fill_op;
 	uint64_t full_until_ms; /* no try to allocate before */
 	uint64_t space_checked_ms;
 	bool space_known, space_enough;
@@ -190,10 +200,13 @@ struct spool {
 	} kept[FILES_KEPT];
 	size_t kept_next;
 	struct io_timer soon;
+	struct io_timer later; /* looks again what may start */
 	struct spool_op *flushes, **flushes_end;
 	bool quiet; /* nothing is begun beside writes */
 	unsigned running; /* chains of operations under way beside the batch */
 	struct spool_numbers numbers;
+	uint64_t compact_credit; /* bytes that compaction may move beside puts */
+	uint64_t put_ms; /* when the last put came */
 	uint64_t log_bytes, log_bytes_durable; /* put into the log since some time */
 	bool finishing; /* operations of a batch are being ended */
 	struct spool_checkpoint checkpoint;
@@ -248,6 +261,10 @@ enum err spool_segment_prepare_now(struct spool *spool);
 /* Opens the handles that batches are synced by, at once; for start-up. */
 enum err spool_segment_open_syncs(struct spool *spool, struct segment *segment);
 void spool_segment_close_syncs(struct segment *segment);
+/* spool_fill.c: fills a new segment ahead of its use; no more is begun after fini. */
+void spool_fill_init(struct spool *spool);
+void spool_fill_fini(struct spool *spool);
+void spool_fill_kick(struct spool *spool);
 /* Takes the next ready segment as head. */
 void spool_segment_advance(struct spool *spool);
 void spool_segment_free_oldest(struct spool *spool);
@@ -260,6 +277,8 @@ uint64_t spool_message_rest_bytes(const struct spool_message *message);
 
 /* spool_compact.c */
 void spool_compact(struct spool *spool);
+/* So many bytes were put. */
+void spool_compact_pay(struct spool *spool, uint64_t bytes);
 bool spool_copy_holds(const struct spool_copy *copy);
 void spool_copy_moved(struct spool_copy *copy, const struct spool_write *write);
 void spool_copy_end(struct spool_copy *copy);

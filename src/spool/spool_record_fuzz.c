@@ -99,8 +99,7 @@ write_one(struct buf *out, struct spool_key key, struct span *input)
 	record.id = (uint8_t)input->ptr[1];
 	*input = span_skip(*input, 2);
 	record.type = (enum spool_record_type)(shape % 4 + 1);
-	if (record.type != SPOOL_REMOVE)
-		record.envelope_bytes = shape / 4 % 16;
+	record.envelope_bytes = shape / 4 % 16;
 	if (record.type == SPOOL_MOVE)
 		record.marks_bytes = shape / 16;
 	if (record.type <= SPOOL_MOVE)

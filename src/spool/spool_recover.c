@@ -172,6 +172,7 @@ scan_log(struct recovery *recovery)
 		if (segment->head.sequence >= recovery->head.begin >> 32)
 			spool_recovery_scan(recovery, i);
 		segment->durable = segment->end;
+		segment->filled = segment->end >= spool->options.segment_bytes / 2;
 		spool_segment_move(spool, segment, SEGMENT_USED);
 		if (segment->end > SPOOL_SEGMENT_DATA) {
 			recovery->newest = segment;

@@ -73,6 +73,8 @@ spool_segment_drop(struct spool *spool, struct segment *segment)
 {
 	check(segment->pins == 0 && segment->message_count == 0);
 	spool_segment_move(spool, segment, SEGMENT_DEAD);
+	if (spool->fill == segment)
+		spool->fill = NULL;
 	spool->segments[segment->number] = NULL;
 	spool_segment_close_syncs(segment);
 	io_file_close(segment->file);
@@ -200,6 +202,8 @@ spool_segment_advance(struct spool *spool)
 		};
 	if (spool->head && spool->head->durable == spool->head->end)
 		spool_segment_close_syncs(spool->head);
+	if (spool->head)
+		spool->head->filled = true;
 	spool_segment_move(spool, segment, SEGMENT_USED);
 	spool->head = segment;
 	spool_segment_free_oldest(spool);

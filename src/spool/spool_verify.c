@@ -256,16 +256,13 @@ spool_verify_each(struct spool_verify *verify,
 	struct place *places = mem_alloc((index->count + 1) * sizeof(*places));
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < index->room; i++) {
-		const struct spool_message *message;
+	for (uint32_t slot = 0; (slot = spool_index_next(index, slot)) != 0;) {
+		const struct spool_message *message = spool_index_at(index, slot);
 
-		if (!index->table[i])
-			continue;
-		message = spool_index_at(index, index->table[i]);
 		places[count++] = (struct place){
 		    .sequence = verify->segments[message->segment]->head.sequence,
 		    .offset = message->offset,
-		    .slot = index->table[i],
+		    .slot = slot,
 		};
 	}
 	if (count)

@@ -197,14 +197,11 @@ note_left_out(struct point *point)
 {
 	struct spool_index *index = &point->verify->index;
 
-	for (uint32_t i = 0; i < index->room; i++) {
-		const struct spool_message *message;
-		uint64_t sequence;
+	for (uint32_t slot = 0; (slot = spool_index_next(index, slot)) != 0;) {
+		const struct spool_message *message = spool_index_at(index, slot);
+		uint64_t sequence =
+		    point->verify->segments[message->segment]->head.sequence;
 
-		if (!index->table[i])
-			continue;
-		message = spool_index_at(index, index->table[i]);
-		sequence = point->verify->segments[message->segment]->head.sequence;
 		if ((sequence << 32 | message->offset) < point->head.begin &&
 		    !(message->flags & SPOOL_TOLD))
 			note(point, message->id, SPOOL_LOST_MESSAGE, ERR_CORRUPT);
@@ -216,10 +213,8 @@ forget_told(struct spool_verify *verify)
 {
 	struct spool_index *index = &verify->index;
 
-	for (uint32_t i = 0; i < index->room; i++)
-		if (index->table[i])
-			spool_index_at(index, index->table[i])->flags &=
-			    (uint8_t)~SPOOL_TOLD;
+	for (uint32_t slot = 0; (slot = spool_index_next(index, slot)) != 0;)
+		spool_index_at(index, slot)->flags &= (uint8_t)~SPOOL_TOLD;
 }
 
 static enum err

@@ -192,6 +192,8 @@ find_place(struct spool *spool, const struct spool_batch *batch,
 			return FULL;
 		if (spool->ready_count < ready_needed(spool, write))
 			return spool_segment_prepare(spool) ? WAIT : NO_PLACE;
+		if (container_of(spool->ready.next, struct segment, link)->filling)
+			return WAIT;
 		spool_segment_advance(spool);
 	}
 	return batch_has_room(batch, bytes) ? PLACED : FULL;
@@ -316,6 +318,7 @@ finish(struct spool *spool, struct spool_write *write)
 		spool_index_at(&spool->index, write->slot)->flags &=
 		    (uint8_t)~SPOOL_UNWRITTEN;
 		spool->numbers.puts++;
+		spool_compact_pay(spool, spool_record_bytes(&write->record));
 		break;
 	case SPOOL_MOVE:
 		spool_copy_moved(write->copy, write);

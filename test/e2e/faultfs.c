@@ -160,8 +160,8 @@ ssize_t
 preadv2(int fd, const struct iovec *iov, int n, off_t offset, int flags)
 {
 	return may_read(fd, iov_bytes(iov, n), offset)
-		   ? REAL(ssize_t (*)(int, const struct iovec *, int, off_t, int),
-			 "preadv2")(fd, iov, n, offset, flags)
+		   ? REAL(ssize_t (*)(int, const struct iovec *, int, off_t, int), "preadv2")(
+			 fd, iov, n, offset, flags)
 		   : -1;
 }
 

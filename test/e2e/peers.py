@@ -403,7 +403,7 @@ class SinkSession:
             return
         if self.say("data", "354 Go on") != 354:
             return
-        body = b""
+        body = bytearray()  # grows in place: messages may be large
         while (line := self.file.readline()) not in (b".\r\n", b""):
             body += line[1:] if line.startswith(b".") else line
         if not line:
@@ -411,7 +411,7 @@ class SinkSession:
         reply = self.sink.reply_for("dot", "250 2.0.0 Taken")
         text = reply.reply if isinstance(reply, Slow) else reply
         if isinstance(text, str) and text.startswith("2") or reply is DROP:
-            self.sink.take({"mail": self.mail, "rcpts": self.rcpts, "data": body, "tls": self.tls,
+            self.sink.take({"mail": self.mail, "rcpts": self.rcpts, "data": bytes(body), "tls": self.tls,
                             "login": self.login, "session": self.number, "at": time.monotonic()})
         self.send(reply)
         self.reset()

@@ -15,6 +15,7 @@ The last line sums up.  Exit status: 0 all is well; 1 not; 77 this machine canno
 """
 import argparse
 import collections
+import json
 import os
 import random
 import signal
@@ -178,6 +179,20 @@ class Round:
             raise Failed(f"spool check ends with {found.returncode}:\n{found.stdout.decode()}"
                          f"{found.stderr.decode()}")
 
+    def audit(self):
+        """The ledger against the queue, and against what the clients were promised."""
+        found = self.server.run("audit", "--json", timeout=120)
+        if self.run.options.break_it:
+            return
+        if found.returncode != 0:
+            raise Failed(f"audit ends with {found.returncode}:\n{found.stdout.decode()}"
+                         f"{found.stderr.decode()}")
+        said = json.loads(found.stdout)
+        accepted = said["accepted"]["messages"]
+        if accepted < len(self.promised):
+            raise Failed(f"the ledger has {accepted} accepted messages, the clients "
+                         f"{len(self.promised)}")
+
     def act(self):
         """An operator's hand, so that such changes are in the log too."""
         ids = [self.promised[t][0] for t, a in self.missing().items() if a == {"dead"}]
@@ -218,8 +233,10 @@ class Round:
         self.run.refused += len(came & set(self.refused))
         if not all(reply.startswith("451 ") for reply in refused):
             raise Failed(f"came although refused: {refused}")
+        self.audit()
         self.server.stop()
         self.check_spool()
+        self.audit()
         self.disk.unmount()
         self.disk.check()
         say(f"disk {self.number}: {len(self.promised)} promised, {len(self.lost)} lost; drained")
@@ -254,6 +271,7 @@ class Run:
                 promised = round_.cut()
                 self.messages += promised
                 round_.drain()
+                round_.audit()
                 round_.act()
                 say(f"cut {self.cuts}: {promised} promised before it; all found or waiting after "
                     f"{time.monotonic() - started:.1f} s; lost until now {self.lost}")

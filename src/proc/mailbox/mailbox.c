@@ -41,7 +41,8 @@ struct drop {
 	unsigned made; /* of STEP_MAKE: directories made so far */
 	struct io_op op;
 	bool busy;
-	bool dropped; /* the queue is gone, or gave up */
+	bool dropped; /* the queue is gone */
+	bool unreadable; /* the queue cannot read the rest */
 	struct io_file *file;
 	uint64_t offset;
 	struct buf kept; /* to be written */
@@ -237,6 +238,10 @@ step_done(struct io_op *op)
 		fail(drop, ERR_CLOSED);
 		return;
 	}
+	if (drop->unreadable) {
+		fail(drop, ERR_CORRUPT);
+		return;
+	}
 	if (drop->step == STEP_OPEN && err == ERR_NOT_FOUND && drop->made == 0) {
 		/* Somebody removed a Maildir that was there. */
 		drop->step = STEP_MAKE;
@@ -334,14 +339,15 @@ take_body(struct mailbox *mailbox, const struct ipc_qm_body *body)
 
 	if (!drop)
 		return OK;
-	if (body->offset != drop->got || body->bytes.len > drop->body_bytes - drop->got)
-		return ERR_SYNTAX;
 	if (body->error) {
-		drop->dropped = true;
+		SIM_MARK("mailbox.body_unreadable");
+		drop->unreadable = true;
 		if (!drop->busy)
 			fail(drop, ERR_CORRUPT);
 		return OK;
 	}
+	if (body->offset != drop->got || body->bytes.len > drop->body_bytes - drop->got)
+		return ERR_SYNTAX;
 	keep(drop, body->bytes);
 	if (buf_finish(&drop->kept))
 		return ERR_TOO_LONG;
@@ -380,7 +386,8 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 	struct drop *drop;
 	size_t at = 0;
 
-	(void)err;
+	if (err != ERR_CLOSED)
+		proc_bad_peer(mailbox->env, PROC_QUEUE, 0, err);
 	ipc_channel_destroy(channel);
 	mailbox->queue = NULL;
 	/* The queue that comes next counts them as lost, and gives them again. */

@@ -32,7 +32,7 @@ struct bounce {
 	struct io_op read;
 	uint64_t id;
 	struct buf envelope, body;
-	struct spool_op put;
+	struct store_op put;
 };
 
 static struct bounce *
@@ -45,9 +45,9 @@ bounce_create(struct message *message)
 	message->bounce = bounce;
 	message->users++;
 	list_push(&message->queue->bounces, &bounce->node);
-	buf_init(&bounce->bytes, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&bounce->bytes, STORE_ENVELOPE_BYTES_MAX);
 	buf_init(&bounce->targets, IPC_TARGETS_MAX);
-	buf_init(&bounce->envelope, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&bounce->envelope, STORE_ENVELOPE_BYTES_MAX);
 	buf_init(&bounce->body, BOUNCE_BYTES_MAX);
 	return bounce;
 }
@@ -213,13 +213,13 @@ start(struct bounce *bounce)
 	}
 	bounce->reading = true;
 	bounce->read = (struct io_op){.done = envelope_done, .owner = bounce};
-	spool_read_message(bounce->queue->spool, &bounce->read, bounce->message->id,
+	store_read_message(bounce->queue->store, &bounce->read, bounce->message->id,
 	    &bounce->bytes, NULL, 0);
 }
 
 /* As with an attempt: the mark is durable, or never will be. */
 static void
-begun(struct spool_op *op)
+begun(struct store_op *op)
 {
 	struct bounce *bounce = op->owner;
 
@@ -248,7 +248,7 @@ bounce_start(struct message *message)
 		return;
 	}
 	bounce->reading = true;
-	bounce->put = (struct spool_op){.done = begun, .owner = bounce};
+	bounce->put = (struct store_op){.done = begun, .owner = bounce};
 	poison_begin(message, index, &bounce->put);
 }
 
@@ -260,7 +260,7 @@ bounce_retry(struct queue *queue)
 }
 
 static void
-put_done(struct spool_op *op)
+put_done(struct store_op *op)
 {
 	struct bounce *bounce = op->owner;
 	struct queue *queue = bounce->queue;
@@ -392,8 +392,8 @@ header_read(struct io_op *op)
 		drop(bounce, "the bounce would be too large");
 		return;
 	}
-	bounce->put = (struct spool_op){.done = put_done, .owner = bounce};
-	spool_put(bounce->queue->spool, &bounce->put, bounce->id, buf_span(&bounce->envelope),
+	bounce->put = (struct store_op){.done = put_done, .owner = bounce};
+	store_put(bounce->queue->store, &bounce->put, bounce->id, buf_span(&bounce->envelope),
 	    buf_span(&bounce->body));
 }
 
@@ -421,7 +421,7 @@ take_resolved(struct bounce *bounce, const struct ipc_lx_resolved *resolved)
 	buf_add(&bounce->targets, resolved->targets);
 	bounce->header = mem_alloc(bytes);
 	bounce->read = (struct io_op){.done = header_read, .owner = bounce};
-	spool_read_body(bounce->queue->spool, &bounce->read, bounce->message->id,
+	store_read_body(bounce->queue->store, &bounce->read, bounce->message->id,
 	    bounce->header, bytes, 0);
 }
 

@@ -140,8 +140,8 @@ act_on_one(struct queue *queue, uint32_t slot, const struct ipc_aq_act *asked)
 	struct envelope *envelope = NULL;
 	struct buf bytes;
 
-	buf_init(&bytes, SPOOL_ENVELOPE_BYTES_MAX);
-	if (spool_read_envelope(queue->spool, asked->id, &bytes) != OK ||
+	buf_init(&bytes, STORE_ENVELOPE_BYTES_MAX);
+	if (store_read_envelope(queue->store, asked->id, &bytes) != OK ||
 	    envelope_read(&bytes, &envelope) != OK)
 		envelope = NULL;
 	act(queue, slot, (enum ipc_act)asked->act, asked->who, envelope);

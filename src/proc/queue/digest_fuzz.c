@@ -14,8 +14,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint32_t slot;
 
 	fuzz_queue_init(&fuzz);
-	buf_init(&digest, SPOOL_ENVELOPE_BYTES_MAX);
-	buf_init(&again, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&digest, STORE_ENVELOPE_BYTES_MAX);
+	buf_init(&again, STORE_ENVELOPE_BYTES_MAX);
 	if (digest_read(&fuzz.queue, 1, span_of((const char *)data, size), 0) == OK) {
 		slot = sched_message_find(fuzz.queue.sched, 1);
 		digest_write(&fuzz.queue, slot, &digest);

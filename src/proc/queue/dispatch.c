@@ -93,6 +93,7 @@ dispatch(struct queue *queue)
 	/* Where one kind of process is busy or away, the other goes on. */
 	dispatch_kind(queue, IPC_TARGET_MAILBOX);
 	dispatch_kind(queue, IPC_TARGET_REMOTE);
+	schedule_arm_sooner(queue);
 }
 
 static enum err

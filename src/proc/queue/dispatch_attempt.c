@@ -65,20 +65,21 @@ back_in_line(struct attempt *attempt, uint32_t at)
 		sched_rcpt_ready(sched, slot_of(attempt, at), true);
 }
 
-/* Those whose routes lead another way than the first one's have a turn of their own. */
-static void
+/* Those whose routes lead another way than the first one's have a turn of their own: true. */
+static bool
 part_ways(struct attempt *attempt)
 {
 	const struct conf *conf = attempt->queue->conf;
-	uint32_t kept = 1;
+	uint32_t count = attempt->rcpt_count, kept = 1;
 
-	for (uint32_t i = 1; i < attempt->rcpt_count; i++) {
+	for (uint32_t i = 1; i < count; i++) {
 		if (schedule_same_way(conf, address_of(attempt, 0), address_of(attempt, i)))
 			attempt->rcpts[kept++] = attempt->rcpts[i];
 		else
 			back_in_line(attempt, i);
 	}
 	attempt->rcpt_count = kept;
+	return kept < count;
 }
 
 static void
@@ -132,15 +133,18 @@ send_order_to_delivery(struct attempt *attempt)
 	}
 }
 
-static void
+/* True: others became ready by it. */
+static bool
 send_order(struct attempt *attempt)
 {
+	bool parted = part_ways(attempt);
+
 	attempt->ordered = true;
-	part_ways(attempt);
 	if (attempt->peer->proc == PROC_MAILBOX)
 		send_order_to_mailbox(attempt);
 	else
 		send_order_to_delivery(attempt);
+	return parted;
 }
 
 /* Both bodies are alike, but for the link that they go by. */
@@ -167,7 +171,7 @@ piece_bytes(const struct attempt *attempt)
 static void
 start_read(struct attempt *attempt)
 {
-	struct spool *spool = attempt->queue->spool;
+	struct store *store = attempt->queue->store;
 	struct message *message = attempt->message;
 
 	if (!attempt->body)
@@ -176,10 +180,10 @@ start_read(struct attempt *attempt)
 	attempt->peer->reading += QUEUE_PUSH_BYTES;
 	attempt->read = (struct io_op){.done = read_done, .owner = attempt};
 	if (message->envelope)
-		spool_read_body(spool, &attempt->read, message->id, attempt->body,
+		store_read_body(store, &attempt->read, message->id, attempt->body,
 		    piece_bytes(attempt), attempt->offset);
 	else
-		spool_read_message(spool, &attempt->read, message->id, &attempt->envelope,
+		store_read_message(store, &attempt->read, message->id, &attempt->envelope,
 		    attempt->body, piece_bytes(attempt));
 }
 
@@ -239,7 +243,7 @@ free_attempt(struct attempt *attempt)
 
 /* The mark is durable, or never will be: the spool takes nothing more, and mail still goes. */
 static void
-begun(struct spool_op *op)
+begun(struct store_op *op)
 {
 	struct attempt *attempt = op->owner;
 
@@ -266,7 +270,7 @@ dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 	attempt->message->active_count++;
 	attempt->destination = rcpt.destination;
 	attempt->peer = peer;
-	buf_init(&attempt->envelope, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&attempt->envelope, STORE_ENVELOPE_BYTES_MAX);
 	if (peer->proc == PROC_MAILBOX)
 		count_max = 1;
 	else if (count_max > known.open_count)
@@ -277,7 +281,7 @@ dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 	gather(attempt, rcpt.index, known.rcpt_count, (size_t)count_max);
 	if (poison_is_careful(attempt->message, rcpt.index)) {
 		attempt->reading = true;
-		attempt->begin = (struct spool_op){.done = begun, .owner = attempt};
+		attempt->begin = (struct store_op){.done = begun, .owner = attempt};
 		poison_begin(attempt->message, rcpt.index, &attempt->begin);
 	} else if (!send_fresh(attempt)) {
 		dispatch_read(attempt);
@@ -402,6 +406,7 @@ read_done(struct io_op *op)
 	struct queue *queue = attempt->queue;
 	struct peer *peer = attempt->peer;
 	enum err err = op->err;
+	bool parted = false;
 
 	attempt->reading = false;
 	peer->reading -= QUEUE_PUSH_BYTES;
@@ -420,7 +425,7 @@ read_done(struct io_op *op)
 		return;
 	}
 	if (attempt->offset == 0)
-		send_order(attempt);
+		parted = send_order(attempt);
 	send_body(attempt, attempt->offset, span_of(attempt->body, op->count), false);
 	attempt->offset += op->count;
 	if (attempt->offset == attempt->message->body_bytes) {
@@ -428,6 +433,8 @@ read_done(struct io_op *op)
 		attempt->body = NULL;
 	}
 	dispatch_start_reads(peer);
+	if (parted)
+		dispatch(queue);
 }
 
 void

@@ -24,7 +24,7 @@ check_written_again(const struct envelope *envelope, struct span bytes)
 	};
 	struct buf out;
 
-	buf_init(&out, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&out, STORE_ENVELOPE_BYTES_MAX);
 	envelope_write_head(&out, &head);
 	for (uint32_t i = 0; i < envelope->rcpt_count; i++) {
 		const struct envelope_rcpt *rcpt = &envelope->rcpts[i];
@@ -64,8 +64,8 @@ check_digest(struct queue *queue, uint32_t slot)
 {
 	struct buf digest, again;
 
-	buf_init(&digest, SPOOL_ENVELOPE_BYTES_MAX);
-	buf_init(&again, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&digest, STORE_ENVELOPE_BYTES_MAX);
+	buf_init(&again, STORE_ENVELOPE_BYTES_MAX);
 	digest_write(queue, slot, &digest);
 	sched_message_remove(queue->sched, slot);
 	if (digest.len > 0) {
@@ -92,7 +92,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	rest = span_skip(rest, 2);
 	bytes = span_first(rest, (size_t)data[0] | (size_t)data[1] << 8);
-	buf_init(&copy, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&copy, STORE_ENVELOPE_BYTES_MAX);
 	buf_add(&copy, bytes);
 	if (envelope_read(&copy, &envelope))
 		return 0;

@@ -11,7 +11,7 @@
 
 enum {
 	TRANSACTIONS_MAX = 100000,
-	RCPTS_BYTES_MAX = SPOOL_ENVELOPE_BYTES_MAX - 4096,
+	RCPTS_BYTES_MAX = STORE_ENVELOPE_BYTES_MAX - 4096,
 	IDS_MS_MIN = 1000,
 };
 
@@ -25,10 +25,10 @@ struct transaction {
 	struct buf rcpts;
 	uint32_t rcpt_count;
 	struct buf body;
-	struct spool_body *large;
+	struct store_body *large;
 	struct buf bytes; /* the envelope as it is put */
 	struct intake *intake;
-	struct spool_op put;
+	struct store_op put;
 };
 
 static void
@@ -36,7 +36,8 @@ free_transaction(struct transaction *transaction)
 {
 	map_remove_u64(&transaction->intake->transactions, transaction->number);
 	if (transaction->large)
-		spool_body_drop(transaction->large);
+		store_body_drop(
+		    transaction->intake->queue->store, transaction->large);
 	arena_fini(&transaction->arena);
 	buf_fini(&transaction->rcpts);
 	buf_fini(&transaction->body);
@@ -81,10 +82,10 @@ take_begin(struct intake *intake, const struct ipc_rq_begin *begin)
 	    arena_copy(&transaction->arena, begin->helo, &transaction->envelope.helo) &&
 	    arena_copy(&transaction->arena, begin->client, &transaction->envelope.client));
 	buf_init(&transaction->rcpts, RCPTS_BYTES_MAX);
-	buf_init(&transaction->body, SPOOL_INLINE_BYTES_MAX);
-	buf_init(&transaction->bytes, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&transaction->body, STORE_INLINE_BYTES_MAX);
+	buf_init(&transaction->bytes, STORE_ENVELOPE_BYTES_MAX);
 	if (begin->flags & IPC_MESSAGE_LARGE)
-		transaction->large = spool_body_begin(intake->queue->spool);
+		transaction->large = store_body_begin(intake->queue->store);
 	map_set_u64(&intake->transactions, transaction->number, transaction);
 	return OK;
 }
@@ -126,8 +127,10 @@ take_body(struct intake *intake, const struct ipc_rq_body *body)
 	if (transaction->body_bytes > intake->queue->conf->message_bytes_max + (1 << 20))
 		return ERR_TOO_LONG;
 	if (transaction->large) {
-		spool_body_add(transaction->large, body->bytes);
-		intake->large_pending = spool_body_pending(transaction->large);
+		store_body_add(
+		    intake->queue->store, transaction->large, body->bytes);
+		intake->large_pending = store_body_pending(
+		    intake->queue->store, transaction->large);
 	} else {
 		buf_add(&transaction->body, body->bytes);
 	}
@@ -162,7 +165,7 @@ free_intake_when_idle(struct intake *intake)
 
 /* The promise is kept from here on, whether or not reception is still there to pass it on. */
 static void
-put_done(struct spool_op *op)
+put_done(struct store_op *op)
 {
 	struct transaction *transaction = op->owner;
 	struct intake *intake = transaction->intake;
@@ -225,12 +228,12 @@ take_commit(struct intake *intake, uint64_t number)
 	if (buf_finish(&transaction->bytes))
 		return ERR_TOO_LONG;
 	intake->writing++;
-	transaction->put = (struct spool_op){.done = put_done, .owner = transaction};
+	transaction->put = (struct store_op){.done = put_done, .owner = transaction};
 	if (transaction->large)
-		spool_put_body(queue->spool, &transaction->put, transaction->id,
+		store_put_body(queue->store, &transaction->put, transaction->id,
 		    buf_span(&transaction->bytes), transaction->large);
 	else
-		spool_put(queue->spool, &transaction->put, transaction->id,
+		store_put(queue->store, &transaction->put, transaction->id,
 		    buf_span(&transaction->bytes), buf_span(&transaction->body));
 	return OK;
 }

@@ -1,7 +1,7 @@
 /*
- * The spool's feed becomes the ledger's entries.  Nothing that goes wrong with the ledger is in the
- * way of mail: what it lacks stays in the spool's segments until it has it, and if that is more than
- * the disk holds, new mail gets 452.
+ * The spool's feed becomes the ledger's entries.  Nothing that goes wrong with the ledger is in
+ * the way of mail: what it lacks stays in the spool's segments until it has it, and if that is
+ * more than the disk holds, new mail gets 452.
  */
 #include "proc/queue/ledger_feed.h"
 
@@ -37,7 +37,7 @@ add(void *owner, const struct ledger_entry *entry)
 }
 
 static void
-record(void *owner, uint64_t position, enum spool_record_type type, uint64_t id,
+record(void *owner, uint64_t position, enum store_change type, uint64_t id,
     struct span payload, uint64_t body_bytes)
 {
 	struct ledger_feed *feed = owner;
@@ -48,7 +48,7 @@ record(void *owner, uint64_t position, enum spool_record_type type, uint64_t id,
 		    "or brought back; the ledger goes on with it");
 		ledger_begin_anew(feed->ledger);
 	}
-	if (feed->first && type == SPOOL_PUT)
+	if (feed->first && type == STORE_PUT)
 		map_set_u64(&feed->put, id, feed);
 	/* Of an older message all but what it is now is gone, or may be. */
 	if (!feed->first || map_get_u64(&feed->put, id))
@@ -82,7 +82,7 @@ made_durable(void *owner, uint64_t position)
 	struct ledger_feed *feed = owner;
 
 	if (!feed->recovering)
-		spool_release(feed->queue->spool, position);
+		store_release(feed->queue->store, position);
 }
 
 static void
@@ -154,9 +154,10 @@ ledger_feed_create(struct queue *queue)
 
 void
 ledger_feed_spool(
-    struct ledger_feed *feed, struct spool_options *options, struct spool_scan *scan)
+    struct ledger_feed *feed, struct store_options *options, struct store_scan *scan)
 {
-	options->feed = (struct spool_feed){feed, record};
+	options->record = record;
+	options->record_owner = feed;
 	options->want_release = want_release;
 	options->release_owner = feed;
 	scan->since = ledger_reached(feed->ledger);
@@ -173,9 +174,9 @@ adopt(struct ledger_feed *feed, uint32_t slot)
 	sched_message_get(queue->sched, slot, &message);
 	if (map_get_u64(&feed->put, message.id))
 		return;
-	buf_init(&envelope, SPOOL_ENVELOPE_BYTES_MAX);
-	if (spool_read_envelope(queue->spool, message.id, &envelope) == OK)
-		ledger_record(&feed->recorder, SPOOL_PUT, message.id, buf_span(&envelope),
+	buf_init(&envelope, STORE_ENVELOPE_BYTES_MAX);
+	if (store_read_envelope(queue->store, message.id, &envelope) == OK)
+		ledger_record(&feed->recorder, STORE_PUT, message.id, buf_span(&envelope),
 		    message.body_bytes, LEDGER_BEFORE | LEDGER_FOUND);
 	buf_fini(&envelope);
 	for (uint32_t i = 0; i < message.rcpt_count; i++) {

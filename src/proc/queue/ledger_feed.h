@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "spool/spool.h"
+#include "store/store.h"
 
 struct queue;
 struct ledger_feed;
@@ -13,7 +13,7 @@ struct ledger_feed;
 struct ledger_feed *ledger_feed_create(struct queue *queue);
 /* Fills in what the spool is to do for the ledger. */
 void ledger_feed_spool(
-    struct ledger_feed *feed, struct spool_options *options, struct spool_scan *scan);
+    struct ledger_feed *feed, struct store_options *options, struct store_scan *scan);
 /* The spool is open, and the scheduler knows what is in it. */
 void ledger_feed_run(struct ledger_feed *feed);
 void ledger_feed_reload(struct ledger_feed *feed);

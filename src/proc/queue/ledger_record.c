@@ -53,7 +53,7 @@ add_message(struct ledger_recorder *recorder, uint64_t id, struct span bytes, ui
 	struct envelope *envelope;
 	struct buf copy;
 
-	buf_init(&copy, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&copy, STORE_ENVELOPE_BYTES_MAX);
 	buf_add(&copy, bytes);
 	if (buf_finish(&copy) || envelope_read(&copy, &envelope)) {
 		buf_fini(&copy);
@@ -155,22 +155,19 @@ add_removed(struct ledger_recorder *recorder, uint64_t id, struct span why, unsi
 }
 
 void
-ledger_record(struct ledger_recorder *recorder, enum spool_record_type type, uint64_t id,
+ledger_record(struct ledger_recorder *recorder, enum store_change type, uint64_t id,
     struct span payload, uint64_t body_bytes, unsigned flags)
 {
 	switch (type) {
-	case SPOOL_PUT:
+	case STORE_PUT:
 		add_message(recorder, id, payload, body_bytes,
 		    flags & LEDGER_FOUND ? LEDGER_ADOPTED : 0);
 		return;
-	case SPOOL_MARK:
+	case STORE_MARK:
 		(void)add_marks(recorder, id, payload);
 		return;
-	case SPOOL_REMOVE:
+	case STORE_REMOVE:
 		add_removed(recorder, id, payload, flags);
-		return;
-	case SPOOL_MOVE:
-	case SPOOL_SEAL:
 		return;
 	}
 }

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "ledger/ledger_entry.h"
-#include "spool/spool.h"
+#include "store/store.h"
 
 struct ledger_recorder {
 	struct io *io; /* for the time where a record has none */
@@ -21,5 +21,5 @@ enum {
 };
 
 /* Calls add for each entry that the record makes. */
-void ledger_record(struct ledger_recorder *recorder, enum spool_record_type type, uint64_t id,
+void ledger_record(struct ledger_recorder *recorder, enum store_change type, uint64_t id,
     struct span payload, uint64_t body_bytes, unsigned flags);

@@ -211,8 +211,8 @@ start_reads(struct listing *listing)
 
 		listing->reading++;
 		listed->read = (struct io_op){.done = read_done, .owner = listed};
-		spool_read_message(
-		    queue->spool, &listed->read, listed->id, &listed->envelope, NULL, 0);
+		store_read_message(
+		    queue->store, &listed->read, listed->id, &listed->envelope, NULL, 0);
 	}
 }
 
@@ -308,7 +308,7 @@ choose(struct listing *listing, uint32_t slot, uint32_t count)
 			continue;
 		listed->listing = listing;
 		listed->id = message.id;
-		buf_init(&listed->envelope, SPOOL_ENVELOPE_BYTES_MAX);
+		buf_init(&listed->envelope, STORE_ENVELOPE_BYTES_MAX);
 		listing->count++;
 	}
 	listing->more = slot != SCHED_NONE;

@@ -48,7 +48,7 @@ message_open(struct queue *queue, uint32_t slot)
 		message->arrival_wall_ms = known.arrival_wall_ms;
 		message->body_bytes = known.body_bytes;
 		message->slot = slot;
-		buf_init(&message->body, SPOOL_INLINE_BYTES_MAX);
+		buf_init(&message->body, STORE_INLINE_BYTES_MAX);
 		buf_init(&message->why, MARK_BYTES_MAX);
 		map_set_u64(&queue->message_map, message->id, message);
 	}
@@ -133,7 +133,7 @@ message_remove(struct message *message)
 	struct queue *queue = message->queue;
 
 	check(message->active_count == 0 && !message->bounce);
-	spool_remove(queue->spool, NULL, message->id, buf_span(&message->why));
+	store_remove(queue->store, NULL, message->id, buf_span(&message->why));
 	buf_reset(&message->why);
 	poison_forget(queue, message->id);
 	summary_forget(queue, message->slot);

@@ -37,7 +37,7 @@ outcome_mark(struct queue *queue, uint64_t id, const struct mark *mark)
 	buf_init(&bytes, MARK_BYTES_MAX);
 	mark_write(&bytes, mark);
 	check(buf_finish(&bytes) == OK);
-	spool_mark(queue->spool, NULL, id, buf_span(&bytes));
+	store_mark(queue->store, NULL, id, buf_span(&bytes));
 	buf_fini(&bytes);
 }
 

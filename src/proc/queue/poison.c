@@ -458,7 +458,7 @@ poison_is_careful(const struct message *message, uint32_t index)
 }
 
 void
-poison_begin(struct message *message, uint32_t index, struct spool_op *op)
+poison_begin(struct message *message, uint32_t index, struct store_op *op)
 {
 	struct queue *queue = message->queue;
 	uint32_t at = sched_rcpt_find(queue->sched, message->slot, index);
@@ -476,7 +476,7 @@ poison_begin(struct message *message, uint32_t index, struct spool_op *op)
 	buf_init(&bytes, MARK_BYTES_MAX);
 	mark_write(&bytes, &mark);
 	check(buf_finish(&bytes) == OK);
-	spool_mark(queue->spool, op, message->id, buf_span(&bytes));
+	store_mark(queue->store, op, message->id, buf_span(&bytes));
 	buf_fini(&bytes);
 }
 

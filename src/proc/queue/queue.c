@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/sim_point.h"
 #include "proc/queue/ledger_feed.h"
+#include "store/store_spool.h"
 
 enum {
 	GRANT_BITS = 20, /* ids of one grant */
@@ -19,7 +20,8 @@ void
 queue_grant_ids(struct queue *queue, uint64_t *first, uint64_t *end)
 {
 	/* An opening of the spool has an epoch of its own, so no id is ever given twice. */
-	*first = (SIM_BUG(IDS_AGAIN) ? 1 : spool_epoch(queue->spool)) << EPOCH_SHIFT | queue->id_grant++ << GRANT_BITS;
+	*first = (SIM_BUG(IDS_AGAIN) ? 1 : store_epoch(queue->store)) << EPOCH_SHIFT |
+	    queue->id_grant++ << GRANT_BITS;
 	*end = *first + (1u << GRANT_BITS);
 }
 
@@ -53,7 +55,7 @@ set_pressure(struct queue *queue, enum ipc_commit pressure, const char *text)
 void
 queue_check_pressure(struct queue *queue, enum err err)
 {
-	if (spool_is_broken(queue->spool))
+	if (store_is_broken(queue->store))
 		set_pressure(queue, IPC_COMMIT_BROKEN,
 		    "the spool could not be written: no more mail is accepted until a restart; "
 		    "what is durable is still delivered; check the disk");
@@ -78,7 +80,7 @@ ease_pressure(struct queue *queue)
 	    io_dir_space(queue->dir, &bytes_free) == OK &&
 	    bytes_free > queue->conf->disk_reserve_bytes + queue->conf->segment_bytes)
 		set_pressure(queue, IPC_COMMIT_OK, "there is room on the disk");
-	if (spool_is_broken(queue->spool))
+	if (store_is_broken(queue->store))
 		queue_check_pressure(queue, ERR_BROKEN);
 }
 
@@ -119,7 +121,7 @@ found_message(void *owner, uint64_t id, struct span bytes, uint64_t body_bytes)
 	struct envelope *envelope;
 	struct buf copy;
 
-	buf_init(&copy, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&copy, STORE_ENVELOPE_BYTES_MAX);
 	buf_add(&copy, bytes);
 	if (buf_finish(&copy) || envelope_read(&copy, &envelope)) {
 		buf_fini(&copy);
@@ -238,15 +240,17 @@ queue_create(struct proc_env *env)
 }
 
 static bool
-open_spool(struct queue *queue)
+open_store(struct queue *queue)
 {
-	struct spool_options options = {
+	const struct store_spool_options spool = {
 	    .segment_bytes = queue->conf->segment_bytes,
 	    .disk_reserve_bytes = queue->conf->disk_reserve_bytes,
+	};
+	struct store_options options = {
 	    .digest = give_digest,
 	    .digest_owner = queue,
 	};
-	struct spool_scan scan = {
+	struct store_scan scan = {
 	    .owner = queue,
 	    .message = found_message,
 	    .mark = found_mark,
@@ -260,14 +264,15 @@ open_spool(struct queue *queue)
 	if (!queue->ledger)
 		return false;
 	ledger_feed_spool(queue->ledger, &options, &scan);
-	err = spool_open(queue->env->io, queue->dir, &options, &scan, &queue->spool);
+	err = store_spool_open(
+	    queue->env->io, queue->dir, &spool, &options, &scan, &queue->store);
 	if (err) {
 		say_cannot_open(queue, queue->conf->spool_path.ptr, err);
 		return false;
 	}
 	event_begin(&event, &queue->env->log, "spool_opened");
 	event_u64(&event, "messages", sched_message_count(queue->sched));
-	event_u64(&event, "epoch", spool_epoch(queue->spool));
+	event_u64(&event, "epoch", store_epoch(queue->store));
 	event_end(&event);
 	return true;
 }
@@ -298,12 +303,12 @@ queue_start(void *role)
 {
 	struct queue *queue = role;
 
-	if (!open_spool(queue))
+	if (!open_store(queue))
 		return false;
 	/* A peer may still be busy with attempts that a queue before this one gave it. */
-	queue->next_attempt = spool_epoch(queue->spool) << EPOCH_SHIFT;
+	queue->next_attempt = store_epoch(queue->store) << EPOCH_SHIFT;
 	ledger_feed_run(queue->ledger);
-	queue->poison.first_id = spool_epoch(queue->spool) << EPOCH_SHIFT;
+	queue->poison.first_id = store_epoch(queue->store) << EPOCH_SHIFT;
 	poison_start(queue);
 	start_messages(queue);
 	schedule_arm(queue);
@@ -345,7 +350,7 @@ ledger_flushed(void *owner, uint64_t query, enum err err)
 }
 
 static void
-flushed(struct spool_op *op)
+flushed(struct store_op *op)
 {
 	struct queue *queue = op->owner;
 
@@ -360,8 +365,8 @@ queue_stop(void *role)
 	if (queue->stopping)
 		return;
 	queue->stopping = true;
-	queue->flush = (struct spool_op){.done = flushed, .owner = queue};
-	spool_flush(queue->spool, &queue->flush);
+	queue->flush = (struct store_op){.done = flushed, .owner = queue};
+	store_flush(queue->store, &queue->flush);
 }
 
 /* What is queued stays with its destinations; only a new start finds others for it. */

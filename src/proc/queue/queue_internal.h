@@ -19,7 +19,7 @@
 #include "route/route.h"
 #include "sched/sched_reply.h"
 #include "sched/sched_turn.h"
-#include "spool/spool.h"
+#include "store/store.h"
 
 enum {
 	QUEUE_PEERS_MAX = PROC_INSTANCES_MAX,
@@ -68,7 +68,7 @@ struct attempt {
 	struct io_op read;   /* of the body, and of the envelope where it is not at hand */
 	struct buf envelope;
 	struct list wait;    /* in peer->reads: to read when the peer has taken more */
-	struct spool_op begin; /* the mark that it begins, where one is needed */
+	struct store_op begin; /* the mark that it begins, where one is needed */
 	bool reading;        /* or waiting for that mark */
 	bool over;           /* ended while a read was under way */
 	bool ordered;        /* the process knows of it */
@@ -126,7 +126,7 @@ struct queue {
 	struct proc_env *env;
 	const struct conf *conf;
 	struct io_dir *dir;
-	struct spool *spool;
+	struct store *store;
 	struct ledger_feed *ledger;
 	struct sched *sched;
 	struct map message_map; /* struct message by id: only what is under way */
@@ -134,6 +134,7 @@ struct queue {
 	struct list fresh; /* messages just accepted, oldest first */
 	size_t fresh_bytes;
 	struct io_timer timer, retire;
+	uint64_t look_ms; /* when timer fires */
 	struct intake *intakes[QUEUE_PEERS_MAX];
 	struct peer deliveries[QUEUE_PEERS_MAX];
 	unsigned delivery_count; /* the last instance that was ever there, and all before it */
@@ -150,7 +151,7 @@ struct queue {
 	struct poison poison;
 	enum ipc_commit pressure;
 	bool stopping;
-	struct spool_op flush;
+	struct store_op flush;
 };
 
 /* queue.c */
@@ -200,6 +201,8 @@ void schedule_message(struct queue *queue, uint32_t slot);
 void schedule_expire(struct queue *queue);
 /* Moves those whose time has come, and sets the timer for the next. */
 void schedule_arm(struct queue *queue);
+/* Sets it earlier, where something has come up that is due before it. */
+void schedule_arm_sooner(struct queue *queue);
 /* The route that mail for an address takes; NULL is by MX, encrypted where offered. */
 const struct conf_route *schedule_route(const struct conf *conf, struct span address);
 /* Whether mail for two addresses of one destination may share an attempt. */
@@ -292,7 +295,7 @@ void poison_dispatch(struct queue *queue, enum ipc_target kind);
 /* Whether a mark has to be durable before this attempt or bounce of the recipient. */
 bool poison_is_careful(const struct message *message, uint32_t index);
 /* Writes that mark; op is told when the attempt may begin. */
-void poison_begin(struct message *message, uint32_t index, struct spool_op *op);
+void poison_begin(struct message *message, uint32_t index, struct store_op *op);
 /* An attempt has ended with its results, or a bounce has. */
 void poison_ended(struct message *message);
 /* A mark that was read back: so many attempts of the recipient began and did not end. */

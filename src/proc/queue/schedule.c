@@ -188,11 +188,35 @@ schedule_expire(struct queue *queue)
 	}
 }
 
+static void
+start_timer(struct queue *queue, uint64_t wait_ms)
+{
+	queue->look_ms = io_now_ms(queue->env->io) + wait_ms;
+	io_timer_start(queue->env->io, &queue->timer, wait_ms);
+}
+
+static uint64_t
+idle_ms(const struct queue *queue)
+{
+	struct io *io = queue->env->io;
+
+	return sched_idle_ms(queue->sched, io_now_ms(io), io_wall_ms(io), LOOK_MS_MAX);
+}
+
 void
 schedule_arm(struct queue *queue)
 {
 	struct io *io = queue->env->io;
 	bool more = sched_advance(queue->sched, io_now_ms(io), io_wall_ms(io), MOVES);
 
-	io_timer_start(io, &queue->timer, more ? 0 : sched_idle_ms(queue->sched, LOOK_MS_MAX));
+	start_timer(queue, more ? 0 : idle_ms(queue));
+}
+
+void
+schedule_arm_sooner(struct queue *queue)
+{
+	uint64_t wait_ms = idle_ms(queue);
+
+	if (io_now_ms(queue->env->io) + wait_ms < queue->look_ms)
+		start_timer(queue, wait_ms);
 }

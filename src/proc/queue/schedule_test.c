@@ -18,6 +18,13 @@ begin(struct test_queue *test, enum ipc_target kind)
 	return sched_take(test->queue.sched, kind, io_now_ms(test->env.io));
 }
 
+static uint64_t
+idle_ms(const struct test_queue *test)
+{
+	return sched_idle_ms(test->queue.sched, io_now_ms(test->env.io),
+	    io_wall_ms(test->env.io), 1000);
+}
+
 /* The id of the message whose recipient it is. */
 static uint64_t
 id_of(const struct test_queue *test, uint32_t at)
@@ -86,7 +93,7 @@ a_new_message_is_ready_at_once(void **state)
 	test_queue_init(&test);
 	slot = test_queue_message(&test, 1, addresses, LEN(addresses));
 	schedule_message(&test.queue, slot);
-	assert_true(sched_idle_ms(test.queue.sched, 1000) == 1000);
+	assert_int_equal(idle_ms(&test), 1000);
 	/* Domains are the same whatever their case. */
 	assert_int_equal(sched_destination_count(test.queue.sched), 2);
 	assert_int_equal(test_queue_rcpt(&test, slot, 0).destination,
@@ -264,7 +271,7 @@ held_mail_stays_until_it_is_released(void **state)
 	schedule_message(&test.queue, slot);
 	schedule_arm(&test.queue);
 	assert_int_equal(begin(&test, IPC_TARGET_REMOTE), SCHED_NONE);
-	assert_int_equal(sched_idle_ms(sched, 1000), 1000);
+	assert_int_equal(idle_ms(&test), 1000);
 	sched_message_flags(sched, slot, SCHED_RELEASED, SCHED_HELD);
 	for (uint32_t i = 0; i < LEN(addresses); i++)
 		assert_int_equal(test_queue_rcpt(&test, slot, i).state, SCHED_READY);
@@ -408,6 +415,34 @@ a_destination_has_the_limits_that_are_configured_for_it(void **state)
 	test_queue_fini(&test);
 }
 
+/* What has become due sooner than the timer would tell is looked at in time. */
+static void
+the_timer_is_brought_forward(void **state)
+{
+	struct test_queue test;
+	uint32_t rcpt;
+
+	(void)state;
+	test_queue_init(&test);
+	test.conf.limits.rate_count = 100;
+	test.conf.limits.rate_period_ms = 4000;
+	for (uint64_t id = 1; id <= 12; id++)
+		add(&test, id, "a@one.example");
+	schedule_arm(&test.queue);
+	while ((rcpt = begin(&test, IPC_TARGET_REMOTE)) != SCHED_NONE)
+		end(&test, rcpt, SCHED_ENDED, SCHED_SERVED);
+	/* The tenth of the rate is used up; the next one comes after 44 ms. */
+	assert_int_equal(sched_rcpt_count(test.queue.sched), 2);
+	schedule_arm_sooner(&test.queue);
+	test_queue_run(&test, 150);
+	assert_in_range(test.wakes, 1, 20);
+	assert_true(sched_has_turn(test.queue.sched, IPC_TARGET_REMOTE));
+	/* Without a rate nothing of it is remembered. */
+	test.conf.limits.rate_count = 0;
+	sched_reload(test.queue.sched);
+	test_queue_fini(&test);
+}
+
 int
 main(void)
 {
@@ -424,6 +459,7 @@ main(void)
 	    cmocka_unit_test(routes_gather_destinations),
 	    cmocka_unit_test(recipients_share_an_attempt_where_their_ways_are_the_same),
 	    cmocka_unit_test(a_destination_has_the_limits_that_are_configured_for_it),
+	    cmocka_unit_test(the_timer_is_brought_forward),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -110,7 +110,7 @@ test_queue_envelope(
 	struct envelope *envelope;
 	struct buf bytes;
 
-	buf_init(&bytes, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&bytes, STORE_ENVELOPE_BYTES_MAX);
 	envelope_write_head(&bytes, &head);
 	for (uint32_t i = 0; i < count; i++) {
 		struct ipc_target_entry target = {
