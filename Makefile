@@ -2,11 +2,16 @@
 
 BUILD ?= build
 FUZZ_SECONDS ?= 60
+POWERCUTS ?= 50
+SEEDS ?= 100
+FROM ?= 1
+SIM_JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
-	fuzz bench bench-spool clean
+	sim sim-long fuzz bench bench-profile bench-latency bench-slow bench-dead bench-huge bench-spool \
+	powercut clean
 
 help: ## list these targets
 	@echo "Postrider, a mail server.  Targets of this Makefile:"
@@ -39,11 +44,41 @@ asan: setup-test build-asan ## run every test on the sanitizer build
 tidy: ## check the rules of the source that a program can check
 	@tools/tidy --build $(BUILD)
 
+sim: setup-run ## simulate SEEDS (100) runs from FROM (1), or SEED=n alone with its trace
+	@$(MAKE) --no-print-directory build NINJA_FLAGS=sim
+	@build/sim/postrider-sim --jobs $(SIM_JOBS) \
+		$(if $(SEED),--seed $(SEED) --verbose,--seeds $(SEEDS) --from $(FROM))
+
+sim-long: setup-run ## simulate one seed after the other until stopped, from a seed of the clock
+	@$(MAKE) --no-print-directory build NINJA_FLAGS=sim
+	@build/sim/postrider-sim --jobs $(SIM_JOBS) --until-stopped --from $(shell date +%s)000
+
 fuzz: setup-fuzz ## run each fuzzer for FUZZ_SECONDS (60) from its corpus
 	@tools/fuzz $(FUZZ_SECONDS)
 
+powercut: setup-test build ## POWERCUTS (50) power cuts on a real file system; POWERCUT_BREAK=1 must lose mail
+	@test/powercut/powercut.py --program $(BUILD)/postrider --cuts $(POWERCUTS) \
+		$(if $(POWERCUT_SEED),--seed $(POWERCUT_SEED)) $(if $(POWERCUT_BREAK),--break) || \
+		{ status=$$?; [ $$status = 77 ] || exit $$status; }
+
 bench: ## build, and measure against other servers (BENCH_DIR names the bench)
 	@tools/bench
+
+bench-profile: build ## system calls and CPU time of a message, by role (root, perf)
+	@bench/profile.py $(BENCH_FLAGS)
+
+bench-latency: build ## how long the 250 takes at half the maximum rate
+	@bench/latency.py $(BENCH_FLAGS)
+
+bench-slow: build ## accepting where each sync takes 5 ms longer
+	@bench/slow.py $(BENCH_FLAGS)
+
+bench-dead: build ## 1,000,000 messages for a destination that does not answer
+	@bench/dead.py $(BENCH_FLAGS)
+
+bench-huge: build ## 10,000,000 queued messages: start and memory
+	@ninja -C build spool_fill >/dev/null
+	@bench/huge.py $(BENCH_FLAGS)
 
 bench-spool: build ## build, and measure the spool alone in BENCH_SPOOL (./run/bench-spool)
 	@tools/bench-spool $(BUILD) $(BENCH_SPOOL)

@@ -97,15 +97,19 @@ endif()
 
 folder(smtp postrider_base postrider_replies)
 folder(mime postrider_base postrider_replies)
-folder(route postrider_base)
+folder(route postrider_base postrider_conf)
+folder(sched postrider_base postrider_route)
 folder(tls postrider_base PkgConfig::SSL)
 folder(table postrider_base postrider_io)
 folder(spool postrider_base postrider_io)
+folder(ledger postrider_base postrider_io postrider_spool)
+folder(store postrider_base postrider_io postrider_spool)
 folder(ipc postrider_base postrider_io)
 folder(conf postrider_base)
 folder(event postrider_base postrider_io postrider_conf postrider_mime)
 folder(proc postrider_base postrider_io postrider_smtp postrider_replies postrider_mime
-  postrider_route postrider_tls postrider_table postrider_spool postrider_ipc postrider_conf
+  postrider_route postrider_sched postrider_tls postrider_table postrider_store postrider_spool postrider_ledger
+  postrider_ipc postrider_conf
   postrider_event PkgConfig::JANSSON PkgConfig::CRYPT PkgConfig::IDN2)
 
 # The sub-commands are a library, so that their tests can call them; main() is not in it.
@@ -131,3 +135,8 @@ endforeach()
 add_executable(spool_bench ${CMAKE_SOURCE_DIR}/bench/spool_bench.c)
 target_link_libraries(spool_bench postrider_spool)
 set_target_properties(spool_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+
+# Fills a spool for make bench-huge.
+add_executable(spool_fill EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/spool_fill.c)
+target_link_libraries(spool_fill postrider_spool)
+set_target_properties(spool_fill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)

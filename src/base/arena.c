@@ -5,7 +5,6 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
-#include <stdlib.h>
 
 #include "base/check.h"
 
@@ -17,47 +16,6 @@ struct arena_block {
 	size_t size;
 	alignas(max_align_t) char bytes[];
 };
-
-void *
-mem_alloc(size_t bytes)
-{
-	void *ptr = calloc(1, bytes ? bytes : 1);
-
-	check(ptr != NULL);
-	return ptr;
-}
-
-void *
-mem_realloc(void *ptr, size_t bytes)
-{
-	void *grown = realloc(ptr, bytes ? bytes : 1);
-
-	check(grown != NULL);
-	return grown;
-}
-
-void
-mem_free(void *ptr)
-{
-	free(ptr);
-}
-
-char *
-mem_copy(struct span span)
-{
-	char *copy = mem_alloc(span.len + 1);
-
-	if (span.len)
-		memcpy(copy, span.ptr, span.len);
-	return copy;
-}
-
-void
-mem_wipe(void *ptr, size_t bytes)
-{
-	if (bytes)
-		explicit_bzero(ptr, bytes);
-}
 
 void
 arena_init(struct arena *arena, size_t bytes_max)

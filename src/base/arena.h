@@ -1,5 +1,5 @@
 /*
- * Memory.  This is the one home of malloc and free in the tree.
+ * Memory.  mem.c is the one home of malloc and free in the tree.
  *
  * An arena is named after a lifetime (session, transaction, attempt, turn):
  * all that lives as long comes from it and is freed at once.  What lives and

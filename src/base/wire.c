@@ -76,6 +76,32 @@ reader_bytes(struct reader *reader, size_t bytes_max)
 	return reader_raw(reader, len);
 }
 
+uint64_t
+reader_var(struct reader *reader, uint64_t max)
+{
+	uint64_t value = 0;
+	unsigned shift = 0;
+	uint8_t byte;
+
+	do {
+		byte = reader_u8(reader);
+		/* A tenth byte has room for one bit; a last byte of 0 says nothing. */
+		if ((shift == 63 && byte > 1) || (shift > 0 && byte == 0))
+			reader->failed = true;
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		shift += 7;
+	} while ((byte & 0x80) && !reader->failed);
+	if (value > max)
+		reader->failed = true;
+	return reader->failed ? 0 : value;
+}
+
+struct span
+reader_var_bytes(struct reader *reader, size_t bytes_max)
+{
+	return reader_raw(reader, (size_t)reader_var(reader, bytes_max));
+}
+
 enum err
 reader_finish(const struct reader *reader)
 {
@@ -119,6 +145,25 @@ void
 wire_bytes(struct buf *buf, struct span bytes)
 {
 	wire_u32(buf, (uint32_t)bytes.len);
+	buf_add(buf, bytes);
+}
+
+void
+wire_var(struct buf *buf, uint64_t value)
+{
+	char wire[10];
+	size_t len = 0;
+
+	for (; value > 0x7f; value >>= 7)
+		wire[len++] = (char)(0x80 | (value & 0x7f));
+	wire[len++] = (char)value;
+	buf_add(buf, span_of(wire, len));
+}
+
+void
+wire_var_bytes(struct buf *buf, struct span bytes)
+{
+	wire_var(buf, bytes.len);
 	buf_add(buf, bytes);
 }
 

@@ -124,6 +124,81 @@ numbers_in_memory_are_as_on_the_wire(void **state)
 	assert_true(wire_get_u64(bytes) == 0x8000000000000001);
 }
 
+static void
+variable_numbers_have_one_spelling(void **state)
+{
+	static const struct {
+		uint64_t value;
+		struct span wire;
+	} cases[] = {
+	    {0, SPAN("\0")},
+	    {127, SPAN("\x7f")},
+	    {128, SPAN("\x80\x01")},
+	    {300, SPAN("\xac\x02")},
+	    {16384, SPAN("\x80\x80\x01")},
+	    {UINT64_MAX >> 1, SPAN("\xff\xff\xff\xff\xff\xff\xff\xff\x7f")},
+	    {UINT64_MAX, SPAN("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01")},
+	};
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 256);
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct reader reader = reader_init(cases[i].wire);
+
+		buf_reset(&buf);
+		wire_var(&buf, cases[i].value);
+		assert_true(span_eq(buf_span(&buf), cases[i].wire));
+		assert_true(reader_var(&reader, UINT64_MAX) == cases[i].value);
+		assert_int_equal(reader_finish(&reader), OK);
+		/* One byte less is a fault, and so is a smaller maximum. */
+		reader = reader_init(span_first(cases[i].wire, cases[i].wire.len - 1));
+		assert_int_equal(reader_var(&reader, UINT64_MAX), 0);
+		assert_true(reader.failed);
+		reader = reader_init(cases[i].wire);
+		if (cases[i].value > 0) {
+			assert_int_equal(reader_var(&reader, cases[i].value - 1), 0);
+			assert_true(reader.failed);
+		}
+	}
+	buf_fini(&buf);
+}
+
+static void
+variable_numbers_of_another_spelling_are_faults(void **state)
+{
+	static const struct span cases[] = {
+	    SPAN("\x80\0"), /* 0, in two bytes */
+	    SPAN("\xff\x80\0"),
+	    SPAN("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), /* 65 bits */
+	    SPAN("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct reader reader = reader_init(cases[i]);
+
+		assert_true(reader_var(&reader, UINT64_MAX) == 0);
+		assert_true(reader.failed);
+	}
+}
+
+static void
+variable_bytes_are_held_against_both_bounds(void **state)
+{
+	struct reader reader = reader_init(SPAN("\3abc"));
+
+	(void)state;
+	assert_true(span_eq(reader_var_bytes(&reader, 3), SPAN("abc")));
+	assert_int_equal(reader_finish(&reader), OK);
+	reader = reader_init(SPAN("\3abc"));
+	assert_int_equal(reader_var_bytes(&reader, 2).len, 0);
+	assert_true(reader.failed);
+	reader = reader_init(SPAN("\4abc"));
+	assert_int_equal(reader_var_bytes(&reader, 10).len, 0);
+	assert_true(reader.failed);
+}
+
 int
 main(void)
 {
@@ -133,6 +208,9 @@ main(void)
 	    cmocka_unit_test(after_a_fault_every_read_gives_nothing),
 	    cmocka_unit_test(lengths_are_held_against_both_bounds),
 	    cmocka_unit_test(numbers_in_memory_are_as_on_the_wire),
+	    cmocka_unit_test(variable_numbers_have_one_spelling),
+	    cmocka_unit_test(variable_numbers_of_another_spelling_are_faults),
+	    cmocka_unit_test(variable_bytes_are_held_against_both_bounds),
 	};
 
 	return cmocka_run_group_tests_name("wire", tests, NULL, NULL);

@@ -119,6 +119,61 @@ json_routes(const struct conf *conf)
 	return array;
 }
 
+/* What a row says of limits; NULL where it says nothing of them. */
+static json_t *
+json_limit(const void *holder, const struct conf_option *option)
+{
+	const struct conf_limits *limits =
+	    (const void *)((const char *)holder + option->offset);
+	json_t *value;
+
+	if (option->type == CONF_RATE) {
+		if (limits->rate_count == 0)
+			return json_null();
+		return json_pack("{s:I, s:I}", "messages", (json_int_t)limits->rate_count,
+		    "per_ms", (json_int_t)limits->rate_period_ms);
+	}
+	if (option->type == CONF_TIMES) {
+		value = json_array();
+		for (size_t i = 0; i < limits->retry_count; i++)
+			json_array_append_new(
+			    value, json_integer((json_int_t)limits->retry_ms[i]));
+		return value;
+	}
+	return conf_option_is_limit(option)
+		   ? json_integer((json_int_t)conf_option_number(holder, option))
+		   : NULL;
+}
+
+static void json_key(struct buf *key, const struct conf_option *option);
+
+static json_t *
+json_destinations(const struct conf *conf)
+{
+	json_t *array = json_array();
+	struct buf key;
+
+	buf_init(&key, 256);
+	for (size_t i = 0; i < conf->destination_count; i++) {
+		json_t *object = json_object();
+
+		json_object_set_new(
+		    object, "domain", json_text(conf->destinations[i].pattern));
+		for (size_t at = 0; at < conf_option_count(); at++) {
+			const struct conf_option *option = conf_option_at(at);
+
+			if (!conf_option_is_limit(option))
+				continue;
+			json_key(&key, option);
+			json_object_set_new(object, buf_span(&key).ptr,
+			    json_limit(&conf->destinations[i].limits, option));
+		}
+		json_array_append_new(array, object);
+	}
+	buf_fini(&key);
+	return array;
+}
+
 /* A row's value; NULL where the row has none. */
 static json_t *
 json_statement(const struct conf *conf, const struct conf_option *option)
@@ -156,12 +211,11 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 		return json_pack("{s:s, s:s}", "as",
 		    conf_log_format_name(conf->log_format), "to",
 		    conf_log_target_name(conf->log_target));
+	case CONF_DESTINATION:
+		return json_destinations(conf);
 	case CONF_TIMES:
-		value = json_array();
-		for (size_t i = 0; i < conf->retry_count; i++)
-			json_array_append_new(
-			    value, json_integer((json_int_t)conf->retry_ms[i]));
-		return value;
+	case CONF_RATE:
+	case CONF_PERCENT:
 	case CONF_BOOL:
 	case CONF_COUNT:
 	case CONF_PROCESSES:
@@ -176,7 +230,7 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_TYPE_COUNT:
 		break;
 	}
-	return NULL;
+	return json_limit(conf, option);
 }
 
 static json_t *
@@ -209,6 +263,8 @@ json_key(struct buf *key, const struct conf_option *option)
 		buf_add_str(key, "_ms");
 	if (option->type == CONF_SIZE)
 		buf_add_str(key, "_bytes");
+	if (option->type == CONF_PERCENT)
+		buf_add_str(key, "_percent");
 	buf_add_char(key, '\0');
 }
 
@@ -225,8 +281,10 @@ show_json(const struct conf *conf)
 							   : json_option(conf, option);
 		json_t *object = root;
 
-		if (!value)
+		if (!value || conf_option_is_limit(option)) {
+			json_decref(value);
 			continue;
+		}
 		if (option->block)
 			object = json_object_get(root, option->block);
 		json_key(&key, option);

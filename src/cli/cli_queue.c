@@ -16,21 +16,26 @@
 #include "proc/supervisor/conf_load.h"
 
 static const char usage[] =
-    "usage: postrider queue list [--limit N] [--json]\n"
+    "usage: postrider queue list [--for DOMAIN] [--reason WORD,...] [--limit N] [--json]\n"
+    "       postrider queue summary [--for DOMAIN] [--limit N] [--json]\n"
     "       postrider queue show ID [--json]\n"
     "       postrider queue retry | hold | release | delete  ID | all\n"
     "\n"
     "  list      the messages that wait, in the order of the queue, and what for\n"
+    "  summary   where the mail that waits is to go, and how each destination does\n"
     "  show      one message: why each recipient waits, and what can be done\n"
     "  retry     try now, without waiting for the next try\n"
     "  hold      keep a message and try nothing, until it is released\n"
-    "  release   end a hold, and try now\n"
+    "  release   end a hold, or that it was set aside, and try now\n"
     "  delete    remove a message; nobody is told\n"
     "\n"
     "  --config FILE   the server's configuration, which names its control socket\n"
     "                  ($POSTRIDER_CONFIG, else /etc/postrider/postrider.conf)\n"
     "  --socket PATH   the control socket itself; no configuration is read\n"
-    "  --limit N       list the first N messages only\n"
+    "  --for DOMAIN    only what is for this domain or smart host; .DOMAIN: all below it\n"
+    "  --reason WORD   only what waits for this: time, down, connections, rate, turn,\n"
+    "                  held, aside, suspect, active, bouncing; or several, with commas\n"
+    "  --limit N       list the first N messages, or destinations, only\n"
     "  --json          one JSON document, for programs\n"
     "\n"
     "Exit codes: 0 done, 65 no such message, 69 the server cannot be reached, 75 try\n"
@@ -61,10 +66,11 @@ take_id(const char *word, struct cli_queue_options *options)
 	const char *verb = cli_queue_verb_name(options->verb);
 	uint64_t id;
 
-	if (options->verb == CLI_QUEUE_LIST)
+	if (options->verb == CLI_QUEUE_LIST || options->verb == CLI_QUEUE_SUMMARY)
 		return word ? cli_wrong_use(usage,
-				  "list takes no id; one message is shown by: "
-				  "postrider queue show ID")
+				  "%s takes no id; one message is shown by: "
+				  "postrider queue show ID",
+				  verb)
 			    : EX_OK;
 	if (!word)
 		return cli_wrong_use(usage, "%s which message? Give its id%s", verb,
@@ -86,11 +92,40 @@ take_limit(const char *text, struct cli_queue_options *options)
 	options->limit = UINT64_MAX;
 	if (!text)
 		return EX_OK;
-	if (options->verb != CLI_QUEUE_LIST)
-		return cli_wrong_use(usage, "--limit is for list");
+	if (options->verb != CLI_QUEUE_LIST && options->verb != CLI_QUEUE_SUMMARY)
+		return cli_wrong_use(usage, "--limit is for list and summary");
 	if (!span_u64(span_str(text), UINT64_MAX, &options->limit) || options->limit == 0)
 		return cli_wrong_use(usage, "--limit takes a number from 1, not \"%s\"",
 		    cli_quote(text).text);
+	return EX_OK;
+}
+
+static int
+take_filters(struct cli_queue_options *options)
+{
+	static const char *const reasons[] = {"time", "down", "connections", "rate",
+	    "turn", "held", "aside", "suspect", "active", "bouncing"};
+	struct span rest = span_str(options->reasons), word;
+
+	if (options->match && options->verb != CLI_QUEUE_LIST &&
+	    options->verb != CLI_QUEUE_SUMMARY)
+		return cli_wrong_use(usage, "--for is for list and summary");
+	if (options->match && strlen(options->match) > 255)
+		return cli_wrong_use(usage, "--for takes a domain, not so long a text");
+	if (options->reasons && options->verb != CLI_QUEUE_LIST)
+		return cli_wrong_use(usage, "--reason is for list");
+	while (span_cut(&rest, ',', &word)) {
+		char *text = mem_copy(word);
+		const char *nearest = cli_nearest(text, reasons, LEN(reasons));
+		struct cli_quote quote = cli_quote(text);
+
+		mem_free(text);
+		if (nearest && span_eq(word, span_str(nearest)))
+			continue;
+		return cli_wrong_use(usage, "nothing waits for \"%s\"%s%s%s", quote.text,
+		    nearest ? "; did you mean " : "", nearest ? nearest : "",
+		    nearest ? "?" : "");
+	}
 	return EX_OK;
 }
 
@@ -107,6 +142,8 @@ take_words(int words, char **argv, const char *limit, struct cli_queue_options *
 		    cli_quote(argv[3]).text);
 	if (status == EX_OK)
 		status = take_id(words > 1 ? argv[2] : NULL, options);
+	if (status == EX_OK)
+		status = take_filters(options);
 	return status == EX_OK ? take_limit(limit, options) : status;
 }
 
@@ -165,7 +202,8 @@ cli_queue(int argc, char **argv)
 	bool help = false;
 	const struct cli_option rows[] = {{"--json", &options.json, NULL},
 	    {"--help", &help, NULL}, {"--config", NULL, &conf_path},
-	    {"--socket", NULL, &socket_path}, {"--limit", NULL, &limit}};
+	    {"--socket", NULL, &socket_path}, {"--limit", NULL, &limit},
+	    {"--for", NULL, &options.match}, {"--reason", NULL, &options.reasons}};
 	int words = cli_options(argc, argv, rows, LEN(rows), usage);
 	struct cli_queue_printer printer;
 	int status = EX_UNAVAILABLE;

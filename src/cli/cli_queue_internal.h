@@ -1,7 +1,7 @@
 /*
  * What the files of "postrider queue" share: cli_queue.c reads the arguments,
- * cli_queue_talk.c asks the server, cli_queue_print.c shows the answer.  Nobody
- * else includes this.
+ * cli_queue_talk.c asks the server, cli_queue_print.c shows the answer, with the words of
+ * cli_queue_why.c, cli_queue_summary.c a summary.  Nobody else includes this.
  */
 #pragma once
 
@@ -12,6 +12,7 @@
 
 enum cli_queue_verb {
 	CLI_QUEUE_LIST,
+	CLI_QUEUE_SUMMARY,
 	CLI_QUEUE_SHOW,
 	CLI_QUEUE_RETRY,
 	CLI_QUEUE_HOLD,
@@ -24,7 +25,8 @@ struct cli_queue_options {
 	enum cli_queue_verb verb;
 	const char *id; /* or "all"; NULL for a list */
 	bool json;
-	uint64_t limit; /* of a list */
+	uint64_t limit; /* of a list or a summary */
+	const char *match, *reasons; /* NULL: all */
 };
 
 /* What is being shown: one message is held at a time, however long a list is. */
@@ -34,7 +36,8 @@ struct cli_queue_printer {
 	size_t width; /* of the terminal */
 	bool bold;
 	json_t *message; /* gathered so far, with its "recipients"; or NULL */
-	uint64_t shown; /* messages */
+	uint64_t shown; /* messages, or destinations */
+	uint64_t rcpt_count; /* of a summary */
 };
 
 /* A message of the answer begins; whatever was gathered before is printed. */
@@ -44,6 +47,8 @@ void cli_queue_print_rcpt(struct cli_queue_printer *printer, json_t *rcpt);
 /* The end; count is how many messages an act was for, total how many are in the queue. */
 void
 cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t total);
+/* A destination of a summary. */
+void cli_queue_print_destination(struct cli_queue_printer *printer, json_t *destination);
 /* After an error: lets go of what was gathered. */
 void cli_queue_print_stop(struct cli_queue_printer *printer);
 
@@ -51,6 +56,33 @@ void cli_queue_print_stop(struct cli_queue_printer *printer);
 bool cli_queue_time(const char *text, uint64_t *wall_ms);
 /* Adds "in 4 min", "12 s ago", "now" or "just now". */
 void cli_queue_write_distance(struct buf *out, uint64_t then_ms, uint64_t now_ms);
+
+/* "24 Nov 03:04:05 UTC (in 4 min)" */
+void cli_queue_write_time(
+    const struct cli_queue_printer *printer, struct buf *out, const char *text);
+/* What a peer said, on one line: code and text of a recipient or a destination. */
+void cli_queue_write_reply(struct buf *out, json_t *object);
+bool cli_queue_has_reply(json_t *object);
+/* Ends a line after so many columns. */
+void cli_queue_cut_line(struct buf *out, size_t start, size_t width);
+/* "" and 0 where the object has no such member. */
+const char *cli_queue_text(json_t *object, const char *key);
+long long cli_queue_number(json_t *object, const char *key);
+const char *cli_queue_plural(long long count);
+/* What is not there is null, not "" or 0. */
+void cli_queue_set_nulls(json_t *object, const char *const *keys, size_t count);
+
+/* Why a recipient waits, and for what: in sentences, and in a few words. */
+void cli_queue_write_why(
+    const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt);
+void cli_queue_write_why_short(
+    const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt);
+/* How people call a destination: "far.example", "the smart host relay.example:25". */
+void cli_queue_write_destination(struct buf *out, const char *key);
+
+/* The end of a summary; total is how many destinations there are. */
+void
+cli_queue_summary_end(const struct cli_queue_printer *printer, uint64_t total);
 
 /* A stream to the control socket; or -1, told, with the exit status. */
 int cli_queue_connect(const char *path, int *status);

@@ -21,22 +21,22 @@ enum {
 	DAY_S = 24 * HOUR_S,
 };
 
-static const char *
-text_of(json_t *object, const char *key)
+const char *
+cli_queue_text(json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
 
 	return text ? text : "";
 }
 
-static long long
-number_of(json_t *object, const char *key)
+long long
+cli_queue_number(json_t *object, const char *key)
 {
 	return (long long)json_integer_value(json_object_get(object, key));
 }
 
-static const char *
-plural(long long count)
+const char *
+cli_queue_plural(long long count)
 {
 	return count == 1 ? "" : "s";
 }
@@ -82,8 +82,9 @@ cli_queue_write_distance(struct buf *out, uint64_t then_ms, uint64_t now_ms)
 }
 
 /* "24 Nov 03:04:05 UTC (in 4 min)" */
-static void
-write_time(const struct cli_queue_printer *printer, struct buf *out, const char *text)
+void
+cli_queue_write_time(
+    const struct cli_queue_printer *printer, struct buf *out, const char *text)
 {
 	time_t seconds;
 	uint64_t then_ms;
@@ -106,7 +107,7 @@ static void
 write_size(struct buf *out, long long bytes)
 {
 	if (bytes < 1024)
-		buf_addf(out, "%lld byte%s", bytes, plural(bytes));
+		buf_addf(out, "%lld byte%s", bytes, cli_queue_plural(bytes));
 	else if (bytes < 1024 * 1024)
 		buf_addf(out, "%.1f KB", (double)bytes / 1024);
 	else
@@ -114,16 +115,21 @@ write_size(struct buf *out, long long bytes)
 }
 
 /* What a peer said, on one line. */
-static void
-write_reply(struct buf *out, json_t *rcpt)
+void
+cli_queue_write_reply(struct buf *out, json_t *rcpt)
 {
-	struct span rest = span_str(text_of(rcpt, "reply"));
+	struct span rest = span_str(cli_queue_text(rcpt, "reply"));
 	struct span line;
-	long long code = number_of(rcpt, "code");
+	struct span status = span_str(cli_queue_text(rcpt, "status"));
+	long long code = cli_queue_number(rcpt, "code");
 	bool first = true;
 
 	if (code > 0)
-		buf_addf(out, "%lld%s", code, rest.len ? " " : "");
+		buf_addf(out, "%lld%s", code, rest.len || status.len ? " " : "");
+	if (status.len && !span_starts(rest, status)) {
+		reply_clean(out, status);
+		buf_add_str(out, rest.len ? " " : "");
+	}
 	while (span_cut(&rest, '\n', &line)) {
 		buf_add_str(out, first ? "" : " / ");
 		reply_clean(out, span_trim(line));
@@ -131,10 +137,11 @@ write_reply(struct buf *out, json_t *rcpt)
 	}
 }
 
-static bool
-has_reply(json_t *rcpt)
+bool
+cli_queue_has_reply(json_t *rcpt)
 {
-	return number_of(rcpt, "code") > 0 || text_of(rcpt, "reply")[0] != '\0';
+	return cli_queue_number(rcpt, "code") > 0 ||
+	       cli_queue_text(rcpt, "reply")[0] != '\0';
 }
 
 static bool
@@ -143,9 +150,15 @@ is_held(const struct cli_queue_printer *printer)
 	return json_is_true(json_object_get(printer->message, "held"));
 }
 
+static bool
+is_aside(const struct cli_queue_printer *printer)
+{
+	return json_is_true(json_object_get(printer->message, "aside"));
+}
+
 /* Ends a line after so many columns; bytes are enough here, where text is mostly ASCII. */
-static void
-cut_line(struct buf *out, size_t start, size_t width)
+void
+cli_queue_cut_line(struct buf *out, size_t start, size_t width)
 {
 	size_t room = width > 8 ? width : 8;
 
@@ -160,38 +173,22 @@ cut_line(struct buf *out, size_t start, size_t width)
 static void
 list_rcpt(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
 {
-	const char *state = text_of(rcpt, "state");
-	long long ahead = number_of(rcpt, "ahead");
-	long long tries = number_of(rcpt, "tries");
-	uint64_t next_ms;
+	long long tries = cli_queue_number(rcpt, "tries");
 	size_t start;
 
 	buf_add_str(out, "  to <");
-	reply_clean(out, span_str(text_of(rcpt, "address")));
+	reply_clean(out, span_str(cli_queue_text(rcpt, "address")));
 	buf_add_str(out, ">: ");
-	if (strcmp(state, "active") == 0)
-		buf_add_str(out, "is being delivered");
-	else if (strcmp(state, "bouncing") == 0)
-		buf_add_str(out, "failed; its sender is being told");
-	else if (is_held(printer))
-		buf_add_str(out, "on hold");
-	else if (strcmp(state, "waiting") == 0 &&
-		 cli_queue_time(text_of(rcpt, "next_try"), &next_ms)) {
-		buf_addf(out, "%s try ", tries > 0 ? "next" : "first");
-		cli_queue_write_distance(out, next_ms, printer->now_ms);
-	} else
-		buf_add_str(out, "waits its turn");
-	if (ahead > 0)
-		buf_addf(out, ", %lld ahead of it", ahead);
+	cli_queue_write_why_short(printer, out, rcpt);
 	if (tries > 0)
-		buf_addf(out, ", tried %lld time%s", tries, plural(tries));
+		buf_addf(out, ", tried %lld time%s", tries, cli_queue_plural(tries));
 	buf_add_char(out, '\n');
-	if (!has_reply(rcpt))
+	if (!cli_queue_has_reply(rcpt))
 		return;
 	start = out->len;
 	buf_add_str(out, "      ");
-	write_reply(out, rcpt);
-	cut_line(out, start, printer->width);
+	cli_queue_write_reply(out, rcpt);
+	cli_queue_cut_line(out, start, printer->width);
 	buf_add_char(out, '\n');
 }
 
@@ -203,19 +200,28 @@ list_message(struct cli_queue_printer *printer, struct buf *out)
 	size_t count = json_array_size(rcpts);
 	uint64_t arrived_ms;
 
-	buf_addf(out, "%s  ", text_of(message, "id"));
-	if (cli_queue_time(text_of(message, "arrived"), &arrived_ms))
+	buf_addf(out, "%s  ", cli_queue_text(message, "id"));
+	if (cli_queue_time(cli_queue_text(message, "arrived"), &arrived_ms))
 		cli_queue_write_distance(out, arrived_ms, printer->now_ms);
 	buf_add_str(out, "  ");
-	write_size(out, number_of(message, "size"));
+	write_size(out, cli_queue_number(message, "size"));
 	buf_add_str(out, "  from <");
-	reply_clean(out, span_str(text_of(message, "from")));
-	buf_add_str(out, is_held(printer) ? ">  on hold\n" : ">\n");
+	reply_clean(out, span_str(cli_queue_text(message, "from")));
+	buf_addf(out, ">%s%s\n", is_held(printer) ? "  on hold" : "",
+	    is_aside(printer) ? "  set aside" : "");
+	if (is_aside(printer)) {
+		size_t start = out->len;
+
+		buf_add_str(out, "  ");
+		reply_clean(out, span_str(cli_queue_text(message, "aside_text")));
+		cli_queue_cut_line(out, start, printer->width);
+		buf_add_char(out, '\n');
+	}
 	for (size_t i = 0; i < count && i < LIST_RCPTS_MAX; i++)
 		list_rcpt(printer, out, json_array_get(rcpts, i));
 	if (count > LIST_RCPTS_MAX)
 		buf_addf(out, "  and %zu more: postrider queue show %s\n",
-		    count - LIST_RCPTS_MAX, text_of(message, "id"));
+		    count - LIST_RCPTS_MAX, cli_queue_text(message, "id"));
 }
 
 static void
@@ -228,37 +234,43 @@ static void
 show_head(struct cli_queue_printer *printer, struct page *page, struct buf *text)
 {
 	json_t *message = printer->message;
-	const char *client = text_of(message, "client");
+	const char *client = cli_queue_text(message, "client");
 
-	buf_addf(text, "Message %s", text_of(message, "id"));
+	buf_addf(text, "Message %s", cli_queue_text(message, "id"));
 	page_title(page, buf_span(text));
 
 	buf_reset(text);
-	buf_addf(text, "<%s>", text_of(message, "from"));
-	if (text_of(message, "from")[0] == '\0')
+	buf_addf(text, "<%s>", cli_queue_text(message, "from"));
+	if (cli_queue_text(message, "from")[0] == '\0')
 		buf_add_str(text, ": a notification, which goes back to nobody");
 	show_row(page, "from", text);
 
 	buf_reset(text);
-	write_time(printer, text, text_of(message, "arrived"));
+	cli_queue_write_time(printer, text, cli_queue_text(message, "arrived"));
 	if (client[0])
 		buf_addf(text, " from %s", client);
 	else
 		buf_add_str(text, ", made by this server");
-	if (text_of(message, "login")[0])
-		buf_addf(text, ", logged in as %s", text_of(message, "login"));
+	if (cli_queue_text(message, "login")[0])
+		buf_addf(text, ", logged in as %s", cli_queue_text(message, "login"));
 	show_row(page, "arrived", text);
 
 	buf_reset(text);
-	write_size(text, number_of(message, "size"));
+	write_size(text, cli_queue_number(message, "size"));
 	show_row(page, "size", text);
 
 	buf_reset(text);
-	write_time(printer, text, text_of(message, "expires"));
-	buf_add_str(text, text_of(message, "from")[0]
+	cli_queue_write_time(printer, text, cli_queue_text(message, "expires"));
+	buf_add_str(text, cli_queue_text(message, "from")[0]
 			      ? "; what is not delivered by then goes back to its sender"
 			      : "; what is not delivered by then is dropped");
 	show_row(page, "expires", text);
+	if (is_aside(printer)) {
+		buf_reset(text);
+		reply_clean(text, span_str(cli_queue_text(message, "aside_text")));
+		buf_add_str(text, "; nothing is tried until it is released");
+		show_row(page, "set aside", text);
+	}
 	if (!is_held(printer))
 		return;
 	buf_reset(text);
@@ -266,38 +278,6 @@ show_head(struct cli_queue_printer *printer, struct page *page, struct buf *text
 	    "by an operator or by \"hold all mail\": nothing is tried until it is "
 	    "released");
 	show_row(page, "on hold", text);
-}
-
-/* Why a recipient waits, and for what. */
-static void
-write_reason(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
-{
-	const char *state = text_of(rcpt, "state");
-	const char *destination = text_of(rcpt, "destination");
-	long long ahead = number_of(rcpt, "ahead");
-	long long tries = number_of(rcpt, "tries");
-
-	if (tries > 0)
-		buf_addf(out, "Tried %lld time%s. ", tries, plural(tries));
-	if (strcmp(state, "active") == 0) {
-		buf_add_str(out, "It is being delivered now.");
-	} else if (strcmp(state, "bouncing") == 0) {
-		buf_add_str(out, "It failed for good, and its sender is being told.");
-	} else if (is_held(printer)) {
-		buf_add_str(out, "It is on hold, and is not tried until it is released.");
-	} else if (strcmp(state, "waiting") == 0) {
-		buf_addf(out, "The %s try is due ", tries > 0 ? "next" : "first");
-		write_time(printer, out, text_of(rcpt, "next_try"));
-		buf_add_char(out, '.');
-	} else if (ahead > 0) {
-		buf_addf(out, "It waits its turn for %s: %lld recipient%s before it.",
-		    destination, ahead, ahead == 1 ? " is" : "s are");
-	} else {
-		buf_addf(out,
-		    "It is the next for %s, and waits for a free connection, or for its server "
-		    "to answer again.",
-		    destination);
-	}
 }
 
 /* The catalogue's first sentence about the most exact code of a reply. */
@@ -324,38 +304,63 @@ show_meaning(struct page *page, const struct buf *reply)
 	buf_fini(&text);
 }
 
+/* Where it is not when the whole message expires. */
+static void
+show_expiry(
+    struct cli_queue_printer *printer, struct page *page, struct buf *text, json_t *rcpt)
+{
+	const char *expires = cli_queue_text(rcpt, "expires");
+
+	if (!expires[0] ||
+	    strcmp(expires, cli_queue_text(printer->message, "expires")) == 0)
+		return;
+	buf_reset(text);
+	cli_queue_write_time(printer, text, expires);
+	show_row(page, "expires", text);
+}
+
 static void
 show_rcpt(
     struct cli_queue_printer *printer, struct page *page, struct buf *text, json_t *rcpt)
 {
-	const char *original = text_of(rcpt, "original");
+	const char *original = cli_queue_text(rcpt, "original");
+	uint64_t tried_ms;
 
 	buf_reset(text);
 	buf_add_str(text, "To <");
-	reply_clean(text, span_str(text_of(rcpt, "address")));
+	reply_clean(text, span_str(cli_queue_text(rcpt, "address")));
 	buf_add_str(text, ">");
 	buf_add_char(text, '\0');
 	page_heading(page, buf_span(text).ptr);
-	if (original[0] && strcmp(original, text_of(rcpt, "address")) != 0) {
+	if (original[0] && strcmp(original, cli_queue_text(rcpt, "address")) != 0) {
 		buf_reset(text);
 		buf_addf(text, "<%s>", original);
 		show_row(page, "once", text);
 	}
 	buf_reset(text);
-	write_reason(printer, text, rcpt);
+	cli_queue_write_why(printer, text, rcpt);
 	show_row(page, "state", text);
-	if (!has_reply(rcpt))
+	if (cli_queue_text(rcpt, "limit")[0]) {
+		buf_reset(text);
+		buf_add_str(text, cli_queue_text(rcpt, "limit"));
+		show_row(page, "limit", text);
+	}
+	show_expiry(printer, page, text, rcpt);
+	if (!cli_queue_has_reply(rcpt))
 		return;
 	buf_reset(text);
-	write_reply(text, rcpt);
+	cli_queue_write_reply(text, rcpt);
 	show_row(page, "last said", text);
-	if (number_of(rcpt, "code") > 0)
+	if (cli_queue_number(rcpt, "code") > 0)
 		show_meaning(page, text);
-	if (text_of(rcpt, "host")[0] == '\0')
-		return;
 	buf_reset(text);
-	buf_add_str(text, text_of(rcpt, "host"));
-	show_row(page, "by", text);
+	reply_clean(text, span_str(cli_queue_text(rcpt, "host")));
+	if (cli_queue_time(cli_queue_text(rcpt, "tried"), &tried_ms)) {
+		buf_add_str(text, text->len ? ", " : "");
+		cli_queue_write_time(printer, text, cli_queue_text(rcpt, "tried"));
+	}
+	if (text->len)
+		show_row(page, "by", text);
 }
 
 static void
@@ -370,12 +375,12 @@ show_advice(const struct cli_queue_printer *printer, struct buf *out)
 	    {"hold", "try nothing until it is released", false, true},
 	    {"delete", "remove it; nobody is told", true, true},
 	};
-	const char *id = text_of(printer->message, "id");
+	const char *id = cli_queue_text(printer->message, "id");
 
 	buf_add_str(out,
 	    printer->bold ? "\n\033[1mWhat you can do\033[0m\n" : "\nWhat you can do\n");
 	for (size_t i = 0; i < LEN(rows); i++)
-		if (is_held(printer) ? rows[i].held : rows[i].free)
+		if (is_held(printer) || is_aside(printer) ? rows[i].held : rows[i].free)
 			buf_addf(out, "  postrider queue %-7s %-13s  %s\n", rows[i].verb,
 			    id, rows[i].what);
 }
@@ -434,8 +439,8 @@ print_gathered(struct cli_queue_printer *printer)
 }
 
 /* What is not there is null, not "" or 0. */
-static void
-set_nulls(json_t *object, const char *const *keys, size_t count)
+void
+cli_queue_set_nulls(json_t *object, const char *const *keys, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		json_t *value = json_object_get(object, keys[i]);
@@ -449,23 +454,33 @@ set_nulls(json_t *object, const char *const *keys, size_t count)
 void
 cli_queue_print_message(struct cli_queue_printer *printer, json_t *message)
 {
-	static const char *const keys[] = {"client", "login"};
+	static const char *const keys[] = {"client", "login", "aside_text"};
 
 	print_gathered(printer);
 	printer->message = json_incref(message);
-	set_nulls(message, keys, LEN(keys));
+	cli_queue_set_nulls(message, keys, LEN(keys));
 	check(json_object_set_new(message, "recipients", json_array()) == 0);
 }
 
 void
 cli_queue_print_rcpt(struct cli_queue_printer *printer, json_t *rcpt)
 {
-	static const char *const keys[] = {"original", "code", "host", "reply"};
+	static const char *const keys[] = {
+	    "original", "code", "status", "host", "reply", "limit", "window"};
 
 	if (!printer->message)
 		return;
-	set_nulls(rcpt, keys, LEN(keys));
+	cli_queue_set_nulls(rcpt, keys, LEN(keys));
 	(void)json_object_del(rcpt, "id");
+	if (printer->options->json) {
+		struct buf why;
+
+		buf_init(&why, TEXT_BYTES_MAX);
+		cli_queue_write_why(printer, &why, rcpt);
+		check(json_object_set_new(
+			  rcpt, "why", json_stringn(buf_span(&why).ptr, why.len)) == 0);
+		buf_fini(&why);
+	}
 	check(json_array_append(json_object_get(printer->message, "recipients"), rcpt) ==
 	      0);
 }
@@ -477,6 +492,9 @@ print_list_end(const struct cli_queue_printer *printer, unsigned long long count
 	if (printer->options->json)
 		printf("%s],\"count\":%llu,\"total\":%llu}\n",
 		    printer->shown == 0 ? "{\"messages\":[" : "\n", count, total);
+	else if (count == 0 && total > 0)
+		printf("None of %llu message%s waits for that.\n", total,
+		    total == 1 ? "" : "s");
 	else if (count == 0)
 		printf("The queue is empty.\n");
 	else
@@ -517,6 +535,8 @@ cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t 
 	print_gathered(printer);
 	if (printer->options->verb == CLI_QUEUE_LIST)
 		print_list_end(printer, count, total);
+	else if (printer->options->verb == CLI_QUEUE_SUMMARY)
+		cli_queue_summary_end(printer, total);
 	else if (printer->options->verb == CLI_QUEUE_SHOW)
 		printf("%s", printer->options->json ? "\n" : "");
 	else if (printer->options->json)

@@ -21,6 +21,7 @@
 
 enum {
 	PAGE_MESSAGES = 200,
+	SUMMARY_MAX = 1000,
 	ANSWER_WAIT_S = 60,
 	/* Ids kept of what was listed: where the last is gone, one before it may be there. */
 	KEPT_IDS = 2000,
@@ -37,8 +38,11 @@ struct talk {
 	/* The answer to the last request. */
 	uint64_t count, total;
 	bool lost; /* it was to go on after a message that is gone */
+	bool more; /* ask again, after last */
+	uint64_t last; /* the id of a message */
 
-	uint64_t *kept; /* of a list: a ring of the ids of what was listed last */
+	uint64_t *kept; /* of a list: a ring of ids after which it may go on */
+	uint64_t kept_count;
 	uint64_t listed;
 };
 
@@ -47,6 +51,7 @@ cli_queue_verb_name(enum cli_queue_verb verb)
 {
 	static const char *const names[CLI_QUEUE_VERB_COUNT] = {
 	    [CLI_QUEUE_LIST] = "list",
+	    [CLI_QUEUE_SUMMARY] = "summary",
 	    [CLI_QUEUE_SHOW] = "show",
 	    [CLI_QUEUE_RETRY] = "retry",
 	    [CLI_QUEUE_HOLD] = "hold",
@@ -118,7 +123,7 @@ cli_queue_connect(const char *path, int *status)
 static int
 send_request(const struct talk *talk, json_t *request)
 {
-	char text[512];
+	char text[1024];
 	size_t len = json_dumpb(request, text, sizeof(text) - 1, JSON_COMPACT);
 
 	check(len > 0 && len < sizeof(text));
@@ -147,10 +152,33 @@ take_message(struct talk *talk, json_t *message)
 
 	if (!text || id_parse(span_str(text), &id) != OK)
 		return EX_PROTOCOL;
-	if (talk->kept)
-		talk->kept[talk->listed++ % KEPT_IDS] = id;
+	if (talk->kept) {
+		talk->kept[talk->kept_count++ % KEPT_IDS] = id;
+		talk->listed++;
+	}
 	cli_queue_print_message(talk->printer, message);
 	return MORE;
+}
+
+static int
+take_done(struct talk *talk, json_t *done)
+{
+	json_t *last = json_object_get(done, "last");
+
+	talk->count = number_of(done, "count");
+	talk->total = number_of(done, "total");
+	talk->lost = json_is_true(json_object_get(done, "lost"));
+	talk->more = json_is_true(json_object_get(done, "more"));
+	talk->printer->rcpt_count = number_of(done, "recipients");
+	if (json_is_string(last) &&
+	    id_parse(span_str(json_string_value(last)), &talk->last) != OK)
+		return EX_PROTOCOL;
+	/* Nothing may have been listed of what was looked at. */
+	if (talk->more && talk->kept &&
+	    (talk->kept_count == 0 ||
+		talk->kept[(talk->kept_count - 1) % KEPT_IDS] != talk->last))
+		talk->kept[talk->kept_count++ % KEPT_IDS] = talk->last;
+	return EX_OK;
 }
 
 static int
@@ -158,6 +186,7 @@ take_answer(struct talk *talk, json_t *answer)
 {
 	json_t *message = json_object_get(answer, "message");
 	json_t *rcpt = json_object_get(answer, "recipient");
+	json_t *destination = json_object_get(answer, "destination");
 	json_t *done = json_object_get(answer, "done");
 	const char *error = json_string_value(json_object_get(answer, "error"));
 
@@ -167,12 +196,12 @@ take_answer(struct talk *talk, json_t *answer)
 		cli_queue_print_rcpt(talk->printer, rcpt);
 		return MORE;
 	}
-	if (json_is_object(done)) {
-		talk->count = number_of(done, "count");
-		talk->total = number_of(done, "total");
-		talk->lost = json_is_true(json_object_get(done, "lost"));
-		return EX_OK;
+	if (json_is_object(destination)) {
+		cli_queue_print_destination(talk->printer, destination);
+		return MORE;
 	}
+	if (json_is_object(done))
+		return take_done(talk, done);
 	if (!error)
 		return EX_PROTOCOL;
 	fprintf(stderr, "postrider: %s\n", error);
@@ -218,15 +247,31 @@ ask(struct talk *talk, json_t *request)
 	return status;
 }
 
+/* What is asked for, but for where to go on. */
+static json_t *
+page_request(const struct talk *talk, uint64_t limit)
+{
+	const struct cli_queue_options *options = talk->printer->options;
+	json_t *request = json_pack("{s:s,s:I}", "do", cli_queue_verb_name(options->verb),
+	    "limit", (json_int_t)limit);
+
+	check(request);
+	if (options->match)
+		check(json_object_set_new(request, "for", json_string(options->match)) ==
+		      0);
+	if (options->reasons)
+		check(json_object_set_new(
+			  request, "reason", json_string(options->reasons)) == 0);
+	return request;
+}
+
 static int
 ask_page(struct talk *talk, uint64_t limit, uint64_t after)
 {
-	json_t *request =
-	    json_pack("{s:s,s:I}", "do", "list", "limit", (json_int_t)limit);
+	json_t *request = page_request(talk, limit);
 	char text[ID_TEXT_MAX];
 	struct span id;
 
-	check(request);
 	if (after) {
 		id = id_text(text, after);
 		check(json_object_set_new(
@@ -236,22 +281,22 @@ ask_page(struct talk *talk, uint64_t limit, uint64_t after)
 }
 
 /*
- * The next page.  Where the last message that was listed is gone by now, the list
- * goes on after the last that is still there: all between the two are gone as well.
+ * The next page.  Where the message after which to go on is gone by now, the list goes on
+ * after the last that is still there: all between the two are gone as well.
  */
 static int
 next_page(struct talk *talk, uint64_t limit)
 {
-	uint64_t listed = talk->listed;
+	uint64_t kept = talk->kept_count;
 
-	for (uint64_t back = 0; back < listed && back < KEPT_IDS; back++) {
+	for (uint64_t back = 0; back < kept && back < KEPT_IDS; back++) {
 		int status =
-		    ask_page(talk, limit, talk->kept[(listed - 1 - back) % KEPT_IDS]);
+		    ask_page(talk, limit, talk->kept[(kept - 1 - back) % KEPT_IDS]);
 
 		if (status != EX_OK || !talk->lost)
 			return status;
 	}
-	if (listed <= KEPT_IDS)
+	if (kept <= KEPT_IDS)
 		return ask_page(talk, limit, 0);
 	fprintf(stderr,
 	    "postrider: the queue changes faster than it can be listed; this list "
@@ -270,8 +315,8 @@ list_all(struct talk *talk, uint64_t limit)
 		page = limit - talk->listed < PAGE_MESSAGES ? limit - talk->listed
 							    : PAGE_MESSAGES;
 		status = next_page(talk, page);
-	} while (status == EX_OK && talk->count == page && talk->listed < limit &&
-		 !ferror(stdout));
+	} while (
+	    status == EX_OK && talk->more && talk->listed < limit && !ferror(stdout));
 	mem_free(talk->kept);
 	return status;
 }
@@ -298,6 +343,12 @@ act_or_show(struct talk *talk, const struct cli_queue_options *options)
 	return EX_DATAERR;
 }
 
+static uint64_t
+summary_limit(const struct cli_queue_options *options)
+{
+	return options->limit < SUMMARY_MAX ? options->limit : SUMMARY_MAX;
+}
+
 int
 cli_queue_talk(
     int fd, const struct cli_queue_options *options, struct cli_queue_printer *printer)
@@ -310,8 +361,12 @@ cli_queue_talk(
 		close(fd);
 		return EX_OSERR;
 	}
-	status = options->verb == CLI_QUEUE_LIST ? list_all(&talk, options->limit)
-						 : act_or_show(&talk, options);
+	if (options->verb == CLI_QUEUE_LIST)
+		status = list_all(&talk, options->limit);
+	else if (options->verb == CLI_QUEUE_SUMMARY)
+		status = ask(&talk, page_request(&talk, summary_limit(options)));
+	else
+		status = act_or_show(&talk, options);
 	(void)fclose(talk.answers);
 	/* getline() took it. */
 	mem_free(talk.line);

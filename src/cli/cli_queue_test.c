@@ -29,13 +29,33 @@ enum { TEXT_BYTES_MAX = 65536 };
 	"\"expires\":\"2026-11-29T02:48:00.000Z\",\"size\":1234,\"held\":false,"         \
 	"\"from\":\"ann@a.test\",\"client\":\"192.0.2.1\",\"login\":\"\","               \
 	"\"recipients\":1}}\n"
-#define RCPT(state)                                                                      \
+#define ASIDE(id)                                                                        \
+	"{\"message\":{\"id\":\"" id "\",\"arrived\":\"2026-11-24T02:48:00.000Z\","      \
+	"\"expires\":\"2026-11-29T02:48:00.000Z\",\"size\":1234,\"held\":false,"         \
+	"\"aside\":true,\"aside_text\":\"it made a process crash\","                     \
+	"\"from\":\"ann@a.test\",\"recipients\":1}}\n"
+#define RCPT(reason)                                                                     \
 	"{\"recipient\":{\"id\":\"a1\",\"address\":\"bob@b.test\","                      \
-	"\"original\":\"bob@b.test\",\"destination\":\"b.test\",\"state\":\"" state      \
-	"\",\"tries\":2,\"ahead\":0,\"next_try\":\"2026-11-24T03:04:00.000Z\","          \
+	"\"original\":\"bob@b.test\",\"destination\":\"mx:b.test\",\"state\":\"ready\"," \
+	"\"reason\":\"" reason "\",\"tries\":2,\"ahead\":3,\"connections\":2,"           \
+	"\"window\":2,\"limit\":\"rate 5 per 1 m, in queue\",\"in_doubt\":false,"        \
+	"\"next_try\":\"2026-11-24T03:04:00.000Z\",\"expires\":"                         \
+	"\"2026-11-25T02:48:00.000Z\",\"tried\":\"2026-11-24T02:59:00.000Z\","           \
 	"\"code\":450,\"host\":\"mx.b.test\",\"reply\":\"4.2.1 Not \\u001b[31m now\"}}\n"
+#define DESTINATION(name, state, recipients)                                             \
+	"{\"destination\":{\"destination\":\"" name "\",\"state\":\"" state              \
+	"\",\"reason\":\"down\",\"next_try\":\"2026-11-24T03:04:00.000Z\",\"limit\":"    \
+	"\"rate 5 per 1 m, in queue\",\"recipients\":" #recipients                       \
+	",\"oldest\":\"2026-11-24T02:48:00.000Z\",\"code\":421,\"host\":\"\","           \
+	"\"reply\":\"4.7.0 Busy\"}}\n"
 #define DONE(count, total, lost)                                                         \
 	"{\"done\":{\"count\":" #count ",\"total\":" #total ",\"lost\":" #lost "}}\n"
+#define SUMMED(count, total, recipients)                                                 \
+	"{\"done\":{\"count\":" #count ",\"total\":" #total                                \
+	",\"recipients\":" #recipients "}}\n"
+#define MORE(count, total, last)                                                         \
+	"{\"done\":{\"count\":" #count ",\"total\":" #total                              \
+	",\"lost\":false,\"more\":true,\"last\":" last "}}\n"
 
 struct said {
 	int status;
@@ -127,7 +147,14 @@ static const struct {
     {{"list", "--limit", "99999999999999999999"}, "--limit takes a number from 1"},
     {{"list", "--limit"}, "--limit needs a value"},
     {{"list", "--limit", "1", "--limit", "2"}, "--limit is given twice"},
-    {{"show", "a1", "--limit", "2"}, "--limit is for list"},
+    {{"show", "a1", "--limit", "2"}, "--limit is for list and summary"},
+    {{"summary", "a1"}, "summary takes no id"},
+    {{"show", "a1", "--for", "x"}, "--for is for list and summary"},
+    {{"list", "--for", ""}, "--for needs a value"},
+    {{"summary", "--reason", "down"}, "--reason is for list"},
+    {{"list", "--reason", "dwon"}, "nothing waits for \"dwon\"; did you mean down?"},
+    {{"list", "--reason", "down,,rate"}, "nothing waits for \"\""},
+    {{"list", "--reason", ","}, "nothing waits for \"\""},
     {{"list", "--jsno"}, "no option \"--jsno\" here; did you mean --json?"},
     {{"list", "--json=yes"}, "no option \"--json=yes\" here"},
 };
@@ -198,26 +225,88 @@ static const struct {
     {CLI_QUEUE_LIST, NULL, false, DONE(0, 0, false), EX_OK, "The queue is empty.\n", ""},
     {CLI_QUEUE_LIST, NULL, true, DONE(0, 0, false), EX_OK,
 	"{\"messages\":[],\"count\":0,\"total\":0}\n", ""},
-    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("waiting") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("time") DONE(1, 1, false), EX_OK,
 	"a1  12 min ago  1.2 KB  from <ann@a.test>\n"
-	"  to <bob@b.test>: next try in 4 min, tried 2 times\n"
+	"  to <bob@b.test>: next try in 4 min, 3 ahead of it, tried 2 times\n"
 	"      450 4.2.1 Not ?[31m now\n"
 	"1 of 1 message. ",
 	""},
     {CLI_QUEUE_LIST, NULL, true,
-	MESSAGE("a1") RCPT("waiting") MESSAGE("a2") DONE(2, 2, false), EX_OK,
-	"\"next_try\":\"2026-11-24T03:04:00.000Z\",\"code\":450,", ""},
+	MESSAGE("a1") RCPT("time") MESSAGE("a2") DONE(2, 2, false), EX_OK,
+	"\"next_try\":\"2026-11-24T03:04:00.000Z\",\"expires\":", ""},
     {CLI_QUEUE_LIST, NULL, true, MESSAGE("a1") MESSAGE("a2") DONE(2, 2, false), EX_OK,
 	"\"login\":null,\"recipients\":[]}\n],\"count\":2,\"total\":2}\n", ""},
-    {CLI_QUEUE_SHOW, "a1", true, MESSAGE("a1") RCPT("waiting") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", true, MESSAGE("a1") RCPT("time") DONE(1, 1, false), EX_OK,
 	"\"recipients\":[{\"address\":\"bob@b.test\",\"original\":", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("waiting") DONE(1, 1, false), EX_OK,
-	"Tried 2 times. The next try is due 24 Nov 03:04:00 UTC (in 4 min).\n", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("ready") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("time") DONE(1, 1, false), EX_OK,
+	"Tried 2 times. The next try is due 24 Nov 03:04:00 UTC (in 4 min).\n"
+	"  limit      rate 5 per 1 m, in queue\n"
+	"  expires    25 Nov 02:48:00 UTC (in 24 h)\n",
+	""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("rate") DONE(1, 1, false), EX_OK,
+	"b.test gets only so many messages in a time; its\n"
+	"             next may go 24 Nov 03:04:00 UTC (in 4 min). 3 recipients are before\n",
+	""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("down") DONE(1, 1, false), EX_OK,
+	"No server of b.test could be reached, so all mail\n", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("probe") DONE(1, 1, false), EX_OK,
+	"No server of b.test could be reached; it is being", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("connections") DONE(1, 1, false),
+	EX_OK, "It waits for a free connection to b.test, which", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("turn") DONE(1, 1, false), EX_OK,
+	"It waits its turn for b.test. 3 recipients are", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("new") DONE(1, 1, false), EX_OK,
+	"It waits: new.", ""},
+    {CLI_QUEUE_SHOW, "a1", false, ASIDE("a1") RCPT("aside") DONE(1, 1, false), EX_OK,
+	"\n  set aside  it made a process crash; nothing is tried until it is released\n",
+	""},
+    {CLI_QUEUE_SHOW, "a1", false, ASIDE("a1") RCPT("aside") DONE(1, 1, false), EX_OK,
+	"postrider queue release a1 ", ""},
+    {CLI_QUEUE_SHOW, "a1", true, ASIDE("a1") RCPT("aside") DONE(1, 1, false), EX_OK,
+	"\"why\":\"Tried 2 times. It was set aside, and is not tried until", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("time") DONE(1, 1, false), EX_OK,
+	"  by         mx.b.test, 24 Nov 02:59:00 UTC (60 s ago)\n", ""},
+    {CLI_QUEUE_LIST, NULL, false, ASIDE("a1") RCPT("aside") DONE(1, 1, false), EX_OK,
+	"from <ann@a.test>  set aside\n  it made a process crash\n  to <bob@b.test>: set aside,",
+	""},
+    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("rate") DONE(1, 1, false), EX_OK,
+	"waits for the rate limit, in 4 min, 3 ahead", ""},
+    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("down") DONE(1, 1, false), EX_OK,
+	"its server cannot be reached, tried again in 4 min,", ""},
+    {CLI_QUEUE_LIST, NULL, false, DONE(0, 5, false), EX_OK,
+	"None of 5 messages waits for that.\n", ""},
+    {CLI_QUEUE_SUMMARY, NULL, false, DONE(0, 0, false), EX_OK, "The queue is empty.\n",
+	""},
+    {CLI_QUEUE_SUMMARY, NULL, true, DONE(0, 0, false), EX_OK,
+	"{\"destinations\":[],\"count\":0,\"total\":0,\"recipients\":0}\n", ""},
+    {CLI_QUEUE_SUMMARY, NULL, false,
+	DESTINATION("host:b.test:25", "limited", 12) DESTINATION("mx:a.test", "down", 7)
+	    DESTINATION("mailbox", "ok", 1) SUMMED(3, 4, 21),
+	EX_OK,
+	"destination                       waiting  oldest        state\n"
+	"the server b.test:25                   12  12 min ago    limited by rate 5 per 1 m, in "
+	"queue; the next may go in 4 min\n"
+	"    421 4.7.0 Busy\n"
+	"a.test                                  7  12 min ago    down, tried again in 4 min\n"
+	"    421 4.7.0 Busy\n"
+	"the mailboxes here                      1  12 min ago    ok\n"
+	"    421 4.7.0 Busy\n"
+	"4 destinations, 21 recipients. Those with the most mail are shown. More: ",
+	""},
+    {CLI_QUEUE_SUMMARY, NULL, false, DESTINATION("mx:a.test", "down", 1) SUMMED(1, 1, 1),
+	EX_OK, "\n1 destination, 1 recipient. More: postrider queue list --for", ""},
+    {CLI_QUEUE_SUMMARY, NULL, true,
+	DESTINATION("mx:a.test", "down", 7) DESTINATION("mx:b.test", "ok", 1)
+	    SUMMED(2, 2, 8),
+	EX_OK, "}\n],\"count\":2,\"total\":2,\"recipients\":8}\n", ""},
+    {CLI_QUEUE_SUMMARY, NULL, true, DESTINATION("mx:a.test", "down", 7) SUMMED(1, 1, 7),
+	EX_OK, "{\"destinations\":[\n{\"destination\":\"mx:a.test\",\"state\":\"down\",",
+	""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("turn") DONE(1, 1, false), EX_OK,
 	"  means      4.2.1: ", ""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("active") DONE(1, 1, false), EX_OK,
 	"being delivered now", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("waiting") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("time") DONE(1, 1, false), EX_OK,
 	"  postrider queue retry   a1 ", ""},
     {CLI_QUEUE_SHOW, "a1", false, DONE(0, 5, false), EX_DATAERR, "",
 	"there is no message a1 in the queue\n"},
@@ -232,13 +321,12 @@ static const struct {
 	"", "postrider: the queue is starting\n"},
     {CLI_QUEUE_RETRY, "a1", false, "", EX_TEMPFAIL, "",
 	"the server closed the connection"},
-    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("waiting"), EX_TEMPFAIL, "",
+    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("time"), EX_TEMPFAIL, "",
 	"the server closed the connection"},
     {CLI_QUEUE_LIST, NULL, false, "hello\n", EX_PROTOCOL, "", "is not understood"},
     {CLI_QUEUE_LIST, NULL, false, "{}\n", EX_PROTOCOL, "", "is not understood"},
     {CLI_QUEUE_LIST, NULL, false, MESSAGE("no id"), EX_PROTOCOL, "", "is not understood"},
-    {CLI_QUEUE_LIST, NULL, false, RCPT("waiting") DONE(0, 0, false), EX_OK, "is empty",
-	""},
+    {CLI_QUEUE_LIST, NULL, false, RCPT("time") DONE(0, 0, false), EX_OK, "is empty", ""},
 };
 
 static void
@@ -285,8 +373,9 @@ a_list_goes_on_where_it_can(void **state)
 	for (uint64_t i = 0; i < 200; i++)
 		buf_addf(&answers, "{\"message\":{\"id\":\"%c%c\",\"recipients\":0}}\n",
 		    "123456789a"[i / 20], "0123456789abcdefghjk"[i % 20]);
-	buf_add_str(&answers, DONE(200, 201, false) DONE(0, 3, true) DONE(0, 3, true));
-	buf_add_str(&answers, MESSAGE("zz") DONE(1, 2, false));
+	buf_add_str(&answers, MORE(200, 201, "\"ak\"") DONE(0, 3, true) DONE(0, 3, true));
+	/* It was looked at up to b1, and nothing there was asked for. */
+	buf_add_str(&answers, MORE(0, 3, "\"b1\"") MESSAGE("zz") DONE(1, 2, false));
 	buf_add_char(&answers, '\0');
 	talk(said, &options, answers.ptr);
 	assert_string_equal(said->err, "");
@@ -296,7 +385,8 @@ a_list_goes_on_where_it_can(void **state)
 	    "{\"do\":\"list\",\"limit\":200}\n"
 	    "{\"do\":\"list\",\"limit\":200,\"after\":\"ak\"}\n"
 	    "{\"do\":\"list\",\"limit\":200,\"after\":\"aj\"}\n"
-	    "{\"do\":\"list\",\"limit\":200,\"after\":\"ah\"}\n");
+	    "{\"do\":\"list\",\"limit\":200,\"after\":\"ah\"}\n"
+	    "{\"do\":\"list\",\"limit\":200,\"after\":\"b1\"}\n");
 	buf_fini(&answers);
 	test_free(said);
 }
@@ -312,6 +402,29 @@ a_limit_ends_a_list(void **state)
 	assert_int_equal(said->status, EX_OK);
 	assert_has(said->out, "2 of 7 messages.");
 	assert_string_equal(said->asked, "{\"do\":\"list\",\"limit\":2}\n");
+	test_free(said);
+}
+
+static void
+filters_are_passed_on(void **state)
+{
+	struct cli_queue_options options = {.verb = CLI_QUEUE_LIST,
+	    .limit = 2,
+	    .match = ".b.test",
+	    .reasons = "down,rate"};
+	struct said *said = test_malloc(sizeof(*said));
+
+	(void)state;
+	talk(said, &options, DONE(0, 7, false));
+	assert_string_equal(said->asked,
+	    "{\"do\":\"list\",\"limit\":2,\"for\":\".b.test\","
+	    "\"reason\":\"down,rate\"}\n");
+	options = (struct cli_queue_options){
+	    .verb = CLI_QUEUE_SUMMARY, .limit = 1, .match = "b.test"};
+	talk(said, &options, DONE(0, 0, false));
+	assert_string_equal(
+	    said->asked, "{\"do\":\"summary\",\"limit\":1,\"for\":\"b.test\"}\n");
+	assert_string_equal(said->out, "No mail waits for that.\n");
 	test_free(said);
 }
 
@@ -368,6 +481,7 @@ main(void)
 	    cmocka_unit_test(answers_are_shown),
 	    cmocka_unit_test(a_list_goes_on_where_it_can),
 	    cmocka_unit_test(a_limit_ends_a_list),
+	    cmocka_unit_test(filters_are_passed_on),
 	    cmocka_unit_test(times_are_told_from_now),
 	};
 

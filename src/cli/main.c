@@ -8,11 +8,14 @@
 
 #include "base/check.h"
 #include "cli/cli.h"
+#include "cli/cli_audit.h"
 #include "cli/cli_config.h"
 #include "cli/cli_explain.h"
+#include "cli/cli_ledger.h"
 #include "cli/cli_queue.h"
 #include "cli/cli_send.h"
 #include "cli/cli_serve.h"
+#include "cli/cli_spool.h"
 #include "proc/proc.h"
 
 static int cli_help(int argc, char **argv);
@@ -39,6 +42,9 @@ static const struct command {
     {"serve", cli_serve, "run the mail server"},
     {"config", cli_config, "check or show the configuration, print its manual"},
     {"queue", cli_queue, "list, show, retry, hold, release, delete messages"},
+    {"ledger", cli_ledger, "what happened to a message; what was queued when"},
+    {"audit", cli_audit, "hold what was accepted against what ended and what waits"},
+    {"spool", cli_spool, "check, dump, back up, restore the files of the queue"},
     {"send", cli_send, "send a message over SMTP, for trying and scripting"},
     {"explain", cli_explain, "explain a reply code or an enhanced status code"},
     {"compare", cli_compare, "tell two codes apart"},

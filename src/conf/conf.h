@@ -19,19 +19,24 @@ enum {
 	CONF_DOMAINS_MAX = 100000,
 	CONF_NETWORKS_MAX = 10000,
 	CONF_ROUTES_MAX = 10000,
+	CONF_DESTINATIONS_MAX = 10000,
 	CONF_LINE_BYTES_MAX = 32768,
 	CONF_CREDENTIAL_BYTES_MAX = 128,
 	CONF_PATH_BYTES_MAX = 4095,
+	CONF_RATE_COUNT_MAX = 1000000,
+	CONF_RATE_PERIOD_MS_MIN = 1000,
 };
 
+#define CONF_RATE_PERIOD_MS_MAX UINT64_C(2592000000) /* 30 days */
+
 enum conf_listener_kind {
-	CONF_LISTENER_SMTP,        /* port 25: mail from other servers */
-	CONF_LISTENER_SUBMISSION,  /* port 587: STARTTLS, then AUTH */
+	CONF_LISTENER_SMTP, /* port 25: mail from other servers */
+	CONF_LISTENER_SUBMISSION, /* port 587: STARTTLS, then AUTH */
 	CONF_LISTENER_SUBMISSIONS, /* port 465: TLS from the first byte */
 };
 
 enum conf_tls {
-	CONF_TLS_MAY,      /* when the other server offers it */
+	CONF_TLS_MAY, /* when the other server offers it */
 	CONF_TLS_REQUIRED, /* no delivery without it; the certificate is not checked */
 	CONF_TLS_VERIFIED, /* no delivery without a certificate that is right */
 	CONF_TLS_NEVER,
@@ -48,11 +53,29 @@ struct conf_listener {
 
 /* Where mail goes: a server by name, or the MX of the recipient's domain. */
 struct conf_route {
-	struct span domain;     /* "example.org", ".example.org" (all below), "" (all) */
-	struct span host;       /* name, or address without brackets; "" is by MX */
-	uint16_t port;          /* 0: 25, or 465 for implicit TLS */
+	struct span domain; /* "example.org", ".example.org" (all below), "" (all) */
+	struct span host; /* name, or address without brackets; "" is by MX */
+	uint16_t port; /* 0: 25, or 465 for implicit TLS */
 	enum conf_tls tls;
 	struct span credential; /* name in the credentials file; "" is no AUTH */
+};
+
+/* How mail for a destination is tried: when again, how long, how much at a time. */
+struct conf_limits {
+	uint64_t retry_ms[CONF_RETRIES_MAX]; /* waits; the last one repeats */
+	size_t retry_count;
+	uint64_t jitter_percent; /* of a wait, added or taken away by chance */
+	uint64_t expire_ms;
+	uint64_t connections_max;
+	uint64_t connections_start; /* the window's; at most connections_max */
+	uint64_t rate_count; /* messages in a period; 0: no limit */
+	uint64_t rate_period_ms;
+};
+
+/* The limits of some destinations.  Whatever a block does not say, it has from the queue. */
+struct conf_destination {
+	struct span pattern; /* as a route's domain; a smart host's name or address too */
+	struct conf_limits limits;
 };
 
 struct conf {
@@ -73,14 +96,14 @@ struct conf {
 	bool hold_all; /* queue everything, deliver nothing until released */
 
 	/* Tables; "" is none. */
-	struct span mailboxes_path;   /* address: mailbox */
-	struct span aliases_path;     /* address: address, address */
-	struct span passwords_path;   /* login: crypt(3) hash */
+	struct span mailboxes_path; /* address: mailbox */
+	struct span aliases_path; /* address: address, address */
+	struct span passwords_path; /* login: crypt(3) hash */
 	struct span credentials_path; /* name: login password, for smart hosts */
-	struct span maildir_path;     /* each mailbox is a Maildir below it */
-	struct span mailbox_user;     /* who owns Maildirs, when started as root */
-	struct span postmaster;       /* its mailbox where no table names one */
-	char detail_separator;        /* user+detail; 0 is none */
+	struct span maildir_path; /* each mailbox is a Maildir below it */
+	struct span mailbox_user; /* who owns Maildirs, when started as root */
+	struct span postmaster; /* its mailbox where no table names one */
+	char detail_separator; /* user+detail; 0 is none */
 
 	struct conf_route *routes; /* in the order of the file; the first that fits */
 	size_t route_count;
@@ -98,42 +121,51 @@ struct conf {
 
 	/* Limits of reception.  Sizes in bytes, times in milliseconds. */
 	uint64_t message_bytes_max;
-	uint64_t command_bytes_max;   /* a command line, CRLF included */
-	uint64_t line_bytes_max;      /* a line of a message, CRLF included */
-	uint64_t header_bytes_max;    /* the header of a message */
-	uint64_t rcpt_max;            /* recipients of a transaction */
-	uint64_t received_max;        /* Received fields before it is a loop */
-	uint64_t commands_max;        /* commands of a session; 0 is any number */
-	uint64_t messages_max;        /* messages of a session; 0 is any number */
-	uint64_t errors_max;          /* refused commands of a session */
-	uint64_t sessions_max;        /* sessions in all */
+	uint64_t command_bytes_max; /* a command line, CRLF included */
+	uint64_t line_bytes_max; /* a line of a message, CRLF included */
+	uint64_t header_bytes_max; /* the header of a message */
+	uint64_t rcpt_max; /* recipients of a transaction */
+	uint64_t received_max; /* Received fields before it is a loop */
+	uint64_t commands_max; /* commands of a session; 0 is any number */
+	uint64_t messages_max; /* messages of a session; 0 is any number */
+	uint64_t errors_max; /* refused commands of a session */
+	uint64_t sessions_max; /* sessions in all */
 	uint64_t sessions_per_host_max;
 	uint64_t command_timeout_ms;
-	uint64_t data_timeout_ms;     /* between two pieces of a message */
-	uint64_t session_timeout_ms;  /* a session in all */
-	uint64_t auth_failures_max;   /* of a session */
+	uint64_t data_timeout_ms; /* between two pieces of a message */
+	uint64_t session_timeout_ms; /* a session in all */
+	uint64_t auth_failures_max; /* of a session */
 
 	/* The queue. */
 	uint64_t queue_messages_max;
 	uint64_t disk_reserve_bytes; /* refuse mail when the spool's disk has less free */
 	uint64_t segment_bytes;
-	uint64_t retry_ms[CONF_RETRIES_MAX]; /* waits; the last one repeats */
-	size_t retry_count;
-	uint64_t expire_ms;
-	uint64_t destination_concurrency_max;
+	uint64_t
+	    crashes_max; /* of a message's handlers, before it is set aside; 0: any */
+	struct conf_limits limits; /* where no destination's fit, and of mailboxes */
+	struct conf_destination
+	    *destinations; /* the first that fits; see route/limits.h */
+	size_t destination_count;
+
+	/* The ledger; 0 is without end. */
+	uint64_t ledger_keep_ms;
+	uint64_t ledger_bytes_max;
 
 	/* Delivery. */
 	uint64_t connect_timeout_ms;
 	uint64_t reply_timeout_ms;
 	uint64_t rcpt_per_transaction_max;
+	uint64_t connection_messages_max; /* transactions on one connection; 0 is any number */
+	uint64_t idle_connections_max;    /* kept by each process; 0 is none */
+	uint64_t idle_timeout_ms;
 };
 
 /* A place in the configuration, for people. */
 struct conf_error {
 	struct span file;
 	unsigned line, column; /* from 1 */
-	struct span text;      /* "unknown statement \"spol\"; did you mean \"spool\"?" */
-	struct span source;    /* the whole line */
+	struct span text; /* "unknown statement \"spol\"; did you mean \"spool\"?" */
+	struct span source; /* the whole line */
 };
 
 struct conf_bundle;
@@ -145,8 +177,8 @@ void conf_bundle_destroy(struct conf_bundle *bundle);
  * Adds a file's text, copied; the first is the main file.  ERR_LIMIT, ERR_TOO_LONG;
  * ERR_EXISTS where the bundle has a file of that name, ERR_SYNTAX where it is no name.
  */
-MUST_USE enum err conf_bundle_add(
-    struct conf_bundle *bundle, struct span name, struct span text);
+MUST_USE enum err
+conf_bundle_add(struct conf_bundle *bundle, struct span name, struct span text);
 /*
  * Notes that a wanted file cannot be read, and why ("No such file or directory"): it is
  * not wanted again, and conf_parse tells the reason at the statement that names the file.

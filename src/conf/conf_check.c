@@ -79,6 +79,24 @@ check_routes(struct conf_parser *parser)
 }
 
 static void
+check_limits(struct conf_parser *parser)
+{
+	struct conf_limits *limits = &parser->conf->limits;
+	struct conf_place first =
+	    conf_parser_place_of(parser, "queue", "connections at first");
+
+	if (limits->connections_start > limits->connections_max && first.file)
+		conf_error_add(&parser->errors, first,
+		    "there are at most %llu connections per destination, so not %llu at "
+		    "first",
+		    (unsigned long long)limits->connections_max,
+		    (unsigned long long)limits->connections_start);
+	if (limits->connections_start > limits->connections_max)
+		limits->connections_start = limits->connections_max;
+	conf_destinations_settle(parser->conf);
+}
+
+static void
 listen_everywhere(struct conf *conf, enum conf_listener_kind kind, uint16_t port)
 {
 	for (uint8_t family = 4; family <= 6; family = (uint8_t)(family + 2))
@@ -106,5 +124,6 @@ conf_check(struct conf_parser *parser)
 	check_tls(parser);
 	check_mailboxes(parser);
 	check_routes(parser);
+	check_limits(parser);
 	listeners_default(parser->conf);
 }

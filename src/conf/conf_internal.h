@@ -4,6 +4,7 @@
  *   conf_bundle   files -> conf_lex      bytes -> tokens
  *   conf_parse    tokens -> statements, by the rows of conf_option
  *   conf_scalar   the values of rows;    conf_statement  the richer statements
+ *   conf_destination  the block of a destination's limits
  *   conf_check    what must be true of the whole
  *   conf_value    words -> numbers, names, addresses;  conf_near  the nearest word
  *   conf_error    where it went wrong
@@ -16,7 +17,7 @@
 #include "conf/conf_option.h"
 
 enum {
-	CONF_OPTIONS_MAX = 64,
+	CONF_OPTIONS_MAX = 96,
 	CONF_WORDS_MAX = 4, /* words of an option */
 	CONF_TEXT_MAX = 512, /* bytes of an error's text */
 };
@@ -142,7 +143,9 @@ struct conf_parser {
 	struct conf_place places[CONF_OPTIONS_MAX]; /* of each row's first statement */
 	struct conf_place read[CONF_FILES_MAX]; /* where each file was included */
 	struct conf_place listeners[CONF_LISTENERS_MAX];
-	struct conf_list domains, networks, routes;
+	struct conf_list domains, networks, routes, destinations;
+	struct conf_list patterns; /* of the block "destination" that is open */
+	struct conf_limits limits; /* and what it says */
 	struct map seen; /* what may be said once: text to struct conf_place */
 };
 
@@ -168,6 +171,9 @@ bool
 conf_parser_once(struct conf_parser *parser, struct conf_place place, struct span what);
 bool conf_parser_path(
     struct conf_parser *parser, const char *what, size_t bytes_max, struct span *path);
+/* Fails where an earlier pattern for the same ("route") is the same, or takes all its mail. */
+bool conf_pattern_once(struct conf_parser *parser, const char *what,
+    struct conf_place place, struct span pattern);
 void conf_list_add(
     struct conf_list *list, const void *item, size_t item_bytes, struct conf_place place);
 struct conf_place conf_parser_place_of(
@@ -178,6 +184,11 @@ bool conf_scalar_parse(struct conf_parser *parser, const struct conf_option *opt
 bool conf_statement_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_route_parse(struct conf_parser *parser);
 bool conf_networks_parse(struct conf_parser *parser);
+/* A block "destination": what stands before its brace, and its end. */
+bool conf_destination_open(struct conf_parser *parser);
+void conf_destination_close(struct conf_parser *parser);
+/* Fills in what the blocks did not say. */
+void conf_destinations_settle(struct conf *conf);
 
 /* Adds what was left out, and errors about what does not fit together. */
 void conf_check(struct conf_parser *parser);

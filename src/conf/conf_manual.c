@@ -31,9 +31,30 @@ write_wrapped(struct buf *out, struct span text)
 	buf_add_char(out, '\n');
 }
 
+static void
+write_default(struct buf *out, const struct conf_option *option, struct conf *presets)
+{
+	const struct conf_limits *limits;
+
+	if (conf_option_is_limit(option)) {
+		buf_add_str(out, "as in \"queue\"");
+		return;
+	}
+	if (option->type != CONF_TIMES) {
+		conf_option_write_number(
+		    out, option, conf_option_number(presets, option));
+		return;
+	}
+	limits = conf_option_limits(presets, option);
+	for (size_t i = 0; i < limits->retry_count; i++) {
+		buf_add_str(out, i > 0 ? ", " : "");
+		conf_value_write_time(out, limits->retry_ms[i]);
+	}
+}
+
 /* "Default 50 MB; from 64 KB to 2 GB." */
 static void
-write_range(struct buf *out, const struct conf_option *option, const struct conf *presets)
+write_range(struct buf *out, const struct conf_option *option, struct conf *presets)
 {
 	struct conf_option plain = {.type = option->type};
 	struct buf text;
@@ -42,14 +63,7 @@ write_range(struct buf *out, const struct conf_option *option, const struct conf
 		return;
 	buf_init(&text, CONF_TEXT_MAX);
 	buf_add_str(&text, "Default ");
-	if (option->type == CONF_TIMES)
-		for (size_t i = 0; i < presets->retry_count; i++) {
-			buf_add_str(&text, i > 0 ? ", " : "");
-			conf_value_write_time(&text, presets->retry_ms[i]);
-		}
-	else
-		conf_option_write_number(
-		    &text, option, conf_option_number(presets, option));
+	write_default(&text, option, presets);
 	if (option->max > 0) {
 		buf_add_str(&text, "; from ");
 		conf_option_write_number(&text, &plain, option->min);

@@ -53,8 +53,21 @@ conf_option_write_number(
 		conf_value_write_size(out, number);
 	else if (option->type == CONF_TIME || option->type == CONF_TIMES)
 		conf_value_write_time(out, number);
+	else if (option->type == CONF_PERCENT)
+		buf_addf(out, "%llu %%", (unsigned long long)number);
 	else if (option->type == CONF_SEPARATOR)
 		buf_addf(out, "\"%c\"", (char)number);
 	else
 		buf_add_u64(out, number);
+}
+
+void
+conf_option_write_rate(struct buf *out, const struct conf_limits *limits)
+{
+	if (limits->rate_count == 0) {
+		buf_add_str(out, "unlimited");
+		return;
+	}
+	buf_addf(out, "%llu per ", (unsigned long long)limits->rate_count);
+	conf_value_write_time(out, limits->rate_period_ms);
 }

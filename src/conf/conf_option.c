@@ -18,9 +18,11 @@
 #define DAY (24 * HOUR)
 
 #define AT(member) .offset = offsetof(struct conf, member)
+/* Rows of the block "destination". */
+#define LIMIT(member) .offset = offsetof(struct conf_limits, member)
 
 /* A Unix socket's path has to fit into sockaddr_un, its NUL included. */
-enum { SOCKET_PATH_BYTES_MAX = 107, MAILBOX_BYTES_MAX = 128 };
+enum { SOCKET_PATH_BYTES_MAX = 107, MAILBOX_BYTES_MAX = 128, CONNECTIONS_MAX = 1000 };
 
 static const struct conf_option options[] = {
     {.words = "include",
@@ -362,30 +364,154 @@ static const struct conf_option options[] = {
 	.syntax = "SIZE",
 	.doc = "The size of the files that the spool consists of."},
     {.block = "queue",
+	.words = "crashes per message",
+	.type = CONF_COUNT,
+	AT(crashes_max),
+	.preset = 3,
+	.min = 1,
+	.max = 100,
+	.zero = "unlimited",
+	.syntax = "NUMBER | unlimited",
+	.doc = "A message during whose handling a process of this server ended so often "
+	       "is set aside: nothing more is tried until \"postrider queue release\"."},
+    {.block = "queue",
 	.words = "retry after",
 	.type = CONF_TIMES,
+	AT(limits),
 	.min = 100,
 	.max = 30 * DAY,
 	.syntax = "TIME, ...",
 	.doc = "The waits between attempts; the last one repeats."},
     {.block = "queue",
+	.words = "jitter",
+	.type = CONF_PERCENT,
+	AT(limits.jitter_percent),
+	.preset = 10,
+	.min = 0,
+	.max = 90,
+	.syntax = "PERCENT",
+	.doc = "How much longer or shorter each wait is, by chance: what failed together "
+	       "does not come back together."},
+    {.block = "queue",
 	.words = "expire after",
 	.type = CONF_TIME,
-	AT(expire_ms),
+	AT(limits.expire_ms),
 	.preset = 5 * DAY,
 	.min = 1 * SECOND,
 	.max = 365 * DAY,
 	.syntax = "TIME",
 	.doc = "When to give up, and tell the sender (RFC 5321 4.5.4.1: 4 to 5 days)."},
     {.block = "queue",
-	.words = "concurrency per destination",
+	.words = "connections per destination",
 	.type = CONF_COUNT,
-	AT(destination_concurrency_max),
+	AT(limits.connections_max),
 	.preset = 20,
 	.min = 1,
-	.max = 1000,
+	.max = CONNECTIONS_MAX,
 	.syntax = "NUMBER",
-	.doc = "Connections at a time to one destination."},
+	.doc = "Connections at a time to one destination. A destination that takes mail "
+	       "well gets so many; one that fails gets fewer."},
+    {.block = "queue",
+	.words = "connections at first",
+	.type = CONF_COUNT,
+	AT(limits.connections_start),
+	.preset = 5,
+	.min = 1,
+	.max = CONNECTIONS_MAX,
+	.syntax = "NUMBER",
+	.doc = "Connections at a time to a destination of which nothing is known yet."},
+    {.block = "queue",
+	.words = "rate per destination",
+	.type = CONF_RATE,
+	AT(limits),
+	.zero = "unlimited",
+	.syntax = "NUMBER per TIME | unlimited",
+	.doc = "Messages to one destination in any such time: a tenth of them at once "
+	       "after a pause, the rest spread evenly. Default unlimited; from 1 to "
+	       "1000000 per 1 s to 30 d."},
+
+    {.words = "destination",
+	.type = CONF_DESTINATION,
+	.repeats = true,
+	.syntax = "DOMAIN, ... | any { ... }",
+	.doc = "How mail for some destinations is tried, where it differs from what "
+	       "\"queue\" says. The first block that fits counts; .example.org is every "
+	       "domain below example.org; any is all other servers. Mail that goes "
+	       "through another server has that server's name as its destination. What "
+	       "a block does not say is as in \"queue\"."},
+    {.block = "destination",
+	.words = "retry after",
+	.type = CONF_TIMES,
+	.min = 100,
+	.max = 30 * DAY,
+	.syntax = "TIME, ...",
+	.doc = "The waits between attempts; the last one repeats."},
+    {.block = "destination",
+	.words = "jitter",
+	.type = CONF_PERCENT,
+	LIMIT(jitter_percent),
+	.min = 0,
+	.max = 90,
+	.syntax = "PERCENT",
+	.doc = "How much longer or shorter each wait is, by chance."},
+    {.block = "destination",
+	.words = "expire after",
+	.type = CONF_TIME,
+	LIMIT(expire_ms),
+	.min = 1 * SECOND,
+	.max = 365 * DAY,
+	.syntax = "TIME",
+	.doc = "When to give up, and tell the sender."},
+    {.block = "destination",
+	.words = "connections",
+	.type = CONF_COUNT,
+	LIMIT(connections_max),
+	.min = 1,
+	.max = CONNECTIONS_MAX,
+	.syntax = "NUMBER",
+	.doc = "Connections at a time."},
+    {.block = "destination",
+	.words = "connections at first",
+	.type = CONF_COUNT,
+	LIMIT(connections_start),
+	.min = 1,
+	.max = CONNECTIONS_MAX,
+	.syntax = "NUMBER",
+	.doc = "Connections at a time while nothing is known of the destination."},
+    {.block = "destination",
+	.words = "rate",
+	.type = CONF_RATE,
+	.zero = "unlimited",
+	.syntax = "NUMBER per TIME | unlimited",
+	.doc = "Messages in any such time: a tenth of them at once after a pause, the "
+	       "rest spread evenly. From 1 to 1000000 per 1 s to 30 d."},
+
+    {.words = "ledger",
+	.type = CONF_BLOCK,
+	.repeats = true,
+	.syntax = "{ ... }",
+	.doc = "The record of what became of every message, for \"postrider audit\" and "
+	       "\"postrider ledger\"."},
+    {.block = "ledger",
+	.words = "keep",
+	.type = CONF_TIME,
+	AT(ledger_keep_ms),
+	.preset = 30 * DAY,
+	.min = 1 * HOUR,
+	.max = 3650 * DAY,
+	.zero = "forever",
+	.syntax = "TIME | forever",
+	.doc = "How long it is kept. Its files go as a whole, each of a day at most."},
+    {.block = "ledger",
+	.words = "size",
+	.type = CONF_SIZE,
+	AT(ledger_bytes_max),
+	.preset = 1 * GB,
+	.min = 16 * MB,
+	.max = 1 * TB,
+	.zero = "unlimited",
+	.syntax = "SIZE | unlimited",
+	.doc = "How much of the disk it may take; the oldest of it goes first."},
 
     {.words = "delivery",
 	.type = CONF_BLOCK,
@@ -419,6 +545,36 @@ static const struct conf_option options[] = {
 	.max = 1000,
 	.syntax = "NUMBER",
 	.doc = "Recipients that share one transfer of a message."},
+    {.block = "delivery",
+	.words = "messages per connection",
+	.type = CONF_COUNT,
+	AT(connection_messages_max),
+	.preset = 100,
+	.min = 1,
+	.max = 1000000,
+	.zero = "unlimited",
+	.syntax = "NUMBER | unlimited",
+	.doc = "Messages that one connection carries, one after the other."},
+    {.block = "delivery",
+	.words = "idle connections",
+	.type = CONF_COUNT,
+	AT(idle_connections_max),
+	.preset = 200,
+	.min = 1,
+	.max = 10000,
+	.zero = "none",
+	.syntax = "NUMBER | none",
+	.doc = "Connections that each delivery process keeps for the next message that goes "
+	       "the same way."},
+    {.block = "delivery",
+	.words = "idle timeout",
+	.type = CONF_TIME,
+	AT(idle_timeout_ms),
+	.preset = 3 * SECOND,
+	.min = 1 * SECOND,
+	.max = 5 * MINUTE,
+	.syntax = "TIME",
+	.doc = "How long a connection is kept for the next message."},
 };
 
 /* 5 minutes to 4 hours: soon at first, for greylisting; then in peace. */
@@ -456,7 +612,27 @@ conf_option_is_number(const struct conf_option *option)
 {
 	return option->type == CONF_BOOL || option->type == CONF_COUNT ||
 	       option->type == CONF_PROCESSES || option->type == CONF_SIZE ||
-	       option->type == CONF_TIME || option->type == CONF_SEPARATOR;
+	       option->type == CONF_TIME || option->type == CONF_PERCENT ||
+	       option->type == CONF_SEPARATOR;
+}
+
+bool
+conf_option_is_limit(const struct conf_option *option)
+{
+	return span_eq(span_str(option->block), SPAN("destination"));
+}
+
+bool
+conf_option_is_block(const struct conf_option *option)
+{
+	return option->type == CONF_BLOCK || option->type == CONF_DESTINATION;
+}
+
+struct conf_limits *
+conf_option_limits(void *holder, const struct conf_option *option)
+{
+	check(option->type == CONF_TIMES || option->type == CONF_RATE);
+	return (struct conf_limits *)(void *)((char *)holder + option->offset);
 }
 
 bool
@@ -472,22 +648,25 @@ conf_option_presets(struct conf *conf)
 	static_assert(LEN(retry_presets) <= CONF_RETRIES_MAX, "the defaults fit");
 
 	for (size_t i = 0; i < LEN(options); i++) {
+		/* A destination's come from the queue's; see conf_destination.c. */
+		if (conf_option_is_limit(&options[i]))
+			continue;
 		if (conf_option_is_number(&options[i]))
 			conf_option_set_number(conf, &options[i], options[i].preset);
 		if (conf_option_is_text(&options[i]))
 			conf_option_set_text(
 			    conf, &options[i], span_str(options[i].preset_text));
 	}
-	memcpy(conf->retry_ms, retry_presets, sizeof(retry_presets));
-	conf->retry_count = LEN(retry_presets);
+	memcpy(conf->limits.retry_ms, retry_presets, sizeof(retry_presets));
+	conf->limits.retry_count = LEN(retry_presets);
 	conf->log_format = CONF_LOG_LOGFMT;
 	conf->log_target = CONF_LOG_STDERR;
 }
 
 uint64_t
-conf_option_number(const struct conf *conf, const struct conf_option *option)
+conf_option_number(const void *holder, const struct conf_option *option)
 {
-	const char *at = (const char *)conf + option->offset;
+	const char *at = (const char *)holder + option->offset;
 	uint64_t number;
 	unsigned small;
 
@@ -505,10 +684,9 @@ conf_option_number(const struct conf *conf, const struct conf_option *option)
 }
 
 void
-conf_option_set_number(
-    struct conf *conf, const struct conf_option *option, uint64_t number)
+conf_option_set_number(void *holder, const struct conf_option *option, uint64_t number)
 {
-	char *at = (char *)conf + option->offset;
+	char *at = (char *)holder + option->offset;
 	unsigned small = (unsigned)number;
 	bool yes = number != 0;
 

@@ -15,13 +15,15 @@ enum conf_type {
 	CONF_PROCESSES, /* unsigned */
 	CONF_SIZE, /* uint64_t, bytes */
 	CONF_TIME, /* uint64_t, milliseconds */
+	CONF_PERCENT, /* uint64_t */
 	CONF_DOMAIN, /* struct span */
 	CONF_PATH, /* struct span; min and max are its length */
 	CONF_MAILBOX, /* struct span; min and max are its length */
 	CONF_SEPARATOR, /* char */
 
 	/* Statements with a grammar of their own. */
-	CONF_TIMES, /* retry_ms and retry_count; min and max are for each */
+	CONF_TIMES, /* retry_ms of the limits at offset; min and max are for each */
+	CONF_RATE, /* rate_count and rate_period_ms of the limits at offset */
 	CONF_LISTEN,
 	CONF_CERTIFICATE,
 	CONF_DOMAINS,
@@ -32,10 +34,12 @@ enum conf_type {
 	CONF_LOG,
 	CONF_INCLUDE,
 	CONF_BLOCK, /* opens the block that is called like the row */
+	CONF_DESTINATION, /* a block too, with patterns before its brace */
 
 	CONF_TYPE_COUNT
 };
 
+/* Rows of the block "destination" are about a struct conf_limits, all others about the conf. */
 struct conf_option {
 	const char *block; /* "limits"; NULL is outside of blocks */
 	const char *words; /* "message size" */
@@ -56,11 +60,16 @@ const struct conf_option *conf_option_find(const char *block, const char *words)
 
 /* Gives every value its default; strings are static ones. */
 void conf_option_presets(struct conf *conf);
+/* Whether the row is one of the block "destination". */
+bool conf_option_is_limit(const struct conf_option *option);
+bool conf_option_is_block(const struct conf_option *option);
+/* The limits of a TIMES or RATE row; holder is the conf, or the limits of a destination. */
+struct conf_limits *conf_option_limits(void *holder, const struct conf_option *option);
 
-/* The number of a COUNT, PROCESSES, SIZE, TIME, BOOL or SEPARATOR row. */
-uint64_t conf_option_number(const struct conf *conf, const struct conf_option *option);
-void conf_option_set_number(
-    struct conf *conf, const struct conf_option *option, uint64_t number);
+/* The number of a COUNT, PROCESSES, SIZE, TIME, PERCENT, BOOL or SEPARATOR row. */
+uint64_t conf_option_number(const void *holder, const struct conf_option *option);
+void
+conf_option_set_number(void *holder, const struct conf_option *option, uint64_t number);
 /* The string of a DOMAIN, PATH or MAILBOX row. */
 struct span conf_option_text(const struct conf *conf, const struct conf_option *option);
 void conf_option_set_text(
@@ -72,6 +81,16 @@ bool conf_option_is_text(const struct conf_option *option);
 /* Adds a number as the language writes it for that row: "50 MB", "5 m", "1000", "yes". */
 void conf_option_write_number(
     struct buf *out, const struct conf_option *option, uint64_t number);
+
+/* Adds "100 per 1 m" or "unlimited". */
+void conf_option_write_rate(struct buf *out, const struct conf_limits *limits);
+
+/*
+ * Adds the statement of a row with one value, or of a list of times, as conf_show has it:
+ * "rate 100 per 1 m".  holder is the conf, or the limits of a destination.  False: another row.
+ */
+bool
+conf_show_option(struct buf *out, const void *holder, const struct conf_option *option);
 
 /* The words of enum values, as the language has them. */
 const char *conf_listener_kind_name(enum conf_listener_kind kind);

@@ -12,7 +12,8 @@ statement_write(struct buf *out, const struct conf_option *option, const char *w
 	if (strcmp(option->words, "hostname") != 0)
 		buf_add_str(out, KIT_BASE);
 	if (option->block)
-		buf_addf(out, "%s { ", option->block);
+		buf_addf(out, "%s %s{ ", option->block,
+		    conf_option_is_limit(option) ? "any " : "");
 	buf_addf(out, "%s %.*s", words, SPAN_ARGS(value));
 	buf_add_str(out, option->block ? " }\n" : "\n");
 }
@@ -22,7 +23,7 @@ has_range(const struct conf_option *option)
 {
 	return option->type == CONF_COUNT || option->type == CONF_PROCESSES ||
 	       option->type == CONF_SIZE || option->type == CONF_TIME ||
-	       option->type == CONF_TIMES;
+	       option->type == CONF_TIMES || option->type == CONF_PERCENT;
 }
 
 static void
@@ -50,8 +51,8 @@ every_row_is_whole(void **state)
 		if (has_range(option))
 			assert_true(option->min < option->max);
 		if (option->block)
-			assert_int_equal(
-			    conf_option_find(NULL, option->block)->type, CONF_BLOCK);
+			assert_true(
+			    conf_option_is_block(conf_option_find(NULL, option->block)));
 	}
 }
 
@@ -66,22 +67,31 @@ every_default_is_in_its_range(void **state)
 		const struct conf_option *option = conf_option_at(i);
 		uint64_t number;
 
-		if (!has_range(option) || option->type == CONF_TIMES)
+		if (!has_range(option) || option->type == CONF_TIMES ||
+		    conf_option_is_limit(option))
 			continue;
 		number = conf_option_number(&conf, option);
 		assert_int_equal(number, option->preset);
 		if (number != 0 || !option->zero)
 			assert_in_range(number, option->min, option->max);
 	}
-	assert_in_range(conf.retry_count, 1, CONF_RETRIES_MAX);
+	assert_in_range(conf.limits.retry_count, 1, CONF_RETRIES_MAX);
 }
 
 static uint64_t
-number_of(const struct conf *conf, const struct conf_option *option)
+number_of(struct conf *conf, const struct conf_option *option)
 {
+	void *holder = conf;
+
+	if (conf_option_is_limit(option)) {
+		assert_int_equal(conf->destination_count, 1);
+		holder = &conf->destinations[0].limits;
+	}
 	if (option->type == CONF_TIMES)
-		return conf->retry_ms[0];
-	return conf_option_number(conf, option);
+		return conf_option_limits(holder, option)->retry_ms[0];
+	if (option->type == CONF_RATE)
+		return conf_option_limits(holder, option)->rate_count;
+	return conf_option_number(holder, option);
 }
 
 /* The smallest unit, so that one more or less can be said. */
@@ -94,6 +104,12 @@ number_write(struct buf *out, const struct conf_option *option, uint64_t number)
 		buf_add_str(out, " B");
 	if (option->type == CONF_TIME || option->type == CONF_TIMES)
 		buf_add_str(out, "ms");
+	if (option->type == CONF_PERCENT)
+		buf_add_str(out, "%");
+	/* There are never more connections at first than in all. */
+	if (strcmp(option->words, "connections at first") == 0)
+		buf_addf(out, "; connections%s 1000",
+		    option->block[0] == 'q' ? " per destination" : "");
 }
 
 static void
@@ -161,7 +177,7 @@ every_word_for_zero_is_zero(void **state)
 		statement_write(&text, option, option->words, span_str(option->zero));
 		kit_parse(&kit, kit_bundle(buf_span(&text)));
 		kit_assert_good(&kit);
-		assert_int_equal(conf_option_number(kit.conf, option), 0);
+		assert_int_equal(number_of(kit.conf, option), 0);
 		kit_fini(&kit);
 	}
 	buf_fini(&text);
@@ -250,6 +266,8 @@ the_manual_has_every_row(void **state)
 	    "message size SIZE    (in limits)\n"
 	    "    The largest message; clients are told by SIZE (RFC 1870).\n"
 	    "    Default 50 MB; from 64 KB to 2 GB.\n"));
+	assert_non_null(
+	    strstr(manual.ptr, "    Default as in \"queue\"; from 0 % to 90 %.\n"));
 	assert_non_null(strstr(
 	    manual.ptr, "    Default 100000; from 1 to 1000000000, or unlimited.\n"));
 	for (char *line = manual.ptr; line; line = strchr(line, '\n'))

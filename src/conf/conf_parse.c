@@ -238,6 +238,8 @@ fail_unknown(struct conf_parser *parser)
 static bool
 block_open(struct conf_parser *parser, const struct conf_option *option)
 {
+	if (option->type == CONF_DESTINATION && !conf_destination_open(parser))
+		return false;
 	if (parser->token.kind != CONF_OPEN)
 		return conf_parser_fail(parser, parser->token.place,
 		    "expected \"{\" after \"%s\", not %s", option->words,
@@ -246,6 +248,18 @@ block_open(struct conf_parser *parser, const struct conf_option *option)
 	parser->block_place = parser->token.place;
 	conf_parser_advance(parser);
 	return true;
+}
+
+static void
+block_close(struct conf_parser *parser)
+{
+	if (!parser->block)
+		conf_error_add(
+		    &parser->errors, parser->token.place, "this \"}\" closes no block");
+	else if (same_block(parser->block, "destination"))
+		conf_destination_close(parser);
+	parser->block = NULL;
+	conf_parser_advance(parser);
 }
 
 /* Remembers where a row was first used; fails where it may be used once. */
@@ -285,7 +299,7 @@ statement(struct conf_parser *parser)
 		return false;
 	while (words-- > 0)
 		conf_parser_advance(parser);
-	if (option->type == CONF_BLOCK)
+	if (conf_option_is_block(option))
 		return block_open(parser, option);
 	good = conf_option_is_number(option) || conf_option_is_text(option)
 		   ? conf_scalar_parse(parser, option)
@@ -339,11 +353,7 @@ parse_files(struct conf_parser *parser)
 			conf_parser_advance(parser);
 			break;
 		case CONF_CLOSE:
-			if (!parser->block)
-				conf_error_add(&parser->errors, parser->token.place,
-				    "this \"}\" closes no block");
-			parser->block = NULL;
-			conf_parser_advance(parser);
+			block_close(parser);
 			break;
 		case CONF_WORD:
 		case CONF_STRING:
@@ -383,6 +393,8 @@ parser_fini(struct conf_parser *parser)
 	list_fini(&parser->domains);
 	list_fini(&parser->networks);
 	list_fini(&parser->routes);
+	list_fini(&parser->destinations);
+	list_fini(&parser->patterns);
 	map_fini(&parser->seen);
 	arena_fini(&parser->scratch);
 	mem_free(parser);
@@ -430,6 +442,9 @@ conf_parse(struct conf_bundle *bundle, struct conf **conf,
 	holder->conf.routes =
 	    list_keep(parser, &parser->routes, sizeof(struct conf_route));
 	holder->conf.route_count = parser->routes.count;
+	holder->conf.destinations =
+	    list_keep(parser, &parser->destinations, sizeof(struct conf_destination));
+	holder->conf.destination_count = parser->destinations.count;
 	/* What is missing after an error may be what the error is about. */
 	if (parser->errors.count == 0)
 		conf_check(parser);

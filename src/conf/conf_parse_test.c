@@ -154,11 +154,11 @@ assert_numbers(const struct conf *conf)
 	assert_int_equal(conf->line_bytes_max, 2048);
 	assert_int_equal(conf->command_timeout_ms, 90000);
 	assert_int_equal(conf->data_timeout_ms, 3600000);
-	assert_int_equal(conf->retry_count, 3);
-	assert_int_equal(conf->retry_ms[0], 500);
-	assert_int_equal(conf->retry_ms[1], 300000);
-	assert_int_equal(conf->retry_ms[2], 3600000);
-	assert_int_equal(conf->expire_ms, 86400000);
+	assert_int_equal(conf->limits.retry_count, 3);
+	assert_int_equal(conf->limits.retry_ms[0], 500);
+	assert_int_equal(conf->limits.retry_ms[1], 300000);
+	assert_int_equal(conf->limits.retry_ms[2], 3600000);
+	assert_int_equal(conf->limits.expire_ms, 86400000);
 	assert_int_equal(conf->disk_reserve_bytes, 0);
 	assert_int_equal(conf->connect_timeout_ms, 60000);
 	assert_int_equal(conf->reply_timeout_ms, 300000);
@@ -221,10 +221,66 @@ defaults_are_those_of_the_contract(void **state)
 	assert_int_equal(conf->detail_separator, '+');
 	assert_int_equal(conf->message_bytes_max, 50 << 20);
 	assert_int_equal(conf->messages_max, 100000);
-	assert_int_equal(conf->retry_count, 7);
-	assert_int_equal(conf->retry_ms[6], 4 * 3600 * 1000);
+	assert_int_equal(conf->limits.retry_count, 7);
+	assert_int_equal(conf->limits.retry_ms[6], 4 * 3600 * 1000);
 	assert_int_equal(conf->segment_bytes, 64 << 20);
-	assert_int_equal(conf->destination_concurrency_max, 20);
+	assert_int_equal(conf->limits.connections_max, 20);
+	assert_int_equal(conf->limits.connections_start, 5);
+	assert_int_equal(conf->limits.jitter_percent, 10);
+	assert_int_equal(conf->limits.rate_count, 0);
+	assert_int_equal(conf->destination_count, 0);
+	assert_int_equal(conf->crashes_max, 3);
+	assert_int_equal(conf->ledger_keep_ms, UINT64_C(30) * 86400 * 1000);
+	assert_int_equal(conf->ledger_bytes_max, 1 << 30);
+	kit_fini(&kit);
+}
+
+/* What a block does not say is as in the queue, wherever the queue's block stands. */
+static void
+destinations_have_limits_of_their_own(void **state)
+{
+	const struct conf_destination *rows;
+	struct kit kit;
+
+	(void)state;
+	kit_init(&kit, KIT_BASE
+	    "destination Slow.Example, [::1] {\n\tretry after 1 m, 5 m; expire after 2 d\n"
+	    "\tconnections 4; rate 100 per 1 m; jitter 20%\n}\n"
+	    "queue { jitter 30 %; expire after 3 d; rate per destination 5 per second }\n"
+	    "destination any { connections at first 9; retry after 7 s; rate unlimited }\n"
+	    "destination .never.example { }\n");
+	assert_non_null(strstr(kit.problems.ptr, ":8:13: this destination for"));
+	kit_fini(&kit);
+	kit_init(&kit, KIT_BASE
+	    "destination Slow.Example, [::1] {\n\tretry after 1 m, 5 m; expire after 2 d\n"
+	    "\tconnections 4; rate 100 per 1 m; jitter 20%\n}\n"
+	    "queue { jitter 30 %; expire after 3 d; rate per destination 5 per second }\n"
+	    "destination any { connections at first 9; retry after 7 s; rate unlimited }\n");
+	kit_assert_good(&kit);
+	assert_int_equal(kit.conf->destination_count, 3);
+	rows = kit.conf->destinations;
+	kit_assert_span(rows[0].pattern, "slow.example");
+	kit_assert_span(rows[1].pattern, "::1");
+	kit_assert_span(rows[2].pattern, "");
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(rows[i].limits.retry_count, 2);
+		assert_int_equal(rows[i].limits.retry_ms[1], 300000);
+		assert_int_equal(rows[i].limits.expire_ms, 2 * 86400 * 1000);
+		assert_int_equal(rows[i].limits.connections_max, 4);
+		assert_int_equal(rows[i].limits.connections_start, 4);
+		assert_int_equal(rows[i].limits.rate_count, 100);
+		assert_int_equal(rows[i].limits.rate_period_ms, 60000);
+		assert_int_equal(rows[i].limits.jitter_percent, 20);
+	}
+	assert_int_equal(rows[2].limits.retry_count, 1);
+	assert_int_equal(rows[2].limits.retry_ms[0], 7000);
+	assert_int_equal(rows[2].limits.expire_ms, 3 * 86400 * 1000);
+	assert_int_equal(rows[2].limits.connections_max, 20);
+	assert_int_equal(rows[2].limits.connections_start, 9);
+	assert_int_equal(rows[2].limits.rate_count, 0);
+	assert_int_equal(rows[2].limits.jitter_percent, 30);
+	assert_int_equal(kit.conf->limits.rate_count, 5);
+	assert_int_equal(kit.conf->limits.rate_period_ms, 1000);
 	kit_fini(&kit);
 }
 
@@ -362,6 +418,7 @@ main(void)
 	    cmocka_unit_test(every_statement_reaches_the_conf),
 	    cmocka_unit_test(the_conf_outlives_the_bundle),
 	    cmocka_unit_test(defaults_are_those_of_the_contract),
+	    cmocka_unit_test(destinations_have_limits_of_their_own),
 	    cmocka_unit_test(users_get_ports_where_they_can_log_in),
 	    cmocka_unit_test(more_that_is_good),
 	    cmocka_unit_test(long_lists_are_bounded),

@@ -16,60 +16,6 @@ tls_name(unsigned tls)
 	return conf_tls_name((enum conf_tls)tls);
 }
 
-/* The text under which a route's domain is remembered. */
-static void
-key_write(struct buf *out, struct span domain)
-{
-	buf_reset(out);
-	buf_add_str(out, "route ");
-	for (size_t i = 0; i < domain.len; i++)
-		buf_add_char(out, ascii_lower(domain.ptr[i]));
-}
-
-/* An earlier route that takes all mail for this domain; NULL where there is none. */
-static const struct conf_place *
-hidden_by(const struct conf_parser *parser, struct span domain)
-{
-	struct conf_place *before;
-	struct buf key;
-
-	buf_init(&key, CONF_TEXT_MAX);
-	key_write(&key, SPAN(""));
-	before = map_get(&parser->seen, buf_span(&key));
-	for (size_t i = 1; i < domain.len && !before; i++) {
-		if (domain.ptr[i] != '.')
-			continue;
-		key_write(&key, span_skip(domain, i));
-		before = map_get(&parser->seen, buf_span(&key));
-	}
-	buf_fini(&key);
-	return before;
-}
-
-static bool
-remember(struct conf_parser *parser, struct conf_place place, struct span domain)
-{
-	const struct conf_place *before = hidden_by(parser, domain);
-	struct buf key;
-	bool first;
-
-	if (before && domain.len == 0)
-		return conf_parser_fail(parser, place,
-		    "a route for all mail was given already, at %.*s:%u",
-		    SPAN_ARGS(before->file->name), conf_place_line(*before));
-	if (before)
-		return conf_parser_fail(parser, place,
-		    "this route for %s is never used: the one at %.*s:%u comes first and "
-		    "takes that mail",
-		    conf_quote(domain).text, SPAN_ARGS(before->file->name),
-		    conf_place_line(*before));
-	buf_init(&key, CONF_TEXT_MAX);
-	key_write(&key, domain);
-	first = conf_parser_once(parser, place, buf_span(&key));
-	buf_fini(&key);
-	return first;
-}
-
 /* Domains wait in a list of their own until the statement's end is known. */
 static bool
 parse_domains(struct conf_parser *parser, struct conf_list *domains)
@@ -211,7 +157,7 @@ add_routes(struct conf_parser *parser, struct conf_place place, struct target *t
 		if (parser->routes.count == CONF_ROUTES_MAX)
 			return conf_parser_fail(
 			    parser, place, "at most %d routes", (int)CONF_ROUTES_MAX);
-		if (!remember(parser, place, domain))
+		if (!conf_pattern_once(parser, "route", place, domain))
 			return false;
 		buf_init(&text, CONF_TEXT_MAX);
 		for (size_t at = 0; at < domain.len; at++)

@@ -10,8 +10,11 @@ expected(const struct conf_option *option)
 	case CONF_TIME:
 	case CONF_TIMES:
 		return "a time like 5 m";
+	case CONF_PERCENT:
+		return "a part of a hundred like 10 %";
 	case CONF_COUNT:
 	case CONF_PROCESSES:
+	case CONF_RATE:
 		return "a number";
 	case CONF_DOMAIN:
 		return "a domain name";
@@ -32,6 +35,7 @@ expected(const struct conf_option *option)
 	case CONF_LOG:
 	case CONF_INCLUDE:
 	case CONF_BLOCK:
+	case CONF_DESTINATION:
 	case CONF_TYPE_COUNT:
 		break;
 	}
@@ -108,11 +112,24 @@ quantity(struct conf_parser *parser, const struct conf_option *option, uint64_t 
 	    option->type == CONF_SIZE ? "B, KB, MB, GB" : "ms, s, m, h, d");
 }
 
+/* The sign may stand by itself or at the number, which is left without it. */
+static bool
+take_percent(struct conf_parser *parser, struct span *said)
+{
+	if (span_ends_nocase(*said, SPAN("%"))) {
+		said->len--;
+		return true;
+	}
+	if (!conf_parser_is(parser, "%"))
+		return false;
+	conf_parser_advance(parser);
+	return true;
+}
+
 static bool
 is_zero(const struct conf_parser *parser, const struct conf_option *option)
 {
-	return option->zero &&
-	       (conf_parser_is(parser, option->zero) || conf_parser_is(parser, "0"));
+	return option->zero && conf_parser_is(parser, option->zero);
 }
 
 /* A number of the row's type, in its range. */
@@ -136,6 +153,10 @@ number_in_range(
 		if (!conf_parser_value(parser, expected(option), &value))
 			return false;
 		said = value.text;
+		if (option->type == CONF_PERCENT && !take_percent(parser, &said))
+			return conf_parser_fail(parser, value.place,
+			    "expected %s, not %s", expected(option),
+			    conf_quote(value.text).text);
 		if (said.len == 0 || digits_of(said) < said.len)
 			return conf_parser_fail(parser, value.place,
 			    "expected %s, not %s", expected(option),
@@ -143,6 +164,8 @@ number_in_range(
 		if (!span_u64(said, UINT64_MAX, number))
 			return fail_range(parser, option, &value, said);
 	}
+	if (*number == 0 && option->zero)
+		return true;
 	if (*number < option->min || *number > option->max)
 		return fail_range(parser, option, &value, said);
 	return true;
@@ -218,23 +241,65 @@ parse_text(
 	return true;
 }
 
+/* The struct that the rows of this block are about. */
+static void *
+holder_of(struct conf_parser *parser, const struct conf_option *option)
+{
+	return conf_option_is_limit(option) ? (void *)&parser->limits
+					    : (void *)parser->conf;
+}
+
 /* "retry after 5 m, 15 m, 1 h" */
 static bool
 parse_times(struct conf_parser *parser, const struct conf_option *option)
 {
-	struct conf *conf = parser->conf;
+	struct conf_limits *limits =
+	    conf_option_limits(holder_of(parser, option), option);
 
-	conf->retry_count = 0;
+	limits->retry_count = 0;
 	do {
-		if (conf->retry_count == CONF_RETRIES_MAX)
+		if (limits->retry_count == CONF_RETRIES_MAX)
 			return conf_parser_fail(parser, parser->token.place,
 			    "at most %d times; the last one repeats",
 			    (int)CONF_RETRIES_MAX);
-		if (!number_in_range(parser, option, &conf->retry_ms[conf->retry_count]))
+		if (!number_in_range(
+			parser, option, &limits->retry_ms[limits->retry_count]))
 			return false;
-		conf->retry_count++;
+		limits->retry_count++;
 	} while (conf_parser_more(parser));
 	return true;
+}
+
+/* "100 per 1 m", "100 per minute", "unlimited" */
+static bool
+parse_rate(struct conf_parser *parser, const struct conf_option *option)
+{
+	const struct conf_option count = {.words = option->words,
+	    .type = CONF_COUNT,
+	    .zero = option->zero,
+	    .min = 1,
+	    .max = CONF_RATE_COUNT_MAX};
+	const struct conf_option period = {.words = "per",
+	    .type = CONF_TIME,
+	    .min = CONF_RATE_PERIOD_MS_MIN,
+	    .max = CONF_RATE_PERIOD_MS_MAX};
+	struct conf_limits *limits =
+	    conf_option_limits(holder_of(parser, option), option);
+
+	limits->rate_period_ms = 0;
+	if (!number_in_range(parser, &count, &limits->rate_count))
+		return false;
+	if (limits->rate_count == 0)
+		return true;
+	if (!conf_parser_expect(parser, "per"))
+		return false;
+	if (parser->token.kind == CONF_WORD &&
+	    conf_value_time(SPAN("1"), parser->token.text, &limits->rate_period_ms) &&
+	    limits->rate_period_ms >= period.min) {
+		conf_parser_advance(parser);
+		return true;
+	}
+	return number_in_range(parser, &period, &limits->rate_period_ms);
 }
 
 bool
@@ -246,6 +311,8 @@ conf_scalar_parse(struct conf_parser *parser, const struct conf_option *option)
 
 	if (option->type == CONF_TIMES)
 		return parse_times(parser, option);
+	if (option->type == CONF_RATE)
+		return parse_rate(parser, option);
 	if (conf_option_is_text(option)) {
 		if (!parse_text(parser, option, &text))
 			return false;
@@ -259,6 +326,6 @@ conf_scalar_parse(struct conf_parser *parser, const struct conf_option *option)
 	else
 		good = number_in_range(parser, option, &number);
 	if (good)
-		conf_option_set_number(parser->conf, option, number);
+		conf_option_set_number(holder_of(parser, option), option, number);
 	return good;
 }

@@ -159,21 +159,69 @@ show_log(struct buf *out, const struct conf *conf)
 }
 
 static void
-show_times(struct buf *out, const struct conf *conf)
+show_times(struct buf *out, const struct conf_limits *limits)
 {
-	buf_add_str(out, "retry after ");
-	for (size_t i = 0; i < conf->retry_count; i++) {
+	for (size_t i = 0; i < limits->retry_count; i++) {
 		buf_add_str(out, i > 0 ? ", " : "");
-		conf_value_write_time(out, conf->retry_ms[i]);
+		conf_value_write_time(out, limits->retry_ms[i]);
+	}
+}
+
+bool
+conf_show_option(struct buf *out, const void *holder, const struct conf_option *option)
+{
+	const struct conf_limits *limits =
+	    (const void *)((const char *)holder + option->offset);
+	bool number = conf_option_is_number(option);
+
+	if (!number && option->type != CONF_TIMES && option->type != CONF_RATE)
+		return false;
+	buf_addf(out, "%s ", option->words);
+	if (option->type == CONF_TIMES)
+		show_times(out, limits);
+	else if (option->type == CONF_RATE)
+		conf_option_write_rate(out, limits);
+	else
+		conf_option_write_number(out, option, conf_option_number(holder, option));
+	return true;
+}
+
+/* A line about one value; false where the row is about something else. */
+static bool
+show_value(struct buf *out, const void *holder, const struct conf_option *option)
+{
+	size_t start = out->len;
+
+	if (option->block && option->type != CONF_BLOCK)
+		buf_add_char(out, '\t');
+	if (!conf_show_option(out, holder, option)) {
+		out->len = start;
+		return false;
 	}
 	buf_add_char(out, '\n');
+	return true;
+}
+
+static void
+show_destinations(struct buf *out, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->destination_count; i++) {
+		struct span pattern = conf->destinations[i].pattern;
+
+		buf_addf(out, "destination %.*s {\n",
+		    SPAN_ARGS(pattern.len ? pattern : SPAN("any")));
+		for (size_t at = 0; at < conf_option_count(); at++)
+			if (conf_option_is_limit(conf_option_at(at)))
+				(void)show_value(out, &conf->destinations[i].limits,
+				    conf_option_at(at));
+		buf_add_str(out, "}\n");
+	}
 }
 
 static void
 show_option(struct buf *out, const struct conf *conf, const struct conf_option *option)
 {
 	static void (*const shows[CONF_TYPE_COUNT])(struct buf *, const struct conf *) = {
-	    [CONF_TIMES] = show_times,
 	    [CONF_LISTEN] = show_listeners,
 	    [CONF_CERTIFICATE] = show_certificate,
 	    [CONF_DOMAINS] = show_domains,
@@ -182,15 +230,12 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 	    [CONF_ROUTE] = show_routes,
 	    [CONF_DNS] = show_dns,
 	    [CONF_LOG] = show_log,
+	    [CONF_DESTINATION] = show_destinations,
 	};
 
-	if (option->block && option->type != CONF_BLOCK)
-		buf_add_char(out, '\t');
-	if (conf_option_is_number(option)) {
-		buf_addf(out, "%s ", option->words);
-		conf_option_write_number(out, option, conf_option_number(conf, option));
-		buf_add_char(out, '\n');
-	} else if (conf_option_is_text(option)) {
+	if (show_value(out, conf, option))
+		return;
+	if (conf_option_is_text(option)) {
 		struct span text = conf_option_text(conf, option);
 
 		if (text.len == 0)
@@ -211,6 +256,8 @@ conf_show(struct buf *out, const struct conf *conf)
 	for (size_t i = 0; i < conf_option_count(); i++) {
 		const struct conf_option *option = conf_option_at(i);
 
+		if (conf_option_is_limit(option))
+			continue;
 		if (block && !option->block) {
 			buf_add_str(out, "}\n");
 			block = NULL;

@@ -28,6 +28,13 @@ static const char *const confs[] = {
     "commands per session 100; command timeout 1001 ms; session timeout 36 h }\n",
     "hostname a\nqueue { disk reserve 0; retry after 101 ms, 1 d; segment size 1 GB }\n"
     "delivery { connect timeout 90 s }\n",
+    "hostname a\nqueue { jitter 0 %; rate per destination 7 per 90 s; crashes per message "
+    "unlimited\nconnections per destination 3 }\nledger { keep forever; size 16 MB }\n",
+    "hostname a\ndestination Slow.example, .slow.example { retry after 1 m, 5 m\n"
+    "expire after 2 d; connections 5; connections at first 2; rate 100 per minute\n"
+    "jitter 20 % }\ndestination [192.0.2.1], 2001:db8::1 { }\n"
+    "destination any { rate unlimited; connections 1 }\n"
+    "queue { rate per destination 1 per 30 d }\n",
 };
 
 /* A bundle of a main file that is in no folder: relative names stay as they are. */
@@ -59,6 +66,20 @@ assert_same_addr(const struct net_addr *a, const struct net_addr *b)
 }
 
 static void
+assert_same_limits(const struct conf_limits *a, const struct conf_limits *b)
+{
+	assert_int_equal(a->retry_count, b->retry_count);
+	for (size_t i = 0; i < a->retry_count; i++)
+		assert_int_equal(a->retry_ms[i], b->retry_ms[i]);
+	assert_int_equal(a->jitter_percent, b->jitter_percent);
+	assert_int_equal(a->expire_ms, b->expire_ms);
+	assert_int_equal(a->connections_max, b->connections_max);
+	assert_int_equal(a->connections_start, b->connections_start);
+	assert_int_equal(a->rate_count, b->rate_count);
+	assert_int_equal(a->rate_period_ms, b->rate_period_ms);
+}
+
+static void
 assert_same_lists(const struct conf *a, const struct conf *b)
 {
 	assert_int_equal(a->listener_count, b->listener_count);
@@ -77,9 +98,13 @@ assert_same_lists(const struct conf *a, const struct conf *b)
 	assert_int_equal(a->dns_server_count, b->dns_server_count);
 	for (size_t i = 0; i < a->dns_server_count; i++)
 		assert_same_addr(&a->dns_servers[i], &b->dns_servers[i]);
-	assert_int_equal(a->retry_count, b->retry_count);
-	for (size_t i = 0; i < a->retry_count; i++)
-		assert_int_equal(a->retry_ms[i], b->retry_ms[i]);
+	assert_same_limits(&a->limits, &b->limits);
+	assert_int_equal(a->destination_count, b->destination_count);
+	for (size_t i = 0; i < a->destination_count; i++) {
+		assert_same_span(a->destinations[i].pattern, b->destinations[i].pattern);
+		assert_same_limits(
+		    &a->destinations[i].limits, &b->destinations[i].limits);
+	}
 	assert_int_equal(a->route_count, b->route_count);
 	for (size_t i = 0; i < a->route_count; i++) {
 		assert_same_span(a->routes[i].domain, b->routes[i].domain);
@@ -96,7 +121,7 @@ assert_same(const struct conf *a, const struct conf *b)
 	for (size_t i = 0; i < conf_option_count(); i++) {
 		const struct conf_option *option = conf_option_at(i);
 
-		if (conf_option_is_number(option))
+		if (conf_option_is_number(option) && !conf_option_is_limit(option))
 			assert_int_equal(
 			    conf_option_number(a, option), conf_option_number(b, option));
 		if (conf_option_is_text(option))

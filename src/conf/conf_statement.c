@@ -314,7 +314,7 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_INCLUDE] = parse_include,
 	};
 
-	if (option->type == CONF_TIMES)
+	if (option->type == CONF_TIMES || option->type == CONF_RATE)
 		return conf_scalar_parse(parser, option);
 	check(parsers[option->type] != NULL);
 	return parsers[option->type](parser);

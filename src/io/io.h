@@ -43,7 +43,7 @@ struct io_op {
 	int fd;                    /* io_read: a descriptor that came along, or -1 */
 	struct io_stream *stream;  /* io_accept, io_connect */
 	struct net_addr peer;      /* io_accept */
-	struct net_addr local;     /* io_accept, io_connect */
+	struct net_addr local;     /* io_accept: what the listener is bound to */
 	struct io_file *file;      /* io_open */
 	const struct io_dns_answer *answer; /* io_dns: valid until done returns */
 	int status;                /* io_spawn: exit status, or 128 + signal */
@@ -62,7 +62,7 @@ uint64_t io_now_ms(struct io *io);  /* never goes back; as of this turn of the l
 uint64_t io_wall_ms(struct io *io); /* since 1970, UTC; may jump */
 void io_random(struct io *io, void *bytes, size_t count);
 
-/* One line for the log, without its line end.  Kept until the end of the turn, then written. */
+/* One line for the log, without its line end.  Written soon, with others. */
 void io_log(struct io *io, struct span line);
 /* Where io_log writes: a descriptor (2 at first), and whether it is a syslog socket. */
 void io_log_to(struct io *io, int fd, bool syslog);
@@ -81,7 +81,7 @@ void io_timer_stop(struct io *io, struct io_timer *timer);
 /* Listening.  The descriptor listens already (the supervisor made it); it stays open. */
 MUST_USE enum err io_listener_open(struct io *io, int fd, struct io_listener **listener);
 void io_listener_close(struct io_listener *listener);
-/* Gives op->stream, op->peer, op->local.  ERR_DESCRIPTORS: wait before the next. */
+/* Gives op->stream, op->peer, op->local (the listener's).  ERR_DESCRIPTORS: wait a little. */
 void io_accept(struct io_listener *listener, struct io_op *op);
 
 /*
@@ -111,6 +111,8 @@ void io_send(struct io_stream *stream, struct span bytes);
  * fd is duplicated.  The other side gets it with the read that gives the first of the bytes.
  */
 void io_send_fd(struct io_stream *stream, struct span bytes, int fd);
+/* Closes a descriptor that came along with a read and that nobody wants. */
+void io_fd_close(int fd);
 size_t io_pending(const struct io_stream *stream);
 /* Completes when at most below bytes are kept, or with ERR_CLOSED. */
 void io_drain(struct io_stream *stream, struct io_op *op, size_t below);

@@ -131,7 +131,7 @@ refuse(struct io *io, struct io_op *op)
 {
 	io_op_start(op);
 	if (op->done)
-		io_op_fail(io, op, ERR_DENIED);
+		io_op_end(io, op, ERR_DENIED);
 	else
 		op->err = ERR_DENIED;
 }

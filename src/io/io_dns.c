@@ -277,7 +277,7 @@ io_dns(struct io *io, struct io_op *op, struct span name, enum io_dns_type type)
 	if (!err)
 		err = ask(io, op, text.ptr, type);
 	if (err)
-		io_op_fail(io, op, err);
+		io_op_end(io, op, err);
 	buf_fini(&text);
 }
 

@@ -1,13 +1,16 @@
 /*
  * Shared by the files that implement io.h over libuv; nobody else includes it.
  *
- * One turn of the loop: libuv runs timers and descriptors' events, whose
- * callbacks complete operations; then io_turn_end() runs the tasks that were
- * queued meanwhile, writes what streams keep, and writes the log.  Whatever is
- * queued by these waits for the next turn, so that a turn's work is bounded.
+ * Sockets are watched by an epoll set of our own, and libuv's by the same set: a
+ * turn of the loop waits once, tells the sockets that are ready, and runs libuv
+ * (timers, work on threads, children, signals) where that has something to do.
+ * All of these complete operations.  Before it waits again it runs the tasks that
+ * were queued meanwhile, writes what streams keep, and writes the log.  Whatever
+ * is queued by these waits for the next turn, so that a turn's work is bounded.
  *
  * Memory that holds a libuv handle is freed only by that handle's close
- * callback, never inside another callback of the same object.
+ * callback, never inside another callback of the same object; memory of a watch
+ * only at the end of a turn, when no event of it is left to tell.
  */
 #pragma once
 
@@ -24,6 +27,7 @@ enum {
 	IO_CLOSE_MS = 5000, /* how long a closed stream may still write */
 	IO_DNS_MS = 20000, /* how long a question may take */
 	IO_ACCEPTS_PER_EVENT = 16,
+	IO_EVENTS_PER_TURN = 256,
 	IO_LOG_BYTES_MAX = 256 << 10,
 	IO_THREADS = 8,
 };
@@ -32,6 +36,12 @@ enum {
 struct io_task {
 	struct list link;
 	void (*run)(struct io_task *task);
+};
+
+/* A descriptor in the epoll set; the first member of what it is about. */
+struct io_watch {
+	void (*ready)(struct io_watch *watch, uint32_t events);
+	struct list grave; /* in io->graves, when it is over */
 };
 
 /*
@@ -64,13 +74,13 @@ struct io_passed {
 };
 
 struct io_stream {
-	uv_poll_t poll;
+	struct io_watch watch;
 	struct io *io;
-	struct list link; /* in io->streams, or io->graves */
+	struct list link; /* in io->streams */
 	struct list dirty; /* in io->dirty */
 	struct list closing; /* in io->closing */
 	struct io_task input; /* completes connect, or a read that gets no bytes */
-	struct io_task drained; /* completes drain */
+	struct io_task drained_task; /* completes drain */
 	struct io_op *connect, *read, *drain;
 	size_t drain_below;
 	struct buf out; /* memory is held only while something is kept */
@@ -78,8 +88,11 @@ struct io_stream {
 	struct io_passed *passed; /* in order of their places */
 	uint64_t deadline_ms; /* FLUSHING, LINGERING */
 	int fd;
-	int armed; /* poll events asked for */
-	bool polled; /* poll is a libuv handle */
+	bool watched; /* in the epoll set */
+	bool watches_output; /* there also for when it can be written */
+	bool readable; /* something may be there to read */
+	bool ended;    /* nothing more will come than what is there; or it failed */
+	bool drained;  /* all that was there is read */
 	bool tcp;
 	enum io_stream_state state;
 };
@@ -88,13 +101,15 @@ struct io_dns;
 
 struct io {
 	uv_loop_t loop;
-	uv_prepare_t turn_end;
-	uv_idle_t busy; /* active while there is work for the end of the turn */
+	int epoll;
+	bool stopped;
+	bool has_children; /* or had some */
+	uv_timer_t awake; /* always active, so that libuv says how long to wait */
 	uv_timer_t close_timer;
 	struct list tasks; /* struct io_task */
-	struct list dirty; /* streams to be written or whose poll events change */
+	struct list dirty; /* streams to be written */
 	struct list closing; /* streams by deadline, the first to end in front */
-	struct list graves; /* streams without a handle, freed next turn */
+	struct list graves; /* watches that are over, freed at the end of the turn */
 	struct list streams, listeners;
 	struct list timers, timers_spare;
 	struct list signals, children;
@@ -116,13 +131,22 @@ struct io {
 };
 
 /* io_uv.c */
+/* One turn of the loop; waits where there is nothing to do. */
+void io_turn(struct io *io);
 /* Prepares an op for a new operation. */
 void io_op_start(struct io_op *op);
-/* Keeps the loop from blocking, or ending, before the end of the turn. */
-void io_wake(struct io *io);
+/* Watches a descriptor (EPOLL*); false where it cannot be. */
+bool io_watch_add(struct io *io, int fd, struct io_watch *watch, uint32_t events);
+void io_watch_change(struct io *io, int fd, struct io_watch *watch, uint32_t events);
+/*
+ * Forgets a descriptor before it is closed, and frees the watch a little later.  fd may be -1
+ * where it is in no set, or where no other descriptor of it is left anywhere: to close the last
+ * one takes it out.
+ */
+void io_watch_end(struct io *io, int fd, struct io_watch *watch);
 void io_task_add(struct io *io, struct io_task *task);
-/* Completes an op at the end of the turn, for operations that cannot start. */
-void io_op_fail(struct io *io, struct io_op *op, enum err err);
+/* Completes an op at the end of the turn, where it could not start or is done already. */
+void io_op_end(struct io *io, struct io_op *op, enum err err);
 /* A close callback: frees the handle's data. */
 void io_handle_free(uv_handle_t *handle);
 /* The error for libuv's negative errno. */
@@ -132,16 +156,15 @@ enum err io_err_from_uv(int status);
 void io_timers_destroy(struct io *io);
 
 /* io_stream.c */
-/*
- * A stream on a socket, or on -1 where there is none: that can only fail.
- * Sets *local unless it is NULL.
- */
+/* A stream on a socket, or on -1 where there is none: that can only fail. */
 struct io_stream *io_stream_create(
-    struct io *io, int fd, enum io_stream_state state, struct net_addr *local);
+    struct io *io, int fd, enum io_stream_state state, bool tcp);
+/* Whether an operation or output waits on it. */
+bool io_stream_waits(const struct io_stream *stream);
 void io_stream_move(struct io_stream *stream, enum io_stream_state next);
 /* Ends it: closes the socket, forgets its operations, frees it a little later. */
 void io_stream_destroy(struct io_stream *stream);
-/* Has it written, and its poll events set, at the end of the turn. */
+/* Has it written at the end of the turn. */
 void io_stream_touch(struct io_stream *stream);
 /* Nothing more can be sent: drops what is kept; drain, and soon read, end. */
 void io_stream_fail(struct io_stream *stream, enum io_stream_state state);
@@ -156,7 +179,6 @@ void io_stream_drop_output(struct io_stream *stream);
 void io_stream_check_drain(struct io_stream *stream);
 
 void io_streams_settle(struct io *io);
-void io_streams_bury(struct io *io);
 void io_streams_destroy(struct io *io);
 /* When close_timer fires: ends the streams whose time is over. */
 void io_streams_expire(uv_timer_t *timer);
@@ -166,6 +188,7 @@ void io_streams_expire(uv_timer_t *timer);
 struct net_addr io_addr_from(const struct sockaddr_storage *from);
 struct net_addr io_addr_local(int fd);
 void io_listeners_destroy(struct io *io);
+bool io_listeners_wait(const struct io *io);
 
 /* io_spawn.c */
 void io_children_destroy(struct io *io);
@@ -178,6 +201,8 @@ void io_locks_destroy(struct io *io);
 void io_log_create(struct io *io);
 /* Writes what the descriptor takes. */
 void io_log_write(struct io *io);
+/* The end of a turn: writes, or sees to it that it is written soon. */
+void io_log_turn(struct io *io);
 void io_log_destroy(struct io *io);
 
 /* io_dns.c */

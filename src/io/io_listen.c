@@ -7,16 +7,21 @@
 #include "io/io_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 struct io_listener {
-	uv_poll_t poll;
+	struct io_watch watch;
 	struct io *io;
 	struct list link;
 	struct io_op *accept;
+	struct net_addr at;
 	int fd;
+	bool tcp;
 	bool armed, closed;
 };
 
@@ -91,8 +96,9 @@ accepted(struct io_listener *listener, int fd, enum err err, const struct net_ad
 	op->stream = NULL;
 	if (!err) {
 		op->peer = *peer;
+		op->local = listener->at;
 		op->stream =
-		    io_stream_create(listener->io, fd, IO_STREAM_OPEN, &op->local);
+		    io_stream_create(listener->io, fd, IO_STREAM_OPEN, listener->tcp);
 	}
 	op->done(op);
 }
@@ -136,26 +142,18 @@ accept_one(struct io_listener *listener)
 }
 
 static void
-on_listener(uv_poll_t *poll, int status, int events)
+ready(struct io_watch *watch, uint32_t events)
 {
-	struct io_listener *listener = poll->data;
+	struct io_listener *listener = container_of(watch, struct io_listener, watch);
 	int turns = IO_ACCEPTS_PER_EVENT;
 
 	(void)events;
-	/* libuv stops polling where the socket has an error. */
-	if (status < 0)
-		listener->armed = false;
 	while (turns-- > 0 && !listener->closed && listener->accept)
 		if (!accept_one(listener))
 			break;
-	if (listener->closed)
-		return;
-	if (!listener->accept) {
-		uv_poll_stop(poll);
+	if (!listener->closed && !listener->accept && listener->armed) {
+		io_watch_change(listener->io, listener->fd, watch, 0);
 		listener->armed = false;
-	} else if (!listener->armed) {
-		uv_poll_start(poll, UV_READABLE, on_listener);
-		listener->armed = true;
 	}
 }
 
@@ -163,20 +161,27 @@ enum err
 io_listener_open(struct io *io, int fd, struct io_listener **out)
 {
 	struct io_listener *listener;
-	int listens = 0, status;
+	int listens = 0;
 	socklen_t bytes = sizeof(listens);
+	const int on = 1;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &bytes))
 		return err_from_errno(errno);
 	if (!listens)
 		return ERR_UNSUPPORTED;
 	listener = mem_alloc(sizeof(*listener));
-	status = uv_poll_init(&io->loop, &listener->poll, fd);
-	if (status < 0) {
+	listener->watch.ready = ready;
+	if (!io_watch_add(io, fd, &listener->watch, 0)) {
 		mem_free(listener);
-		return io_err_from_uv(status);
+		return err_from_errno(errno);
 	}
-	listener->poll.data = listener;
+	/* Another process may take what we were told of. */
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	listener->at = io_addr_local(fd);
+	listener->tcp = listener->at.family != 0;
+	/* What is accepted inherits it. */
+	if (listener->tcp)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	listener->io = io;
 	listener->fd = fd;
 	list_push(&io->listeners, &listener->link);
@@ -193,7 +198,18 @@ io_listener_close(struct io_listener *listener)
 	listener->closed = true;
 	listener->accept = NULL;
 	list_remove(&listener->link);
-	uv_close((uv_handle_t *)&listener->poll, io_handle_free);
+	/* The descriptor stays open. */
+	epoll_ctl(listener->io->epoll, EPOLL_CTL_DEL, listener->fd, NULL);
+	io_watch_end(listener->io, -1, &listener->watch);
+}
+
+bool
+io_listeners_wait(const struct io *io)
+{
+	list_for_each(link, &io->listeners)
+		if (container_of(link, struct io_listener, link)->accept)
+			return true;
+	return false;
 }
 
 void
@@ -204,7 +220,7 @@ io_accept(struct io_listener *listener, struct io_op *op)
 	listener->accept = op;
 	if (listener->armed)
 		return;
-	uv_poll_start(&listener->poll, UV_READABLE, on_listener);
+	io_watch_change(listener->io, listener->fd, &listener->watch, EPOLLIN);
 	listener->armed = true;
 }
 
@@ -234,8 +250,6 @@ io_connect_finish(struct io_stream *stream)
 		io_stream_destroy(stream);
 	} else {
 		io_stream_move(stream, IO_STREAM_OPEN);
-		op->local = io_addr_local(stream->fd);
-		io_stream_touch(stream);
 	}
 	op->done(op);
 }
@@ -246,6 +260,7 @@ io_connect(struct io *io, struct io_op *op, const struct net_addr *to)
 	struct sockaddr_storage addr;
 	socklen_t bytes = addr_to(&addr, to);
 	struct io_stream *stream;
+	const int on = 1;
 	int fd, failed = 0;
 
 	check(op->done != NULL);
@@ -253,15 +268,15 @@ io_connect(struct io *io, struct io_op *op, const struct net_addr *to)
 	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, bytes))
 		failed = errno;
-	stream = io_stream_create(io, fd, IO_STREAM_CONNECTING, NULL);
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	stream = io_stream_create(io, fd, IO_STREAM_CONNECTING, true);
 	stream->connect = op;
 	op->stream = stream;
-	if (fd >= 0 && !stream->polled)
+	if (fd >= 0 && !stream->watched)
 		failed = ENFILE;
-	if (failed == EINPROGRESS) {
-		io_stream_touch(stream);
+	if (failed == EINPROGRESS)
 		return;
-	}
 	/* It failed at once, or is connected already; either is for later. */
 	op->err = err_from_errno(failed);
 	io_task_add(io, &stream->input);

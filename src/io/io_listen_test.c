@@ -116,6 +116,8 @@ run_for(struct io *io, uint64_t ms)
 {
 	struct io_timer timer = {.fired = fired_stop, .owner = io};
 
+	/* From now on, not from when it last ran. */
+	uv_update_time(&io->loop);
 	io_timer_start(io, &timer, ms);
 	io_run(io);
 	io_timer_stop(io, &timer);
@@ -140,9 +142,7 @@ connect_and_accept(void **state)
 	struct world *world = *state;
 	struct io_stream *stream = connected(world);
 
-	assert_true(net_addr_same_host(&world->connect.local, &world->at));
-	assert_int_not_equal(world->connect.local.port, 0);
-	assert_int_equal(world->accept.peer.port, world->connect.local.port);
+	assert_int_equal(world->accept.peer.port, io_addr_local(stream->fd).port);
 	assert_true(fcntl(stream->fd, F_GETFD) & FD_CLOEXEC);
 	assert_true(fcntl(world->accepted[0]->fd, F_GETFD) & FD_CLOEXEC);
 	assert_true(fcntl(world->accepted[0]->fd, F_GETFL) & O_NONBLOCK);
@@ -214,7 +214,7 @@ many_wait_to_be_accepted(void **state)
 	}
 	io_accept(world->listener, &world->accept);
 	/* One turn takes no more than its share. */
-	uv_run(&world->io->loop, UV_RUN_NOWAIT);
+	io_turn(world->io);
 	assert_int_equal(world->accepts, IO_ACCEPTS_PER_EVENT);
 	run_for(world->io, 30);
 	assert_int_equal(world->accepts, LEN(fds));
@@ -303,13 +303,13 @@ closing_ends_though_the_peer_does_not_read(void **state)
 	setsockopt(world->accepted[0]->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	io_send(world->accepted[0], span_of(bytes, count));
 	io_close(world->accepted[0]);
-	world->accepted[0]->deadline_ms = io_now_ms(world->io) + 100;
+	world->accepted[0]->deadline_ms = io_now_ms(world->io) + 1000;
 	world->accepted[0] = NULL;
 	uv_timer_start(&world->io->close_timer, io_streams_expire, 50, 0);
 	run_for(world->io, 20);
 	assert_false(list_empty(&world->io->closing));
 	/* A busy machine may be late. */
-	for (int i = 0; i < 40 && !list_empty(&world->io->closing); i++)
+	for (int i = 0; i < 100 && !list_empty(&world->io->closing); i++)
 		run_for(world->io, 50);
 	assert_true(list_empty(&world->io->closing));
 	io_close(stream);

@@ -1,5 +1,6 @@
 /*
- * The log: lines are gathered in one buffer and written at the end of the turn.
+ * The log: lines are gathered in one buffer and written at the end of a turn, those of
+ * several turns at once: after LATE_MS, or when there are many.
  *
  * The log never blocks a role for good and never grows without bound.  Where
  * the descriptor takes no more, lines wait here; where they fill the buffer,
@@ -10,7 +11,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { RETRY_MS = 100, SYSLOG_BYTES_MAX = 8192 };
+enum { RETRY_MS = 100, LATE_MS = 10, MANY_BYTES = 16 << 10, SYSLOG_BYTES_MAX = 8192 };
 
 static void
 retry(uv_timer_t *timer)
@@ -152,6 +153,15 @@ io_log_write(struct io *io)
 	/* A burst leaves no large buffer behind. */
 	if (io->log.len == 0 && io->log.room > IO_LOG_BYTES_MAX / 4)
 		buf_fini(&io->log);
+}
+
+void
+io_log_turn(struct io *io)
+{
+	if (io->log.len >= MANY_BYTES)
+		io_log_write(io);
+	else if (io->log.len > 0 && !uv_is_active((uv_handle_t *)&io->log_timer))
+		uv_timer_start(&io->log_timer, retry, LATE_MS, 0);
 }
 
 void

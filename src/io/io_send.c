@@ -39,10 +39,10 @@ io_stream_drop_output(struct io_stream *stream)
 void
 io_stream_check_drain(struct io_stream *stream)
 {
-	if (stream->drain && !list_linked(&stream->drained.link) &&
+	if (stream->drain && !list_linked(&stream->drained_task.link) &&
 	    (stream->state != IO_STREAM_OPEN ||
 		io_pending(stream) <= stream->drain_below))
-		io_task_add(stream->io, &stream->drained);
+		io_task_add(stream->io, &stream->drained_task);
 }
 
 /* Moves what is not written to the front of the buffer. */
@@ -162,6 +162,12 @@ io_send_fd(struct io_stream *stream, struct span bytes, int fd)
 	passed->at = stream->out.len - bytes.len;
 	passed->fd = copy;
 	*last = passed;
+}
+
+void
+io_fd_close(int fd)
+{
+	close(fd);
 }
 
 void

@@ -58,6 +58,7 @@ io_spawn(
 	child = mem_alloc(sizeof(*child));
 	child->process.data = child;
 	child->op = op;
+	io->has_children = true;
 	status = uv_spawn(&io->loop, &child->process, &uv);
 	if (status < 0) {
 		uv_close((uv_handle_t *)&child->process, io_handle_free);

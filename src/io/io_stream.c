@@ -1,15 +1,13 @@
 /*
  * Streams: their life, their poll events, and reading.
  *
- * Poll events are set once, at the end of the turn, and asking for input goes
- * on until input comes that nobody wants: between the commands of a session
- * that costs no system call, yet a stream that is not read is polled in vain
- * at most once.  A stream keeps the loop from ending only while an operation
- * or output waits on it.
+ * A socket is put into the epoll set once, edge-triggered: what is known of it is
+ * kept in flags, so that between the commands of a session no system call is made
+ * but those that read and write.  After a read that found less than it had room
+ * for, nothing is left, and the next event tells of more (epoll(7)).
  *
  * io_close is called from done functions of the same stream, so destroying
- * only unlinks; the memory goes in libuv's closing phase, or, without a
- * handle, at the end of a later turn.
+ * only unlinks; the memory goes at the end of a turn.
  */
 #include "io/io_internal.h"
 
@@ -17,7 +15,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdalign.h>
+#include <sys/epoll.h>
 #include <unistd.h>
+
+enum { DISCARDS_MAX = 64 };
 
 #define BIT(n) (1U << (n))
 
@@ -43,7 +44,6 @@ io_stream_touch(struct io_stream *stream)
 {
 	if (!list_linked(&stream->dirty))
 		list_push(&stream->io->dirty, &stream->dirty);
-	io_wake(stream->io);
 }
 
 /* Forgets operations that are under way: they never complete. */
@@ -51,7 +51,7 @@ static void
 forget_ops(struct io_stream *stream)
 {
 	list_remove(&stream->input.link);
-	list_remove(&stream->drained.link);
+	list_remove(&stream->drained_task.link);
 	stream->connect = stream->read = stream->drain = NULL;
 }
 
@@ -64,10 +64,11 @@ io_stream_destroy(struct io_stream *stream)
 	list_remove(&stream->dirty);
 	list_remove(&stream->closing);
 	list_remove(&stream->link);
-	if (stream->polled)
-		uv_close((uv_handle_t *)&stream->poll, io_handle_free);
+	/* Of a link the supervisor, and of any socket a child that starts, may hold a copy. */
+	if (stream->watched && (!stream->tcp || stream->io->has_children))
+		io_watch_end(stream->io, stream->fd, &stream->watch);
 	else
-		list_push(&stream->io->graves, &stream->link);
+		io_watch_end(stream->io, -1, &stream->watch);
 	if (stream->fd >= 0)
 		close(stream->fd);
 	stream->fd = -1;
@@ -122,8 +123,13 @@ read_now(struct io_stream *stream)
 	struct io_op *op = stream->read;
 	ssize_t got = receive(stream, op);
 
-	if (got < 0 && errno == EAGAIN && stream->state == IO_STREAM_OPEN)
+	if (got < 0 && errno == EAGAIN && stream->state == IO_STREAM_OPEN) {
+		stream->readable = false;
 		return;
+	}
+	/* A read stops behind a descriptor, whatever follows. */
+	stream->drained = got > 0 && got < IO_READ_BYTES && op->fd < 0 && !stream->ended;
+	stream->readable = !stream->drained;
 	stream->read = NULL;
 	if (got > 0) {
 		op->bytes = span_of(stream->io->read_bytes, (size_t)got);
@@ -148,7 +154,10 @@ input_run(struct io_task *task)
 		io_connect_finish(stream);
 		return;
 	}
-	if (stream->state == IO_STREAM_LOST) {
+	/* What it was for may have been done by an event meanwhile. */
+	if (!op)
+		return;
+	if (stream->state == IO_STREAM_OPEN || stream->state == IO_STREAM_LOST) {
 		read_now(stream);
 		return;
 	}
@@ -161,7 +170,7 @@ input_run(struct io_task *task)
 static void
 drained_run(struct io_task *task)
 {
-	struct io_stream *stream = container_of(task, struct io_stream, drained);
+	struct io_stream *stream = container_of(task, struct io_stream, drained_task);
 	struct io_op *op = stream->drain;
 
 	stream->drain = NULL;
@@ -179,22 +188,28 @@ io_read(struct io_stream *stream, struct io_op *op)
 		check(
 		    stream->state == IO_STREAM_LOST || stream->state == IO_STREAM_BROKEN);
 		io_task_add(stream->io, &stream->input);
-	} else if (stream->armed & UV_READABLE) {
-		uv_ref((uv_handle_t *)&stream->poll);
-	} else {
-		io_stream_touch(stream);
+	} else if (stream->readable && !list_linked(&stream->input.link)) {
+		io_task_add(stream->io, &stream->input);
 	}
 }
 
-/* Takes and forgets what a closed stream's peer still sends, until it ends too. */
+/*
+ * Takes and forgets what a closed stream's peer still sends, until it ends too; or until it has
+ * sent so much that a reset is the answer.
+ */
 static void
 discard(struct io_stream *stream)
 {
-	ssize_t got =
-	    recv(stream->fd, stream->io->read_bytes, IO_READ_BYTES, MSG_DONTWAIT);
+	for (int i = 0; i < DISCARDS_MAX; i++) {
+		ssize_t got =
+		    recv(stream->fd, stream->io->read_bytes, IO_READ_BYTES, MSG_DONTWAIT);
 
-	if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
-		io_stream_destroy(stream);
+		if (got < 0 && errno == EAGAIN)
+			return;
+		if (got == 0 || (got < 0 && errno != EINTR))
+			break;
+	}
+	io_stream_destroy(stream);
 }
 
 /*
@@ -207,102 +222,57 @@ finish_close(struct io_stream *stream)
 {
 	ssize_t got = 0;
 
-	if (stream->tcp)
+	if (stream->tcp && !stream->drained)
 		got =
 		    recv(stream->fd, stream->io->read_bytes, IO_READ_BYTES, MSG_DONTWAIT);
-	if (got > 0 && shutdown(stream->fd, SHUT_WR) == 0)
+	if (got > 0 && shutdown(stream->fd, SHUT_WR) == 0) {
 		io_stream_move(stream, IO_STREAM_LINGERING);
-	else
+		discard(stream);
+	} else {
 		io_stream_destroy(stream);
-}
-
-static int
-events_wanted(const struct io_stream *stream)
-{
-	int events = 0;
-
-	switch (stream->state) {
-	case IO_STREAM_CONNECTING:
-		return stream->polled && !list_linked(&stream->input.link) ? UV_WRITABLE
-									   : 0;
-	case IO_STREAM_OPEN:
-	case IO_STREAM_FLUSHING:
-		if (stream->read)
-			events |= UV_READABLE;
-		if (stream->out.len > 0)
-			events |= UV_WRITABLE;
-		return events;
-	case IO_STREAM_LINGERING:
-		return UV_READABLE;
-	case IO_STREAM_LOST:
-	case IO_STREAM_BROKEN:
-	case IO_STREAM_GONE:
-	case IO_STREAM_STATE_COUNT:
-		break;
 	}
-	return 0;
 }
 
-/* The stream keeps the loop going only while something waits on it. */
-static void
-hold_loop(struct io_stream *stream)
+bool
+io_stream_waits(const struct io_stream *stream)
 {
-	if (events_wanted(stream))
-		uv_ref((uv_handle_t *)&stream->poll);
-	else
-		uv_unref((uv_handle_t *)&stream->poll);
-}
-
-static void on_poll(uv_poll_t *poll, int status, int events);
-
-/* Asks for what is wanted; unwanted input may stay asked for (see above). */
-static void
-arm(struct io_stream *stream, bool input_may_stay)
-{
-	int events = events_wanted(stream);
-
-	if (!stream->polled)
-		return;
-	if (input_may_stay)
-		events |= stream->armed & UV_READABLE;
-	if (events != stream->armed) {
-		if (events)
-			uv_poll_start(&stream->poll, events, on_poll);
-		else
-			uv_poll_stop(&stream->poll);
-		stream->armed = events;
-	}
-	hold_loop(stream);
+	return stream->read || stream->out.len > 0 || stream->state == IO_STREAM_CONNECTING ||
+	    stream->state == IO_STREAM_LINGERING;
 }
 
 static void
-on_poll(uv_poll_t *poll, int status, int events)
+ready(struct io_watch *watch, uint32_t events)
 {
-	struct io_stream *stream = poll->data;
+	struct io_stream *stream = container_of(watch, struct io_stream, watch);
 
-	/* With an error on the socket libuv stops polling; a system call tells more. */
-	if (status < 0) {
-		events = UV_READABLE | UV_WRITABLE;
-		stream->armed = 0;
-		io_stream_touch(stream);
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		stream->ended = true;
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+		stream->readable = true;
+		stream->drained = false;
 	}
 	if (stream->state == IO_STREAM_CONNECTING) {
 		if (!list_linked(&stream->input.link))
 			io_connect_finish(stream);
 		return;
 	}
-	if (events & UV_WRITABLE)
+	if (stream->out.len > 0 && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)))
 		io_stream_touch(stream);
-	if (!(events & UV_READABLE))
-		return;
 	if (stream->state == IO_STREAM_LINGERING)
 		discard(stream);
-	else if (stream->state == IO_STREAM_OPEN && stream->read)
+	else if (stream->state == IO_STREAM_OPEN && stream->readable && stream->read)
 		read_now(stream);
-	else
-		arm(stream, false);
-	if (stream->state != IO_STREAM_GONE)
-		hold_loop(stream);
+}
+
+/* Output was left over: an event is to tell when more can be written. */
+static void
+watch_output(struct io_stream *stream)
+{
+	if (stream->watches_output || !stream->watched)
+		return;
+	stream->watches_output = true;
+	io_watch_change(stream->io, stream->fd, &stream->watch,
+	    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 }
 
 /* Writes one stream that has been touched and asks for its events. */
@@ -316,7 +286,8 @@ settle(struct io_stream *stream)
 	if (stream->state == IO_STREAM_GONE)
 		return;
 	io_stream_check_drain(stream);
-	arm(stream, true);
+	if (stream->out.len > 0)
+		watch_output(stream);
 }
 
 void
@@ -331,43 +302,45 @@ io_streams_settle(struct io *io)
 }
 
 struct io_stream *
-io_stream_create(
-    struct io *io, int fd, enum io_stream_state state, struct net_addr *local)
+io_stream_create(struct io *io, int fd, enum io_stream_state state, bool tcp)
 {
 	struct io_stream *stream = mem_alloc(sizeof(*stream));
-	struct sockaddr_storage addr = {0};
-	socklen_t addr_bytes = sizeof(addr);
-	const int on = 1;
+	uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
 	stream->io = io;
 	stream->fd = fd;
 	stream->state = state;
+	stream->tcp = tcp;
+	stream->watch.ready = ready;
 	stream->input.run = input_run;
-	stream->drained.run = drained_run;
+	stream->drained_task.run = drained_run;
 	buf_init(&stream->out, IO_SEND_BYTES_MAX);
 	list_push(&io->streams, &stream->link);
 	if (fd < 0)
 		return stream;
-	if (getsockname(fd, (struct sockaddr *)&addr, &addr_bytes) == 0)
-		stream->tcp = addr.ss_family == AF_INET || addr.ss_family == AF_INET6;
-	if (local)
-		*local = io_addr_from(&addr);
-	if (stream->tcp)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (uv_poll_init(&io->loop, &stream->poll, fd) == 0) {
-		stream->polled = true;
-		stream->poll.data = stream;
-	} else if (state == IO_STREAM_OPEN) {
+	stream->watches_output = state == IO_STREAM_CONNECTING;
+	if (stream->watches_output)
+		events |= EPOLLOUT;
+	stream->watched = io_watch_add(io, fd, &stream->watch, events);
+	if (!stream->watched && state == IO_STREAM_OPEN)
 		io_stream_move(stream, IO_STREAM_BROKEN);
-	}
 	return stream;
 }
 
 struct io_stream *
 io_stream_open(struct io *io, int fd)
 {
+	struct sockaddr_storage addr = {0};
+	socklen_t addr_bytes = sizeof(addr);
+	const int on = 1;
+	bool tcp;
+
 	check(fd >= 0);
-	return io_stream_create(io, fd, IO_STREAM_OPEN, NULL);
+	tcp = getsockname(fd, (struct sockaddr *)&addr, &addr_bytes) == 0 &&
+	    (addr.ss_family == AF_INET || addr.ss_family == AF_INET6);
+	if (tcp)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return io_stream_create(io, fd, IO_STREAM_OPEN, tcp);
 }
 
 /* Ends closed streams whose time is over, and waits for the next. */
@@ -423,15 +396,6 @@ io_abort(struct io_stream *stream)
 	if (stream->tcp)
 		setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	io_stream_destroy(stream);
-}
-
-void
-io_streams_bury(struct io *io)
-{
-	struct list *link;
-
-	while ((link = list_pop(&io->graves)))
-		mem_free(container_of(link, struct io_stream, link));
 }
 
 void

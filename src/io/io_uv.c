@@ -9,11 +9,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
+
+enum { AWAKE_MS = 3600 * 1000 };
 
 /* An operation that could not start, on its way to its done function. */
-struct failure {
+struct ending {
 	struct io_task task;
 	struct io_op *op;
 };
@@ -41,46 +45,65 @@ io_handle_free(uv_handle_t *handle)
 	mem_free(handle->data);
 }
 
-/* The idle handle only keeps the loop awake; the work is done in turn_end. */
-static void
-busy_nothing(uv_idle_t *idle)
+bool
+io_watch_add(struct io *io, int fd, struct io_watch *watch, uint32_t events)
 {
-	(void)idle;
+	struct epoll_event event = {.events = events, .data.ptr = watch};
+
+	return epoll_ctl(io->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
 void
-io_wake(struct io *io)
+io_watch_change(struct io *io, int fd, struct io_watch *watch, uint32_t events)
 {
-	if (!io->ending && !uv_is_active((uv_handle_t *)&io->busy))
-		uv_idle_start(&io->busy, busy_nothing);
+	struct epoll_event event = {.events = events, .data.ptr = watch};
+
+	check(epoll_ctl(io->epoll, EPOLL_CTL_MOD, fd, &event) == 0);
+}
+
+void
+io_watch_end(struct io *io, int fd, struct io_watch *watch)
+{
+	if (fd >= 0)
+		epoll_ctl(io->epoll, EPOLL_CTL_DEL, fd, NULL);
+	watch->ready = NULL;
+	list_push(&io->graves, &watch->grave);
+}
+
+static void
+bury(struct io *io)
+{
+	struct list *node;
+
+	while ((node = list_pop(&io->graves)))
+		mem_free(container_of(node, struct io_watch, grave));
 }
 
 void
 io_task_add(struct io *io, struct io_task *task)
 {
 	list_push(&io->tasks, &task->link);
-	io_wake(io);
 }
 
 static void
-failure_run(struct io_task *task)
+ending_run(struct io_task *task)
 {
-	struct failure *failure = container_of(task, struct failure, task);
-	struct io_op *op = failure->op;
+	struct ending *ending = container_of(task, struct ending, task);
+	struct io_op *op = ending->op;
 
-	mem_free(failure);
+	mem_free(ending);
 	op->done(op);
 }
 
 void
-io_op_fail(struct io *io, struct io_op *op, enum err err)
+io_op_end(struct io *io, struct io_op *op, enum err err)
 {
-	struct failure *failure = mem_alloc(sizeof(*failure));
+	struct ending *ending = mem_alloc(sizeof(*ending));
 
 	op->err = err;
-	failure->op = op;
-	failure->task.run = failure_run;
-	io_task_add(io, &failure->task);
+	ending->op = op;
+	ending->task.run = ending_run;
+	io_task_add(io, &ending->task);
 }
 
 /* Runs the tasks that are queued now; what they queue waits for the next turn. */
@@ -99,16 +122,70 @@ tasks_run(struct io *io)
 }
 
 static void
-turn_end(uv_prepare_t *prepare)
+turn_end(struct io *io)
 {
-	struct io *io = prepare->data;
-
-	io_streams_bury(io);
+	bury(io);
 	tasks_run(io);
 	io_streams_settle(io);
-	io_log_write(io);
-	if (list_empty(&io->tasks) && list_empty(&io->dirty))
-		uv_idle_stop(&io->busy);
+	io_log_turn(io);
+}
+
+static bool
+streams_wait(const struct io *io)
+{
+	list_for_each(link, &io->streams)
+		if (io_stream_waits(container_of(link, struct io_stream, link)))
+			return true;
+	return false;
+}
+
+/* Something is left to do, or to wait for. */
+static bool
+is_alive(struct io *io)
+{
+	bool uv_waits;
+
+	if (!list_empty(&io->tasks) || !list_empty(&io->dirty))
+		return true;
+	uv_unref((uv_handle_t *)&io->awake);
+	uv_waits = uv_loop_alive(&io->loop);
+	uv_ref((uv_handle_t *)&io->awake);
+	return uv_waits || io_listeners_wait(io) || streams_wait(io);
+}
+
+/* Tells the watches that are ready; true where libuv's own set is. */
+static bool
+tell(const struct epoll_event *events, int count)
+{
+	bool uv_ready = false;
+
+	for (int i = 0; i < count; i++) {
+		struct io_watch *watch = events[i].data.ptr;
+
+		if (!watch)
+			uv_ready = true;
+		else if (watch->ready)
+			watch->ready(watch, events[i].events);
+	}
+	return uv_ready;
+}
+
+void
+io_turn(struct io *io)
+{
+	struct epoll_event events[IO_EVENTS_PER_TURN];
+	bool idle;
+	int count;
+
+	turn_end(io);
+	if (io->stopped || !is_alive(io))
+		return;
+	idle = list_empty(&io->tasks) && list_empty(&io->dirty);
+	count = epoll_wait(io->epoll, events, IO_EVENTS_PER_TURN,
+	    idle ? uv_backend_timeout(&io->loop) : 0);
+	uv_update_time(&io->loop);
+	if (tell(events, count) || uv_backend_timeout(&io->loop) == 0)
+		uv_run(&io->loop, UV_RUN_NOWAIT);
 }
 
 static void
@@ -120,6 +197,12 @@ lists_init(struct io *io)
 
 	for (size_t i = 0; i < LEN(lists); i++)
 		list_init(lists[i]);
+}
+
+static void
+woken(uv_timer_t *timer)
+{
+	(void)timer;
 }
 
 struct io *
@@ -137,11 +220,11 @@ io_create(void)
 	io->read_bytes = mem_alloc(IO_READ_BYTES);
 	io->dns_timeout_ms = IO_DNS_MS;
 	check(uv_loop_init(&io->loop) == 0);
-	uv_prepare_init(&io->loop, &io->turn_end);
-	io->turn_end.data = io;
-	uv_prepare_start(&io->turn_end, turn_end);
-	uv_unref((uv_handle_t *)&io->turn_end);
-	uv_idle_init(&io->loop, &io->busy);
+	io->epoll = epoll_create1(EPOLL_CLOEXEC);
+	check(io->epoll >= 0 && epoll_ctl(io->epoll, EPOLL_CTL_ADD,
+	    uv_backend_fd(&io->loop), &(struct epoll_event){.events = EPOLLIN}) == 0);
+	uv_timer_init(&io->loop, &io->awake);
+	uv_timer_start(&io->awake, woken, AWAKE_MS, AWAKE_MS);
 	uv_timer_init(&io->loop, &io->close_timer);
 	io->close_timer.data = io;
 	uv_unref((uv_handle_t *)&io->close_timer);
@@ -158,8 +241,8 @@ tasks_drop(struct io *io)
 	while ((link = list_pop(&io->tasks))) {
 		struct io_task *task = container_of(link, struct io_task, link);
 
-		if (task->run == failure_run)
-			mem_free(container_of(task, struct failure, task));
+		if (task->run == ending_run)
+			mem_free(container_of(task, struct ending, task));
 	}
 }
 
@@ -177,15 +260,15 @@ io_destroy(struct io *io)
 	io_children_destroy(io);
 	io_timers_destroy(io);
 	io_log_destroy(io);
-	uv_close((uv_handle_t *)&io->turn_end, NULL);
-	uv_close((uv_handle_t *)&io->busy, NULL);
+	uv_close((uv_handle_t *)&io->awake, NULL);
 	uv_close((uv_handle_t *)&io->close_timer, NULL);
 	/* Ends once the work on other threads has ended; then files are idle. */
 	uv_run(&io->loop, UV_RUN_DEFAULT);
 	io_files_destroy(io);
 	io_locks_destroy(io);
-	io_streams_bury(io);
+	bury(io);
 	check(uv_loop_close(&io->loop) == 0);
+	close(io->epoll);
 	mem_free(io->read_bytes);
 	mem_free(io);
 }
@@ -193,7 +276,10 @@ io_destroy(struct io *io)
 void
 io_run(struct io *io)
 {
-	uv_run(&io->loop, UV_RUN_DEFAULT);
+	io->stopped = false;
+	uv_update_time(&io->loop);
+	while (!io->stopped && is_alive(io))
+		io_turn(io);
 	/* io_stop may have come after the end of the last turn. */
 	io_streams_settle(io);
 	io_log_write(io);
@@ -202,7 +288,7 @@ io_run(struct io *io)
 void
 io_stop(struct io *io)
 {
-	uv_stop(&io->loop);
+	io->stopped = true;
 }
 
 uint64_t

@@ -137,7 +137,7 @@ spin_op(struct io_op *op)
 	if (!spinner->timer_stops)
 		spinner->stopped = true;
 	else if (!spinner->stopped)
-		io_op_fail(spinner->io, op, ERR_IO);
+		io_op_end(spinner->io, op, ERR_IO);
 }
 
 static void
@@ -150,7 +150,7 @@ nothing_starves_the_rest(void **state)
 		spinner.op = (struct io_op){.done = spin_op, .owner = &spinner};
 		/* One goes on and on until the other, which must have its turn, stops it. */
 		io_timer_start(*state, &spinner.timer, timer_stops ? 5 : 0);
-		io_op_fail(*state, &spinner.op, ERR_IO);
+		io_op_end(*state, &spinner.op, ERR_IO);
 		io_run(*state);
 		assert_true(spinner.stopped);
 		assert_int_equal(spinner.op.err, ERR_IO);

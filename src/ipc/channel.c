@@ -7,8 +7,6 @@
  */
 #include "ipc/channel.h"
 
-#include <unistd.h>
-
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/wire.h"
@@ -73,7 +71,7 @@ ipc_channel_destroy(struct ipc_channel *channel)
 	if (!channel || channel->dead)
 		return;
 	while (channel->fd_count > 0)
-		close(channel->fds[--channel->fd_count]);
+		io_fd_close(channel->fds[--channel->fd_count]);
 	io_close(channel->stream);
 	channel->dead = true;
 	if (!channel->busy)
@@ -179,7 +177,7 @@ read_done(struct io_op *op)
 	if (op->fd >= 0 && channel->fd_count < FDS_MAX)
 		channel->fds[channel->fd_count++] = op->fd;
 	else if (op->fd >= 0)
-		close(op->fd);
+		io_fd_close(op->fd);
 	if (take_bytes(channel, op->bytes))
 		read_more(channel);
 }

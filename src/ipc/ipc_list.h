@@ -12,10 +12,13 @@ enum {
 	IPC_PATH_MAX = 320,
 	IPC_DOMAIN_MAX = 255,
 	IPC_TEXT_MAX = 2100,
+	IPC_REPLY_MAX = 500,
+	IPC_LIMIT_MAX = 1000,
 	IPC_MAILBOX_MAX = 255,
 	IPC_CREDENTIAL_MAX = 1024,
 	IPC_TARGETS_MAX = 96 << 10,
 	IPC_HOSTS_MAX = 64 << 10,
+	IPC_WAITING_MAX = 20 * 1000,
 };
 
 /* What became of a recipient in an attempt. */
@@ -32,6 +35,7 @@ enum ipc_commit {
 	IPC_COMMIT_DISK_FULL,
 	IPC_COMMIT_QUEUE_FULL,
 	IPC_COMMIT_BROKEN,
+	IPC_COMMIT_IN_DOUBT, /* the write or the sync failed: it may be there after a restart */
 	IPC_COMMIT_ERROR,
 	IPC_COMMIT_COUNT,
 };
@@ -55,6 +59,30 @@ enum ipc_hosts {
 	IPC_HOSTS_NULL_MX,   /* RFC 7505 */
 	IPC_HOSTS_TRY_LATER, /* name servers do not answer */
 	IPC_HOSTS_BOGUS,     /* DNSSEC validation failed */
+};
+
+/* Why a recipient waits, or what is being done with it. */
+enum ipc_why {
+	IPC_WHY_TIME,     /* its next try is at a time */
+	IPC_WHY_DOWN,     /* the destination is down; it is probed at a time */
+	IPC_WHY_PROBE,    /* the destination is down; it is being probed */
+	IPC_WHY_WINDOW,   /* the destination has as many connections as it may */
+	IPC_WHY_RATE,     /* the destination's rate; its next attempt may start at a time */
+	IPC_WHY_TURN,     /* others are before it, or no process is free */
+	IPC_WHY_HELD,     /* an operator must release it */
+	IPC_WHY_ASIDE,    /* it was set aside; an operator must decide */
+	IPC_WHY_SUSPECT,  /* a process ended while it had it; it is tried by itself soon */
+	IPC_WHY_ACTIVE,   /* it is under way */
+	IPC_WHY_BOUNCING, /* it failed, and its sender is being told */
+	IPC_WHY_COUNT,
+};
+
+/* How a destination does. */
+enum ipc_destination {
+	IPC_DESTINATION_OK,
+	IPC_DESTINATION_LIMITED, /* by its connections or its rate */
+	IPC_DESTINATION_DOWN,
+	IPC_DESTINATION_COUNT,
 };
 
 enum ipc_act { IPC_ACT_RETRY, IPC_ACT_HOLD, IPC_ACT_RELEASE, IPC_ACT_DELETE, IPC_ACT_COUNT };

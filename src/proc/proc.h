@@ -43,6 +43,7 @@ struct proc_env {
 	unsigned instance;
 	size_t listener_count;
 	bool privileged; /* started as root: rights are given up after create */
+	bool died;       /* the process before this one ended without being told to */
 };
 
 struct proc_role {
@@ -91,10 +92,16 @@ void proc_bad_peer(struct proc_env *env, enum proc peer, unsigned instance, enum
 void proc_stopped(struct proc_env *env);
 /* The user of a role under a configuration. */
 const char *proc_user(enum proc proc, const struct conf *conf);
+/* Of this machine; at least 1. */
+unsigned proc_cores(void);
 /* How many of a role run under a configuration. */
 unsigned proc_instances(enum proc proc, const struct conf *conf);
 
-/* The whole life of a role's process, after re-execution: "postrider role NAME INSTANCE". */
+/*
+ * The whole life of a role's process, after re-execution: "postrider role NAME INSTANCE", and
+ * "died"
+ * where it takes the place of one that ended without being told to.
+ */
 int proc_main(int argc, char **argv);
 
 /*

@@ -226,7 +226,8 @@ proc_main(int argc, char **argv)
 	struct conf *conf;
 	uint64_t instance;
 
-	if (argc != 2 || !find_role(argv[0], &life.proc) ||
+	if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "died") != 0) ||
+	    !find_role(argv[0], &life.proc) ||
 	    !span_u64(span_str(argv[1]), PROC_INSTANCES_MAX, &instance)) {
 		fprintf(stderr, "postrider: roles are started by \"postrider serve\" only\n");
 		return EX_USAGE;
@@ -248,6 +249,7 @@ proc_main(int argc, char **argv)
 	    .instance = (unsigned)instance,
 	    .listener_count = count_listeners(),
 	    .privileged = geteuid() == 0,
+	    .died = argc == 3,
 	};
 	life.env.log = (struct event_log){life.env.io, life.def->name, conf->log_format};
 	io_log_to(life.env.io, PROC_FD_LOG, conf->log_target == CONF_LOG_SYSLOG);

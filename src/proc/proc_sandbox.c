@@ -1,6 +1,7 @@
 /*
- * What a role gives up once it holds what it needs.  The root directory becomes
- * a directory that is removed at once: nothing can be found or made in it.
+ * What roles ask of the system beside io.h, and what a role gives up once it holds what it
+ * needs.  The root directory becomes a directory that is removed at once: nothing can be found or
+ * made in it.
  */
 #include "proc/proc.h"
 
@@ -64,28 +65,73 @@ proc_sandbox(const struct proc_def *def, const char *user, const char **what)
 	return OK;
 }
 
+unsigned
+proc_cores(void)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cores > 0 ? (unsigned)cores : 1;
+}
+
+/* A directory's name outlives a power cut only once its parent is synced. */
+static enum err
+sync_parent(const char *path)
+{
+	char parent[4096];
+	char *slash;
+	enum err err;
+	int fd;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strrchr(parent, '/');
+	if (!slash)
+		snprintf(parent, sizeof(parent), ".");
+	else
+		slash[slash == parent] = '\0';
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_from_errno(errno);
+	err = fsync(fd) ? err_from_errno(errno) : OK;
+	close(fd);
+	return err;
+}
+
+/* Makes the directory, and its parent where that is missing too. */
+static enum err
+make_both(const char *path)
+{
+	char parent[4096];
+	char *slash;
+	int len = snprintf(parent, sizeof(parent), "%s", path);
+	enum err err;
+
+	if (len < 0 || (size_t)len >= sizeof(parent))
+		return ERR_TOO_LONG;
+	if (mkdir(path, 0700) == 0)
+		return sync_parent(path);
+	slash = strrchr(parent, '/');
+	if (errno != ENOENT || !slash || slash == parent)
+		return err_from_errno(errno);
+	*slash = '\0';
+	if (mkdir(parent, 0755))
+		return err_from_errno(errno);
+	err = sync_parent(parent);
+	if (err)
+		return err;
+	return mkdir(path, 0700) ? err_from_errno(errno) : sync_parent(path);
+}
+
 enum err
 proc_make_dir(const char *path, const char *user)
 {
 	const struct passwd *entry;
-	char parent[4096];
-	char *slash;
+	enum err err = make_both(path);
 
-	if (mkdir(path, 0700)) {
-		int len = snprintf(parent, sizeof(parent), "%s", path);
-
-		/* What is there already keeps its owner; whoever can't use it says so. */
-		if (errno == EEXIST)
-			return OK;
-		if (errno != ENOENT || len < 0 || (size_t)len >= sizeof(parent))
-			return err_from_errno(errno);
-		slash = strrchr(parent, '/');
-		if (!slash || slash == parent)
-			return ERR_NOT_FOUND;
-		*slash = '\0';
-		if (mkdir(parent, 0755) || mkdir(path, 0700))
-			return err_from_errno(errno);
-	}
+	/* What is there already keeps its owner; whoever can't use it says so. */
+	if (err == ERR_EXISTS)
+		return OK;
+	if (err)
+		return err;
 	if (geteuid() != 0)
 		return OK;
 	entry = getpwnam(user);

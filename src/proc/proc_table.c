@@ -4,8 +4,6 @@
  */
 #include "proc/proc.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 #include "proc/admin/admin.h"
 #include "proc/delivery/delivery.h"
@@ -91,11 +89,10 @@ proc_user(enum proc proc, const struct conf *conf)
 unsigned
 proc_instances(enum proc proc, const struct conf *conf)
 {
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	unsigned count = 1;
 
 	if (procs[proc].per_core)
-		count = cores > 0 ? (unsigned)cores : 1;
+		count = proc_cores();
 	if (proc == PROC_RECEPTION && conf->reception_count > 0)
 		count = conf->reception_count;
 	if (proc == PROC_DELIVERY && conf->delivery_count > 0)

@@ -21,6 +21,7 @@ struct run {
 	size_t mail_count;
 	size_t rcpt_next; /* the index that the next RCPT_DONE may have */
 	bool sending; /* between smtp_client_send() and MAIL_DONE */
+	bool resting; /* READY came, and the next mail waits until time passes */
 	bool over; /* FAILED or CLOSED came */
 };
 
@@ -58,8 +59,12 @@ take(struct run *run, const struct smtp_client_event *event)
 			smtp_client_tls_started(run->client, run->now_ms);
 		break;
 	case SMTP_CLIENT_READY:
-		check(!run->sending);
-		send_next(run);
+		check(!run->sending && !run->resting);
+		check(smtp_client_deadline_ms(run->client) == UINT64_MAX);
+		/* A session between two mails may be kept for a while. */
+		run->resting = run->mail_count > 0 && run->now_ms % 2;
+		if (!run->resting)
+			send_next(run);
 		break;
 	case SMTP_CLIENT_RCPT_DONE:
 		check(run->sending && event->rcpt_index == run->rcpt_next++);
@@ -116,6 +121,10 @@ pass_time(struct run *run)
 	run->now_ms += 1000;
 	check(deadline_ms == UINT64_MAX || deadline_ms <= run->now_ms + 2000);
 	smtp_client_tick(run->client, run->now_ms);
+	if (run->resting && !run->over) {
+		run->resting = false;
+		send_next(run);
+	}
 	pump(run);
 }
 

@@ -113,6 +113,61 @@ static const struct dialogue lockstep[] = {
 		  "failed mail, connection closed; "},
 };
 
+/* Sessions that are kept at rest: what ends them is seen as the session's end, not a mail's. */
+static const struct dialogue kept[] = {
+    {.name = "nothing happens for an hour",
+	.mails = {&one},
+	.stays = true,
+	.script = PLAIN_HELLO LOCKSTEP_ONE C("Hi") C(".") S("250 ok") "T 3600000\f",
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; "},
+    {.name = "the server ends it",
+	.mails = {&one},
+	.stays = true,
+	.script = PLAIN_HELLO LOCKSTEP_ONE C("Hi") C(".") S("250 ok") "T 3600000\f"
+	    "E\f",
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; "
+		  "failed mail, connection closed; "},
+    {.name = "the server has waited long enough, and says so",
+	.mails = {&one},
+	.stays = true,
+	.script = PLAIN_HELLO LOCKSTEP_ONE C("Hi") C(".") S("250 ok") "T 300000\f"
+	    S("421 4.4.2 idle") "E\f",
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; "
+		  "failed mail, permission denied 421 4.4.2 idle; "},
+    {.name = "a reply that nobody asked for is not the next mail's",
+	.mails = {&one},
+	.stays = true,
+	.script = PLAIN_HELLO LOCKSTEP_ONE C("Hi") C(".") S("250 ok") "T 1\f" S("250 ok"),
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; "
+		  "failed mail, malformed 250 ok; "},
+    {.name = "421 to the second MAIL",
+	.mails = {&one, &one},
+	.script = PLAIN_HELLO LOCKSTEP_ONE C("Hi") C(".") S("250 ok")
+	    C("MAIL FROM:<a@x>") S("421 4.7.0 enough") "E\f",
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; "
+		  "failed mail, permission denied 421 4.7.0 enough; "},
+    {.name = "421 to RSET, with all that follows it sent already",
+	.mails = {&one, &one},
+	.script = PIPE_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") C("DATA") S("250 ok")
+	    S("250 ok") S("451 no") C("RSET") C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>")
+		C("DATA") S("421 bye") "E\f",
+	.events = "ready; rcpt 0 250; done data 451 no; ready; "
+		  "failed mail, permission denied 421 bye; "},
+    {.name = "the end before the second MAIL is answered, all sent already",
+	.mails = {&one, &one},
+	.script = PIPE_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") C("DATA") S("250 ok")
+	    S("250 ok") S("354 go") C("Hi") C(".") S("250 ok") C("MAIL FROM:<a@x>")
+		C("RCPT TO:<b@y>") C("DATA") "E\f",
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; "
+		  "failed mail, connection closed; "},
+    {.name = "the end after the second message leaves doubt about that one only",
+	.mails = {&one, &one},
+	.script = PLAIN_HELLO LOCKSTEP_ONE C("Hi") C(".") S("250 ok") LOCKSTEP_ONE C("Hi")
+	    C(".") "E\f",
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; rcpt 0 250; "
+		  "failed body-sent, connection closed, in doubt; "},
+};
+
 static const struct dialogue pipelined[] = {
     {.name = "all at once",
 	.mails = {&three},
@@ -233,6 +288,13 @@ test_lockstep(void **state)
 }
 
 static void
+test_kept(void **state)
+{
+	(void)state;
+	drive_all(kept, LEN(kept));
+}
+
+static void
 test_pipelined(void **state)
 {
 	(void)state;
@@ -251,6 +313,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_lockstep),
+	    cmocka_unit_test(test_kept),
 	    cmocka_unit_test(test_pipelined),
 	    cmocka_unit_test(test_extensions_and_bodies),
 	};

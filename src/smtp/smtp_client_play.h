@@ -35,6 +35,7 @@ struct dialogue {
 	const char *login;
 	bool auth_without_tls;
 	bool tls_fails;
+	bool stays; /* at rest after the last mail, instead of QUIT */
 	bool whole_only; /* what the client does next depends on what came with it */
 	const struct mail *mails[2];
 	const char *script;
@@ -101,6 +102,11 @@ send_next(struct run *run)
 
 	if (run->mail_index < LEN(run->dialogue->mails))
 		mail = run->dialogue->mails[run->mail_index++];
+	if (!mail && run->dialogue->stays) {
+		/* Nothing is awaited, however long it takes. */
+		assert_true(smtp_client_deadline_ms(run->client) == UINT64_MAX);
+		return;
+	}
 	if (!mail) {
 		smtp_client_quit(run->client, run->now_ms);
 		return;

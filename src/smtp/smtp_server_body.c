@@ -14,6 +14,7 @@
 #include "smtp/smtp_server_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 enum { BLOCK_BYTES = 64 };
 
@@ -149,7 +150,7 @@ take_dot(struct smtp_server_body *body, char octet)
 		return true;
 	case BODY_AT_DOT:
 		body->at = octet == '\r' ? BODY_AT_DOT_CR : BODY_AT_TEXT;
-		return octet == '\r';
+		return octet == '\r' || (octet == '.' && SIM_BUG(DOTS_TAKEN));
 	case BODY_AT_DOT_CR:
 		if (octet == '\n') {
 			body->at = BODY_AT_END;

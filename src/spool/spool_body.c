@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "base/sim_point.h"
 #include "spool/crc32c.h"
 
 enum { WRITE_BYTES = 256 << 10 };
@@ -142,7 +143,10 @@ step(struct spool_body *body)
 	} else if (body->op) {
 		body->step = BODY_SYNCING;
 		body->spool->running++;
-		io_sync(body->file, &body->io);
+		if (SIM_BUG(BODY_NOT_SYNCED))
+			step_done(&body->io);
+		else
+			io_sync(body->file, &body->io);
 	}
 }
 
@@ -162,6 +166,8 @@ step_done(struct io_op *op)
 		buf_reset(&body->writing);
 	}
 	/* A full disk is no more than that; any other failure to make durable is. */
+	if (op->err == ERR_NO_SPACE)
+		SIM_MARK("spool.body_no_space");
 	if (op->err && op->err != ERR_NO_SPACE && op->err != ERR_DESCRIPTORS) {
 		body->err = ERR_IO;
 		spool_break(body->spool);

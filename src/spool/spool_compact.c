@@ -12,6 +12,7 @@
  */
 #include "spool/spool_internal.h"
 
+#include "base/sim_point.h"
 #include "base/wire.h"
 
 static bool
@@ -40,7 +41,10 @@ spool_copy_holds(const struct spool_copy *copy)
 {
 	const struct spool_message *message = message_of(copy);
 
-	return message && message->last_mark == copy->last_mark;
+	if (message && message->last_mark != copy->last_mark)
+		SIM_MARK("spool.copy_overtaken");
+	return message &&
+	       (message->last_mark == copy->last_mark || SIM_BUG(MOVE_MISSES_MARK));
 }
 
 void

@@ -4,6 +4,8 @@
  */
 #include "spool/spool_recovery.h"
 
+#include "base/sim_point.h"
+
 #include <stdio.h>
 
 enum { EPOCH_SECOND = 4096 }; /* the other slot of the epoch file */
@@ -144,6 +146,7 @@ lose_file(struct recovery *recovery, uint32_t slot, struct spool_message *messag
 	if (!(message->flags & SPOOL_IN_FILE) ||
 	    !map_get_u64(&recovery->files, message->body.file->number))
 		return;
+	SIM_MARK("spool.body_missing");
 	spool_recovery_report(recovery, recovery->spool->segments[message->segment],
 	    message->offset, message->id);
 	spool_recovery_forget(recovery->spool, slot);
@@ -167,6 +170,7 @@ spool_recovery_files(struct recovery *recovery)
 	if (recovery->files.count)
 		spool_recovery_each(recovery, lose_file);
 	for (size_t i = 0; i < recovery->orphan_count; i++) {
+		SIM_MARK("spool.orphan_body");
 		spool_body_name(name, recovery->orphans[i]);
 		io_unlink(spool->dir, &op, name);
 		err_ignore(op.err, "it is tried again at the next start");

@@ -231,6 +231,16 @@ spool_index_is_slot(const struct spool_index *index, uint32_t slot)
 }
 
 uint32_t
+spool_index_next(const struct spool_index *index, uint32_t slot)
+{
+	/* What was given back is not found by what its bytes say now. */
+	while (spool_index_is_slot(index, ++slot))
+		if (spool_index_find(index, spool_index_at(index, slot)->id) == slot)
+			return slot;
+	return 0;
+}
+
+uint32_t
 spool_index_add(struct spool_index *index, uint64_t id)
 {
 	uint32_t slot;

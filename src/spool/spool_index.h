@@ -72,6 +72,8 @@ void spool_index_fini(struct spool_index *index);
 void spool_index_reserve(struct spool_index *index, uint32_t count);
 /* Whether a slot was ever given to a message. */
 bool spool_index_is_slot(const struct spool_index *index, uint32_t slot);
+/* The slot of a message that comes after this one, from 0 on, in no order; 0: that was the last. */
+uint32_t spool_index_next(const struct spool_index *index, uint32_t slot);
 /* The slot of a message; 0 where there is none. */
 uint32_t spool_index_find(const struct spool_index *index, uint64_t id);
 /* Adds a zeroed message; the id must not be there. */

@@ -8,6 +8,8 @@
  */
 #include "spool/spool_recovery.h"
 
+#include "base/sim_point.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,6 +21,7 @@ spool_recovery_report(struct recovery *recovery, const struct segment *segment,
 {
 	char name[NAME_BYTES];
 
+	SIM_MARK("spool.damage_reported");
 	spool_segment_name(name, segment->number);
 	recovery->scan->damaged(recovery->scan->owner, name, offset, id);
 }
@@ -68,6 +71,8 @@ read_segment_head(struct recovery *recovery, struct segment *segment)
 			segment->head = head;
 		if (err == ERR_CORRUPT)
 			err = OK;
+		else if (i == 1 && !err && segment->head.sequence != head.sequence)
+			SIM_MARK("spool.second_header_is_older");
 	}
 	if (err == ERR_VERSION) {
 		recovery->err = err;

@@ -4,6 +4,8 @@
  */
 #include "spool/spool_recovery.h"
 
+#include "base/sim_point.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -71,6 +73,8 @@ found_put(struct recovery *recovery, uint64_t offset, const struct spool_record 
 	uint32_t slot = spool_index_find(&spool->index, record->id);
 	struct spool_message *message;
 
+	if (slot)
+		SIM_MARK("spool.move_replaces_put");
 	if (slot)
 		spool_recovery_forget(spool, slot);
 	slot = spool_index_add(&spool->index, record->id);
@@ -142,6 +146,7 @@ found_seal(struct recovery *recovery, struct span rest)
 		return;
 	(void)snprintf(
 	    name, sizeof(name), "segment %llu", (unsigned long long)seal.sequence);
+	SIM_MARK("spool.segment_missing");
 	recovery->scan->damaged(recovery->scan->owner, name, 0, 0);
 }
 
@@ -334,6 +339,8 @@ judge(struct recovery *recovery, size_t at, const struct segment *sealing,
 	for (size_t i = 0; i < recovery->damage_count; i++) {
 		const struct damage *damage = &recovery->damages[i];
 
+		if (damage->offset >= recovery->proven)
+			SIM_MARK("spool.torn_end");
 		if (damage->offset < recovery->proven)
 			spool_recovery_report(
 			    recovery, segment, damage->offset, damage->id);

@@ -9,6 +9,8 @@
  */
 #include "spool/spool_internal.h"
 
+#include "base/sim_point.h"
+
 #include <stdio.h>
 
 void
@@ -265,6 +267,8 @@ choose(struct spool *spool)
 	struct segment *segment = take_free(spool);
 
 	prepare->created = segment == NULL;
+	if (segment)
+		SIM_MARK("spool.segment_again");
 	if (!segment)
 		segment = make_new(spool);
 	if (!segment)
@@ -319,6 +323,8 @@ prepare_failed(struct spool *spool, enum err err)
 	struct segment *segment = prepare->segment;
 
 	prepare->segment = NULL;
+	if (err == ERR_NO_SPACE)
+		SIM_MARK("spool.segment_no_space");
 	if (err != ERR_NO_SPACE && err != ERR_DESCRIPTORS) {
 		spool_break(spool);
 		return;
@@ -426,7 +432,7 @@ head_synced(struct io_op *op)
 	if (op->err) {
 		/* Not "full", whatever it says: never a second try after a sync. */
 		prepare_end(spool, ERR_IO);
-	} else if (spool->prepare.created) {
+	} else if (spool->prepare.created && !SIM_BUG(NO_DIRECTORY_SYNC)) {
 		op->done = directory_synced;
 		io_dir_sync(spool->dir, op, NULL);
 	} else {
@@ -536,7 +542,7 @@ prepare_steps(struct spool *spool)
 	io_pwrite(prepare->segment->file, &op, &span, 1, 0);
 	if (!op.err)
 		io_sync(prepare->segment->file, &op);
-	if (!op.err && prepare->created)
+	if (!op.err && prepare->created && !SIM_BUG(NO_DIRECTORY_SYNC))
 		io_dir_sync(spool->dir, &op, NULL);
 	if (!op.err)
 		io_pwrite(prepare->segment->file, &op, &span, 1, SPOOL_HEAD_SECOND);

@@ -15,6 +15,7 @@
  */
 #include "spool/spool_internal.h"
 
+#include "base/sim_point.h"
 #include "base/wire.h"
 #include "spool/crc32c.h"
 
@@ -61,8 +62,10 @@ spool_break(struct spool *spool)
 	spool->broken = true;
 	io_timer_stop(spool->io, &spool->ripe);
 	spool->waiting_bytes = spool->eager = 0;
-	while ((node = list_pop(&spool->waiting)))
+	while ((node = list_pop(&spool->waiting))) {
+		SIM_MARK("spool.broken_while_some_wait");
 		fail(spool, container_of(node, struct spool_write, link), ERR_BROKEN);
+	}
 }
 
 /* Adds bytes to the batch: small ones are copied, large ones stay where they are. */
@@ -272,6 +275,7 @@ gather(struct spool *spool, struct spool_batch *batch)
 			place(spool, batch, write);
 			break;
 		case NO_PLACE:
+			SIM_MARK("spool.no_place");
 			unqueue(spool, write);
 			fail(spool, write, ERR_NO_SPACE);
 			break;
@@ -412,6 +416,12 @@ synced(struct io_op *op)
 {
 	struct spool_batch *batch = op->owner;
 
+	if (op->err && SIM_BUG(SYNC_AGAIN)) {
+		io_sync(batch->segment->syncs[batch->number], op);
+		return;
+	}
+	if (op->err)
+		SIM_MARK("spool.sync_failed");
 	batch->state = BATCH_SYNCED;
 	time_batch(batch);
 	if (op->err)
@@ -419,11 +429,30 @@ synced(struct io_op *op)
 	end_batches(batch->spool);
 }
 
+/* A deliberate bug: what the batch puts is said to be durable. */
+static void
+reply_early(struct spool_batch *batch)
+{
+	list_for_each(node, &batch->writes)
+	{
+		struct spool_write *write = container_of(node, struct spool_write, link);
+		struct spool_op *op = write->op;
+
+		if (write->record.type != SPOOL_PUT || !op)
+			continue;
+		write->op = NULL;
+		op->err = OK;
+		op->done(op);
+	}
+}
+
 static void
 written(struct io_op *op)
 {
 	struct spool_batch *batch = op->owner;
 
+	if (op->err)
+		SIM_MARK("spool.write_failed");
 	if (op->err || batch->spool->broken) {
 		batch->state = BATCH_SYNCED;
 		spool_break(batch->spool);
@@ -432,6 +461,12 @@ written(struct io_op *op)
 	}
 	batch->state = BATCH_SYNCING;
 	op->done = synced;
+	if (SIM_BUG(REPLY_BEFORE_SYNC))
+		reply_early(batch);
+	if (SIM_BUG(SYNC_NOTHING)) {
+		synced(op);
+		return;
+	}
 	io_sync(batch->segment->syncs[batch->number], op);
 }
 

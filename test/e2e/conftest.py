@@ -1,6 +1,6 @@
 """Fixtures: each test builds the world that it needs, and nothing of it is left afterwards."""
 import os
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from peers import Dns, Postfix, Sink, as_root  # noqa: E402
-from server import HOSTNAME, IS_ROOT, Postrider, make_directory  # noqa: E402
+from server import IS_ROOT, Postrider, make_certificate, make_directory  # noqa: E402
 
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)
@@ -27,17 +27,9 @@ def has_failed(request):
 def certificate():
     """(certificate, key) of a certificate that signs itself, for every name used here."""
     directory = make_directory()
-    paths = directory / "cert.pem", directory / "key.pem"
-    names = f"DNS:{HOSTNAME},DNS:localhost,DNS:*.far.example,IP:127.0.0.1"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", f"/CN={HOSTNAME}",
-                    "-addext", f"subjectAltName={names}", "-keyout", str(paths[1]),
-                    "-out", str(paths[0])], check=True, stderr=subprocess.DEVNULL)
-    os.chmod(paths[1], 0o600)
-    yield tuple(map(str, paths))
-    for path in paths:
-        path.unlink()
-    directory.rmdir()
+    paths = make_certificate(directory)
+    yield paths
+    shutil.rmtree(directory)
 
 
 @pytest.fixture

@@ -232,8 +232,9 @@ class Sink:
     def __init__(self, host="127.0.0.1", port=0, certificate=None, login=None, extensions=()):
         self.script, self.always, self.rcpt_replies = {}, {}, {}
         self.login = login  # (name, password): AUTH PLAIN is asked for
+        self.messages_per_session = None  # after so many it closes, without a word
         self.extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", *extensions]
-        self.messages = []  # dicts: mail, rcpts, data, tls, login, at
+        self.messages = []  # dicts: mail, rcpts, data, tls, login, session, at
         self.commands = []
         self.sessions = 0
         self.lock = threading.Lock()
@@ -269,10 +270,11 @@ class Sink:
             with self.lock:
                 self.sessions += 1
                 self.open.add(connection)
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+                number = self.sessions
+            threading.Thread(target=self.serve, args=(connection, number), daemon=True).start()
 
-    def serve(self, connection):
-        session = SinkSession(self, connection)
+    def serve(self, connection, number):
+        session = SinkSession(self, connection, number)
         try:
             session.run()
         except (OSError, EOFError, ssl.SSLError):
@@ -300,8 +302,8 @@ class Sink:
 
 
 class SinkSession:
-    def __init__(self, sink, connection):
-        self.sink, self.socket = sink, connection
+    def __init__(self, sink, connection, number):
+        self.sink, self.socket, self.number, self.taken = sink, connection, number, 0
         self.file = connection.makefile("rb")
         self.tls, self.login = False, None
         self.reset()
@@ -387,6 +389,9 @@ class SinkSession:
 
     def on_rcpt(self, argument):
         address = argument.partition("<")[2].partition(">")[0]
+        if self.mail is None:
+            self.send("503 5.5.1 MAIL first")
+            return
         reply = self.sink.rcpt_replies.get(address)
         code = self.send(reply) if reply else self.say("rcpt", "250 2.1.5 Ok")
         if code == 250:
@@ -398,7 +403,7 @@ class SinkSession:
             return
         if self.say("data", "354 Go on") != 354:
             return
-        body = b""
+        body = bytearray()  # grows in place: messages may be large
         while (line := self.file.readline()) not in (b".\r\n", b""):
             body += line[1:] if line.startswith(b".") else line
         if not line:
@@ -406,10 +411,13 @@ class SinkSession:
         reply = self.sink.reply_for("dot", "250 2.0.0 Taken")
         text = reply.reply if isinstance(reply, Slow) else reply
         if isinstance(text, str) and text.startswith("2") or reply is DROP:
-            self.sink.take({"mail": self.mail, "rcpts": self.rcpts, "data": body, "tls": self.tls,
-                            "login": self.login, "at": time.monotonic()})
+            self.sink.take({"mail": self.mail, "rcpts": self.rcpts, "data": bytes(body), "tls": self.tls,
+                            "login": self.login, "session": self.number, "at": time.monotonic()})
         self.send(reply)
         self.reset()
+        self.taken += 1
+        if self.taken == self.sink.messages_per_session:
+            raise EOFError
 
     def on_rset(self, _):
         self.reset()

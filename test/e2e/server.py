@@ -41,6 +41,18 @@ def make_directory():
     return path
 
 
+def make_certificate(directory):
+    """(certificate, key) of one that signs itself, for every name used here."""
+    paths = directory / "cert.pem", directory / "key.pem"
+    names = f"DNS:{HOSTNAME},DNS:localhost,DNS:*.far.example,IP:127.0.0.1"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", f"/CN={HOSTNAME}",
+                    "-addext", f"subjectAltName={names}", "-keyout", str(paths[1]),
+                    "-out", str(paths[0])], check=True, stderr=subprocess.DEVNULL)
+    os.chmod(paths[1], 0o600)
+    return tuple(map(str, paths))
+
+
 def process_rows():
     """(pid, parent, arguments) of every process, zombies left out."""
     for entry in os.scandir("/proc"):
@@ -58,7 +70,9 @@ def process_rows():
 class Postrider:
     """
     Not started until start().  What a test may change before that: the tables (mailboxes,
-    aliases, passwords: dicts), extra (lines of configuration), routes (lines), dns_port.
+    aliases, passwords: dicts), extra (lines of configuration), routes (lines), dns_port; storage,
+    where spool and mail are; mail_storage, where mail is instead; segment_size, disk_reserve; env,
+    beside the environment.
     """
 
     def __init__(self, certificate, **options):
@@ -75,6 +89,11 @@ class Postrider:
         self.routes = []
         self.extra = []
         self.dns_port = None
+        self.storage = self.directory
+        self.mail_storage = None
+        self.segment_size = "4 MB"
+        self.disk_reserve = "1 MB"
+        self.env = {}
         self.process = None
         for name, value in options.items():
             assert hasattr(self, name), name
@@ -88,7 +107,11 @@ class Postrider:
 
     @property
     def spool(self):
-        return self.directory / "spool"
+        return Path(self.storage) / "spool"
+
+    @property
+    def mail(self):
+        return Path(self.mail_storage or self.storage) / "mail"
 
     def config_text(self):
         owner = " as _postrider_mailbox" if IS_ROOT else ""
@@ -104,13 +127,13 @@ class Postrider:
             f"mailboxes from {self.directory}/mailboxes",
             f"aliases from {self.directory}/aliases",
             f"passwords from {self.directory}/passwords",
-            f"deliver to maildir {self.directory}/mail{owner}",
+            f"deliver to maildir {self.mail}{owner}",
             f"spool {self.spool}",
             f"control socket {self.directory}/control",
             f"ask dns at 127.0.0.1:{dns}",
             *self.routes,
             f"queue {{\n\tretry after {self.retry}\n\texpire after {self.expire}\n"
-            "\tsegment size 4 MB\n\tdisk reserve 1 MB\n}",
+            f"\tsegment size {self.segment_size}\n\tdisk reserve {self.disk_reserve}\n}}",
             *self.extra,
         ]
         return "\n".join(lines) + "\n"
@@ -131,7 +154,8 @@ class Postrider:
         self.log_file = open(self.directory / "log", "ab")
         self.process = subprocess.Popen(
             [PROGRAM, "serve", "--config", str(self.config)], stdin=subprocess.DEVNULL,
-            stdout=self.log_file, stderr=self.log_file, cwd=self.directory)
+            stdout=self.log_file, stderr=self.log_file, cwd=self.directory,
+            env={**os.environ, **self.env})
 
     def start(self, wait=True):
         self.write_files()
@@ -240,7 +264,7 @@ class Postrider:
         """The messages of a mailbox, as bytes, oldest first."""
         paths = []
         for folder in ("new", "cur"):
-            paths += (self.directory / "mail" / mailbox / folder).glob("*")
+            paths += (self.mail / mailbox / folder).glob("*")
         return [path.read_bytes() for path in sorted(paths)]
 
     def wait_mail(self, mailbox, count=1, seconds=PATIENCE_S):

@@ -94,7 +94,6 @@ def test_hold_and_retry_a_deferred_message(postrider, sink):
     far.always.clear()
     settle(0.3)
     server.queue("release", found)
-    server.queue("retry", found)
     far.wait_messages()
     server.wait_queue_empty()
 

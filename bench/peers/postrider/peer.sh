@@ -45,7 +45,7 @@ TEXT
 	esac
 	# Shipped defaults otherwise; what Postfix's tuned.cf raises is raised here too.
 	if [ "$BENCH_TUNE" = tuned ]; then
-		echo "queue { concurrency per destination 50 }"
+		echo "queue { connections per destination 50; connections at first 50 }"
 	fi
 }
 

@@ -2,27 +2,35 @@
  * Admin: the control socket.  A program connects, sends one request as a line of JSON, and gets
  * lines of JSON back, the last with "done" or "error".  It acts on mail only by asking the queue.
  *
- *   {"do": "list", "after": "ID", "limit": 100}     {"do": "show", "id": "ID"}
+ *   {"do": "list", "after": "ID", "limit": 100, "for": "example.net", "reason": "down,rate"}
+ *   {"do": "summary", "limit": 100, "for": ".example.net"}
+ *   {"do": "show", "id": "ID"}
  *   {"do": "retry" | "hold" | "release" | "delete", "id": "ID" | "all", "who": "NAME"}
  *
  *   {"message": {"id", ...}}, then for each of its recipients {"recipient": {...}}
- *   {"done": {"count": messages in this answer, or acted on; "total": in the queue}}
+ *   {"destination": {...}}
+ *   {"done": {"count": in this answer, or acted on; "total": in the queue}}
+ *   {"done": {..., "more": true, "last": "ID"}}: ask again, after "last"
  *   {"done": {..., "lost": true}}: the message of "after" is gone; ask with an earlier one
  *   {"error": "text for people"}
  *
- * A list is given in pages of at most 1000 messages, in the order of the queue.
+ *   {"do": "flush-ledger"}: done when all that happened until now is in the ledger's files
+ *   {"do": "waiting", "after": "ID", "limit": 1000}: what waits, for an audit
+ *   {"waiting": [[id as a number, arrival in ms since 1970, open recipients], ...]}
+ *
+ * A summary has at most 1000 destinations, those with the most recipients.
+ * A list is given in pages of at most 1000 messages, in the order of the queue; a page may
+ * have fewer and still not be the last.  admin_answer.c writes the answers.
  */
 #include "proc/admin/admin.h"
-
-#include <jansson.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/id.h"
 #include "base/list.h"
 #include "base/map.h"
-#include "mime/trace.h"
+#include "base/wire.h"
+#include "proc/admin/admin_answer.h"
 
 enum { CLIENTS_MAX = 64, REQUEST_BYTES_MAX = 4096 };
 
@@ -44,6 +52,7 @@ struct client {
 	struct io_op read;
 	struct buf line;
 	uint64_t query; /* under way, or 0 */
+	bool summary; /* which it is */
 };
 
 static void
@@ -82,86 +91,82 @@ send_error(struct client *client, const char *text)
 	send_json(client, json_pack("{s:s}", "error", text));
 }
 
-/* Text from anywhere: what is not UTF-8 becomes "?". */
-static json_t *
-json_text(struct span text)
-{
-	json_t *value = json_stringn(text.ptr, text.len);
-	char *copy;
-
-	if (value)
-		return value;
-	copy = mem_copy(text);
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)copy[i] >= 0x80)
-			copy[i] = '?';
-	value = json_stringn(copy, text.len);
-	mem_free(copy);
-	return value;
-}
-
-static json_t *
-json_id(uint64_t id)
-{
-	char text[ID_TEXT_MAX];
-
-	return json_text(id_text(text, id));
-}
-
-static json_t *
-json_time(uint64_t wall_ms)
-{
-	struct buf text;
-	json_t *value;
-
-	buf_init(&text, 64);
-	trace_write_timestamp(&text, wall_ms);
-	value = json_text(buf_span(&text));
-	buf_fini(&text);
-	return value;
-}
-
-static void
-take_message(struct client *client, const struct ipc_qa_message *message)
-{
-	json_t *value = json_object();
-
-	json_object_set_new(value, "id", json_id(message->id));
-	json_object_set_new(value, "arrived", json_time(message->arrival_wall_ms));
-	json_object_set_new(value, "expires", json_time(message->expire_wall_ms));
-	json_object_set_new(value, "size", json_integer((json_int_t)message->body_bytes));
-	json_object_set_new(value, "held", json_boolean(message->held));
-	json_object_set_new(value, "from", json_text(message->reverse_path));
-	json_object_set_new(value, "client", json_text(message->client));
-	json_object_set_new(value, "login", json_text(message->login));
-	json_object_set_new(value, "recipients", json_integer(message->rcpt_count));
-	send_json(client, json_pack("{s:o}", "message", value));
-}
-
-static void
-take_rcpt(struct client *client, const struct ipc_qa_rcpt *rcpt)
-{
-	static const char *const states[] = {
-	    "waiting", "ready", "active", "bouncing", "ended"};
-	json_t *value = json_object();
-
-	json_object_set_new(value, "id", json_id(rcpt->id));
-	json_object_set_new(value, "address", json_text(rcpt->address));
-	json_object_set_new(value, "original", json_text(rcpt->original));
-	json_object_set_new(value, "destination", json_text(rcpt->destination));
-	json_object_set_new(value, "state",
-	    json_string(rcpt->state < LEN(states) ? states[rcpt->state] : "unknown"));
-	json_object_set_new(value, "tries", json_integer(rcpt->tries));
-	json_object_set_new(value, "ahead", json_integer(rcpt->ahead));
-	json_object_set_new(value, "next_try",
-	    rcpt->next_wall_ms ? json_time(rcpt->next_wall_ms) : json_null());
-	json_object_set_new(value, "code", json_integer(rcpt->code));
-	json_object_set_new(value, "host", json_text(rcpt->remote));
-	json_object_set_new(value, "reply", json_text(rcpt->text));
-	send_json(client, json_pack("{s:o}", "recipient", value));
-}
-
 static void take_lines(struct client *client);
+
+/* The client of a query that has its whole answer; NULL: it is gone. */
+static struct client *
+end_query(struct admin *admin, uint64_t query)
+{
+	struct client *client = map_remove_u64(&admin->queries, query);
+
+	if (client)
+		client->query = 0;
+	return client;
+}
+
+static void
+take_flushed(struct admin *admin, const struct ipc_qa_ledger_flushed *flushed)
+{
+	struct client *client = end_query(admin, flushed->query);
+
+	if (!client)
+		return;
+	if (flushed->done)
+		send_json(client, json_pack("{s:{}}", "done"));
+	else
+		send_error(client,
+		    "the ledger cannot be written for now; the server's log says why");
+	take_lines(client);
+}
+
+static void
+take_waiting(struct admin *admin, const struct ipc_qa_still_waiting *waiting)
+{
+	struct client *client = end_query(admin, waiting->query);
+	struct reader reader = reader_init(waiting->messages);
+	json_t *list = json_array();
+
+	while (reader.rest.len > 0 && !reader.failed) {
+		uint64_t id = reader_u64(&reader), arrival = reader_u64(&reader);
+
+		json_array_append_new(list, json_pack("[I,I,I]", (json_int_t)id,
+		    (json_int_t)arrival, (json_int_t)reader_u32(&reader)));
+	}
+	if (!client) {
+		json_decref(list);
+		return;
+	}
+	send_json(client, json_pack("{s:o}", "waiting", list));
+	send_json(client, json_pack("{s:{s:b}}", "done", "lost", (int)waiting->lost));
+	take_lines(client);
+}
+
+static enum err
+receive_audit(struct admin *admin, unsigned type, struct span payload)
+{
+	struct ipc_qa_ledger_flushed flushed;
+	struct ipc_qa_still_waiting waiting;
+
+	if (type == IPC_qa_LEDGER_FLUSHED && !ipc_qa_ledger_flushed_decode(payload, &flushed))
+		take_flushed(admin, &flushed);
+	else if (type == IPC_qa_STILL_WAITING &&
+	    !ipc_qa_still_waiting_decode(payload, &waiting))
+		take_waiting(admin, &waiting);
+	else
+		return ERR_SYNTAX;
+	return OK;
+}
+
+static void
+take_done(struct admin *admin, const struct ipc_qa_done *done)
+{
+	struct client *client = end_query(admin, done->query);
+
+	if (!client)
+		return;
+	send_json(client, admin_done(done));
+	take_lines(client);
+}
 
 static enum err
 receive_queue(
@@ -170,41 +175,42 @@ receive_queue(
 	struct admin *admin = owner;
 	struct ipc_qa_message message;
 	struct ipc_qa_rcpt rcpt;
+	struct ipc_qa_destination destination;
 	struct ipc_qa_done done;
 	struct client *client;
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qa_MESSAGE:
 		if (ipc_qa_message_decode(payload, &message))
 			return ERR_SYNTAX;
 		client = map_get_u64(&admin->queries, message.query);
 		if (client)
-			take_message(client, &message);
+			send_json(client, admin_message(&message));
 		return OK;
 	case IPC_qa_RCPT:
 		if (ipc_qa_rcpt_decode(payload, &rcpt))
 			return ERR_SYNTAX;
 		client = map_get_u64(&admin->queries, rcpt.query);
 		if (client)
-			take_rcpt(client, &rcpt);
+			send_json(client, admin_rcpt(&rcpt));
+		return OK;
+	case IPC_qa_DESTINATION:
+		if (ipc_qa_destination_decode(payload, &destination))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, destination.query);
+		if (client)
+			send_json(client, admin_destination(&destination));
 		return OK;
 	case IPC_qa_DONE:
 		if (ipc_qa_done_decode(payload, &done))
 			return ERR_SYNTAX;
-		client = map_remove_u64(&admin->queries, done.query);
-		if (!client)
-			return OK;
-		client->query = 0;
-		send_json(client, json_pack("{s:{s:I,s:I,s:b}}", "done", "count",
-				      (json_int_t)done.count, "total",
-				      (json_int_t)done.total, "lost", (int)done.lost));
-		take_lines(client);
+		take_done(admin, &done);
 		return OK;
 	default:
-		return ERR_SYNTAX;
+		return receive_audit(admin, type, payload);
 	}
 }
 
@@ -224,19 +230,50 @@ start_query(struct client *client)
 	return client->query;
 }
 
+/* "for": a domain, a host, or one with a dot in front; false, told: it is too long. */
+static bool
+match_of(struct client *client, json_t *request, struct span *match)
+{
+	*match = span_str(json_string_value(json_object_get(request, "for")));
+	if (match->len <= IPC_DOMAIN_MAX)
+		return true;
+	send_error(client, "\"for\" is longer than a domain may be");
+	return false;
+}
+
 static void
 do_list(struct client *client, json_t *request)
 {
 	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
 	struct ipc_aq_list list = {
 	    .limit = limit > 0 && limit <= 1000 ? (uint32_t)limit : 1000};
+	const char *reason = json_string_value(json_object_get(request, "reason"));
 
+	if (!match_of(client, request, &list.match))
+		return;
+	if (reason && !admin_reasons(span_str(reason), &list.reasons)) {
+		send_error(client, "\"reason\" names no reason why mail waits");
+		return;
+	}
 	if (json_object_get(request, "after") && !id_of(request, "after", &list.after)) {
 		send_error(client, "\"after\" is not a queue id");
 		return;
 	}
 	list.query = start_query(client);
 	ipc_aq_list_send(client->admin->queue, &list);
+}
+
+static void
+do_summary(struct client *client, json_t *request)
+{
+	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
+	struct ipc_aq_summary summary = {
+	    .limit = limit > 0 && limit <= 1000 ? (uint32_t)limit : 1000};
+
+	if (!match_of(client, request, &summary.match))
+		return;
+	summary.query = start_query(client);
+	ipc_aq_summary_send(client->admin->queue, &summary);
 }
 
 static void
@@ -268,6 +305,27 @@ do_show(struct client *client, json_t *request)
 }
 
 static void
+do_waiting(struct client *client, json_t *request)
+{
+	struct ipc_aq_waiting waiting = {.limit = 1000};
+
+	if (json_object_get(request, "after") && !id_of(request, "after", &waiting.after)) {
+		send_error(client, "\"after\" is not a queue id");
+		return;
+	}
+	waiting.query = start_query(client);
+	ipc_aq_waiting_send(client->admin->queue, &waiting);
+}
+
+static void
+do_flush_ledger(struct client *client)
+{
+	const struct ipc_aq_flush_ledger flush = {.query = start_query(client)};
+
+	ipc_aq_flush_ledger_send(client->admin->queue, &flush);
+}
+
+static void
 do_request(struct client *client, json_t *request)
 {
 	static const char *const acts[IPC_ACT_COUNT] = {
@@ -286,8 +344,20 @@ do_request(struct client *client, json_t *request)
 		do_list(client, request);
 		return;
 	}
+	if (strcmp(verb, "summary") == 0) {
+		do_summary(client, request);
+		return;
+	}
 	if (strcmp(verb, "show") == 0) {
 		do_show(client, request);
+		return;
+	}
+	if (strcmp(verb, "waiting") == 0) {
+		do_waiting(client, request);
+		return;
+	}
+	if (strcmp(verb, "flush-ledger") == 0) {
+		do_flush_ledger(client);
 		return;
 	}
 	for (unsigned i = 0; i < IPC_ACT_COUNT; i++)
@@ -295,7 +365,8 @@ do_request(struct client *client, json_t *request)
 			do_act(client, request, (enum ipc_act)i);
 			return;
 		}
-	send_error(client, "\"do\" is not list, show, retry, hold, release or delete");
+	send_error(
+	    client, "\"do\" is not list, summary, show, retry, hold, release or delete");
 }
 
 static void
@@ -334,7 +405,7 @@ client_read(struct io_op *op)
 		return;
 	}
 	if (op->fd >= 0)
-		close(op->fd);
+		io_fd_close(op->fd);
 	buf_add(&client->line, op->bytes);
 	if (buf_finish(&client->line)) {
 		send_error(client, "the request is too long");

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 enum { ATTEMPT_BYTES_MAX = 8 << 20 };
 
@@ -35,7 +36,6 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	buf_init(&attempt->tls_text, 100);
 	buf_init(&attempt->failure.text, IPC_TEXT_MAX);
 	buf_init(&attempt->failure.remote, 300);
-	talk_init(attempt);
 	list_push(&delivery->attempts, &attempt->node);
 	map_set_u64(&delivery->attempt_map, attempt->number, attempt);
 	return attempt;
@@ -44,9 +44,8 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 void
 attempt_free(struct attempt *attempt)
 {
-	talk_close(attempt);
 	list_remove(&attempt->node);
-	check(attempt->state == ATTEMPT_OVER);
+	check(attempt->state == ATTEMPT_OVER && !attempt->talk);
 	if (attempt->password.len)
 		mem_wipe((char *)(uintptr_t)attempt->password.ptr, attempt->password.len);
 	arena_fini(&attempt->arena);
@@ -89,6 +88,17 @@ attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned code,
 		net_addr_write(&failure->remote, &addr->addr);
 		buf_add_str(&failure->remote, "]");
 	}
+}
+
+void
+attempt_fail_as(struct attempt *attempt, const struct attempt *other)
+{
+	const struct attempt_failure *failure = &other->failure;
+
+	attempt_fail(attempt, failure->outcome, failure->code, failure->status, "");
+	buf_add(&attempt->failure.text, buf_span(&failure->text));
+	attempt->failure.host_level = failure->host_level;
+	attempt->failure.down = failure->down;
 }
 
 void
@@ -175,8 +185,9 @@ attempt_drop(struct attempt *attempt)
 {
 	struct delivery *delivery = attempt->delivery;
 
+	pool_leave(&attempt->want);
+	talk_close(attempt->talk);
 	attempt->state = ATTEMPT_OVER;
-	io_timer_stop(delivery->env->io, &attempt->timer);
 	map_remove_u64(&delivery->attempt_map, attempt->number);
 	if (attempt->query)
 		map_remove_u64(&delivery->query_map, attempt->query);
@@ -367,11 +378,11 @@ attempt_next(struct attempt *attempt)
 	attempt_event_begin(attempt, &event, "try_failed");
 	event_span(&event, "text", buf_span(&attempt->failure.text));
 	event_end(&event);
-	talk_close(attempt);
 	if (attempt->failure.host_level &&
 	    attempt->addr_index + 1 < attempt->addr_count) {
+		SIM_MARK("delivery.next_address");
 		attempt->addr_index++;
-		attempt->without_tls = false;
+		attempt->without_tls = attempt->without_kept = false;
 		talk_start(attempt);
 		return;
 	}

@@ -4,8 +4,6 @@
  */
 #include "proc/delivery/delivery_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 
 enum { TICK_MS = 1000 };
@@ -46,13 +44,28 @@ delivery_ask_more(struct attempt *attempt)
 	ipc_dq_more_send(attempt->delivery->queue, &more);
 }
 
+/* Frees what is over; nothing of it is on the stack. */
+static void
+bury(struct delivery *delivery)
+{
+	list_for_each_safe(node, &delivery->over)
+		attempt_free(container_of(node, struct attempt, node));
+	list_for_each_safe(node, &delivery->closed)
+		talk_free(container_of(node, struct talk, node));
+	pool_sweep(&delivery->pool);
+}
+
 static enum err
 take_attempt(struct delivery *delivery, const struct ipc_qd_attempt *order)
 {
 	if (map_get_u64(&delivery->attempt_map, order->attempt) || order->rcpt_count == 0 ||
 	    order->rcpt_count > SMTP_CLIENT_RCPT_MAX)
 		return ERR_SYNTAX;
+	bury(delivery);
 	attempt_create(delivery, order);
+	if (!delivery->ticking)
+		io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
+	delivery->ticking = true;
 	return OK;
 }
 
@@ -81,7 +94,6 @@ take_body(struct delivery *delivery, const struct ipc_qd_body *body)
 	if (body->error) {
 		attempt_fail(attempt, IPC_DEFERRED, 0, "4.3.0",
 		    "the message cannot be read from the spool");
-		talk_close(attempt);
 		attempt_finish(attempt);
 		return OK;
 	}
@@ -111,7 +123,7 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qd_ATTEMPT:
 		return ipc_qd_attempt_decode(payload, &order) ? ERR_SYNTAX
@@ -136,7 +148,7 @@ receive_resolver(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_nd_FOUND || ipc_nd_found_decode(payload, &found))
 		return ERR_SYNTAX;
 	attempt = answered(owner, found.query);
@@ -154,7 +166,7 @@ receive_keyring(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_kd_CREDENTIAL || ipc_kd_credential_decode(payload, &credential))
 		return ERR_SYNTAX;
 	attempt = answered(owner, credential.query);
@@ -198,6 +210,7 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 		delivery->queue = NULL;
 		list_for_each_safe(node, &delivery->attempts)
 			attempt_drop(container_of(node, struct attempt, node));
+		talk_quit_all(delivery);
 	}
 }
 
@@ -206,9 +219,13 @@ ticked(struct io_timer *timer)
 {
 	struct delivery *delivery = timer->owner;
 
-	list_for_each_safe(node, &delivery->over)
-		attempt_free(container_of(node, struct attempt, node));
-	io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
+	bury(delivery);
+	talk_expire(delivery, io_now_ms(delivery->env->io));
+	/* Whatever is to be ended or freed later began with an attempt. */
+	delivery->ticking = !list_empty(&delivery->attempts) || !list_empty(&delivery->talks) ||
+	    !list_empty(&delivery->over) || !list_empty(&delivery->closed);
+	if (delivery->ticking)
+		io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
 }
 
 static void *
@@ -224,6 +241,9 @@ delivery_create(struct proc_env *env)
 	map_init(&delivery->query_map, seed);
 	list_init(&delivery->attempts);
 	list_init(&delivery->over);
+	list_init(&delivery->talks);
+	list_init(&delivery->closed);
+	pool_init(&delivery->pool, seed);
 	delivery->tick = (struct io_timer){.fired = ticked, .owner = delivery};
 	if (tls_client_context_create(false, &delivery->tls_any) ||
 	    tls_client_context_create(true, &delivery->tls_verified)) {
@@ -231,15 +251,6 @@ delivery_create(struct proc_env *env)
 		return NULL;
 	}
 	return delivery;
-}
-
-static bool
-delivery_start(void *role)
-{
-	struct delivery *delivery = role;
-
-	io_timer_start(delivery->env->io, &delivery->tick, TICK_MS);
-	return true;
 }
 
 static void
@@ -267,6 +278,8 @@ delivery_stop(void *role)
 {
 	struct delivery *delivery = role;
 
+	delivery->stopping = true;
+	talk_quit_all(delivery);
 	/* What is under way stays in the queue, and is tried again at the next start. */
 	proc_stopped(delivery->env);
 }
@@ -277,11 +290,13 @@ delivery_reload(void *role, const struct conf *conf)
 	struct delivery *delivery = role;
 
 	delivery->conf = conf;
+	/* What was agreed on under the old one (our name, a password) holds no longer. */
+	delivery->generation++;
+	talk_quit_all(delivery);
 }
 
 const struct proc_role delivery_role = {
     .create = delivery_create,
-    .start = delivery_start,
     .link = delivery_link,
     .stop = delivery_stop,
     .reload = delivery_reload,

@@ -5,6 +5,11 @@
  *   GATHERING ─► LOOKING_UP ─► CONNECTING ─► TALKING ─► (told to the queue)
  *                    ▲             │  ▲         │
  *                    └─ ASKING     └──┴─────────┘ the next address
+ *
+ * A talk is a connection and the session on it.  It is an attempt's for one transaction, and
+ * then waits in the pool for the next attempt that goes the same way:
+ *
+ *   (new) ─► an attempt's ─► kept ─► an attempt's ─► ... ─► closed
  */
 #pragma once
 
@@ -13,6 +18,7 @@
 #include "base/map.h"
 #include "ipc/targets.h"
 #include "proc/delivery/delivery.h"
+#include "proc/delivery/pool.h"
 #include "smtp/smtp_client.h"
 #include "tls/tls.h"
 
@@ -21,6 +27,7 @@ enum {
 	DELIVERY_OUTPUT_MAX = 256 << 10, /* kept for a slow server before the body waits */
 	DELIVERY_BODY_KEPT_MAX = 256 << 10,
 	ATTEMPT_STATUS_BYTES = 24,
+	TALK_KEY_BYTES_MAX = 21 + 2 * IPC_DOMAIN_MAX,
 };
 
 struct delivery;
@@ -72,23 +79,39 @@ struct attempt {
 	struct attempt_addr addrs[DELIVERY_ADDRS_MAX];
 	size_t addr_count, addr_index;
 	bool without_tls; /* the handshake failed and is not required: once more, in clear */
+	bool without_kept; /* a kept connection was of no use: on a new one */
 
-	struct io_op connect, read, drain;
-	struct io_timer timer; /* connecting, then the machine's deadline */
-	bool connecting, reading, draining;
-	struct io_stream *stream;
-	struct smtp_client *smtp;
-	struct tls *tls;
-	bool handshaking;
+	struct pool_want want; /* CONNECTING: waits for a connection to be free, or to be made */
+	struct talk *talk; /* NULL: none yet, or no more */
 	bool mail_sent;    /* the machine has the mail */
 	bool body_wanted;
 	struct buf body;       /* from the queue, not yet sent */
 	uint64_t body_got, body_given;
 	bool more_asked;
-	bool body_failed;
 	bool in_doubt;
 	struct buf tls_text;
 	struct attempt_failure failure;
+};
+
+struct talk {
+	struct list node; /* in delivery->talks, or ->closed */
+	struct delivery *delivery;
+	struct attempt *attempt; /* NULL: kept, or on its way to it */
+	struct pool_entry entry;
+	enum conf_tls tls_mode;
+	uint64_t generation; /* of the configuration that it was made under */
+	uint64_t mails;      /* transactions begun */
+	bool spent;          /* is not to be kept */
+
+	struct io_op connect, read, drain;
+	struct io_timer timer; /* connecting, then the machine's deadline */
+	uint64_t timer_ms;     /* when it fires; 0: it does not run */
+	bool connecting, reading, draining;
+	struct io_stream *stream;
+	struct smtp_client *smtp;
+	struct tls *tls;
+	bool handshaking;
+	bool is_closed; /* freed in a later turn */
 };
 
 struct delivery {
@@ -96,10 +119,14 @@ struct delivery {
 	const struct conf *conf;
 	struct tls_context *tls_any, *tls_verified;
 	struct list attempts, over;
+	struct list talks, closed;
+	struct pool pool;
+	uint64_t generation; /* of the configuration */
 	struct map attempt_map, query_map;
 	uint64_t next_query;
 	struct ipc_channel *queue, *resolver, *keyring;
-	struct io_timer tick;
+	struct io_timer tick; /* while there is an attempt or a connection */
+	bool ticking;
 	bool stopping;
 };
 
@@ -107,7 +134,7 @@ struct delivery {
 struct attempt *attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order);
 /* Frees one that is over. */
 void attempt_free(struct attempt *attempt);
-/* Ends it without a word to the queue; it is freed in a later turn. */
+/* Ends it, and what it does, without a word to the queue; it is freed in a later turn. */
 void attempt_drop(struct attempt *attempt);
 /* The order is complete. */
 void attempt_start(struct attempt *attempt);
@@ -118,6 +145,8 @@ void attempt_finish(struct attempt *attempt);
 /* The failure that stands if nothing better happens. */
 void attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned code,
     const char *status, const char *text);
+/* As another attempt to the same address did. */
+void attempt_fail_as(struct attempt *attempt, const struct attempt *other);
 /* Tries the next address, or finishes. */
 void attempt_next(struct attempt *attempt);
 void attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
@@ -127,14 +156,38 @@ void attempt_write_status(
     char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply);
 void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
 
-/* talk.c: the dialogue with one host */
-void talk_init(struct attempt *attempt);
+/* talk.c: connections */
+/* Goes to the attempt's address: by a connection that is free, or a new one, in its turn. */
 void talk_start(struct attempt *attempt);
-void talk_pump(struct attempt *attempt);
+/* The attempt has the connection no more. */
+void talk_detach(struct talk *talk);
+/* The session is ready for its first mail. */
+void talk_opened(struct talk *talk);
+/* Those who wait for the connection that failed share its fate, where no other is open. */
+void talk_fail_queued(struct talk *talk);
+/* Begins the handshake. */
+void talk_start_tls(struct talk *talk);
+/* Sees to deadline, input and output; after each pump. */
+void talk_settle(struct talk *talk);
+/* The session is at rest, and nobody's: the connection is kept, or ends. */
+void talk_rest(struct talk *talk);
+/* Ends the connection, whatever its state; the attempt has none then.  NULL is nothing. */
+void talk_close(struct talk *talk);
+void talk_free(struct talk *talk);
+/* Says goodbye on connections that are kept: those that have waited too long, or all. */
+void talk_expire(struct delivery *delivery, uint64_t until_ms);
+void talk_quit_all(struct delivery *delivery);
+
+/* talk_mail.c: what is said on them */
+void talk_pump(struct talk *talk);
+/* The attempt's mail, on a session that is at rest. */
+void talk_mail(struct talk *talk);
 /* The queue gave a piece of the body. */
 void talk_body(struct attempt *attempt);
-/* Ends the connection, whatever its state. */
-void talk_close(struct attempt *attempt);
+/* Sends what the machine says. */
+void talk_flush(struct talk *talk);
+/* There is no connection; text says why. */
+void talk_unreachable(struct talk *talk, const char *text);
 
 /* delivery.c */
 void delivery_ask_more(struct attempt *attempt);

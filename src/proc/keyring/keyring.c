@@ -9,7 +9,6 @@
 #include "proc/keyring/keyring.h"
 
 #include <crypt.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/check.h"
@@ -129,7 +128,7 @@ receive_reception(void *owner, struct ipc_channel *channel, unsigned type,
 	struct ipc_rk_auth auth;
 
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_rk_AUTH || ipc_rk_auth_decode(payload, &auth))
 		return ERR_SYNTAX;
 	if (asker->keyring->job_count >= PASSWORD_JOBS_MAX) {
@@ -153,7 +152,7 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type,
 	struct span value;
 
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_dk_CREDENTIAL || ipc_dk_credential_decode(payload, &asked))
 		return ERR_SYNTAX;
 	answer.query = asked.query;
@@ -213,7 +212,7 @@ sign_read(struct io_op *op)
 		return;
 	}
 	if (op->fd >= 0)
-		close(op->fd);
+		io_fd_close(op->fd);
 	buf_add(&asker->request, op->bytes);
 	if (buf_finish(&asker->request)) {
 		end_signer(asker);

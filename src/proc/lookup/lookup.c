@@ -4,8 +4,6 @@
  */
 #include "proc/lookup/lookup.h"
 
-#include <unistd.h>
-
 #include "base/arena.h"
 #include "base/check.h"
 #include "ipc/targets.h"
@@ -89,7 +87,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_xl_RESOLVE || ipc_xl_resolve_decode(payload, &asked))
 		return ERR_SYNTAX;
 	answer(owner, &asked);

@@ -8,12 +8,12 @@
 #include "proc/mailbox/mailbox.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/id.h"
 #include "base/map.h"
+#include "base/sim_point.h"
 #include "mime/trace.h"
 
 enum { PATH_BYTES = IPC_MAILBOX_MAX + 200, KEPT_BYTES_MAX = IPC_BODY_BYTES_MAX + 2048 };
@@ -41,7 +41,8 @@ struct drop {
 	unsigned made; /* of STEP_MAKE: directories made so far */
 	struct io_op op;
 	bool busy;
-	bool dropped; /* the queue is gone, or gave up */
+	bool dropped; /* the queue is gone */
+	bool unreadable; /* the queue cannot read the rest */
 	struct io_file *file;
 	uint64_t offset;
 	struct buf kept; /* to be written */
@@ -87,6 +88,10 @@ fail(struct drop *drop, enum err err)
 	char text[200];
 	struct io_op now = {0};
 
+	if (drop->step == STEP_DIR_SYNC)
+		SIM_MARK("mailbox.folder_not_synced");
+	if (err == ERR_NO_SPACE)
+		SIM_MARK("mailbox.no_space");
 	event_begin(&event, &drop->mailbox->env->log, "maildir_failed");
 	event_id(&event, drop->id);
 	event_str(&event, "mailbox", drop->name);
@@ -169,6 +174,10 @@ go_on(struct drop *drop)
 		write_kept(drop);
 		return;
 	case STEP_SYNC:
+		if (SIM_BUG(MAILDIR_NOT_SYNCED)) {
+			step_done(&drop->op);
+			return;
+		}
 		io_sync(drop->file, &drop->op);
 		return;
 	case STEP_RENAME:
@@ -177,6 +186,10 @@ go_on(struct drop *drop)
 		io_rename(dir, &drop->op, drop->path, drop->new_path);
 		return;
 	case STEP_DIR_SYNC:
+		if (SIM_BUG(MAILDIR_NO_DIRECTORY_SYNC)) {
+			step_done(&drop->op);
+			return;
+		}
 		snprintf(drop->path, sizeof(drop->path), "%s/new", drop->name);
 		io_dir_sync(dir, &drop->op, drop->path);
 		return;
@@ -221,7 +234,12 @@ step_done(struct io_op *op)
 	if (drop->step == STEP_OPEN && !err)
 		drop->file = op->file;
 	if (drop->dropped) {
+		SIM_MARK("mailbox.queue_gone");
 		fail(drop, ERR_CLOSED);
+		return;
+	}
+	if (drop->unreadable) {
+		fail(drop, ERR_CORRUPT);
 		return;
 	}
 	if (drop->step == STEP_OPEN && err == ERR_NOT_FOUND && drop->made == 0) {
@@ -321,14 +339,15 @@ take_body(struct mailbox *mailbox, const struct ipc_qm_body *body)
 
 	if (!drop)
 		return OK;
-	if (body->offset != drop->got || body->bytes.len > drop->body_bytes - drop->got)
-		return ERR_SYNTAX;
 	if (body->error) {
-		drop->dropped = true;
+		SIM_MARK("mailbox.body_unreadable");
+		drop->unreadable = true;
 		if (!drop->busy)
 			fail(drop, ERR_CORRUPT);
 		return OK;
 	}
+	if (body->offset != drop->got || body->bytes.len > drop->body_bytes - drop->got)
+		return ERR_SYNTAX;
 	keep(drop, body->bytes);
 	if (buf_finish(&drop->kept))
 		return ERR_TOO_LONG;
@@ -346,7 +365,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qm_DELIVER:
 		return ipc_qm_deliver_decode(payload, &deliver)
@@ -367,7 +386,8 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 	struct drop *drop;
 	size_t at = 0;
 
-	(void)err;
+	if (err != ERR_CLOSED)
+		proc_bad_peer(mailbox->env, PROC_QUEUE, 0, err);
 	ipc_channel_destroy(channel);
 	mailbox->queue = NULL;
 	/* The queue that comes next counts them as lost, and gives them again. */

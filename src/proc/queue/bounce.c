@@ -5,72 +5,135 @@
  */
 #include "proc/queue/queue_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
 #include "base/id.h"
+#include "base/sim_point.h"
 #include "mime/dsn.h"
 #include "mime/header.h"
 #include "replies/catalogue.h"
 
 enum { BOUNCE_BYTES_MAX = 4 << 20, EXPLANATION_BYTES_MAX = 1000 };
 
-/* One bounce being made: lookup is asked, the header is read, the spool writes. */
+/*
+ * One bounce being made: the envelope is read where it is not at hand, lookup is asked, the header
+ * is read, the spool writes.
+ */
 struct bounce {
 	struct queue *queue;
 	struct message *message;
 	struct list node; /* in queue->bounces */
+	bool reading;     /* the envelope */
 	uint64_t query;   /* 0: lookup is to be asked (again) */
+	uint32_t *rcpts;  /* whom it tells of, by index; NULL: all that are BOUNCING */
+	uint32_t rcpt_count;
+	struct buf bytes; /* of the message's envelope, while it is read */
 	struct buf targets;
 	char *header;
 	struct io_op read;
 	uint64_t id;
 	struct buf envelope, body;
-	struct spool_op put;
+	struct store_op put;
 };
 
 static struct bounce *
-bounce_create(struct queue *queue, struct message *message)
+bounce_create(struct message *message)
 {
 	struct bounce *bounce = mem_alloc(sizeof(*bounce));
 
-	bounce->queue = queue;
+	bounce->queue = message->queue;
 	bounce->message = message;
 	message->bounce = bounce;
-	list_push(&queue->bounces, &bounce->node);
+	message->users++;
+	list_push(&message->queue->bounces, &bounce->node);
+	buf_init(&bounce->bytes, STORE_ENVELOPE_BYTES_MAX);
 	buf_init(&bounce->targets, IPC_TARGETS_MAX);
-	buf_init(&bounce->envelope, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&bounce->envelope, STORE_ENVELOPE_BYTES_MAX);
 	buf_init(&bounce->body, BOUNCE_BYTES_MAX);
 	return bounce;
+}
+
+/* Those that are BOUNCING now; whoever fails later has a bounce of its own. */
+static void
+gather(struct bounce *bounce)
+{
+	struct sched *sched = bounce->queue->sched;
+	struct message *message = bounce->message;
+	struct sched_message known;
+
+	outcome_say_expired(message);
+	sched_message_get(sched, message->slot, &known);
+	mem_free(bounce->rcpts);
+	bounce->rcpts = mem_alloc(known.open_count * sizeof(*bounce->rcpts));
+	bounce->rcpt_count = 0;
+	for (uint32_t i = 0; i < known.rcpt_count; i++) {
+		uint32_t at = sched_rcpt_find(sched, message->slot, i);
+
+		if (at != SCHED_NONE && sched_rcpt_state(sched, at) == SCHED_BOUNCING)
+			bounce->rcpts[bounce->rcpt_count++] = i;
+	}
+}
+
+static void
+get_rcpt(const struct bounce *bounce, uint32_t index, struct sched_rcpt *rcpt)
+{
+	struct sched *sched = bounce->queue->sched;
+
+	sched_rcpt_get(sched, sched_rcpt_find(sched, bounce->message->slot, index), rcpt);
+}
+
+static void
+end_rcpts(struct bounce *bounce)
+{
+	if (!bounce->rcpts)
+		gather(bounce);
+	for (uint32_t i = 0; i < bounce->rcpt_count; i++) {
+		struct sched_rcpt rcpt;
+		struct sched_reply reply;
+		struct mark mark = {.bounce_id = bounce->id};
+
+		get_rcpt(bounce, bounce->rcpts[i], &rcpt);
+		reply = sched_reply_get(bounce->queue->sched, rcpt.reply);
+		mark.end = rcpt.expired ? END_EXPIRED : END_BOUNCED;
+		mark.code = rcpt.code;
+		mark.status = reply.status;
+		mark.remote = reply.remote;
+		mark.text = reply.text;
+		outcome_end(bounce->message, bounce->rcpts[i], &mark);
+	}
 }
 
 /* The bounce is made, or needs none: its recipients have their end. */
 static void
 finish(struct bounce *bounce)
 {
-	struct queue *queue = bounce->queue;
 	struct message *message = bounce->message;
 
-	for (uint32_t i = 0; i < message->rcpt_count; i++)
-		if (message->rcpts[i].state == RECIPIENT_BOUNCING)
-			outcome_end(queue, &message->rcpts[i]);
+	end_rcpts(bounce);
 	message->bounce = NULL;
 	list_remove(&bounce->node);
+	buf_fini(&bounce->bytes);
 	buf_fini(&bounce->targets);
 	buf_fini(&bounce->envelope);
 	buf_fini(&bounce->body);
 	mem_free(bounce->header);
+	mem_free(bounce->rcpts);
 	mem_free(bounce);
-	outcome_settle(queue, message);
+	poison_ended(message);
+	outcome_settle(message);
+	message_close(message);
 }
 
 static void
 drop(struct bounce *bounce, const char *why)
 {
+	const struct envelope *envelope = bounce->message->envelope;
 	struct event event;
 
-	queue_event_begin(&event, bounce->queue, "bounce_dropped", bounce->message);
-	event_span(&event, "to", bounce->message->reverse_path);
+	SIM_MARK("queue.bounce_dropped");
+	bounce->id = 0;
+	queue_event_begin(&event, bounce->queue, "bounce_dropped", bounce->message->id);
+	if (envelope)
+		event_span(&event, "to", envelope->reverse_path);
 	event_str(&event, "text", why);
 	event_end(&event);
 	finish(bounce);
@@ -80,6 +143,7 @@ drop(struct bounce *bounce, const char *why)
 static void
 postpone(struct bounce *bounce)
 {
+	SIM_MARK("queue.bounce_postponed");
 	bounce->query = 0;
 	buf_reset(&bounce->targets);
 	buf_reset(&bounce->envelope);
@@ -91,7 +155,9 @@ ask_lookup(struct bounce *bounce)
 {
 	struct queue *queue = bounce->queue;
 	const struct ipc_xl_resolve resolve = {
-	    .query = ++queue->next_query, .address = bounce->message->reverse_path};
+	    .query = ++queue->next_query,
+	    .address = bounce->message->envelope->reverse_path,
+	};
 
 	if (!queue->lookup)
 		return;
@@ -99,48 +165,125 @@ ask_lookup(struct bounce *bounce)
 	ipc_xl_resolve_send(queue->lookup, &resolve);
 }
 
-void
-bounce_start(struct queue *queue, struct message *message)
+static void
+go_on(struct bounce *bounce)
 {
-	struct bounce *bounce = bounce_create(queue, message);
+	struct envelope *envelope = bounce->message->envelope;
 
-	if (message->reverse_path.len == 0)
+	if (envelope->reverse_path.len == 0 && SIM_BUG(BOUNCE_A_BOUNCE))
+		envelope->reverse_path = envelope->rcpts[0].address;
+	if (envelope->reverse_path.len == 0)
 		drop(bounce, "the message has a null reverse-path: there is nobody to tell");
 	else
 		ask_lookup(bounce);
+}
+
+static void
+envelope_done(struct io_op *op)
+{
+	struct bounce *bounce = op->owner;
+	struct message *message = bounce->message;
+	enum err err = op->err;
+	struct event event;
+
+	bounce->reading = false;
+	if (!err)
+		err = message_envelope(message, &bounce->bytes);
+	buf_fini(&bounce->bytes);
+	if (!err) {
+		go_on(bounce);
+		return;
+	}
+	queue_event_begin(&event, bounce->queue, "spool_read_failed", message->id);
+	event_err(&event, err);
+	event_end(&event);
+	drop(bounce, "the message cannot be read from the spool");
+}
+
+/* It may be at hand by now, from an attempt. */
+static void
+start(struct bounce *bounce)
+{
+	if (bounce->reading)
+		return;
+	if (bounce->message->envelope) {
+		if (bounce->query == 0)
+			go_on(bounce);
+		return;
+	}
+	bounce->reading = true;
+	bounce->read = (struct io_op){.done = envelope_done, .owner = bounce};
+	store_read_message(bounce->queue->store, &bounce->read, bounce->message->id,
+	    &bounce->bytes, NULL, 0);
+}
+
+/* As with an attempt: the mark is durable, or never will be. */
+static void
+begun(struct store_op *op)
+{
+	struct bounce *bounce = op->owner;
+
+	bounce->reading = false;
+	start(bounce);
+}
+
+void
+bounce_start(struct message *message)
+{
+	struct bounce *bounce = bounce_create(message);
+	struct sched_message known;
+	uint32_t index = 0, at;
+
+	sched_message_get(bounce->queue->sched, message->slot, &known);
+	while (index < known.rcpt_count) {
+		at = sched_rcpt_find(bounce->queue->sched, message->slot, index);
+		if (at != SCHED_NONE &&
+		    sched_rcpt_state(bounce->queue->sched, at) == SCHED_BOUNCING)
+			break;
+		index++;
+	}
+	check(index < known.rcpt_count);
+	if (!poison_is_careful(message, index)) {
+		start(bounce);
+		return;
+	}
+	bounce->reading = true;
+	bounce->put = (struct store_op){.done = begun, .owner = bounce};
+	poison_begin(message, index, &bounce->put);
 }
 
 void
 bounce_retry(struct queue *queue)
 {
 	list_for_each_safe(node, &queue->bounces)
-	{
-		struct bounce *bounce = container_of(node, struct bounce, node);
-
-		if (bounce->query == 0)
-			ask_lookup(bounce);
-	}
+		start(container_of(node, struct bounce, node));
 }
 
 static void
-put_done(struct spool_op *op)
+put_done(struct store_op *op)
 {
 	struct bounce *bounce = op->owner;
 	struct queue *queue = bounce->queue;
-	struct message *made;
+	struct envelope *envelope;
 	char id[ID_TEXT_MAX];
 	struct event event;
+	uint32_t made;
 
 	if (op->err) {
+		SIM_MARK("queue.bounce_not_stored");
 		queue_check_pressure(queue, op->err);
-		postpone(bounce);
+		if (SIM_BUG(BOUNCE_NOT_DURABLE))
+			finish(bounce);
+		else
+			postpone(bounce);
 		return;
 	}
-	check(message_create(queue, bounce->id, buf_span(&bounce->envelope), bounce->body.len,
-	          &made) == OK);
-	queue_event_begin(&event, queue, "bounce_queued", made);
+	check(envelope_read(&bounce->envelope, &envelope) == OK);
+	made = message_add(queue, bounce->id, envelope, bounce->body.len);
+	message_keep_fresh(queue, made, envelope, &bounce->body);
+	queue_event_begin(&event, queue, "bounce_queued", bounce->id);
 	event_span(&event, "bounce_of", id_text(id, bounce->message->id));
-	event_span(&event, "to", bounce->message->reverse_path);
+	event_span(&event, "to", bounce->message->envelope->reverse_path);
 	event_end(&event);
 	schedule_message(queue, made);
 	finish(bounce);
@@ -149,59 +292,63 @@ put_done(struct spool_op *op)
 
 /* What the catalogue says to a person about this failure. */
 static struct span
-explain(const struct last_reply *last)
+explain(struct span status, unsigned code)
 {
 	const struct catalogue_entry *entry = NULL;
-	char code[4] = {(char)('0' + last->code / 100 % 10), (char)('0' + last->code / 10 % 10),
-	    (char)('0' + last->code % 10), '\0'};
+	char digits[4] = {(char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10),
+	    (char)('0' + code % 10), '\0'};
 
-	if (last->status[0] != '\0')
-		entry = catalogue_find(span_str(last->status));
-	if (!entry && last->code > 0)
-		entry = catalogue_find(span_str(code));
+	if (status.len > 0)
+		entry = catalogue_find(status);
+	if (!entry && code > 0)
+		entry = catalogue_find(span_str(digits));
 	return entry ? span_first(span_str(entry->fix), EXPLANATION_BYTES_MAX) : SPAN("");
 }
 
 static void
-describe(struct dsn_recipient *to, const struct recipient *from)
+describe(const struct bounce *bounce, struct dsn_recipient *to, uint32_t index)
 {
-	const struct last_reply *last = from->last;
+	const struct envelope_rcpt *from = &bounce->message->envelope->rcpts[index];
+	struct sched_reply reply;
+	struct sched_rcpt rcpt;
 
+	get_rcpt(bounce, index, &rcpt);
+	reply = sched_reply_get(bounce->queue->sched, rcpt.reply);
 	to->address = from->address;
 	if (!span_eq(from->original, from->address))
 		to->orcpt = from->original;
-	if (!last)
-		return;
-	to->expired = last->expired;
-	to->status = span_str(last->status);
-	to->code = last->code;
-	to->remote = last->remote;
-	to->text = last->text;
-	to->last_attempt_wall_ms = last->wall_ms;
-	to->explanation = explain(last);
+	to->expired = rcpt.expired;
+	to->status = reply.status;
+	to->code = rcpt.code;
+	to->remote = reply.remote;
+	to->text = reply.text;
+	to->last_attempt_wall_ms = (uint64_t)rcpt.tried_wall_s * 1000;
+	to->explanation = explain(reply.status, rcpt.code);
 }
 
 static void
 write_body(struct bounce *bounce, struct span header)
 {
-	struct message *message = bounce->message;
-	struct dsn_recipient *rcpts = mem_alloc(message->rcpt_count * sizeof(*rcpts));
+	const struct envelope *envelope = bounce->message->envelope;
+	struct dsn_recipient *rcpts;
 	char id[ID_TEXT_MAX];
 	struct dsn dsn = {
 	    .hostname = bounce->queue->conf->hostname,
-	    .to = message->reverse_path,
-	    .id = id_text(id, message->id),
-	    .envelope_helo = message->helo,
-	    .arrival_wall_ms = message->arrival_wall_ms,
+	    .to = envelope->reverse_path,
+	    .id = id_text(id, bounce->message->id),
+	    .envelope_helo = envelope->helo,
+	    .arrival_wall_ms = envelope->arrival_wall_ms,
 	    .now_wall_ms = io_wall_ms(bounce->queue->env->io),
 	    .unique = bounce->id,
-	    .recipients = rcpts,
 	    .header = header,
 	};
 
-	for (uint32_t i = 0; i < message->rcpt_count; i++)
-		if (message->rcpts[i].state == RECIPIENT_BOUNCING)
-			describe(&rcpts[dsn.recipient_count++], &message->rcpts[i]);
+	gather(bounce);
+	rcpts = mem_alloc(bounce->rcpt_count * sizeof(*rcpts));
+	for (uint32_t i = 0; i < bounce->rcpt_count; i++)
+		describe(bounce, &rcpts[i], bounce->rcpts[i]);
+	dsn.recipients = rcpts;
+	dsn.recipient_count = bounce->rcpt_count;
 	dsn_write(&bounce->body, &dsn);
 	mem_free(rcpts);
 }
@@ -211,18 +358,18 @@ write_envelope(struct bounce *bounce)
 {
 	struct reader reader = reader_init(buf_span(&bounce->targets));
 	struct ipc_target_entry target;
-	struct message_envelope envelope = {
+	struct envelope_head head = {
 	    .arrival_wall_ms = io_wall_ms(bounce->queue->env->io),
 	    .flags = IPC_MESSAGE_BOUNCE,
 	};
 
 	while (ipc_target_next(&reader, &target))
-		envelope.rcpt_count++;
-	message_envelope_begin(&bounce->envelope, &envelope);
+		head.rcpt_count++;
+	envelope_write_head(&bounce->envelope, &head);
 	reader = reader_init(buf_span(&bounce->targets));
 	while (ipc_target_next(&reader, &target))
-		message_envelope_rcpt(
-		    &bounce->envelope, &target, bounce->message->reverse_path);
+		envelope_write_rcpt(&bounce->envelope, &target,
+		    bounce->message->envelope->reverse_path);
 }
 
 static void
@@ -245,8 +392,8 @@ header_read(struct io_op *op)
 		drop(bounce, "the bounce would be too large");
 		return;
 	}
-	bounce->put = (struct spool_op){.done = put_done, .owner = bounce};
-	spool_put(bounce->queue->spool, &bounce->put, bounce->id, buf_span(&bounce->envelope),
+	bounce->put = (struct store_op){.done = put_done, .owner = bounce};
+	store_put(bounce->queue->store, &bounce->put, bounce->id, buf_span(&bounce->envelope),
 	    buf_span(&bounce->body));
 }
 
@@ -274,7 +421,7 @@ take_resolved(struct bounce *bounce, const struct ipc_lx_resolved *resolved)
 	buf_add(&bounce->targets, resolved->targets);
 	bounce->header = mem_alloc(bytes);
 	bounce->read = (struct io_op){.done = header_read, .owner = bounce};
-	spool_read_body(bounce->queue->spool, &bounce->read, bounce->message->id,
+	store_read_body(bounce->queue->store, &bounce->read, bounce->message->id,
 	    bounce->header, bytes, 0);
 }
 
@@ -286,7 +433,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_lx_RESOLVED || ipc_lx_resolved_decode(payload, &resolved))
 		return ERR_SYNTAX;
 	list_for_each(node, &queue->bounces)

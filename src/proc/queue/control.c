@@ -1,176 +1,133 @@
 /*
- * What an operator asks of the queue, through the admin role: to list, to show, and to act on
- * messages.  Every act is said in the log with who asked for it.
+ * What an operator asks of the queue, through the admin role: to list, to sum up, to show, and to
+ * act on messages.  Every act is said in the log with who asked for it.
  */
 #include "proc/queue/queue_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
+#include "proc/queue/ledger_feed.h"
 
-/* A page ends early when so much of it waits for admin to take it. */
-enum { LIST_MAX = 1000, PAGE_BYTES = 1 << 20, RCPTS_SHOWN_MAX = 1000 };
+enum { LIST_MAX = 1000 };
 
-static void
-send_message(struct queue *queue, uint64_t query, const struct message *message)
+void
+control_send_done(struct queue *queue, struct ipc_qa_done *done)
 {
-	const struct ipc_qa_message answer = {
-	    .query = query,
-	    .id = message->id,
-	    .arrival_wall_ms = message->arrival_wall_ms,
-	    .expire_wall_ms = message->arrival_wall_ms + queue->conf->expire_ms,
-	    .body_bytes = message->body_bytes,
-	    .held = message->held,
-	    .reverse_path = message->reverse_path,
-	    .client = message->client,
-	    .login = message->login,
-	    .rcpt_count = message->open_count,
-	};
-
-	ipc_qa_message_send(queue->admin, &answer);
+	if (done->total == 0)
+		done->total = sched_message_count(queue->sched);
+	ipc_qa_done_send(queue->admin, done);
 }
 
 static void
-send_rcpt(struct queue *queue, uint64_t query, const struct recipient *rcpt)
+list(struct queue *queue, struct ipc_aq_list *asked)
 {
-	struct ipc_qa_rcpt answer = {
-	    .query = query,
-	    .id = rcpt->message->id,
-	    .address = rcpt->address,
-	    .original = rcpt->original,
-	    .destination = span_first(rcpt->destination->key, IPC_DOMAIN_MAX),
-	    .state = (uint8_t)rcpt->state,
-	    .tries = rcpt->tries,
-	    .next_wall_ms = rcpt->next_wall_ms,
-	    .ahead = (uint32_t)schedule_ahead(rcpt),
-	};
+	uint32_t slot = sched_message_first(queue->sched);
 
-	if (rcpt->last) {
-		answer.code = (uint16_t)rcpt->last->code;
-		answer.remote = rcpt->last->remote;
-		answer.text = rcpt->last->text;
-	}
-	ipc_qa_rcpt_send(queue->admin, &answer);
-}
-
-static void
-send_whole(struct queue *queue, uint64_t query, const struct message *message)
-{
-	uint32_t shown = 0;
-
-	send_message(queue, query, message);
-	for (uint32_t i = 0; i < message->rcpt_count && shown < RCPTS_SHOWN_MAX; i++)
-		if (message->rcpts[i].state != RECIPIENT_ENDED) {
-			send_rcpt(queue, query, &message->rcpts[i]);
-			shown++;
+	if (asked->limit > LIST_MAX)
+		asked->limit = LIST_MAX;
+	if (asked->after) {
+		slot = sched_message_find(queue->sched, asked->after);
+		/* From the start again, the caller would see most messages twice. */
+		if (slot == SCHED_NONE) {
+			control_send_done(queue,
+			    &(struct ipc_qa_done){.query = asked->query, .lost = true});
+			return;
 		}
+		slot = sched_message_next(queue->sched, slot);
+	}
+	listing_start(queue, asked, slot);
 }
 
 static void
-send_done(struct queue *queue, uint64_t query, uint64_t count, bool lost)
+hold(struct queue *queue, uint64_t id, uint32_t slot, bool held, struct span who)
 {
-	const struct ipc_qa_done done = {.query = query,
-	    .count = count,
-	    .total = queue->message_map.count,
-	    .lost = lost};
+	struct mark mark = {
+	    .kind = held ? MARK_HELD : MARK_RELEASED,
+	    .wall_ms = io_wall_ms(queue->env->io),
+	    .text = who,
+	};
+	struct sched_message known;
 
-	ipc_qa_done_send(queue->admin, &done);
-}
-
-static void
-list(struct queue *queue, const struct ipc_aq_list *asked)
-{
-	struct message *after = map_get_u64(&queue->message_map, asked->after);
-	struct list *node = after ? after->node.next : queue->messages.next;
-	uint32_t limit = asked->limit < LIST_MAX ? asked->limit : LIST_MAX;
-	uint64_t count = 0;
-
-	/* From the start again, the caller would see most messages twice. */
-	if (asked->after && !after) {
-		send_done(queue, asked->query, 0, true);
+	sched_message_get(queue->sched, slot, &known);
+	if (held ? known.flags & SCHED_HELD : !(known.flags & SCHED_PARKED))
+		return;
+	outcome_mark(queue, id, &mark);
+	if (held) {
+		sched_message_flags(queue->sched, slot, SCHED_HELD, SCHED_RELEASED);
 		return;
 	}
-	for (; node != &queue->messages && count < limit &&
-	       io_pending(ipc_channel_stream(queue->admin)) < PAGE_BYTES;
-	     node = node->next, count++)
-		send_whole(queue, asked->query, container_of(node, struct message, node));
-	send_done(queue, asked->query, count, false);
+	message_acquit(queue, slot);
+	poison_forget(queue, id);
+	sched_message_flags(queue->sched, slot, SCHED_RELEASED, SCHED_PARKED);
 }
 
 static void
-hold(struct queue *queue, struct message *message, bool held)
+retry(struct queue *queue, uint32_t slot)
 {
-	struct buf mark;
+	struct sched_message known;
 
-	if (message->held == held)
-		return;
-	message->held = held;
-	message->released = !held;
-	buf_init(&mark, 16);
-	mark_write(&mark, held ? MARK_HELD : MARK_RELEASED, NULL);
-	spool_mark(queue->spool, NULL, message->id, buf_span(&mark));
-	buf_fini(&mark);
-	for (uint32_t i = 0; i < message->rcpt_count; i++) {
-		struct recipient *rcpt = &message->rcpts[i];
+	sched_message_get(queue->sched, slot, &known);
+	for (uint32_t i = 0; i < known.rcpt_count && !(known.flags & SCHED_PARKED); i++) {
+		uint32_t at = sched_rcpt_find(queue->sched, slot, i);
+		struct sched_rcpt rcpt;
 
-		/* A move to WAITING leaves the timer out while the message is held. */
-		if (rcpt->state == RECIPIENT_READY ||
-		    (rcpt->state == RECIPIENT_WAITING && held))
-			recipient_move(queue, rcpt, RECIPIENT_WAITING);
-		else if (rcpt->state == RECIPIENT_WAITING)
-			recipient_move(queue, rcpt, RECIPIENT_READY);
-	}
-}
-
-static void
-retry(struct queue *queue, struct message *message)
-{
-	for (uint32_t i = 0; i < message->rcpt_count; i++) {
-		struct recipient *rcpt = &message->rcpts[i];
-
-		if (message->held || rcpt->state == RECIPIENT_ACTIVE ||
-		    !rcpt->destination)
+		if (at == SCHED_NONE)
 			continue;
-		schedule_up(queue, rcpt->destination);
-		if (rcpt->state == RECIPIENT_WAITING)
-			recipient_move(queue, rcpt, RECIPIENT_READY);
+		sched_rcpt_get(queue->sched, at, &rcpt);
+		if (rcpt.state == SCHED_ACTIVE)
+			continue;
+		sched_destination_up(queue->sched, rcpt.destination);
+		if (rcpt.state == SCHED_WAITING)
+			sched_rcpt_ready(queue->sched, at, true);
 	}
-}
-
-static void delete (struct queue *queue, struct message *message)
-{
-	/* What is under way or bouncing finishes first; it can't be called back. */
-	message->deleting = true;
-	for (uint32_t i = 0; i < message->rcpt_count; i++) {
-		struct recipient *rcpt = &message->rcpts[i];
-
-		if (rcpt->state == RECIPIENT_WAITING || rcpt->state == RECIPIENT_READY)
-			outcome_end(queue, rcpt);
-	}
-	outcome_settle(queue, message);
 }
 
 static void
-act(struct queue *queue, struct message *message, enum ipc_act kind, struct span who)
+delete_waiting(struct queue *queue, uint32_t slot, struct span who)
+{
+	struct message *message = message_open(queue, slot);
+	struct sched_message known;
+
+	/* What is under way or bouncing finishes first; it can't be called back. */
+	sched_message_flags(queue->sched, slot, SCHED_DELETING, 0);
+	sched_message_get(queue->sched, slot, &known);
+	for (uint32_t i = 0; i < known.rcpt_count; i++) {
+		uint32_t at = sched_rcpt_find(queue->sched, slot, i);
+		struct mark mark = {.end = END_DELETED, .text = who};
+
+		if (at != SCHED_NONE && (sched_rcpt_state(queue->sched, at) == SCHED_WAITING ||
+		        sched_rcpt_state(queue->sched, at) == SCHED_READY))
+			outcome_end(message, i, &mark);
+	}
+	outcome_settle(message);
+	message_close(message);
+}
+
+/* from: the reverse-path, where the envelope was read for it. */
+static void
+act(struct queue *queue, uint32_t slot, enum ipc_act kind, struct span who,
+    const struct envelope *envelope)
 {
 	static const char *const names[IPC_ACT_COUNT] = {
 	    "operator_retry", "held", "released", "deleted"};
+	struct sched_message known;
 	struct event event;
 
-	queue_event_begin(&event, queue, names[kind], message);
+	sched_message_get(queue->sched, slot, &known);
+	queue_event_begin(&event, queue, names[kind], known.id);
 	event_span(&event, "who", who);
-	event_span(&event, "from", message->reverse_path);
+	if (envelope)
+		event_span(&event, "from", envelope->reverse_path);
 	event_end(&event);
 	switch (kind) {
 	case IPC_ACT_RETRY:
-		retry(queue, message);
+		retry(queue, slot);
 		return;
 	case IPC_ACT_HOLD:
 	case IPC_ACT_RELEASE:
-		hold(queue, message, kind == IPC_ACT_HOLD);
+		hold(queue, known.id, slot, kind == IPC_ACT_HOLD, who);
 		return;
 	case IPC_ACT_DELETE:
-		delete (queue, message);
+		delete_waiting(queue, slot, who);
 		return;
 	case IPC_ACT_COUNT:
 		check(false);
@@ -178,24 +135,61 @@ act(struct queue *queue, struct message *message, enum ipc_act kind, struct span
 }
 
 static void
+act_on_one(struct queue *queue, uint32_t slot, const struct ipc_aq_act *asked)
+{
+	struct envelope *envelope = NULL;
+	struct buf bytes;
+
+	buf_init(&bytes, STORE_ENVELOPE_BYTES_MAX);
+	if (store_read_envelope(queue->store, asked->id, &bytes) != OK ||
+	    envelope_read(&bytes, &envelope) != OK)
+		envelope = NULL;
+	act(queue, slot, (enum ipc_act)asked->act, asked->who, envelope);
+	envelope_free(envelope);
+	buf_fini(&bytes);
+}
+
+/* Of a million messages the envelopes are not read; the log has them from when they came. */
+static uint64_t
+act_on_all(struct queue *queue, const struct ipc_aq_act *asked)
+{
+	uint64_t count = 0;
+
+	for (uint32_t slot = sched_message_first(queue->sched), next; slot != SCHED_NONE;
+	     slot = next, count++) {
+		next = sched_message_next(queue->sched, slot);
+		act(queue, slot, (enum ipc_act)asked->act, asked->who, NULL);
+	}
+	return count;
+}
+
+static void
 act_on(struct queue *queue, const struct ipc_aq_act *asked)
 {
-	struct message *one = map_get_u64(&queue->message_map, asked->id);
-	enum ipc_act kind = (enum ipc_act)asked->act;
+	uint32_t one = sched_message_find(queue->sched, asked->id);
 	uint64_t count = 0;
 
 	if (asked->id == 0) {
-		list_for_each_safe (node, &queue->messages) {
-			act(queue, container_of(node, struct message, node), kind,
-			    asked->who);
-			count++;
-		}
-	} else if (one) {
-		act(queue, one, kind, asked->who);
+		count = act_on_all(queue, asked);
+	} else if (one != SCHED_NONE) {
+		act_on_one(queue, one, asked);
 		count = 1;
 	}
-	send_done(queue, asked->query, count, false);
+	control_send_done(
+	    queue, &(struct ipc_qa_done){.query = asked->query, .count = count});
 	dispatch(queue);
+}
+
+static void
+show(struct queue *queue, const struct ipc_aq_show *asked)
+{
+	uint32_t slot = sched_message_find(queue->sched, asked->id);
+
+	if (slot == SCHED_NONE)
+		control_send_done(queue, &(struct ipc_qa_done){.query = asked->query});
+	else
+		listing_start(queue,
+		    &(struct ipc_aq_list){.query = asked->query, .limit = 1}, slot);
 }
 
 static enum err
@@ -204,26 +198,30 @@ receive(
 {
 	struct queue *queue = owner;
 	struct ipc_aq_list asked;
-	struct ipc_aq_show show;
+	struct ipc_aq_summary summed;
+	struct ipc_aq_show shown;
 	struct ipc_aq_act acted;
-	struct message *message;
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
+	if (queue->listing_count >= QUEUE_LISTINGS_MAX)
+		return ERR_LIMIT;
 	switch (type) {
 	case IPC_aq_LIST:
 		if (ipc_aq_list_decode(payload, &asked))
 			return ERR_SYNTAX;
 		list(queue, &asked);
 		return OK;
-	case IPC_aq_SHOW:
-		if (ipc_aq_show_decode(payload, &show))
+	case IPC_aq_SUMMARY:
+		if (ipc_aq_summary_decode(payload, &summed))
 			return ERR_SYNTAX;
-		message = map_get_u64(&queue->message_map, show.id);
-		if (message)
-			send_whole(queue, show.query, message);
-		send_done(queue, show.query, message ? 1 : 0, false);
+		summary_start(queue, &summed);
+		return OK;
+	case IPC_aq_SHOW:
+		if (ipc_aq_show_decode(payload, &shown))
+			return ERR_SYNTAX;
+		show(queue, &shown);
 		return OK;
 	case IPC_aq_ACT:
 		if (ipc_aq_act_decode(payload, &acted) || acted.act >= IPC_ACT_COUNT)
@@ -231,7 +229,7 @@ receive(
 		act_on(queue, &acted);
 		return OK;
 	default:
-		return ERR_SYNTAX;
+		return ledger_answer(queue, type, payload);
 	}
 }
 
@@ -242,6 +240,8 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 
 	if (err != ERR_CLOSED)
 		proc_bad_peer(queue->env, PROC_ADMIN, 0, err);
+	listing_stop(queue);
+	summary_stop(queue);
 	ipc_channel_destroy(channel);
 	queue->admin = NULL;
 }
@@ -251,6 +251,8 @@ control_link(struct queue *queue, struct io_stream *stream)
 {
 	const struct ipc_handlers handlers = {queue, receive, closed};
 
+	listing_stop(queue);
+	summary_stop(queue);
 	ipc_channel_destroy(queue->admin);
 	queue->admin = ipc_channel_create(stream, &handlers);
 }

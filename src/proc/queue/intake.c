@@ -6,13 +6,12 @@
  */
 #include "proc/queue/queue_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
+#include "base/sim_point.h"
 
 enum {
 	TRANSACTIONS_MAX = 100000,
-	RCPTS_BYTES_MAX = SPOOL_ENVELOPE_BYTES_MAX - 4096,
+	RCPTS_BYTES_MAX = STORE_ENVELOPE_BYTES_MAX - 4096,
 	IDS_MS_MIN = 1000,
 };
 
@@ -22,14 +21,14 @@ struct transaction {
 	uint8_t flags;
 	bool committing;
 	struct arena arena; /* reverse-path, login, helo, client */
-	struct message_envelope envelope;
+	struct envelope_head envelope;
 	struct buf rcpts;
 	uint32_t rcpt_count;
 	struct buf body;
-	struct spool_body *large;
+	struct store_body *large;
 	struct buf bytes; /* the envelope as it is put */
 	struct intake *intake;
-	struct spool_op put;
+	struct store_op put;
 };
 
 static void
@@ -37,7 +36,8 @@ free_transaction(struct transaction *transaction)
 {
 	map_remove_u64(&transaction->intake->transactions, transaction->number);
 	if (transaction->large)
-		spool_body_drop(transaction->large);
+		store_body_drop(
+		    transaction->intake->queue->store, transaction->large);
 	arena_fini(&transaction->arena);
 	buf_fini(&transaction->rcpts);
 	buf_fini(&transaction->body);
@@ -71,7 +71,7 @@ take_begin(struct intake *intake, const struct ipc_rq_begin *begin)
 	transaction->number = begin->transaction;
 	transaction->id = begin->id;
 	transaction->flags = begin->flags;
-	transaction->envelope = (struct message_envelope){
+	transaction->envelope = (struct envelope_head){
 	    .arrival_wall_ms = io_wall_ms(intake->queue->env->io),
 	    .flags = begin->flags & (IPC_MESSAGE_8BIT | IPC_MESSAGE_SMTPUTF8),
 	};
@@ -82,10 +82,10 @@ take_begin(struct intake *intake, const struct ipc_rq_begin *begin)
 	    arena_copy(&transaction->arena, begin->helo, &transaction->envelope.helo) &&
 	    arena_copy(&transaction->arena, begin->client, &transaction->envelope.client));
 	buf_init(&transaction->rcpts, RCPTS_BYTES_MAX);
-	buf_init(&transaction->body, SPOOL_INLINE_BYTES_MAX);
-	buf_init(&transaction->bytes, SPOOL_ENVELOPE_BYTES_MAX);
+	buf_init(&transaction->body, STORE_INLINE_BYTES_MAX);
+	buf_init(&transaction->bytes, STORE_ENVELOPE_BYTES_MAX);
 	if (begin->flags & IPC_MESSAGE_LARGE)
-		transaction->large = spool_body_begin(intake->queue->spool);
+		transaction->large = store_body_begin(intake->queue->store);
 	map_set_u64(&intake->transactions, transaction->number, transaction);
 	return OK;
 }
@@ -111,7 +111,7 @@ take_rcpt(struct intake *intake, const struct ipc_rq_rcpt *rcpt)
 
 	if (!transaction || transaction->body_bytes > 0 || rcpt->kind >= IPC_TARGET_COUNT)
 		return ERR_SYNTAX;
-	message_envelope_rcpt(&transaction->rcpts, &target, rcpt->original);
+	envelope_write_rcpt(&transaction->rcpts, &target, rcpt->original);
 	transaction->rcpt_count++;
 	return OK;
 }
@@ -127,8 +127,10 @@ take_body(struct intake *intake, const struct ipc_rq_body *body)
 	if (transaction->body_bytes > intake->queue->conf->message_bytes_max + (1 << 20))
 		return ERR_TOO_LONG;
 	if (transaction->large) {
-		spool_body_add(transaction->large, body->bytes);
-		intake->large_pending = spool_body_pending(transaction->large);
+		store_body_add(
+		    intake->queue->store, transaction->large, body->bytes);
+		intake->large_pending = store_body_pending(
+		    intake->queue->store, transaction->large);
 	} else {
 		buf_add(&transaction->body, body->bytes);
 	}
@@ -144,8 +146,9 @@ commit_outcome(enum err err)
 	case ERR_NO_SPACE:
 		return IPC_COMMIT_DISK_FULL;
 	case ERR_BROKEN:
-	case ERR_IO:
 		return IPC_COMMIT_BROKEN;
+	case ERR_IO:
+		return IPC_COMMIT_IN_DOUBT;
 	default:
 		return IPC_COMMIT_ERROR;
 	}
@@ -162,12 +165,12 @@ free_intake_when_idle(struct intake *intake)
 
 /* The promise is kept from here on, whether or not reception is still there to pass it on. */
 static void
-put_done(struct spool_op *op)
+put_done(struct store_op *op)
 {
 	struct transaction *transaction = op->owner;
 	struct intake *intake = transaction->intake;
 	struct queue *queue = intake->queue;
-	struct message *message;
+	struct envelope *envelope;
 	const struct ipc_qr_committed committed = {
 	    .transaction = transaction->number,
 	    .outcome = (uint8_t)commit_outcome(op->err),
@@ -175,12 +178,17 @@ put_done(struct spool_op *op)
 
 	transaction->large = NULL;
 	intake->writing--;
+	if (!intake->channel)
+		SIM_MARK("queue.durable_but_nobody_to_tell");
 	if (op->err) {
 		queue_check_pressure(queue, op->err);
 	} else {
-		check(message_create(queue, transaction->id, buf_span(&transaction->bytes),
-		          transaction->body_bytes, &message) == OK);
-		schedule_message(queue, message);
+		uint32_t slot;
+
+		check(envelope_read(&transaction->bytes, &envelope) == OK);
+		slot = message_add(queue, transaction->id, envelope, transaction->body_bytes);
+		message_keep_fresh(queue, slot, envelope, &transaction->body);
+		schedule_message(queue, slot);
 	}
 	if (intake->channel)
 		ipc_qr_committed_send(intake->channel, &committed);
@@ -208,24 +216,24 @@ take_commit(struct intake *intake, uint64_t number)
 	if (!transaction || transaction->rcpt_count == 0 ||
 	    buf_finish(&transaction->rcpts) || buf_finish(&transaction->body))
 		return ERR_SYNTAX;
-	if (queue->message_map.count >= queue->conf->queue_messages_max) {
+	if (sched_message_count(queue->sched) >= queue->conf->queue_messages_max) {
 		queue_check_pressure(queue, ERR_LIMIT);
 		refuse(transaction, IPC_COMMIT_QUEUE_FULL);
 		return OK;
 	}
 	transaction->committing = true;
 	transaction->envelope.rcpt_count = transaction->rcpt_count;
-	message_envelope_begin(&transaction->bytes, &transaction->envelope);
+	envelope_write_head(&transaction->bytes, &transaction->envelope);
 	buf_add(&transaction->bytes, buf_span(&transaction->rcpts));
 	if (buf_finish(&transaction->bytes))
 		return ERR_TOO_LONG;
 	intake->writing++;
-	transaction->put = (struct spool_op){.done = put_done, .owner = transaction};
+	transaction->put = (struct store_op){.done = put_done, .owner = transaction};
 	if (transaction->large)
-		spool_put_body(queue->spool, &transaction->put, transaction->id,
+		store_put_body(queue->store, &transaction->put, transaction->id,
 		    buf_span(&transaction->bytes), transaction->large);
 	else
-		spool_put(queue->spool, &transaction->put, transaction->id,
+		store_put(queue->store, &transaction->put, transaction->id,
 		    buf_span(&transaction->bytes), buf_span(&transaction->body));
 	return OK;
 }
@@ -331,7 +339,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	err = take(intake, type, payload);
 	slow_down(intake);
 	return err;

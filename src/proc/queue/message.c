@@ -1,226 +1,331 @@
 /*
- * A message in memory and on disk.  The envelope's bytes are kept as they were written and
- * everything points into them; marks say what became of recipients since.
- *
- * Envelope: u8 version, u64 arrival, u8 flags, reverse-path, login, helo, client, u32 count,
- * then for each recipient: u8 kind, address, mailbox, original.
+ * What the scheduler knows of a message, and what is kept of it while something is done about
+ * it.  Marks say what became of recipients since the message was put; they are read back here.
  */
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
-/* RCPT_BYTES_MIN: a kind and three empty strings. */
-enum { ENVELOPE_VERSION = 1, RCPTS_MAX = 100000, RCPT_BYTES_MIN = 1 + 3 * 4 };
-
-void
-message_envelope_begin(struct buf *out, const struct message_envelope *envelope)
+uint32_t
+message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
+    uint64_t body_bytes)
 {
-	wire_u8(out, ENVELOPE_VERSION);
-	wire_u64(out, envelope->arrival_wall_ms);
-	wire_u8(out, envelope->flags);
-	wire_bytes(out, envelope->reverse_path);
-	wire_bytes(out, envelope->login);
-	wire_bytes(out, envelope->helo);
-	wire_bytes(out, envelope->client);
-	wire_u32(out, envelope->rcpt_count);
-}
+	const struct sched_message message = {
+	    .id = id,
+	    .arrival_wall_ms = envelope->arrival_wall_ms,
+	    .body_bytes = body_bytes,
+	    .sender = envelope_sender(envelope),
+	    .rcpt_count = envelope->rcpt_count,
+	};
+	uint32_t slot = sched_message_add(queue->sched, &message);
+	struct buf key;
 
-void
-message_envelope_rcpt(
-    struct buf *out, const struct ipc_target_entry *target, struct span original)
-{
-	wire_u8(out, (uint8_t)target->kind);
-	wire_bytes(out, target->address);
-	wire_bytes(out, target->mailbox);
-	wire_bytes(out, original);
-}
+	buf_init(&key, 2 * IPC_PATH_MAX);
+	for (uint32_t i = 0; i < envelope->rcpt_count; i++) {
+		const struct envelope_rcpt *rcpt = &envelope->rcpts[i];
 
-static void
-read_envelope(struct reader *reader, struct message *message)
-{
-	if (reader_u8(reader) != ENVELOPE_VERSION)
-		reader->failed = true;
-	message->arrival_wall_ms = reader_u64(reader);
-	message->flags = reader_u8(reader);
-	message->reverse_path = reader_bytes(reader, IPC_PATH_MAX);
-	message->login = reader_bytes(reader, IPC_CREDENTIAL_MAX);
-	message->helo = reader_bytes(reader, IPC_DOMAIN_MAX);
-	message->client = reader_bytes(reader, 64);
-	message->rcpt_count = reader_u32(reader);
-	if (message->rcpt_count == 0 || message->rcpt_count > RCPTS_MAX ||
-	    message->rcpt_count > reader->rest.len / RCPT_BYTES_MIN)
-		reader->failed = true;
-}
-
-static void
-read_rcpt(struct reader *reader, struct recipient *rcpt)
-{
-	uint8_t kind = reader_u8(reader);
-
-	rcpt->kind = kind == IPC_TARGET_MAILBOX ? IPC_TARGET_MAILBOX : IPC_TARGET_REMOTE;
-	if (kind >= IPC_TARGET_COUNT)
-		reader->failed = true;
-	rcpt->address = reader_bytes(reader, IPC_PATH_MAX);
-	rcpt->mailbox = reader_bytes(reader, IPC_MAILBOX_MAX);
-	rcpt->original = reader_bytes(reader, IPC_PATH_MAX);
-}
-
-enum err
-message_create(struct queue *queue, uint64_t id, struct span envelope, uint64_t body_bytes,
-    struct message **created)
-{
-	struct message *message = mem_alloc(sizeof(*message));
-	struct reader reader;
-
-	message->id = id;
-	message->body_bytes = body_bytes;
-	message->memory = span_of(mem_copy(envelope), envelope.len);
-	reader = reader_init(message->memory);
-	read_envelope(&reader, message);
-	if (!reader.failed)
-		message->rcpts = mem_alloc(message->rcpt_count * sizeof(*message->rcpts));
-	for (uint32_t i = 0; !reader.failed && i < message->rcpt_count; i++) {
-		message->rcpts[i].message = message;
-		message->rcpts[i].index = i;
-		read_rcpt(&reader, &message->rcpts[i]);
+		buf_reset(&key);
+		schedule_key(queue, &key, rcpt->kind, rcpt->address);
+		sched_rcpt_add(queue->sched, slot, i, rcpt->kind, buf_span(&key));
 	}
-	if (reader_finish(&reader)) {
-		mem_free(message->rcpts);
-		mem_free((char *)(uintptr_t)message->memory.ptr);
-		mem_free(message);
-		return ERR_SYNTAX;
+	buf_fini(&key);
+	return slot;
+}
+
+struct message *
+message_open(struct queue *queue, uint32_t slot)
+{
+	struct sched_message known;
+	struct message *message;
+
+	sched_message_get(queue->sched, slot, &known);
+	message = map_get_u64(&queue->message_map, known.id);
+	if (!message) {
+		message = mem_alloc(sizeof(*message));
+		message->queue = queue;
+		message->id = known.id;
+		message->arrival_wall_ms = known.arrival_wall_ms;
+		message->body_bytes = known.body_bytes;
+		message->slot = slot;
+		buf_init(&message->body, STORE_INLINE_BYTES_MAX);
+		buf_init(&message->why, MARK_BYTES_MAX);
+		map_set_u64(&queue->message_map, message->id, message);
 	}
-	message->open_count = message->rcpt_count;
-	list_push(&queue->messages, &message->node);
-	map_set_u64(&queue->message_map, id, message);
-	*created = message;
-	return OK;
+	message->users++;
+	return message;
 }
 
 void
-message_destroy(struct queue *queue, struct message *message)
+message_close(struct message *message)
 {
-	check(message->active_count == 0);
-	for (uint32_t i = 0; i < message->rcpt_count; i++) {
-		check(message->rcpts[i].destination == NULL);
-		mem_free(message->rcpts[i].last);
-	}
-	map_remove_u64(&queue->message_map, message->id);
-	list_remove(&message->node);
-	mem_free(message->rcpts);
-	mem_free((char *)(uintptr_t)message->memory.ptr);
+	check(message->users > 0);
+	if (--message->users > 0)
+		return;
+	check(message->active_count == 0 && !message->bounce && message->why.len == 0);
+	map_remove_u64(&message->queue->message_map, message->id);
+	envelope_free(message->envelope);
+	buf_fini(&message->body);
+	buf_fini(&message->why);
 	mem_free(message);
 }
 
-void
-recipient_set_last(struct recipient *rcpt, const struct last_reply *reply)
+enum err
+message_envelope(struct message *message, struct buf *bytes)
 {
-	struct span remote = span_first(reply->remote, 300);
-	struct span text = span_first(reply->text, QUEUE_REPLY_TEXT_MAX);
-	struct last_reply *last = mem_alloc(sizeof(*last) + remote.len + text.len);
-	char *at = (char *)(last + 1);
+	struct sched_message known;
 
-	*last = *reply;
-	if (remote.len)
-		memcpy(at, remote.ptr, remote.len);
-	if (text.len)
-		memcpy(at + remote.len, text.ptr, text.len);
-	last->remote = span_of(at, remote.len);
-	last->text = span_of(at + remote.len, text.len);
-	mem_free(rcpt->last);
-	rcpt->last = last;
-}
-
-void
-mark_write(struct buf *out, enum mark_kind kind, const struct recipient *rcpt)
-{
-	wire_u8(out, (uint8_t)kind);
-	if (kind == MARK_HELD || kind == MARK_RELEASED)
-		return;
-	wire_u32(out, rcpt->index);
-	if (kind == MARK_ENDED)
-		return;
-	check(rcpt->last != NULL);
-	wire_u32(out, rcpt->tries);
-	wire_u64(out, rcpt->next_wall_ms);
-	wire_u64(out, rcpt->last->wall_ms);
-	wire_u16(out, (uint16_t)rcpt->last->code);
-	wire_bytes(out, span_str(rcpt->last->status));
-	wire_bytes(out, rcpt->last->remote);
-	wire_bytes(out, rcpt->last->text);
-}
-
-static void
-apply_deferred(struct reader *reader, struct recipient *rcpt)
-{
-	struct last_reply last = {0};
-	uint32_t tries = reader_u32(reader);
-	uint64_t next_wall_ms = reader_u64(reader);
-	struct span status;
-
-	last.wall_ms = reader_u64(reader);
-	last.code = reader_u16(reader);
-	status = reader_bytes(reader, sizeof(last.status) - 1);
-	last.remote = reader_bytes(reader, 300);
-	last.text = reader_bytes(reader, QUEUE_REPLY_TEXT_MAX);
-	if (reader->failed)
-		return;
-	memcpy(last.status, status.ptr, status.len);
-	rcpt->tries = tries;
-	rcpt->next_wall_ms = next_wall_ms;
-	recipient_set_last(rcpt, &last);
-}
-
-/* The recipient that a mark speaks of; NULL where the mark is malformed. */
-static struct recipient *
-marked(struct reader *reader, struct message *message)
-{
-	uint32_t index = reader_u32(reader);
-
-	if (reader->failed || index >= message->rcpt_count) {
-		reader->failed = true;
-		return NULL;
+	/* Whoever else does something about the message may have read it meanwhile. */
+	if (message->envelope) {
+		buf_fini(bytes);
+		return OK;
 	}
-	return &message->rcpts[index];
+	if (envelope_read(bytes, &message->envelope))
+		return ERR_CORRUPT;
+	sched_message_get(message->queue->sched, message->slot, &known);
+	if (message->envelope->rcpt_count == known.rcpt_count)
+		return OK;
+	envelope_free(message->envelope);
+	message->envelope = NULL;
+	return ERR_CORRUPT;
+}
+
+static size_t
+fresh_bytes(const struct message *message)
+{
+	return sizeof(*message) + message->envelope->bytes.room + message->body.room +
+	    message->envelope->rcpt_count * sizeof(message->envelope->rcpts[0]);
+}
+
+void
+message_forget_fresh(struct message *message)
+{
+	struct queue *queue = message->queue;
+
+	if (!list_linked(&message->fresh))
+		return;
+	list_remove(&message->fresh);
+	check(queue->fresh_bytes >= fresh_bytes(message));
+	queue->fresh_bytes -= fresh_bytes(message);
+	buf_fini(&message->body);
+	message_close(message);
+}
+
+void
+message_keep_fresh(struct queue *queue, uint32_t slot, struct envelope *envelope,
+    struct buf *body)
+{
+	struct message *message = message_open(queue, slot);
+
+	check(!message->envelope);
+	message->envelope = envelope;
+	message->body = *body;
+	buf_init(body, body->bytes_max);
+	list_push(&queue->fresh, &message->fresh);
+	queue->fresh_bytes += fresh_bytes(message);
+	while (queue->fresh_bytes > QUEUE_FRESH_BYTES)
+		message_forget_fresh(container_of(queue->fresh.next, struct message, fresh));
+}
+
+void
+message_remove(struct message *message)
+{
+	struct queue *queue = message->queue;
+
+	check(message->active_count == 0 && !message->bounce);
+	store_remove(queue->store, NULL, message->id, buf_span(&message->why));
+	buf_reset(&message->why);
+	poison_forget(queue, message->id);
+	summary_forget(queue, message->slot);
+	sched_message_remove(queue->sched, message->slot);
+	message->slot = SCHED_NONE;
+	message_forget_fresh(message);
+}
+
+void
+message_acquit(struct queue *queue, uint32_t slot)
+{
+	struct sched_message known;
+
+	sched_message_get(queue->sched, slot, &known);
+	for (uint32_t i = 0; i < known.rcpt_count; i++) {
+		uint32_t at = sched_rcpt_find(queue->sched, slot, i);
+		struct sched_rcpt rcpt;
+
+		if (at == SCHED_NONE)
+			continue;
+		sched_rcpt_get(queue->sched, at, &rcpt);
+		rcpt.lost = rcpt.begun = 0;
+		sched_rcpt_note(queue->sched, at, &rcpt);
+	}
+}
+
+/* The recipient that a mark speaks of; SCHED_NONE: it has ended, or the mark is malformed. */
+static uint32_t
+marked(struct reader *reader, const struct queue *queue, uint32_t slot, uint32_t index)
+{
+	struct sched_message message;
+
+	sched_message_get(queue->sched, slot, &message);
+	if (index >= message.rcpt_count)
+		reader->failed = true;
+	return reader->failed ? SCHED_NONE : sched_rcpt_find(queue->sched, slot, index);
 }
 
 static void
-apply_one(struct reader *reader, struct message *message)
+apply_deferred(struct reader *reader, struct queue *queue, uint32_t slot,
+    const struct mark *mark)
 {
-	struct recipient *rcpt;
+	uint32_t at = marked(reader, queue, slot, mark->index);
+	struct sched_rcpt rcpt;
 
-	switch (reader_u8(reader)) {
-	case MARK_HELD:
-		message->held = true;
-		message->released = false;
+	if (at == SCHED_NONE)
 		return;
-	case MARK_RELEASED:
-		message->held = false;
-		message->released = true;
+	if (SIM_BUG(FORGET_DEFERRED)) {
+		sched_rcpt_end(queue->sched, at);
 		return;
+	}
+	sched_rcpt_get(queue->sched, at, &rcpt);
+	rcpt.tries = mark->tries;
+	rcpt.code = mark->code;
+	rcpt.tried_wall_s = (uint32_t)(mark->wall_ms / 1000);
+	rcpt.in_doubt |= mark->in_doubt;
+	rcpt.begun = 0;
+	sched_rcpt_note(queue->sched, at, &rcpt);
+	sched_rcpt_reply(queue->sched, at,
+	    sched_reply_keep(queue->sched,
+	        &(struct sched_reply){mark->code, mark->status, mark->remote, mark->text}));
+	sched_rcpt_due(queue->sched, at, mark->next_wall_ms);
+}
+
+static void
+apply_ended(struct reader *reader, struct queue *queue, uint32_t slot, uint32_t index)
+{
+	uint32_t at = marked(reader, queue, slot, index);
+
+	if (at != SCHED_NONE)
+		sched_rcpt_end(queue->sched, at);
+}
+
+static void
+apply_begun(struct reader *reader, struct queue *queue, uint32_t slot, uint32_t index,
+    unsigned begun)
+{
+	uint32_t at = marked(reader, queue, slot, index);
+	struct sched_rcpt rcpt;
+
+	if (at == SCHED_NONE)
+		return;
+	sched_rcpt_get(queue->sched, at, &rcpt);
+	rcpt.begun = begun;
+	sched_rcpt_note(queue->sched, at, &rcpt);
+	poison_found(queue, slot);
+}
+
+static uint64_t
+id_of(const struct queue *queue, uint32_t slot)
+{
+	struct sched_message known;
+
+	sched_message_get(queue->sched, slot, &known);
+	return known.id;
+}
+
+static void
+apply_mark(struct reader *reader, struct queue *queue, uint32_t slot)
+{
+	struct mark mark;
+
+	if (!mark_read(reader, &mark))
+		return;
+	switch (mark.kind) {
 	case MARK_ENDED:
-		rcpt = marked(reader, message);
-		if (rcpt && rcpt->state != RECIPIENT_ENDED) {
-			rcpt->state = RECIPIENT_ENDED;
-			message->open_count--;
-		}
+		apply_ended(reader, queue, slot, mark.index);
 		return;
 	case MARK_DEFERRED:
-		rcpt = marked(reader, message);
-		if (rcpt)
-			apply_deferred(reader, rcpt);
+		apply_deferred(reader, queue, slot, &mark);
 		return;
-	default:
-		reader->failed = true;
+	case MARK_HELD:
+		sched_message_flags(queue->sched, slot, SCHED_HELD, SCHED_RELEASED);
+		return;
+	case MARK_RELEASED:
+		poison_forget(queue, id_of(queue, slot));
+		message_acquit(queue, slot);
+		sched_message_flags(
+		    queue->sched, slot, SCHED_RELEASED, SCHED_HELD | SCHED_ASIDE);
+		return;
+	case MARK_ASIDE:
+		sched_message_flags(queue->sched, slot, SCHED_ASIDE, 0);
+		poison_keep_text(queue, id_of(queue, slot), mark.text);
+		return;
+	case MARK_BEGUN:
+		apply_begun(reader, queue, slot, mark.index, mark.tries);
+		return;
+	case MARK_KIND_END:
+		check(false);
 	}
+}
+
+/* Marks of the first format, which are not written any more. */
+enum { FIRST_ENDED = 1, FIRST_DEFERRED, FIRST_HELD, FIRST_RELEASED };
+
+static void
+apply_first_deferred(struct reader *reader, struct queue *queue, uint32_t slot)
+{
+	struct mark mark = {.kind = MARK_DEFERRED};
+
+	mark.index = reader_u32(reader);
+	mark.tries = reader_u32(reader);
+	mark.next_wall_ms = reader_u64(reader);
+	mark.wall_ms = reader_u64(reader);
+	mark.code = reader_u16(reader);
+	mark.status = reader_bytes(reader, MARK_STATUS_MAX);
+	mark.remote = reader_bytes(reader, MARK_REMOTE_MAX);
+	mark.text = reader_bytes(reader, MARK_TEXT_MAX);
+	apply_deferred(reader, queue, slot, &mark);
+}
+
+static bool
+apply_first(struct reader *reader, struct queue *queue, uint32_t slot)
+{
+	switch (reader->rest.ptr[0]) {
+	case FIRST_ENDED:
+		reader_u8(reader);
+		apply_ended(reader, queue, slot, reader_u32(reader));
+		return true;
+	case FIRST_DEFERRED:
+		reader_u8(reader);
+		apply_first_deferred(reader, queue, slot);
+		return true;
+	case FIRST_HELD:
+		reader_u8(reader);
+		sched_message_flags(queue->sched, slot, SCHED_HELD, SCHED_RELEASED);
+		return true;
+	case FIRST_RELEASED:
+		reader_u8(reader);
+		sched_message_flags(queue->sched, slot, SCHED_RELEASED, SCHED_HELD);
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+message_forget(struct queue *queue, uint64_t id, uint32_t index)
+{
+	uint32_t slot = sched_message_find(queue->sched, id);
+
+	if (slot != SCHED_NONE)
+		sched_rcpt_end(queue->sched, sched_rcpt_find(queue->sched, slot, index));
 }
 
 enum err
-mark_apply(struct message *message, struct span marks)
+message_apply(struct queue *queue, uint32_t slot, struct span marks)
 {
 	struct reader reader = reader_init(marks);
 
 	while (!reader.failed && reader.rest.len > 0)
-		apply_one(&reader, message);
+		if (!apply_first(&reader, queue, slot))
+			apply_mark(&reader, queue, slot);
 	return reader_finish(&reader);
 }

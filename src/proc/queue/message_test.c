@@ -1,6 +1,6 @@
 /*
- * Envelopes and marks: what is written is read back as it was, and bytes that are not what they
- * should be are refused whole.
+ * Marks: what they say is known to the scheduler again after a start, whichever format they are
+ * of; and what is kept of a message while something is done about it.
  */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -12,249 +12,188 @@
 
 enum { BYTES_MAX = 64 << 10 };
 
-static const struct message_envelope envelope = {
-    .arrival_wall_ms = 0x0102030405060708,
-    .flags = IPC_MESSAGE_8BIT | IPC_MESSAGE_BOUNCE,
-    .reverse_path = SPAN("ann@example.org"),
-    .login = SPAN("ann"),
-    .helo = SPAN("a \0 b"),
-    .client = SPAN("192.0.2.1"),
-    .rcpt_count = 3,
-};
+static const char *const addresses[] = {"bob", "carol@example.net", "dan@example.com"};
 
-static const struct {
-	struct ipc_target_entry target;
-	struct span original;
-} rcpts[] = {
-    {{IPC_TARGET_MAILBOX, SPAN("bob@example.org"), SPAN("bob")}, SPAN("Bob@example.org")},
-    {{IPC_TARGET_REMOTE, SPAN("carol@example.net"), SPAN("")}, SPAN("carol@example.net")},
-    {{IPC_TARGET_REMOTE, SPAN("\"x y\"@example.com"), SPAN("")},
-	SPAN("list@example.org")},
-};
-
-static void
-write_envelope(struct buf *out)
-{
-	buf_init(out, BYTES_MAX);
-	message_envelope_begin(out, &envelope);
-	for (size_t i = 0; i < LEN(rcpts); i++)
-		message_envelope_rcpt(out, &rcpts[i].target, rcpts[i].original);
-	assert_int_equal(buf_finish(out), OK);
-}
-
-static struct message *
+static uint32_t
 make(struct test_queue *test)
 {
-	struct message *message;
-	struct buf bytes;
+	return test_queue_message(test, 7, addresses, LEN(addresses));
+}
 
-	write_envelope(&bytes);
-	assert_int_equal(
-	    message_create(&test->queue, 7, buf_span(&bytes), 1234, &message), OK);
-	/* The message has a copy of its own. */
-	memset(bytes.ptr, 'x', bytes.len);
-	buf_fini(&bytes);
+static const struct mark released = {.kind = MARK_RELEASED};
+
+static const struct mark deferred = {
+    .kind = MARK_DEFERRED,
+    .wall_ms = 0x1122334455,
+    .index = 1,
+    .tries = 3,
+    .next_wall_ms = 0x5544332211,
+    .code = 451,
+    .status = SPAN("4.7.1"),
+    .remote = SPAN("mx.example.net[192.0.2.2]"),
+    .text = SPAN("come back later"),
+};
+
+/* The same as it was written in the first format. */
+static void
+write_first(struct buf *out)
+{
+	wire_u8(out, 2);
+	wire_u32(out, deferred.index);
+	wire_u32(out, deferred.tries);
+	wire_u64(out, deferred.next_wall_ms);
+	wire_u64(out, deferred.wall_ms);
+	wire_u16(out, (uint16_t)deferred.code);
+	wire_bytes(out, deferred.status);
+	wire_bytes(out, deferred.remote);
+	wire_bytes(out, deferred.text);
+}
+
+static void
+assert_deferred(const struct test_queue *test, uint32_t slot)
+{
+	struct sched_rcpt rcpt = test_queue_rcpt(test, slot, deferred.index);
+	struct sched_reply reply = sched_reply_get(test->queue.sched, rcpt.reply);
+
+	assert_int_equal(rcpt.state, SCHED_NEW);
+	assert_int_equal(rcpt.tries, deferred.tries);
+	assert_int_equal(rcpt.next_wall_ms, deferred.next_wall_ms);
+	assert_int_equal(rcpt.tried_wall_s, deferred.wall_ms / 1000);
+	assert_int_equal(rcpt.code, deferred.code);
+	assert_int_equal(reply.code, deferred.code);
+	assert_true(span_eq(reply.status, deferred.status));
+	assert_true(span_eq(reply.remote, deferred.remote));
+	assert_true(span_eq(reply.text, deferred.text));
+}
+
+static struct sched_message
+known(const struct test_queue *test, uint32_t slot)
+{
+	struct sched_message message;
+
+	sched_message_get(test->queue.sched, slot, &message);
 	return message;
 }
 
 static void
-an_envelope_comes_back(void **state)
+a_message_is_known_by_its_envelope(void **state)
 {
 	struct test_queue test;
-	struct message *message;
+	struct sched_message message;
+	uint32_t slot;
 
 	(void)state;
 	test_queue_init(&test);
-	message = make(&test);
-	assert_int_equal(message->id, 7);
-	assert_int_equal(message->body_bytes, 1234);
-	assert_int_equal(message->arrival_wall_ms, envelope.arrival_wall_ms);
-	assert_int_equal(message->flags, envelope.flags);
-	assert_true(span_eq(message->reverse_path, envelope.reverse_path));
-	assert_true(span_eq(message->login, envelope.login));
-	assert_true(span_eq(message->helo, envelope.helo));
-	assert_true(span_eq(message->client, envelope.client));
-	assert_int_equal(message->rcpt_count, LEN(rcpts));
-	assert_int_equal(message->open_count, LEN(rcpts));
-	for (uint32_t i = 0; i < LEN(rcpts); i++) {
-		const struct recipient *rcpt = &message->rcpts[i];
+	slot = make(&test);
+	message = known(&test, slot);
+	assert_int_equal(sched_message_find(test.queue.sched, 7), slot);
+	assert_int_equal(message.id, 7);
+	assert_int_equal(message.body_bytes, 100);
+	assert_in_range(message.arrival_wall_ms, io_wall_ms(test.env.io) - 60000,
+	    io_wall_ms(test.env.io) + 60000);
+	assert_int_equal(message.rcpt_count, LEN(addresses));
+	assert_int_equal(message.open_count, LEN(addresses));
+	for (uint32_t i = 0; i < LEN(addresses); i++) {
+		struct sched_rcpt rcpt = test_queue_rcpt(&test, slot, i);
 
-		assert_ptr_equal(rcpt->message, message);
-		assert_int_equal(rcpt->index, i);
-		assert_int_equal(rcpt->state, RECIPIENT_WAITING);
-		assert_int_equal(rcpt->kind, rcpts[i].target.kind);
-		assert_true(span_eq(rcpt->address, rcpts[i].target.address));
-		assert_true(span_eq(rcpt->mailbox, rcpts[i].target.mailbox));
-		assert_true(span_eq(rcpt->original, rcpts[i].original));
+		assert_int_equal(rcpt.message, slot);
+		assert_int_equal(rcpt.index, i);
+		assert_int_equal(rcpt.state, SCHED_NEW);
+		assert_int_equal(rcpt.tries, 0);
+		assert_int_equal(rcpt.reply, 0);
 	}
-	assert_ptr_equal(map_get_u64(&test.queue.message_map, 7), message);
-	message_destroy(&test.queue, message);
-	assert_null(map_get_u64(&test.queue.message_map, 7));
-	assert_true(list_empty(&test.queue.messages));
 	test_queue_fini(&test);
 }
 
-static enum err
-try_envelope(struct test_queue *test, struct span bytes)
-{
-	struct message *message;
-	enum err err = message_create(&test->queue, 1, bytes, 0, &message);
-
-	if (!err)
-		message_destroy(&test->queue, message);
-	assert_int_equal(test->queue.message_map.count, 0);
-	assert_true(list_empty(&test->queue.messages));
-	return err;
-}
-
 static void
-an_envelope_that_is_cut_is_refused(void **state)
+write_marks(struct buf *marks, bool first)
 {
-	struct test_queue test;
-	struct buf bytes;
+	const struct mark ended = {.kind = MARK_ENDED, .index = 2, .end = END_RELAYED};
+	const struct mark held = {.kind = MARK_HELD};
 
-	(void)state;
-	test_queue_init(&test);
-	write_envelope(&bytes);
-	assert_int_equal(try_envelope(&test, buf_span(&bytes)), OK);
-	for (size_t len = 0; len < bytes.len; len++)
-		assert_int_equal(
-		    try_envelope(&test, span_first(buf_span(&bytes), len)), ERR_SYNTAX);
-	buf_add_char(&bytes, '\0');
-	assert_int_equal(try_envelope(&test, buf_span(&bytes)), ERR_SYNTAX);
-	buf_fini(&bytes);
-	test_queue_fini(&test);
-}
-
-/* An envelope of one recipient, with one thing about it that may be wrong. */
-struct odd {
-	const char *name;
-	unsigned version, kind;
-	uint32_t count;
-	size_t reverse_path, login, helo, client, address, mailbox, original;
-	enum err err;
-};
-
-static void
-write_odd(struct buf *out, const struct odd *odd)
-{
-	static const char bytes[2000];
-
-	buf_init(out, BYTES_MAX);
-	wire_u8(out, (uint8_t)odd->version);
-	wire_u64(out, 1);
-	wire_u8(out, 0);
-	wire_bytes(out, span_of(bytes, odd->reverse_path));
-	wire_bytes(out, span_of(bytes, odd->login));
-	wire_bytes(out, span_of(bytes, odd->helo));
-	wire_bytes(out, span_of(bytes, odd->client));
-	wire_u32(out, odd->count);
-	wire_u8(out, (uint8_t)odd->kind);
-	wire_bytes(out, span_of(bytes, odd->address));
-	wire_bytes(out, span_of(bytes, odd->mailbox));
-	wire_bytes(out, span_of(bytes, odd->original));
-}
-
-static void
-each_part_has_bounds(void **state)
-{
-	static const struct odd cases[] = {
-	    {"all is small", 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, OK},
-	    {"all is as large as may be", 1, 1, 1, IPC_PATH_MAX, IPC_CREDENTIAL_MAX,
-		IPC_DOMAIN_MAX, 64, IPC_PATH_MAX, IPC_MAILBOX_MAX, IPC_PATH_MAX, OK},
-	    {"an older version", 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"a newer version", 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"no such kind", 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"no recipients", 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"fewer than it says", 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"many more than it says", 1, 0, 100000, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"too many", 1, 0, UINT32_MAX, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"reverse-path", 1, 0, 1, IPC_PATH_MAX + 1, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"login", 1, 0, 1, 0, IPC_CREDENTIAL_MAX + 1, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"helo", 1, 0, 1, 0, 0, IPC_DOMAIN_MAX + 1, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"client", 1, 0, 1, 0, 0, 0, 65, 0, 0, 0, ERR_SYNTAX},
-	    {"address", 1, 0, 1, 0, 0, 0, 0, IPC_PATH_MAX + 1, 0, 0, ERR_SYNTAX},
-	    {"mailbox", 1, 0, 1, 0, 0, 0, 0, 0, IPC_MAILBOX_MAX + 1, 0, ERR_SYNTAX},
-	    {"original", 1, 0, 1, 0, 0, 0, 0, 0, 0, IPC_PATH_MAX + 1, ERR_SYNTAX},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < LEN(cases); i++) {
-		struct test_queue test;
-		struct buf bytes;
-
-		test_queue_init(&test);
-		write_odd(&bytes, &cases[i]);
-		if (try_envelope(&test, buf_span(&bytes)) != cases[i].err)
-			fail_msg("%s", cases[i].name);
-		buf_fini(&bytes);
-		test_queue_fini(&test);
+	buf_init(marks, BYTES_MAX);
+	if (first) {
+		write_first(marks);
+		buf_add(marks, SPAN("\1\2\0\0\0\3"));
+		return;
 	}
-}
-
-static void
-set_last(struct recipient *rcpt)
-{
-	const struct last_reply last = {
-	    .code = 451,
-	    .status = "4.7.1",
-	    .remote = SPAN("mx.example.net[192.0.2.2]"),
-	    .text = SPAN("come back later"),
-	    .wall_ms = 0x1122334455,
-	};
-
-	rcpt->tries = 3;
-	rcpt->next_wall_ms = 0x5544332211;
-	recipient_set_last(rcpt, &last);
-}
-
-static void
-assert_last(const struct recipient *rcpt)
-{
-	assert_int_equal(rcpt->tries, 3);
-	assert_int_equal(rcpt->next_wall_ms, 0x5544332211);
-	assert_non_null(rcpt->last);
-	assert_int_equal(rcpt->last->code, 451);
-	assert_string_equal(rcpt->last->status, "4.7.1");
-	assert_true(span_eq(rcpt->last->remote, SPAN("mx.example.net[192.0.2.2]")));
-	assert_true(span_eq(rcpt->last->text, SPAN("come back later")));
-	assert_int_equal(rcpt->last->wall_ms, 0x1122334455);
+	mark_write(marks, &deferred);
+	mark_write(marks, &ended);
+	mark_write(marks, &held);
 }
 
 static void
 marks_come_back(void **state)
 {
+
+	(void)state;
+	for (int first = 0; first < 2; first++) {
+		struct test_queue test;
+		struct buf marks;
+		uint32_t slot;
+
+		test_queue_init(&test);
+		slot = make(&test);
+		write_marks(&marks, first);
+		assert_int_equal(message_apply(&test.queue, slot, buf_span(&marks)), OK);
+		assert_deferred(&test, slot);
+		assert_int_equal(test_queue_rcpt(&test, slot, 0).reply, 0);
+		assert_int_equal(sched_rcpt_find(test.queue.sched, slot, 2), SCHED_NONE);
+		assert_int_equal(known(&test, slot).open_count, 2);
+		assert_int_equal(known(&test, slot).flags, SCHED_HELD);
+		/* Marks may come twice: a crash repeats, and nothing ends twice. */
+		assert_int_equal(message_apply(&test.queue, slot, buf_span(&marks)), OK);
+		assert_int_equal(known(&test, slot).open_count, 2);
+		assert_deferred(&test, slot);
+		buf_reset(&marks);
+		if (first)
+			buf_add_char(&marks, 4);
+		else
+			mark_write(&marks, &released);
+		assert_int_equal(message_apply(&test.queue, slot, buf_span(&marks)), OK);
+		assert_int_equal(known(&test, slot).flags, SCHED_RELEASED);
+		assert_int_equal(message_apply(&test.queue, slot, SPAN("")), OK);
+		buf_fini(&marks);
+		test_queue_fini(&test);
+	}
+}
+
+static void
+what_a_crash_interrupted_is_counted(void **state)
+{
+	struct mark begun = {.kind = MARK_BEGUN, .index = 1, .tries = 1};
+	const struct mark aside = {.kind = MARK_ASIDE, .text = SPAN("three crashes")};
 	struct test_queue test;
-	struct message *message;
 	struct buf marks;
+	uint32_t slot;
 
 	(void)state;
 	test_queue_init(&test);
-	message = make(&test);
+	slot = make(&test);
 	buf_init(&marks, BYTES_MAX);
-	set_last(&message->rcpts[1]);
-	mark_write(&marks, MARK_DEFERRED, &message->rcpts[1]);
-	mark_write(&marks, MARK_ENDED, &message->rcpts[2]);
-	mark_write(&marks, MARK_HELD, NULL);
-	message_destroy(&test.queue, message);
-
-	message = make(&test);
-	assert_int_equal(mark_apply(message, buf_span(&marks)), OK);
-	assert_last(&message->rcpts[1]);
-	assert_null(message->rcpts[0].last);
-	assert_int_equal(message->rcpts[2].state, RECIPIENT_ENDED);
-	assert_int_equal(message->rcpts[1].state, RECIPIENT_WAITING);
-	assert_int_equal(message->open_count, 2);
-	assert_true(message->held && !message->released);
-	/* Marks may come twice: a crash repeats, and nothing ends twice. */
-	assert_int_equal(mark_apply(message, buf_span(&marks)), OK);
-	assert_int_equal(message->open_count, 2);
-	assert_last(&message->rcpts[1]);
+	mark_write(&marks, &begun);
+	begun.tries = 2;
+	mark_write(&marks, &begun);
+	assert_int_equal(message_apply(&test.queue, slot, buf_span(&marks)), OK);
+	assert_int_equal(test_queue_rcpt(&test, slot, 1).begun, 2);
+	assert_int_equal(test_queue_rcpt(&test, slot, 0).begun, 0);
+	/* A try that came to its end is no crash. */
 	buf_reset(&marks);
-	mark_write(&marks, MARK_RELEASED, NULL);
-	assert_int_equal(mark_apply(message, buf_span(&marks)), OK);
-	assert_true(!message->held && message->released);
-	assert_int_equal(mark_apply(message, SPAN("")), OK);
+	begun.tries = 1;
+	mark_write(&marks, &deferred);
+	mark_write(&marks, &begun);
+	mark_write(&marks, &aside);
+	assert_int_equal(message_apply(&test.queue, slot, buf_span(&marks)), OK);
+	assert_int_equal(test_queue_rcpt(&test, slot, 1).begun, 1);
+	assert_int_equal(known(&test, slot).flags, SCHED_ASIDE);
+	assert_true(span_eq(poison_text(&test.queue, 7), SPAN("three crashes")));
+	/* Whom an operator released begins anew. */
+	buf_reset(&marks);
+	mark_write(&marks, &released);
+	assert_int_equal(message_apply(&test.queue, slot, buf_span(&marks)), OK);
+	assert_int_equal(known(&test, slot).flags, SCHED_RELEASED);
+	assert_int_equal(test_queue_rcpt(&test, slot, 1).begun, 0);
+	assert_int_equal(poison_text(&test.queue, 7).len, 0);
 	buf_fini(&marks);
 	test_queue_fini(&test);
 }
@@ -263,12 +202,10 @@ static enum err
 try_mark(struct span mark)
 {
 	struct test_queue test;
-	struct message *message;
 	enum err err;
 
 	test_queue_init(&test);
-	message = make(&test);
-	err = mark_apply(message, mark);
+	err = message_apply(&test.queue, make(&test), mark);
 	test_queue_fini(&test);
 	return err;
 }
@@ -290,23 +227,29 @@ marks_that_are_malformed_are_refused(void **state)
 	    {"a deferral one too high", SPAN("\2\3\0\0\0")},
 	    {"something after it", SPAN("\3\0")},
 	};
-	struct test_queue test;
-	struct message *message;
-	struct buf mark;
+	struct mark too_high = deferred;
+	struct buf marks;
 
 	(void)state;
 	for (size_t i = 0; i < LEN(cases); i++)
 		if (try_mark(cases[i].mark) != ERR_SYNTAX)
 			fail_msg("%s", cases[i].name);
-	test_queue_init(&test);
-	message = make(&test);
-	set_last(&message->rcpts[1]);
-	buf_init(&mark, BYTES_MAX);
-	mark_write(&mark, MARK_DEFERRED, &message->rcpts[1]);
-	test_queue_fini(&test);
-	for (size_t len = 1; len < mark.len; len++)
-		assert_int_equal(try_mark(span_first(buf_span(&mark), len)), ERR_SYNTAX);
-	buf_fini(&mark);
+	for (int first = 0; first < 2; first++) {
+		buf_init(&marks, BYTES_MAX);
+		if (first)
+			write_first(&marks);
+		else
+			mark_write(&marks, &deferred);
+		for (size_t len = 1; len < marks.len; len++)
+			assert_int_equal(
+			    try_mark(span_first(buf_span(&marks), len)), ERR_SYNTAX);
+		buf_fini(&marks);
+	}
+	too_high.index = LEN(addresses);
+	buf_init(&marks, BYTES_MAX);
+	mark_write(&marks, &too_high);
+	assert_int_equal(try_mark(buf_span(&marks)), ERR_SYNTAX);
+	buf_fini(&marks);
 }
 
 /* What a server said is kept up to a limit, and its mark can always be read back. */
@@ -314,29 +257,94 @@ static void
 a_reply_has_bounds(void **state)
 {
 	static const char bytes[5000];
-	struct test_queue test;
-	struct message *message;
-	struct buf mark;
-	const struct last_reply last = {
-	    .code = 65535,
-	    .status = "5.999.999",
+	const struct mark mark = {
+	    .kind = MARK_DEFERRED,
+	    .code = 999,
+	    .status = SPAN("5.999.999"),
 	    .remote = span_of(bytes, sizeof(bytes)),
 	    .text = span_of(bytes, sizeof(bytes)),
 	};
+	struct test_queue test;
+	struct sched_rcpt rcpt;
+	struct buf marks;
+	uint32_t slot;
 
 	(void)state;
 	test_queue_init(&test);
-	message = make(&test);
-	recipient_set_last(&message->rcpts[0], &last);
-	assert_int_equal(message->rcpts[0].last->remote.len, 300);
-	assert_int_equal(message->rcpts[0].last->text.len, QUEUE_REPLY_TEXT_MAX);
-	buf_init(&mark, 2048);
-	mark_write(&mark, MARK_DEFERRED, &message->rcpts[0]);
-	assert_int_equal(buf_finish(&mark), OK);
-	assert_int_equal(mark_apply(message, buf_span(&mark)), OK);
-	assert_int_equal(message->rcpts[0].last->code, 65535);
-	assert_int_equal(message->rcpts[0].last->text.len, QUEUE_REPLY_TEXT_MAX);
-	buf_fini(&mark);
+	slot = make(&test);
+	buf_init(&marks, MARK_BYTES_MAX);
+	mark_write(&marks, &mark);
+	assert_int_equal(buf_finish(&marks), OK);
+	assert_int_equal(message_apply(&test.queue, slot, buf_span(&marks)), OK);
+	rcpt = test_queue_rcpt(&test, slot, 0);
+	assert_int_equal(rcpt.code, 999);
+	assert_int_equal(sched_reply_get(test.queue.sched, rcpt.reply).remote.len, 300);
+	assert_int_equal(sched_reply_get(test.queue.sched, rcpt.reply).text.len, 500);
+	buf_fini(&marks);
+	test_queue_fini(&test);
+}
+
+/* Envelope and body of what was just accepted are at hand, within a bound. */
+static void
+what_is_fresh_is_kept_for_a_while(void **state)
+{
+	enum { BODY_BYTES = 1 << 20, COUNT = 20 };
+	struct test_queue test;
+	struct queue *queue = &test.queue;
+	struct message *message;
+	uint32_t last = 0;
+
+	(void)state;
+	test_queue_init(&test);
+	for (uint64_t id = 1; id <= COUNT; id++) {
+		struct envelope *envelope = test_queue_envelope(&test, addresses, 1);
+		struct buf body;
+
+		buf_init(&body, BODY_BYTES);
+		while (body.len < BODY_BYTES)
+			buf_add(&body, SPAN("12345678"));
+		last = message_add(queue, id, envelope, body.len);
+		message_keep_fresh(queue, last, envelope, &body);
+		assert_null(body.ptr);
+		assert_true(queue->fresh_bytes <= QUEUE_FRESH_BYTES);
+	}
+	assert_in_range(queue->message_map.count, 1, COUNT - 1);
+	assert_null(map_get_u64(&queue->message_map, 1));
+	message = message_open(queue, last);
+	assert_non_null(message->envelope);
+	assert_int_equal(message->body.len, BODY_BYTES);
+	assert_int_equal(message->users, 2);
+	message_close(message);
+	for (uint64_t id = 1; id <= COUNT; id++) {
+		message = map_get_u64(&queue->message_map, id);
+		if (message)
+			message_forget_fresh(message);
+	}
+	assert_int_equal(queue->fresh_bytes, 0);
+	test_queue_fini(&test);
+}
+
+static void
+an_envelope_must_be_that_of_the_message(void **state)
+{
+	struct test_queue test;
+	struct message *message;
+	struct envelope *other;
+	uint32_t slot;
+
+	(void)state;
+	test_queue_init(&test);
+	slot = make(&test);
+	message = message_open(&test.queue, slot);
+	other = test_queue_envelope(&test, addresses, 1);
+	assert_int_equal(message_envelope(message, &other->bytes), ERR_CORRUPT);
+	assert_null(message->envelope);
+	envelope_free(other);
+	other = test_queue_envelope(&test, addresses, LEN(addresses));
+	assert_int_equal(message_envelope(message, &other->bytes), OK);
+	envelope_free(other);
+	assert_true(span_eq(message->envelope->rcpts[0].mailbox, SPAN("bob")));
+	message_close(message);
 	test_queue_fini(&test);
 }
 
@@ -344,12 +352,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(an_envelope_comes_back),
-	    cmocka_unit_test(an_envelope_that_is_cut_is_refused),
-	    cmocka_unit_test(each_part_has_bounds),
+	    cmocka_unit_test(a_message_is_known_by_its_envelope),
 	    cmocka_unit_test(marks_come_back),
+	    cmocka_unit_test(what_a_crash_interrupted_is_counted),
 	    cmocka_unit_test(marks_that_are_malformed_are_refused),
 	    cmocka_unit_test(a_reply_has_bounds),
+	    cmocka_unit_test(what_is_fresh_is_kept_for_a_while),
+	    cmocka_unit_test(an_envelope_must_be_that_of_the_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

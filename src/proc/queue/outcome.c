@@ -6,32 +6,63 @@
 
 #include "base/check.h"
 
-enum { MARK_BYTES_MAX = 2048 };
+/* A recipient whose outcome is known. */
+struct told {
+	struct message *message;
+	struct queue *queue;
+	uint32_t at; /* in the scheduler */
+	struct sched_rcpt rcpt;
+	const struct envelope_rcpt *address; /* NULL: the envelope could not be read */
+};
 
-static void
-mark(struct queue *queue, enum mark_kind kind, const struct recipient *rcpt)
+static struct told
+tell(struct message *message, uint32_t index)
+{
+	struct sched *sched = message->queue->sched;
+	struct told told = {.message = message, .queue = message->queue};
+
+	told.at = sched_rcpt_find(sched, message->slot, index);
+	check(told.at != SCHED_NONE);
+	sched_rcpt_get(sched, told.at, &told.rcpt);
+	if (message->envelope && index < message->envelope->rcpt_count)
+		told.address = &message->envelope->rcpts[index];
+	return told;
+}
+
+void
+outcome_mark(struct queue *queue, uint64_t id, const struct mark *mark)
 {
 	struct buf bytes;
 
 	buf_init(&bytes, MARK_BYTES_MAX);
-	mark_write(&bytes, kind, rcpt);
+	mark_write(&bytes, mark);
 	check(buf_finish(&bytes) == OK);
-	spool_mark(queue->spool, NULL, rcpt->message->id, buf_span(&bytes));
+	store_mark(queue->store, NULL, id, buf_span(&bytes));
 	buf_fini(&bytes);
 }
 
-static void
-say(struct queue *queue, const char *name, const struct recipient *rcpt,
-    const struct outcome *outcome)
+static bool
+is_local(const struct told *told)
 {
+	return told->address && told->address->kind == IPC_TARGET_MAILBOX;
+}
+
+static void
+say(const char *name, const struct told *told, const struct outcome *outcome,
+    uint64_t next_wall_ms)
+{
+	struct queue *queue = told->queue;
+	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
 	struct event event;
 
-	queue_event_begin(&event, queue, name, rcpt->message);
-	event_span(&event, "to", rcpt->address);
-	if (!span_eq(rcpt->original, rcpt->address))
-		event_span(&event, "original", rcpt->original);
-	if (rcpt->kind == IPC_TARGET_MAILBOX)
-		event_span(&event, "mailbox", rcpt->mailbox);
+	queue_event_begin(&event, queue, name, told->message->id);
+	if (told->address) {
+		event_span(&event, "to", told->address->address);
+		if (!span_eq(told->address->original, told->address->address))
+			event_span(&event, "original", told->address->original);
+	}
+	if (is_local(told))
+		event_span(&event, "mailbox", told->address->mailbox);
 	if (outcome->remote.len > 0)
 		event_span(&event, "host", outcome->remote);
 	if (outcome->code > 0)
@@ -40,131 +71,210 @@ say(struct queue *queue, const char *name, const struct recipient *rcpt,
 		event_span(&event, "status", outcome->status);
 	if (outcome->text.len > 0)
 		event_span(&event, "text", outcome->text);
-	event_u64(&event, "delay_ms",
-	    io_wall_ms(queue->env->io) - rcpt->message->arrival_wall_ms);
-	if (outcome->kind == IPC_DEFERRED && rcpt->state == RECIPIENT_WAITING)
-		event_u64(&event, "retry_ms",
-		    rcpt->next_wall_ms - io_wall_ms(queue->env->io));
+	event_u64(&event, "delay_ms", now_wall_ms - told->message->arrival_wall_ms);
+	if (next_wall_ms > 0)
+		event_u64(&event, "retry_ms", next_wall_ms - now_wall_ms);
 	event_end(&event);
 }
 
 void
-outcome_end(struct queue *queue, struct recipient *rcpt)
+outcome_end(struct message *message, uint32_t index, struct mark *mark)
 {
-	recipient_move(queue, rcpt, RECIPIENT_ENDED);
+	struct queue *queue = message->queue;
+	struct told told = tell(message, index);
+	struct sched_message known;
+
+	mark->kind = MARK_ENDED;
+	mark->index = index;
+	mark->wall_ms = io_wall_ms(queue->env->io);
+	mark->in_doubt = told.rcpt.in_doubt;
+	sched_message_get(queue->sched, message->slot, &known);
 	/* The last one's end is the removal of the message. */
-	if (rcpt->message->open_count > 0)
-		mark(queue, MARK_ENDED, rcpt);
+	if (known.open_count > 1)
+		outcome_mark(queue, message->id, mark);
+	else
+		mark_write(&message->why, mark);
+	sched_rcpt_end(queue->sched, told.at);
 }
 
 static void
-keep_reply(struct queue *queue, struct recipient *rcpt, const struct outcome *outcome,
-    bool expired)
+end(const struct told *told, enum end_kind kind, const struct outcome *outcome)
 {
-	struct last_reply last = {
+	struct mark mark = {
+	    .end = kind,
 	    .code = outcome->code,
+	    .status = outcome->status,
 	    .remote = outcome->remote,
 	    .text = outcome->text,
-	    .wall_ms = io_wall_ms(queue->env->io),
-	    .expired = expired,
 	};
-	struct span status = span_first(outcome->status, sizeof(last.status) - 1);
 
-	if (status.len)
-		memcpy(last.status, status.ptr, status.len);
-	recipient_set_last(rcpt, &last);
+	outcome_end(told->message, told->rcpt.index, &mark);
+}
+
+/* The recipient keeps what was said, and that it was tried. */
+static void
+keep_reply(struct told *told, const struct outcome *outcome)
+{
+	struct sched *sched = told->queue->sched;
+	const struct sched_reply reply = {
+	    outcome->code, outcome->status, outcome->remote, outcome->text};
+
+	told->rcpt.code = outcome->code;
+	told->rcpt.tried_wall_s = (uint32_t)(io_wall_ms(told->queue->env->io) / 1000);
+	sched_rcpt_note(sched, told->at, &told->rcpt);
+	sched_rcpt_reply(sched, told->at, sched_reply_keep(sched, &reply));
 }
 
 static void
-defer(struct queue *queue, struct recipient *rcpt, const struct outcome *outcome)
+mark_deferred(const struct told *told, const struct outcome *outcome, uint64_t next_wall_ms)
 {
-	const struct conf *conf = queue->conf;
-	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
+	const struct mark mark = {
+	    .kind = MARK_DEFERRED,
+	    .wall_ms = io_wall_ms(told->queue->env->io),
+	    .index = told->rcpt.index,
+	    .in_doubt = told->rcpt.in_doubt,
+	    .tries = told->rcpt.tries,
+	    .next_wall_ms = next_wall_ms,
+	    .code = outcome->code,
+	    .status = outcome->status,
+	    .remote = outcome->remote,
+	    .text = outcome->text,
+	};
+
+	outcome_mark(told->queue, told->message->id, &mark);
+}
+
+static void
+defer(struct told *told, const struct outcome *outcome)
+{
+	struct queue *queue = told->queue;
+	const struct conf_limits *limits =
+	    schedule_destination_limits(queue, told->rcpt.destination);
+	uint64_t now_wall_ms = io_wall_ms(queue->env->io), next_wall_ms;
 	uint64_t chance;
 
 	io_random(queue->env->io, &chance, sizeof(chance));
-	rcpt->tries++;
-	if (now_wall_ms >= rcpt->message->arrival_wall_ms + conf->expire_ms) {
-		keep_reply(queue, rcpt, outcome, true);
-		say(queue, "expired", rcpt, outcome);
-		recipient_move(queue, rcpt, RECIPIENT_BOUNCING);
+	told->rcpt.tries++;
+	told->rcpt.lost = 0;
+	if (now_wall_ms >= told->message->arrival_wall_ms + limits->expire_ms) {
+		told->rcpt.expired = true;
+		keep_reply(told, outcome);
+		say("expired", told, outcome, 0);
+		sched_rcpt_bounce(queue->sched, told->at);
 		return;
 	}
-	keep_reply(queue, rcpt, outcome, false);
-	rcpt->next_wall_ms = now_wall_ms +
-	    retry_wait_ms(conf->retry_ms, conf->retry_count, rcpt->tries, chance);
-	mark(queue, MARK_DEFERRED, rcpt);
-	recipient_move(queue, rcpt, RECIPIENT_WAITING);
-	say(queue, "deferred", rcpt, outcome);
+	told->rcpt.begun = 0;
+	keep_reply(told, outcome);
+	next_wall_ms = now_wall_ms +
+	    retry_wait_ms(limits->retry_ms, limits->retry_count, told->rcpt.tries,
+	        limits->jitter_percent, chance);
+	mark_deferred(told, outcome, next_wall_ms);
+	sched_rcpt_wait(queue->sched, told->at, next_wall_ms);
+	say("deferred", told, outcome, next_wall_ms);
 }
 
 void
-outcome_expire(struct queue *queue, struct recipient *rcpt)
+outcome_apply(struct message *message, uint32_t index, const struct outcome *outcome)
 {
-	const struct outcome outcome = {
-	    .kind = IPC_FAILED,
-	    .code = rcpt->last ? rcpt->last->code : 0,
-	    .status = rcpt->last ? span_str(rcpt->last->status) : SPAN("4.4.1"),
-	    .remote = rcpt->last ? rcpt->last->remote : SPAN(""),
-	    .text = rcpt->last ? rcpt->last->text : SPAN("no server of the destination answers"),
-	};
+	struct told told = tell(message, index);
+	struct sched_message known;
 
-	say(queue, "expired", rcpt, &outcome);
-	keep_reply(queue, rcpt, &outcome, true);
-	recipient_move(queue, rcpt, RECIPIENT_BOUNCING);
-	outcome_settle(queue, rcpt->message);
+	check(told.rcpt.state == SCHED_ACTIVE);
+	sched_message_get(message->queue->sched, message->slot, &known);
+	if (outcome->kind == IPC_DELIVERED) {
+		say(is_local(&told) ? "delivered" : "relayed", &told, outcome, 0);
+		end(&told, is_local(&told) ? END_DELIVERED : END_RELAYED, outcome);
+	} else if (known.flags & SCHED_DELETING) {
+		say("deleted", &told, outcome, 0);
+		end(&told, END_DELETED, outcome);
+	} else if (outcome->kind == IPC_DEFERRED) {
+		defer(&told, outcome);
+	} else {
+		check(outcome->kind == IPC_FAILED);
+		told.rcpt.lost = 0;
+		keep_reply(&told, outcome);
+		say("bounced", &told, outcome, 0);
+		sched_rcpt_bounce(message->queue->sched, told.at);
+	}
 }
 
 void
-outcome_apply(struct queue *queue, struct recipient *rcpt, const struct outcome *outcome)
+outcome_doubt(struct message *message, uint32_t index)
 {
-	check(rcpt->state == RECIPIENT_ACTIVE);
-	switch (outcome->kind) {
-	case IPC_DELIVERED:
-		say(queue, rcpt->kind == IPC_TARGET_MAILBOX ? "delivered" : "relayed", rcpt,
-		    outcome);
-		outcome_end(queue, rcpt);
+	struct sched *sched = message->queue->sched;
+	struct sched_reply reply;
+	struct told told;
+
+	if (sched_rcpt_find(sched, message->slot, index) == SCHED_NONE)
 		return;
-	case IPC_DEFERRED:
-		if (rcpt->message->deleting)
-			break;
-		defer(queue, rcpt, outcome);
+	told = tell(message, index);
+	told.rcpt.in_doubt = true;
+	sched_rcpt_note(sched, told.at, &told.rcpt);
+	if (told.rcpt.state != SCHED_WAITING)
 		return;
-	case IPC_FAILED:
-		if (rcpt->message->deleting)
-			break;
-		keep_reply(queue, rcpt, outcome, false);
-		say(queue, "bounced", rcpt, outcome);
-		recipient_move(queue, rcpt, RECIPIENT_BOUNCING);
-		return;
-	case IPC_OUTCOME_COUNT:
-		check(false);
+	reply = sched_reply_get(sched, told.rcpt.reply);
+	mark_deferred(&told,
+	    &(struct outcome){IPC_DEFERRED, told.rcpt.code, reply.status, reply.remote,
+	        reply.text},
+	    told.rcpt.next_wall_ms);
+}
+
+void
+outcome_say_expired(struct message *message)
+{
+	struct sched *sched = message->queue->sched;
+	struct sched_message known;
+
+	sched_message_get(sched, message->slot, &known);
+	for (uint32_t i = 0; i < known.rcpt_count; i++) {
+		struct outcome outcome = {
+		    .kind = IPC_FAILED,
+		    .status = SPAN("4.4.1"),
+		    .text = SPAN("no server of the destination answers"),
+		};
+		struct sched_reply reply;
+		struct told told;
+
+		if (sched_rcpt_find(sched, message->slot, i) == SCHED_NONE)
+			continue;
+		told = tell(message, i);
+		if (!told.rcpt.unsaid)
+			continue;
+		reply = sched_reply_get(sched, told.rcpt.reply);
+		if (told.rcpt.reply)
+			outcome = (struct outcome){IPC_FAILED, reply.code, reply.status,
+			    reply.remote, reply.text};
+		told.rcpt.unsaid = false;
+		keep_reply(&told, &outcome);
+		say("expired", &told, &outcome, 0);
 	}
-	say(queue, "deleted", rcpt, outcome);
-	outcome_end(queue, rcpt);
 }
 
 static bool
-has_bouncing(const struct message *message)
+has_bouncing(const struct message *message, const struct sched_message *known)
 {
-	for (uint32_t i = 0; i < message->rcpt_count; i++)
-		if (message->rcpts[i].state == RECIPIENT_BOUNCING)
+	struct sched *sched = message->queue->sched;
+
+	for (uint32_t i = 0; i < known->rcpt_count; i++) {
+		uint32_t at = sched_rcpt_find(sched, message->slot, i);
+
+		if (at != SCHED_NONE && sched_rcpt_state(sched, at) == SCHED_BOUNCING)
 			return true;
+	}
 	return false;
 }
 
 void
-outcome_settle(struct queue *queue, struct message *message)
+outcome_settle(struct message *message)
 {
+	struct sched_message known;
+
 	/* Failures of attempts that end together go into one bounce. */
 	if (message->active_count > 0 || message->bounce)
 		return;
-	if (has_bouncing(message)) {
-		bounce_start(queue, message);
-		return;
-	}
-	if (message->open_count > 0)
-		return;
-	spool_remove(queue->spool, NULL, message->id, SPAN(""));
-	message_destroy(queue, message);
+	sched_message_get(message->queue->sched, message->slot, &known);
+	if (known.open_count == 0)
+		message_remove(message);
+	else if (has_bouncing(message, &known))
+		bounce_start(message);
 }

@@ -6,6 +6,9 @@
 
 #include "base/check.h"
 #include "base/id.h"
+#include "base/sim_point.h"
+#include "proc/queue/ledger_feed.h"
+#include "store/store_spool.h"
 
 enum {
 	GRANT_BITS = 20, /* ids of one grant */
@@ -17,7 +20,8 @@ void
 queue_grant_ids(struct queue *queue, uint64_t *first, uint64_t *end)
 {
 	/* An opening of the spool has an epoch of its own, so no id is ever given twice. */
-	*first = spool_epoch(queue->spool) << EPOCH_SHIFT | queue->id_grant++ << GRANT_BITS;
+	*first = (SIM_BUG(IDS_AGAIN) ? 1 : store_epoch(queue->store)) << EPOCH_SHIFT |
+	    queue->id_grant++ << GRANT_BITS;
 	*end = *first + (1u << GRANT_BITS);
 }
 
@@ -31,10 +35,10 @@ queue_own_id(struct queue *queue)
 
 void
 queue_event_begin(struct event *event, struct queue *queue, const char *name,
-    const struct message *message)
+    uint64_t id)
 {
 	event_begin(event, &queue->env->log, name);
-	event_id(event, message->id);
+	event_id(event, id);
 }
 
 static void
@@ -51,7 +55,7 @@ set_pressure(struct queue *queue, enum ipc_commit pressure, const char *text)
 void
 queue_check_pressure(struct queue *queue, enum err err)
 {
-	if (spool_is_broken(queue->spool))
+	if (store_is_broken(queue->store))
 		set_pressure(queue, IPC_COMMIT_BROKEN,
 		    "the spool could not be written: no more mail is accepted until a restart; "
 		    "what is durable is still delivered; check the disk");
@@ -70,13 +74,13 @@ ease_pressure(struct queue *queue)
 	uint64_t bytes_free = 0;
 
 	if (queue->pressure == IPC_COMMIT_QUEUE_FULL &&
-	    queue->message_map.count < queue->conf->queue_messages_max)
+	    sched_message_count(queue->sched) < queue->conf->queue_messages_max)
 		set_pressure(queue, IPC_COMMIT_OK, "there is room in the queue");
 	if (queue->pressure == IPC_COMMIT_DISK_FULL &&
 	    io_dir_space(queue->dir, &bytes_free) == OK &&
 	    bytes_free > queue->conf->disk_reserve_bytes + queue->conf->segment_bytes)
 		set_pressure(queue, IPC_COMMIT_OK, "there is room on the disk");
-	if (spool_is_broken(queue->spool))
+	if (store_is_broken(queue->store))
 		queue_check_pressure(queue, ERR_BROKEN);
 }
 
@@ -101,31 +105,62 @@ second_passed(struct io_timer *timer)
 }
 
 static void
-found_message(void *owner, uint64_t id, struct span envelope, uint64_t body_bytes)
+say_damaged(struct queue *queue, uint64_t id)
 {
-	struct queue *queue = owner;
-	struct message *message;
 	struct event event;
 
-	if (message_create(queue, id, envelope, body_bytes, &message) == OK)
-		return;
-	event_begin(&event, &queue->env->log, "message_damaged");
-	event_id(&event, id);
+	queue_event_begin(&event, queue, "message_damaged", id);
 	event_str(&event, "text", "its envelope cannot be read; it stays in the spool");
 	event_end(&event);
+}
+
+static void
+found_message(void *owner, uint64_t id, struct span bytes, uint64_t body_bytes)
+{
+	struct queue *queue = owner;
+	struct envelope *envelope;
+	struct buf copy;
+
+	buf_init(&copy, STORE_ENVELOPE_BYTES_MAX);
+	buf_add(&copy, bytes);
+	if (buf_finish(&copy) || envelope_read(&copy, &envelope)) {
+		buf_fini(&copy);
+		say_damaged(queue, id);
+		return;
+	}
+	message_add(queue, id, envelope, body_bytes);
+	if (SIM_BUG(FORGET_RCPT) && envelope->rcpt_count > 1)
+		message_forget(queue, id, envelope->rcpt_count - 1);
+	envelope_free(envelope);
+}
+
+static enum err
+found_digest(void *owner, uint64_t id, struct span digest, uint64_t body_bytes)
+{
+	return digest_read(owner, id, digest, body_bytes);
+}
+
+static void
+give_digest(void *owner, uint64_t id, struct buf *out)
+{
+	struct queue *queue = owner;
+	uint32_t slot = sched_message_find(queue->sched, id);
+
+	if (slot != SCHED_NONE)
+		digest_write(queue, slot, out);
 }
 
 static void
 found_mark(void *owner, uint64_t id, struct span mark)
 {
 	struct queue *queue = owner;
-	struct message *message = map_get_u64(&queue->message_map, id);
+	uint32_t slot = sched_message_find(queue->sched, id);
 	struct event event;
 
-	if (!message || mark_apply(message, mark) == OK)
+	if (SIM_BUG(FORGET_MARK) || slot == SCHED_NONE ||
+	    message_apply(queue, slot, mark) == OK)
 		return;
-	event_begin(&event, &queue->env->log, "mark_damaged");
-	event_id(&event, id);
+	queue_event_begin(&event, queue, "mark_damaged", id);
 	event_end(&event);
 }
 
@@ -169,13 +204,14 @@ init_lists(struct queue *queue)
 
 	io_random(queue->env->io, seed, sizeof(seed));
 	map_init(&queue->message_map, seed);
-	map_init(&queue->destination_map, seed);
 	map_init(&queue->attempt_map, seed);
-	list_init(&queue->messages);
-	for (unsigned i = 0; i < IPC_TARGET_COUNT; i++)
-		list_init(&queue->turns[i]);
-	list_init(&queue->downs);
+	list_init(&queue->fresh);
 	list_init(&queue->bounces);
+	list_init(&queue->listings);
+	list_init(&queue->summaries);
+	poison_init(queue, seed);
+	queue->routes = digest_routes(queue->conf);
+	schedule_init(queue);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		dispatch_peer_init(queue, &queue->deliveries[i], PROC_DELIVERY);
 	dispatch_peer_init(queue, &queue->mailbox, PROC_MAILBOX);
@@ -204,30 +240,61 @@ queue_create(struct proc_env *env)
 }
 
 static bool
-open_spool(struct queue *queue)
+open_store(struct queue *queue)
 {
-	const struct spool_options options = {
+	const struct store_spool_options spool = {
 	    .segment_bytes = queue->conf->segment_bytes,
 	    .disk_reserve_bytes = queue->conf->disk_reserve_bytes,
 	};
-	const struct spool_scan scan = {
+	struct store_options options = {
+	    .digest = give_digest,
+	    .digest_owner = queue,
+	};
+	struct store_scan scan = {
 	    .owner = queue,
 	    .message = found_message,
 	    .mark = found_mark,
 	    .damaged = found_damage,
+	    .digest = found_digest,
 	};
 	struct event event;
-	enum err err = spool_open(queue->env->io, queue->dir, &options, &scan, &queue->spool);
+	enum err err;
 
+	queue->ledger = ledger_feed_create(queue);
+	if (!queue->ledger)
+		return false;
+	ledger_feed_spool(queue->ledger, &options, &scan);
+	err = store_spool_open(
+	    queue->env->io, queue->dir, &spool, &options, &scan, &queue->store);
 	if (err) {
 		say_cannot_open(queue, queue->conf->spool_path.ptr, err);
 		return false;
 	}
 	event_begin(&event, &queue->env->log, "spool_opened");
-	event_u64(&event, "messages", queue->message_map.count);
-	event_u64(&event, "epoch", spool_epoch(queue->spool));
+	event_u64(&event, "messages", sched_message_count(queue->sched));
+	event_u64(&event, "epoch", store_epoch(queue->store));
 	event_end(&event);
 	return true;
+}
+
+/* What was found is scheduled; one whose last recipient had ended is removed now. */
+static void
+start_messages(struct queue *queue)
+{
+	for (uint32_t slot = sched_message_first(queue->sched), next; slot != SCHED_NONE;
+	     slot = next) {
+		struct sched_message known;
+
+		next = sched_message_next(queue->sched, slot);
+		schedule_message(queue, slot);
+		sched_message_get(queue->sched, slot, &known);
+		if (known.open_count == 0) {
+			struct message *message = message_open(queue, slot);
+
+			outcome_settle(message);
+			message_close(message);
+		}
+	}
 }
 
 /* The spool is opened without rights, through its directory: files belong to the queue's user. */
@@ -236,18 +303,14 @@ queue_start(void *role)
 {
 	struct queue *queue = role;
 
-	if (!open_spool(queue))
+	if (!open_store(queue))
 		return false;
 	/* A peer may still be busy with attempts that a queue before this one gave it. */
-	queue->next_attempt = spool_epoch(queue->spool) << EPOCH_SHIFT;
-	list_for_each_safe(node, &queue->messages)
-	{
-		struct message *message = container_of(node, struct message, node);
-
-		schedule_message(queue, message);
-		if (message->open_count == 0)
-			outcome_settle(queue, message);
-	}
+	queue->next_attempt = store_epoch(queue->store) << EPOCH_SHIFT;
+	ledger_feed_run(queue->ledger);
+	queue->poison.first_id = store_epoch(queue->store) << EPOCH_SHIFT;
+	poison_start(queue);
+	start_messages(queue);
 	schedule_arm(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
 	return true;
@@ -277,11 +340,21 @@ queue_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind ki
 }
 
 static void
-flushed(struct spool_op *op)
+ledger_flushed(void *owner, uint64_t query, enum err err)
+{
+	struct queue *queue = owner;
+
+	(void)query;
+	err_ignore(err, "what the ledger lacks is still in the spool");
+	proc_stopped(queue->env);
+}
+
+static void
+flushed(struct store_op *op)
 {
 	struct queue *queue = op->owner;
 
-	proc_stopped(queue->env);
+	ledger_feed_flush(queue->ledger, ledger_flushed, queue, 0);
 }
 
 static void
@@ -292,8 +365,22 @@ queue_stop(void *role)
 	if (queue->stopping)
 		return;
 	queue->stopping = true;
-	queue->flush = (struct spool_op){.done = flushed, .owner = queue};
-	spool_flush(queue->spool, &queue->flush);
+	queue->flush = (struct store_op){.done = flushed, .owner = queue};
+	store_flush(queue->store, &queue->flush);
+}
+
+/* What is queued stays with its destinations; only a new start finds others for it. */
+static void
+change_routes(struct queue *queue)
+{
+	uint32_t routes = digest_routes(queue->conf);
+
+	if (routes == queue->routes)
+		return;
+	queue->routes = routes;
+	for (uint32_t slot = sched_message_first(queue->sched); slot != SCHED_NONE;
+	     slot = sched_message_next(queue->sched, slot))
+		sched_message_flags(queue->sched, slot, SCHED_OLD_ROUTES, 0);
 }
 
 static void
@@ -302,6 +389,9 @@ queue_reload(void *role, const struct conf *conf)
 	struct queue *queue = role;
 
 	queue->conf = conf;
+	ledger_feed_reload(queue->ledger);
+	change_routes(queue);
+	sched_reload(queue->sched);
 	dispatch(queue);
 }
 

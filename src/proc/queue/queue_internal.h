@@ -1,13 +1,9 @@
 /*
- * What the files of the queue share: messages, their recipients, the destinations they wait
- * for, and the attempts under way.
+ * What the files of the queue share.  What waits is known to the scheduler (src/sched) in about
+ * a hundred bytes; the structs here are of what is under way: attempts, bounces, and the
+ * messages that these need the envelopes of.
  *
- *   intake      WAITING ──────────────► READY ──► ACTIVE ──► ENDED
- *                  ▲   (next_wall_ms)     ▲         │ │
- *                  │                      │ lost    │ └────► BOUNCING ──► ENDED
- *                  └──────────────────────┴─────────┘ deferred
- *
- * recipient_move() in schedule.c is the one place that changes a recipient's state.
+ * The states of a recipient are drawn in sched/sched.h.
  */
 #pragma once
 
@@ -15,10 +11,15 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "ipc/targets.h"
+#include "proc/queue/mark.h"
+#include "proc/queue/envelope.h"
 #include "proc/queue/queue.h"
+#include "route/limits.h"
 #include "route/retry.h"
 #include "route/route.h"
-#include "spool/spool.h"
+#include "sched/sched_reply.h"
+#include "sched/sched_turn.h"
+#include "store/store.h"
 
 enum {
 	QUEUE_PEERS_MAX = PROC_INSTANCES_MAX,
@@ -28,76 +29,28 @@ enum {
 	QUEUE_MAILBOX_ATTEMPTS_MAX = 64,
 	QUEUE_IDS = 1 << 20,            /* ids given to a peer at a time */
 	INTAKE_GRANTS_MAX = 16,         /* ranges of ids that a peer may still be using */
-	QUEUE_REPLY_TEXT_MAX = 500,     /* kept of a reply, for each waiting recipient */
 	QUEUE_BOUNCE_HEADER_BYTES = 64 << 10,
 	QUEUE_INTAKE_PENDING_MAX = 8 << 20,
+	QUEUE_FRESH_BYTES = 8 << 20,    /* of messages just accepted, kept for their attempts */
+	QUEUE_REPLY_BYTES = 32 << 20,   /* of the last replies of servers */
+	QUEUE_LISTINGS_MAX = 1000,       /* requests of operators that are being answered */
 };
 
 struct queue;
-struct message;
-struct destination;
+struct suspect;
 
-enum recipient_state {
-	RECIPIENT_WAITING,  /* until next_wall_ms */
-	RECIPIENT_READY,    /* in its destination's list */
-	RECIPIENT_ACTIVE,   /* in an attempt */
-	RECIPIENT_BOUNCING, /* failed; its bounce is not durable yet */
-	RECIPIENT_ENDED,
-	RECIPIENT_STATE_COUNT,
-};
-
-/* The last thing that was said about a recipient; a copy, for mem_free. */
-struct last_reply {
-	unsigned code;
-	char status[16];
-	struct span remote, text; /* in one allocation, remote first */
-	uint64_t wall_ms;
-	bool expired;
-};
-
-struct recipient {
-	struct message *message;
-	struct destination *destination;
-	enum ipc_target kind;
-	enum recipient_state state;
-	uint32_t index, tries;
-	unsigned lost; /* attempts that ended with their process */
-	struct span address, mailbox, original; /* in the message's memory */
-	struct list node;    /* READY: in destination->ready */
-	size_t timer;        /* WAITING: place in the heap, from 1; 0: in none */
-	uint64_t next_wall_ms;
-	struct last_reply *last;
-};
-
+/* A message that something is being done about: by an attempt, a bounce, an operator. */
 struct message {
-	uint64_t id;
-	uint64_t arrival_wall_ms, body_bytes;
-	uint8_t flags;
-	bool held;     /* by an operator, or by "hold all mail" */
-	bool released; /* by an operator: "hold all mail" does not hold it again */
-	struct bounce *bounce; /* being made for it; or NULL */
-	bool deleting; /* an operator removed it; attempts under way no longer count */
-	struct span reverse_path, login, helo, client;
-	struct recipient *rcpts;
-	uint32_t rcpt_count, open_count; /* open: not ENDED */
-	uint32_t active_count;           /* attempts that it is part of */
-	struct span memory;              /* the envelope's bytes; the spans above point into it */
-	struct list node;                /* in queue->messages, by id */
-};
-
-/* Where recipients go together: a mail domain, a smart host, or the Maildirs. */
-struct destination {
-	struct span key; /* in the memory after the struct */
-	struct span domain;
-	enum ipc_target kind;
-	struct list ready;  /* recipients */
-	size_t ready_count;
-	unsigned active;    /* attempts */
-	struct list node;   /* in queue->turns when it has ready recipients and room */
-	struct list down_node;  /* in queue->downs until down_until_ms */
-	uint64_t down_until_ms; /* its servers did not answer */
-	unsigned down_count;
-	size_t rcpt_count;  /* recipients that refer to it */
+	struct queue *queue;
+	uint64_t id, arrival_wall_ms, body_bytes;
+	uint32_t slot;             /* in the scheduler; SCHED_NONE: removed */
+	uint32_t users;            /* it lives as long as there are any */
+	uint32_t active_count;     /* attempts */
+	struct envelope *envelope; /* NULL: not read yet */
+	struct bounce *bounce;     /* being made for it; or NULL */
+	struct buf body;           /* the whole body, where it was just accepted; or empty */
+	struct list fresh;         /* in queue->fresh: envelope and body are at hand */
+	struct buf why;            /* the mark of the last recipient's end, for its removal */
 };
 
 /* One transaction under way with a delivery process or the mailbox process. */
@@ -105,15 +58,21 @@ struct attempt {
 	uint64_t number;
 	struct queue *queue;
 	struct message *message;
-	struct destination *destination;
+	uint32_t destination;
 	struct peer *peer;
-	struct recipient **rcpts;
-	size_t rcpt_count;
+	uint32_t *rcpts;     /* their indexes in the message; the first one's turn it was */
+	uint32_t rcpt_count;
 	bool *told;          /* which recipients have a result */
-	struct io_op read;   /* of the body */
+	bool answered, busy; /* the destination gave a reply; it said 421 or hung up */
+	uint32_t reply;      /* the last one, held; for sched_attempt_over */
+	struct io_op read;   /* of the body, and of the envelope where it is not at hand */
+	struct buf envelope;
 	struct list wait;    /* in peer->reads: to read when the peer has taken more */
-	bool reading;
+	struct store_op begin; /* the mark that it begins, where one is needed */
+	bool reading;        /* or waiting for that mark */
 	bool over;           /* ended while a read was under way */
+	bool ordered;        /* the process knows of it */
+	bool lost;           /* the process has ended */
 	uint64_t offset;
 	char *body;
 	struct list node;    /* in peer->attempts */
@@ -130,6 +89,8 @@ struct peer {
 	size_t reading;    /* bytes that are being read for it */
 	struct io_op drain;
 	bool draining;
+	struct suspect *suspect;  /* that is being tried there; see poison.c */
+	struct suspect *reserved; /* for which it is kept free */
 };
 
 /* A reception process, with the transactions that it has not committed. */
@@ -146,30 +107,51 @@ struct intake {
 	bool closed;
 };
 
+/* What poison.c knows. */
+struct poison {
+	struct list suspects;    /* those that were lost least often first */
+	struct map suspect_map;  /* by id */
+	struct map begun_map;    /* messages with a mark for what is under way; by id */
+	struct map aside_map;    /* why messages were set aside; by id */
+	struct suspect *trying;  /* of those that the queue itself may die of */
+	uint64_t losses;         /* processes that ended with attempts */
+	bool alone;              /* the last of them had one message only */
+	enum proc proc;          /* and which it was */
+	bool careful;            /* this process takes the place of one that died */
+	uint64_t first_id;       /* ids below it are of messages that were found */
+	uint64_t start_wall_s;
+};
+
 struct queue {
 	struct proc_env *env;
 	const struct conf *conf;
 	struct io_dir *dir;
-	struct spool *spool;
-	struct list messages;
-	struct map message_map, destination_map, attempt_map;
-	struct list downs; /* destinations that wait until down_until_ms */
-	struct list turns[IPC_TARGET_COUNT]; /* destinations that may start an attempt */
-	struct recipient **heap; /* WAITING recipients by next_wall_ms; from 1 */
-	size_t heap_count, heap_room;
+	struct store *store;
+	struct ledger_feed *ledger;
+	struct sched *sched;
+	struct map message_map; /* struct message by id: only what is under way */
+	struct map attempt_map;
+	struct list fresh; /* messages just accepted, oldest first */
+	size_t fresh_bytes;
 	struct io_timer timer, retire;
+	uint64_t look_ms; /* when timer fires */
 	struct intake *intakes[QUEUE_PEERS_MAX];
 	struct peer deliveries[QUEUE_PEERS_MAX];
+	unsigned delivery_count; /* the last instance that was ever there, and all before it */
 	struct peer mailbox;
-	unsigned next_delivery;
 	struct ipc_channel *lookup, *admin;
-	struct list bounces; /* waiting for lookup or for the spool */
+	struct list bounces;  /* waiting for the spool or for lookup */
+	struct list listings; /* answers to operators that wait for the spool */
+	struct list summaries; /* that are being counted */
+	size_t listing_count;
+	uint32_t routes;      /* digest_routes of the configuration */
 	uint64_t next_query, next_attempt;
-	uint64_t id_grant;   /* ids given out in this epoch */
+	uint64_t id_grant;    /* ids given out in this epoch */
 	uint64_t own_id_next, own_id_end;
+	struct poison poison;
 	enum ipc_commit pressure;
 	bool stopping;
-	struct spool_op flush;
+	struct store_op flush;
 };
 
 /* queue.c */
@@ -178,48 +160,61 @@ uint64_t queue_own_id(struct queue *queue);
 /* Tells every reception when the queue can (no longer) take mail. */
 void queue_check_pressure(struct queue *queue, enum err err);
 void queue_event_begin(struct event *event, struct queue *queue, const char *name,
-    const struct message *message);
+    uint64_t id);
 
-/* message.c: a message in memory, its envelope on disk, its marks */
-struct message_envelope {
-	uint64_t arrival_wall_ms;
-	uint8_t flags;
-	struct span reverse_path, login, helo, client;
-	uint32_t rcpt_count;
-};
-/* Recipients follow, each written with message_envelope_rcpt. */
-void message_envelope_begin(struct buf *out, const struct message_envelope *envelope);
-void message_envelope_rcpt(
-    struct buf *out, const struct ipc_target_entry *target, struct span original);
-/* ERR_SYNTAX where the bytes are no envelope. */
-MUST_USE enum err message_create(struct queue *queue, uint64_t id, struct span envelope,
-    uint64_t body_bytes, struct message **message);
-void message_destroy(struct queue *queue, struct message *message);
-void recipient_set_last(struct recipient *rcpt, const struct last_reply *reply);
+/* message.c: what the scheduler knows of a message, and what is kept while it is under way */
+/* All its recipients are NEW. */
+uint32_t message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
+    uint64_t body_bytes);
+/* What is under way with it; message_close ends one use. */
+struct message *message_open(struct queue *queue, uint32_t slot);
+void message_close(struct message *message);
+/* Takes over the bytes of its envelope as they were read; ERR_CORRUPT: they are not its. */
+MUST_USE enum err message_envelope(struct message *message, struct buf *bytes);
+/* Keeps envelope (taken over) and body (taken over; may be empty) for a first attempt. */
+void message_keep_fresh(struct queue *queue, uint32_t slot, struct envelope *envelope,
+    struct buf *body);
+void message_forget_fresh(struct message *message);
+/* Removes the message from scheduler and spool: all its recipients have ended. */
+void message_remove(struct message *message);
+/* Nothing is held against its recipients any more. */
+void message_acquit(struct queue *queue, uint32_t slot);
+/* Applies marks that were read back at start-up, of any format; ERR_SYNTAX. */
+/* For a deliberate bug: ends a recipient, as if it had been marked so. */
+void message_forget(struct queue *queue, uint64_t id, uint32_t index);
+MUST_USE enum err message_apply(struct queue *queue, uint32_t slot, struct span marks);
 
-enum mark_kind { MARK_ENDED = 1, MARK_DEFERRED, MARK_HELD, MARK_RELEASED };
-void mark_write(struct buf *out, enum mark_kind kind, const struct recipient *rcpt);
-/* Applies marks that were read back at start-up; ERR_SYNTAX. */
-MUST_USE enum err mark_apply(struct message *message, struct span marks);
+/* digest.c: what the scheduler knows of a message as bytes, for checkpoints */
+/* A hash of the routes, from which destinations' keys are made. */
+uint32_t digest_routes(const struct conf *conf);
+/* Nothing: it must be read from its envelope and marks. */
+void digest_write(struct queue *queue, uint32_t slot, struct buf *out);
+/* ERR_SYNTAX: not understood, or written with other routes; nothing is changed then. */
+MUST_USE enum err digest_read(
+    struct queue *queue, uint64_t id, struct span digest, uint64_t body_bytes);
 
-/* schedule.c */
+/* schedule.c: the scheduler, as it is configured */
+void schedule_init(struct queue *queue);
 /* A message is durable: its recipients may be delivered. */
-void schedule_message(struct queue *queue, struct message *message);
-void recipient_move(struct queue *queue, struct recipient *rcpt, enum recipient_state state);
-/* The destination of that kind that starts an attempt next; see dispatch.c.  NULL: none may. */
-struct destination *schedule_next(struct queue *queue, enum ipc_target kind);
-void schedule_attempt_over(struct queue *queue, struct destination *destination);
-/* The destination's servers do not answer: all its mail waits. */
-void schedule_down(struct queue *queue, struct destination *destination);
+void schedule_message(struct queue *queue, uint32_t slot);
 /* Gives up what has waited too long for destinations that are down; a part of it at a time. */
 void schedule_expire(struct queue *queue);
-void schedule_up(struct queue *queue, struct destination *destination);
 /* Moves those whose time has come, and sets the timer for the next. */
 void schedule_arm(struct queue *queue);
+/* Sets it earlier, where something has come up that is due before it. */
+void schedule_arm_sooner(struct queue *queue);
 /* The route that mail for an address takes; NULL is by MX, encrypted where offered. */
 const struct conf_route *schedule_route(const struct conf *conf, struct span address);
-/* How many recipients are in front of this one at its destination; 1000 is "at least". */
-size_t schedule_ahead(const struct recipient *rcpt);
+/* Whether mail for two addresses of one destination may share an attempt. */
+bool schedule_same_way(const struct conf *conf, struct span a, struct span b);
+struct span schedule_domain(struct span address);
+/* The key of the destination that a recipient goes to. */
+void schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
+    struct span address);
+/* Limits by a destination's key. */
+const struct conf_limits *schedule_limits(const struct queue *queue, struct span key);
+const struct conf_limits *schedule_destination_limits(
+    const struct queue *queue, uint32_t destination);
 
 /* dispatch.c */
 /* Starts attempts while destinations, peers and limits allow. */
@@ -227,23 +222,39 @@ void dispatch(struct queue *queue);
 void dispatch_peer_init(struct queue *queue, struct peer *peer, enum proc proc);
 void dispatch_peer_link(struct queue *queue, struct peer *peer, struct io_stream *stream);
 
+/* dispatch_attempt.c: one attempt, from its order to its last result */
+void dispatch_start(struct queue *queue, uint32_t rcpt, struct peer *peer);
+void dispatch_read(struct attempt *attempt);
+/* Reads for those who wait, as long as the peer keeps up with what it is sent. */
+void dispatch_start_reads(struct peer *peer);
+/* The process is gone: what it had is tried again, the second time only after a wait. */
+void dispatch_lose(struct attempt *attempt);
+struct outcome;
+void dispatch_result(
+    struct attempt *attempt, uint32_t at, const struct outcome *outcome);
+void dispatch_done(struct attempt *attempt, bool destination_down, bool in_doubt);
+
 /* outcome.c */
 struct outcome {
 	enum ipc_outcome kind;
 	unsigned code;
 	struct span status, remote, text;
 };
-void outcome_apply(struct queue *queue, struct recipient *rcpt, const struct outcome *outcome);
-/* Gives up a recipient that is READY at a destination that does not answer. */
-void outcome_expire(struct queue *queue, struct recipient *rcpt);
-/* An attempt is over: bounces what failed, forgets what ended. */
-void outcome_settle(struct queue *queue, struct message *message);
-/* The recipient has its end. */
-void outcome_end(struct queue *queue, struct recipient *rcpt);
+/* What became of the recipient, which is ACTIVE. */
+void outcome_apply(struct message *message, uint32_t index, const struct outcome *outcome);
+/* A recipient that was deferred in this attempt may have got the message all the same. */
+void outcome_doubt(struct message *message, uint32_t index);
+/* Says what was decided before the envelope was at hand. */
+void outcome_say_expired(struct message *message);
+/* An attempt is over: bounces what failed, forgets what ended.  The caller uses it. */
+void outcome_settle(struct message *message);
+/* The recipient has its end; mark says which (kind, index and time are filled in). */
+void outcome_end(struct message *message, uint32_t index, struct mark *mark);
+void outcome_mark(struct queue *queue, uint64_t id, const struct mark *mark);
 
 /* bounce.c */
 /* Makes one bounce for all recipients of the message that are BOUNCING. */
-void bounce_start(struct queue *queue, struct message *message);
+void bounce_start(struct message *message);
 /* Tries again those that could not be made. */
 void bounce_retry(struct queue *queue);
 void bounce_lookup_link(struct queue *queue, struct io_stream *stream);
@@ -254,5 +265,45 @@ void intake_link(struct queue *queue, unsigned instance, struct io_stream *strea
 /* Tells one reception (or all: NULL) whether the queue takes mail. */
 void intake_say_pressure(struct queue *queue, struct intake *only);
 
-/* control.c */
+/* control.c, and listing.c for its answers */
 void control_link(struct queue *queue, struct io_stream *stream);
+void control_send_done(struct queue *queue, struct ipc_qa_done *done);
+/* Answers with messages from this one on, whose envelopes are read meanwhile. */
+void listing_start(
+    struct queue *queue, const struct ipc_aq_list *asked, uint32_t slot);
+void listing_stop(struct queue *queue);
+/* summary.c: the destinations, those with the most recipients first */
+void summary_start(struct queue *queue, const struct ipc_aq_summary *asked);
+/* The message is about to be removed. */
+void summary_forget(struct queue *queue, uint32_t slot);
+void summary_stop(struct queue *queue);
+
+/* poison.c: messages that end the process that handles them, or that cannot be read */
+void poison_init(struct queue *queue, const uint64_t seed[2]);
+void poison_fini(struct queue *queue);
+/* All that was found is there, and nothing has been tried yet. */
+void poison_start(struct queue *queue);
+/* A process of that link has ended, and its attempts are about to be lost. */
+void poison_peer_ended(struct peer *peer);
+/*
+ * An attempt of the message was lost with its process.  True: it is parked, to be tried by
+ * itself; false: it is to wait as after any other failure.
+ */
+bool poison_lost(struct message *message);
+/* Sets aside what has been lost too often, and tries suspects that may be tried now. */
+void poison_dispatch(struct queue *queue, enum ipc_target kind);
+/* Whether a mark has to be durable before this attempt or bounce of the recipient. */
+bool poison_is_careful(const struct message *message, uint32_t index);
+/* Writes that mark; op is told when the attempt may begin. */
+void poison_begin(struct message *message, uint32_t index, struct store_op *op);
+/* An attempt has ended with its results, or a bounce has. */
+void poison_ended(struct message *message);
+/* A mark that was read back: so many attempts of the recipient began and did not end. */
+void poison_found(struct queue *queue, uint32_t slot);
+/* The message cannot be read: it is set aside. */
+void poison_unreadable(struct message *message, enum err err);
+/* Nothing is known of it any more: it is removed, or an operator releases it. */
+void poison_forget(struct queue *queue, uint64_t id);
+/* Why it was set aside; empty where it was not.  And keeps that, as it was read back. */
+struct span poison_text(const struct queue *queue, uint64_t id);
+void poison_keep_text(struct queue *queue, uint64_t id, struct span text);

@@ -1,86 +1,26 @@
 /*
- * Who is next, and when.  Recipients wait in a heap by time, or are ready in the list of their
- * destination; destinations with something to do take turns.  Nothing here talks to anybody.
+ * The scheduler, as it is configured: which destination mail goes to, what it may have there,
+ * and when the clock is looked at.
  */
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "proc/queue/queue_limits.h"
+#include "route/window.h"
 
 enum {
 	DOWN_MS_MIN = 30 * 1000,
 	DOWN_MS_MAX = 600 * 1000,
-	EXPIRE_PART = 1000,
-	AHEAD_MAX = 1000
+	LOOK_MS_MAX = 1000, /* a wall clock may jump: look again at least so often */
+	MOVES = 20000,      /* of recipients, before others have their turn */
+	EXPIRE_MOVES = 1000,
+	LIGHT_MAX = 50,     /* recipients of a sender that go before newsletters */
+	SWEEP_SECONDS = 30, /* in so long all that waits is looked at, if it is much */
+	SWEEP_MIN = 20000,
 };
 
-static void
-heap_put(struct queue *queue, size_t at, struct recipient *rcpt)
-{
-	queue->heap[at] = rcpt;
-	rcpt->timer = at;
-}
-
-static void
-heap_up(struct queue *queue, size_t at)
-{
-	struct recipient *rcpt = queue->heap[at];
-
-	while (at > 1 && queue->heap[at / 2]->next_wall_ms > rcpt->next_wall_ms) {
-		heap_put(queue, at, queue->heap[at / 2]);
-		at /= 2;
-	}
-	heap_put(queue, at, rcpt);
-}
-
-static void
-heap_down(struct queue *queue, size_t at)
-{
-	struct recipient *rcpt = queue->heap[at];
-	size_t child;
-
-	while ((child = 2 * at) <= queue->heap_count) {
-		if (child < queue->heap_count && queue->heap[child + 1]->next_wall_ms <
-						     queue->heap[child]->next_wall_ms)
-			child++;
-		if (queue->heap[child]->next_wall_ms >= rcpt->next_wall_ms)
-			break;
-		heap_put(queue, at, queue->heap[child]);
-		at = child;
-	}
-	heap_put(queue, at, rcpt);
-}
-
-static void
-heap_add(struct queue *queue, struct recipient *rcpt)
-{
-	if (queue->heap_count + 2 > queue->heap_room) {
-		queue->heap_room = queue->heap_room ? queue->heap_room * 2 : 1024;
-		queue->heap = mem_realloc(
-		    queue->heap, queue->heap_room * sizeof(struct recipient *));
-	}
-	heap_put(queue, ++queue->heap_count, rcpt);
-	heap_up(queue, queue->heap_count);
-}
-
-static void
-heap_remove(struct queue *queue, struct recipient *rcpt)
-{
-	size_t at = rcpt->timer;
-	struct recipient *last;
-
-	if (at == 0)
-		return;
-	rcpt->timer = 0;
-	last = queue->heap[queue->heap_count--];
-	if (last == rcpt)
-		return;
-	heap_put(queue, at, last);
-	heap_up(queue, at);
-	heap_down(queue, last->timer);
-}
-
-static struct span
-domain_of(struct span address)
+struct span
+schedule_domain(struct span address)
 {
 	return span_skip(address, span_find_last(address, '@') + 1);
 }
@@ -89,26 +29,49 @@ const struct conf_route *
 schedule_route(const struct conf *conf, struct span address)
 {
 	for (size_t i = 0; i < conf->route_count; i++)
-		if (route_matches(conf->routes[i].domain, domain_of(address)))
+		if (route_matches(conf->routes[i].domain, schedule_domain(address)))
 			return &conf->routes[i];
 	return NULL;
+}
+
+/* Rules for different domains may lead the same way. */
+static bool
+same_route(const struct conf_route *a, const struct conf_route *b)
+{
+	if (a == b || !a || !b)
+		return a == b;
+	return span_eq(a->host, b->host) && a->port == b->port && a->tls == b->tls &&
+	    span_eq(a->credential, b->credential);
+}
+
+bool
+schedule_same_way(const struct conf *conf, struct span a, struct span b)
+{
+	const struct conf_route *route = schedule_route(conf, a);
+
+	if (!same_route(route, schedule_route(conf, b)))
+		return false;
+	/* A destination may be older than the routes. */
+	return (route && route->host.len > 0) ||
+	    span_eq_nocase(schedule_domain(a), schedule_domain(b));
 }
 
 /*
  * The key of a destination: "mailbox", "mx:DOMAIN" or "host:HOST:PORT".  Mail through one smart
  * host takes turns together; it shares an attempt only where its routes lead the same way.
  */
-static void
-write_key(struct buf *key, const struct queue *queue, const struct recipient *rcpt)
+void
+schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
+    struct span address)
 {
-	struct span domain = domain_of(rcpt->address);
+	struct span domain = schedule_domain(address);
 	const struct conf_route *route;
 
-	if (rcpt->kind == IPC_TARGET_MAILBOX) {
+	if (kind == IPC_TARGET_MAILBOX) {
 		buf_add_str(key, "mailbox");
 		return;
 	}
-	route = schedule_route(queue->conf, rcpt->address);
+	route = schedule_route(queue->conf, address);
 	if (route && route->host.len > 0) {
 		buf_add_str(key, "host:");
 		buf_add(key, route->host);
@@ -120,265 +83,140 @@ write_key(struct buf *key, const struct queue *queue, const struct recipient *rc
 		buf_add_char(key, ascii_lower(domain.ptr[i]));
 }
 
-static void
-join_destination(struct queue *queue, struct recipient *rcpt)
+const struct conf_limits *
+schedule_limits(const struct queue *queue, struct span key)
 {
-	struct destination *destination;
-	struct span domain = domain_of(rcpt->address);
-	struct buf key;
+	return queue_limits_of(queue->conf, key);
+}
 
-	buf_init(&key, 2 * IPC_PATH_MAX);
-	write_key(&key, queue, rcpt);
-	destination = map_get(&queue->destination_map, buf_span(&key));
-	if (!destination) {
-		char *memory;
+const struct conf_limits *
+schedule_destination_limits(const struct queue *queue, uint32_t destination)
+{
+	struct sched_destination known;
 
-		destination = mem_alloc(sizeof(*destination) + key.len + domain.len);
-		memory = (char *)(destination + 1);
-		memcpy(memory, key.ptr, key.len);
-		if (domain.len)
-			memcpy(memory + key.len, domain.ptr, domain.len);
-		destination->key = span_of(memory, key.len);
-		destination->domain = span_of(memory + key.len, domain.len);
-		destination->kind = rcpt->kind;
-		list_init(&destination->ready);
-		map_set(&queue->destination_map, destination->key, destination);
-	}
-	destination->rcpt_count++;
-	rcpt->destination = destination;
-	buf_fini(&key);
+	sched_destination_get(queue->sched, destination, &known);
+	return schedule_limits(queue, known.key);
+}
+
+static uint64_t
+at_most(uint64_t value, uint64_t max)
+{
+	return value < max ? value : max;
 }
 
 static void
-forget_destination(struct queue *queue, struct destination *destination)
+limits(void *owner, unsigned kind, struct span key, struct sched_limits *into)
 {
-	map_remove(&queue->destination_map, destination->key);
-	list_remove(&destination->node);
-	list_remove(&destination->down_node);
-	mem_free(destination);
-}
+	const struct queue *queue = owner;
+	const struct conf_limits *conf = schedule_limits(queue, key);
 
-static void
-leave_destination(struct queue *queue, struct recipient *rcpt)
-{
-	struct destination *destination = rcpt->destination;
-
-	if (!destination)
+	*into = (struct sched_limits){
+	    .concurrency_start = (uint32_t)at_most(conf->connections_start, WINDOW_MAX),
+	    .concurrency_max = (uint32_t)at_most(conf->connections_max, WINDOW_MAX),
+	    .rate = route_rate(conf),
+	    /* Never longer than the shortest wait for a retry that is configured. */
+	    .down_ms_min = at_most(DOWN_MS_MIN, conf->retry_ms[0]),
+	    .down_ms_max = at_most(DOWN_MS_MAX, conf->retry_ms[0]),
+	    .expire_ms = conf->expire_ms,
+	};
+	if (kind != IPC_TARGET_MAILBOX)
 		return;
-	rcpt->destination = NULL;
-	if (--destination->rcpt_count > 0 || destination->active > 0)
-		return;
-	forget_destination(queue, destination);
-}
-
-/* Puts the destination among those that may start an attempt, or takes it out. */
-static void
-take_turn(struct queue *queue, struct destination *destination)
-{
-	uint64_t now_ms = io_now_ms(queue->env->io);
-	unsigned active_max = destination->kind == IPC_TARGET_MAILBOX
-				  ? QUEUE_MAILBOX_ATTEMPTS_MAX
-				  : (unsigned)queue->conf->destination_concurrency_max;
-	bool may = destination->ready_count > 0 && destination->active < active_max;
-
-	/* While it is down one attempt in a time probes it. */
-	if (destination->down_until_ms > now_ms)
-		may = false;
-	else if (destination->down_count > 0 && destination->active > 0)
-		may = false;
-	if (!may)
-		list_remove(&destination->node);
-	else if (!list_linked(&destination->node))
-		list_push(&queue->turns[destination->kind], &destination->node);
-}
-
-struct destination *
-schedule_next(struct queue *queue, enum ipc_target kind)
-{
-	struct list *node = list_pop(&queue->turns[kind]);
-
-	return node ? container_of(node, struct destination, node) : NULL;
+	into->concurrency_start = into->concurrency_max = QUEUE_MAILBOX_ATTEMPTS_MAX;
+	into->rate = (struct rate_limit){0};
 }
 
 void
-recipient_move(struct queue *queue, struct recipient *rcpt, enum recipient_state state)
+schedule_init(struct queue *queue)
 {
-	static const unsigned next[RECIPIENT_STATE_COUNT] = {
-	    [RECIPIENT_WAITING] = 1 << RECIPIENT_READY | 1 << RECIPIENT_WAITING |
-				  1 << RECIPIENT_BOUNCING | 1 << RECIPIENT_ENDED,
-	    [RECIPIENT_READY] = 1 << RECIPIENT_ACTIVE | 1 << RECIPIENT_WAITING |
-				1 << RECIPIENT_BOUNCING | 1 << RECIPIENT_ENDED,
-	    [RECIPIENT_ACTIVE] = 1 << RECIPIENT_READY | 1 << RECIPIENT_WAITING |
-				 1 << RECIPIENT_BOUNCING | 1 << RECIPIENT_ENDED,
-	    [RECIPIENT_BOUNCING] = 1 << RECIPIENT_ENDED,
+	struct sched_options options = {
+	    .reply_bytes_max = QUEUE_REPLY_BYTES,
+	    .light_max = LIGHT_MAX,
+	    .owner = queue,
+	    .limits = limits,
 	};
 
-	check(next[rcpt->state] & 1u << state);
-	heap_remove(queue, rcpt);
-	if (rcpt->state == RECIPIENT_READY) {
-		list_remove(&rcpt->node);
-		rcpt->destination->ready_count--;
-	}
-	rcpt->state = state;
-	switch (state) {
-	case RECIPIENT_WAITING:
-		if (!rcpt->message->held)
-			heap_add(queue, rcpt);
-		break;
-	case RECIPIENT_READY:
-		list_push(&rcpt->destination->ready, &rcpt->node);
-		rcpt->destination->ready_count++;
-		break;
-	case RECIPIENT_ENDED:
-		check(rcpt->message->open_count > 0);
-		rcpt->message->open_count--;
-		break;
-	case RECIPIENT_ACTIVE:
-	case RECIPIENT_BOUNCING:
-	case RECIPIENT_STATE_COUNT:
-		break;
-	}
-	if (rcpt->destination)
-		take_turn(queue, rcpt->destination);
-	if (state == RECIPIENT_ENDED)
-		leave_destination(queue, rcpt);
+	io_random(queue->env->io, options.seed, sizeof(options.seed));
+	queue->sched = sched_create(
+	    &options, io_now_ms(queue->env->io), io_wall_ms(queue->env->io));
 }
 
 void
-schedule_message(struct queue *queue, struct message *message)
+schedule_message(struct queue *queue, uint32_t slot)
 {
-	if (queue->conf->hold_all && !message->released)
-		message->held = true;
-	for (uint32_t i = 0; i < message->rcpt_count; i++) {
-		struct recipient *rcpt = &message->rcpts[i];
+	struct sched_message message;
 
-		if (rcpt->state == RECIPIENT_ENDED)
-			continue;
-		join_destination(queue, rcpt);
-		rcpt->state = RECIPIENT_WAITING;
-		if (message->held)
-			continue;
-		if (rcpt->next_wall_ms > 0)
-			heap_add(queue, rcpt);
-		else
-			recipient_move(queue, rcpt, RECIPIENT_READY);
-	}
+	sched_message_get(queue->sched, slot, &message);
+	if (queue->conf->hold_all && !(message.flags & SCHED_RELEASED))
+		sched_message_flags(queue->sched, slot, SCHED_HELD_ALL, 0);
+	sched_message_start(queue->sched, slot);
 }
 
-void
-schedule_attempt_over(struct queue *queue, struct destination *destination)
+/* Its recipients go with what the destination, or they themselves, were told last. */
+static void
+expire(struct queue *queue, uint32_t at)
 {
-	check(destination->active > 0);
-	destination->active--;
-	if (destination->rcpt_count > 0) {
-		take_turn(queue, destination);
-		return;
+	struct sched_destination destination;
+	struct sched_rcpt rcpt;
+	struct message *message;
+
+	sched_rcpt_get(queue->sched, at, &rcpt);
+	rcpt.expired = rcpt.unsaid = true;
+	sched_rcpt_note(queue->sched, at, &rcpt);
+	if (!rcpt.reply) {
+		sched_destination_get(queue->sched, rcpt.destination, &destination);
+		sched_reply_hold(queue->sched, destination.reply);
+		sched_rcpt_reply(queue->sched, at, destination.reply);
 	}
-	if (destination->active > 0)
-		return;
-	forget_destination(queue, destination);
-}
-
-void
-schedule_down(struct queue *queue, struct destination *destination)
-{
-	uint64_t now_ms = io_now_ms(queue->env->io), wait_ms = DOWN_MS_MIN;
-
-	/* Attempts that were under way together tell of one failure, not of many. */
-	if (destination->down_until_ms > now_ms)
-		return;
-	/* Never longer than the shortest wait for a retry that is configured. */
-	for (unsigned i = 0; i < destination->down_count && wait_ms < DOWN_MS_MAX; i++)
-		wait_ms *= 2;
-	if (wait_ms > queue->conf->retry_ms[0])
-		wait_ms = queue->conf->retry_ms[0];
-	destination->down_count++;
-	destination->down_until_ms = now_ms + wait_ms;
-	if (!list_linked(&destination->down_node))
-		list_push(&queue->downs, &destination->down_node);
-	take_turn(queue, destination);
+	message = message_open(queue, rcpt.message);
+	sched_rcpt_bounce(queue->sched, at);
+	outcome_settle(message);
+	message_close(message);
 }
 
 void
 schedule_expire(struct queue *queue)
 {
-	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
-	unsigned left = EXPIRE_PART;
+	size_t count = sched_rcpt_count(queue->sched) / SWEEP_SECONDS;
+	unsigned budget = (unsigned)(count > SWEEP_MIN ? count : SWEEP_MIN);
+	uint32_t at;
 
-	list_for_each_safe (node, &queue->downs) {
-		struct destination *destination =
-		    container_of(node, struct destination, down_node);
-
-		/* A destination goes with its last recipient: none is looked at after that. */
-		for (size_t count = destination->ready_count; count > 0 && left > 0;
-		     count--) {
-			struct recipient *rcpt =
-			    container_of(destination->ready.next, struct recipient, node);
-			bool last = destination->rcpt_count == 1;
-
-			left--;
-			if (now_wall_ms <
-			    rcpt->message->arrival_wall_ms + queue->conf->expire_ms)
-				break;
-			outcome_expire(queue, rcpt);
-			if (last)
-				break;
-		}
+	for (unsigned moves = 0; moves < EXPIRE_MOVES; moves++) {
+		at = sched_expired(queue->sched, &budget);
+		if (at == SCHED_NONE)
+			return;
+		expire(queue, at);
 	}
 }
 
-void
-schedule_up(struct queue *queue, struct destination *destination)
-{
-	destination->down_count = 0;
-	destination->down_until_ms = 0;
-	list_remove(&destination->down_node);
-	take_turn(queue, destination);
-}
-
-/* Destinations whose back-off is over may be probed. */
 static void
-wake_destinations(struct queue *queue)
+start_timer(struct queue *queue, uint64_t wait_ms)
 {
-	uint64_t now_ms = io_now_ms(queue->env->io);
+	queue->look_ms = io_now_ms(queue->env->io) + wait_ms;
+	io_timer_start(queue->env->io, &queue->timer, wait_ms);
+}
 
-	list_for_each_safe (node, &queue->downs) {
-		struct destination *destination =
-		    container_of(node, struct destination, down_node);
+static uint64_t
+idle_ms(const struct queue *queue)
+{
+	struct io *io = queue->env->io;
 
-		if (destination->down_until_ms > now_ms)
-			continue;
-		list_remove(node);
-		take_turn(queue, destination);
-	}
+	return sched_idle_ms(queue->sched, io_now_ms(io), io_wall_ms(io), LOOK_MS_MAX);
 }
 
 void
 schedule_arm(struct queue *queue)
 {
-	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
-	uint64_t wait_ms = 1000;
+	struct io *io = queue->env->io;
+	bool more = sched_advance(queue->sched, io_now_ms(io), io_wall_ms(io), MOVES);
 
-	wake_destinations(queue);
-	while (queue->heap_count > 0 && queue->heap[1]->next_wall_ms <= now_wall_ms)
-		recipient_move(queue, queue->heap[1], RECIPIENT_READY);
-	/* A wall clock may jump: look again at least so often. */
-	if (queue->heap_count > 0 && queue->heap[1]->next_wall_ms - now_wall_ms < wait_ms)
-		wait_ms = queue->heap[1]->next_wall_ms - now_wall_ms;
-	io_timer_start(queue->env->io, &queue->timer, wait_ms);
+	start_timer(queue, more ? 0 : idle_ms(queue));
 }
 
-size_t
-schedule_ahead(const struct recipient *rcpt)
+void
+schedule_arm_sooner(struct queue *queue)
 {
-	size_t ahead = 0;
+	uint64_t wait_ms = idle_ms(queue);
 
-	if (rcpt->state != RECIPIENT_READY)
-		return 0;
-	list_for_each (node, &rcpt->destination->ready) {
-		if (node == &rcpt->node || ahead == AHEAD_MAX)
-			break;
-		ahead++;
-	}
-	return ahead;
+	if (io_now_ms(queue->env->io) + wait_ms < queue->look_ms)
+		start_timer(queue, wait_ms);
 }

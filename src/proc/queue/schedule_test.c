@@ -1,6 +1,7 @@
 /*
- * Who is next, and when: in memory, over real time in steps of milliseconds, without a process to
- * deliver anything.  begin() and end() do what dispatch.c does around an attempt.
+ * Who is next, and when, as the queue has it configured: in memory, over real time in steps of
+ * milliseconds, without a process to deliver anything.  begin() and end() do what
+ * dispatch_attempt.c does around an attempt.  src/sched has the tests of the scheduler itself.
  */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -8,43 +9,76 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-
 #include "proc/queue/test_queue.h"
 
-enum { HEAP_RCPTS = 300, HEAP_STEPS = 1000 };
-
 /* Starts an attempt for one recipient, the first of the destination whose turn it is. */
-static struct recipient *
+static uint32_t
 begin(struct test_queue *test, enum ipc_target kind)
 {
-	struct destination *destination = schedule_next(&test->queue, kind);
-	struct recipient *rcpt;
+	return sched_take(test->queue.sched, kind, io_now_ms(test->env.io));
+}
 
-	if (!destination)
-		return NULL;
-	rcpt = container_of(destination->ready.next, struct recipient, node);
-	destination->active++;
-	recipient_move(&test->queue, rcpt, RECIPIENT_ACTIVE);
-	return rcpt;
+static uint64_t
+idle_ms(const struct test_queue *test)
+{
+	return sched_idle_ms(test->queue.sched, io_now_ms(test->env.io),
+	    io_wall_ms(test->env.io), 1000);
+}
+
+/* The id of the message whose recipient it is. */
+static uint64_t
+id_of(const struct test_queue *test, uint32_t at)
+{
+	struct sched_message message;
+	struct sched_rcpt rcpt;
+
+	assert_int_not_equal(at, SCHED_NONE);
+	sched_rcpt_get(test->queue.sched, at, &rcpt);
+	sched_message_get(test->queue.sched, rcpt.message, &message);
+	return message.id;
 }
 
 static void
-end(struct test_queue *test, struct recipient *rcpt, enum recipient_state state)
+end(struct test_queue *test, uint32_t at, enum sched_state state,
+    enum sched_feedback feedback)
 {
-	struct destination *destination = rcpt->destination;
+	struct sched *sched = test->queue.sched;
+	struct sched_rcpt rcpt;
 
-	recipient_move(&test->queue, rcpt, state);
-	schedule_attempt_over(&test->queue, destination);
+	sched_rcpt_get(sched, at, &rcpt);
+	if (state == SCHED_READY)
+		sched_rcpt_ready(sched, at, false);
+	else
+		sched_rcpt_end(sched, at);
+	sched_attempt_over(sched, rcpt.destination, feedback, 0, io_now_ms(test->env.io));
 }
 
-static struct message *
+static uint32_t
 add(struct test_queue *test, uint64_t id, const char *address)
 {
-	struct message *message = test_queue_message(test, id, &address, 1);
+	uint32_t slot = test_queue_message(test, id, &address, 1);
 
-	schedule_message(&test->queue, message);
-	return message;
+	schedule_message(&test->queue, slot);
+	return slot;
+}
+
+static struct sched_destination
+destination_of(const struct test_queue *test, uint32_t slot, uint32_t index)
+{
+	struct sched_destination destination;
+
+	sched_destination_get(test->queue.sched,
+	    test_queue_rcpt(test, slot, index).destination, &destination);
+	return destination;
+}
+
+static uint64_t
+ahead(const struct test_queue *test, uint32_t slot, uint32_t index)
+{
+	struct sched_why why;
+
+	sched_why(test->queue.sched, sched_rcpt_find(test->queue.sched, slot, index), &why);
+	return why.ahead;
 }
 
 static void
@@ -52,67 +86,66 @@ a_new_message_is_ready_at_once(void **state)
 {
 	static const char *const addresses[] = {"a@one.example", "bob", "b@ONE.example"};
 	struct test_queue test;
-	struct message *message;
-	struct recipient *rcpt;
+	struct sched_message message;
+	uint32_t slot, rcpt;
 
 	(void)state;
 	test_queue_init(&test);
-	message = test_queue_message(&test, 1, addresses, LEN(addresses));
-	schedule_message(&test.queue, message);
-	assert_int_equal(test.queue.heap_count, 0);
+	slot = test_queue_message(&test, 1, addresses, LEN(addresses));
+	schedule_message(&test.queue, slot);
+	assert_int_equal(idle_ms(&test), 1000);
 	/* Domains are the same whatever their case. */
-	assert_int_equal(test.queue.destination_map.count, 2);
-	assert_ptr_equal(message->rcpts[0].destination, message->rcpts[2].destination);
-	assert_int_equal(schedule_ahead(&message->rcpts[0]), 0);
-	assert_int_equal(schedule_ahead(&message->rcpts[2]), 1);
+	assert_int_equal(sched_destination_count(test.queue.sched), 2);
+	assert_int_equal(test_queue_rcpt(&test, slot, 0).destination,
+	    test_queue_rcpt(&test, slot, 2).destination);
+	assert_int_equal(ahead(&test, slot, 0), 0);
+	assert_int_equal(ahead(&test, slot, 2), 1);
 	rcpt = begin(&test, IPC_TARGET_MAILBOX);
-	assert_ptr_equal(rcpt, &message->rcpts[1]);
-	assert_null(begin(&test, IPC_TARGET_MAILBOX));
-	end(&test, rcpt, RECIPIENT_ENDED);
+	assert_int_equal(rcpt, sched_rcpt_find(test.queue.sched, slot, 1));
+	assert_int_equal(begin(&test, IPC_TARGET_MAILBOX), SCHED_NONE);
+	end(&test, rcpt, SCHED_ENDED, SCHED_SERVED);
 	/* A destination that nobody refers to any more is forgotten. */
-	assert_int_equal(test.queue.destination_map.count, 1);
-	assert_int_equal(message->open_count, 2);
+	assert_int_equal(sched_destination_count(test.queue.sched), 1);
+	sched_message_get(test.queue.sched, slot, &message);
+	assert_int_equal(message.open_count, 2);
 	test_queue_fini(&test);
 }
 
 static void
 those_who_wait_are_ready_in_the_order_of_time(void **state)
 {
-	static const unsigned wait_ms[] = {40, 10, 0, 30, 20, 1};
+	static const unsigned wait_ms[] = {40, 10, 2, 30, 20, 3};
 	static const unsigned order[] = {2, 5, 1, 4, 3, 0};
-	struct message *messages[LEN(wait_ms)];
 	struct test_queue test;
 	uint64_t now_wall_ms;
 
 	(void)state;
 	test_queue_init(&test);
-	test.conf.destination_concurrency_max = 100;
 	now_wall_ms = io_wall_ms(test.env.io);
 	for (size_t i = 0; i < LEN(wait_ms); i++) {
 		const char *address = "a@one.example";
+		uint32_t slot = test_queue_message(&test, i + 1, &address, 1);
+		uint32_t at = sched_rcpt_find(test.queue.sched, slot, 0);
 
-		messages[i] = test_queue_message(&test, i + 1, &address, 1);
-		messages[i]->rcpts[0].next_wall_ms = now_wall_ms + wait_ms[i];
-		schedule_message(&test.queue, messages[i]);
+		sched_rcpt_due(test.queue.sched, at, now_wall_ms + wait_ms[i]);
+		schedule_message(&test.queue, slot);
+		assert_int_equal(sched_rcpt_state(test.queue.sched, at), SCHED_WAITING);
 	}
-	assert_int_equal(test.queue.heap_count, LEN(wait_ms));
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
+	assert_int_equal(begin(&test, IPC_TARGET_REMOTE), SCHED_NONE);
 	schedule_arm(&test.queue);
 	for (size_t i = 0; i < LEN(order); i++) {
-		const struct recipient *rcpt;
+		uint32_t rcpt;
 
-		for (int k = 0;
-		     k < 500 && list_empty(&test.queue.turns[IPC_TARGET_REMOTE]); k++)
+		for (int k = 0; k < 500 &&
+		     !sched_has_turn(test.queue.sched, IPC_TARGET_REMOTE); k++)
 			test_queue_run(&test, 1);
 		rcpt = begin(&test, IPC_TARGET_REMOTE);
-		assert_non_null(rcpt);
-		assert_ptr_equal(rcpt, &messages[order[i]]->rcpts[0]);
-		assert_true(io_wall_ms(test.env.io) >= rcpt->next_wall_ms);
+		assert_int_equal(id_of(&test, rcpt), order[i] + 1);
+		assert_true(io_wall_ms(test.env.io) >= now_wall_ms + wait_ms[order[i]]);
+		end(&test, rcpt, SCHED_ENDED, SCHED_SERVED);
 	}
 	/* It sleeps in between, rather than look again and again. */
 	assert_in_range(test.wakes, 1, 50);
-	for (size_t i = 0; i < LEN(order); i++)
-		end(&test, &messages[i]->rcpts[0], RECIPIENT_ENDED);
 	test_queue_fini(&test);
 }
 
@@ -120,30 +153,25 @@ those_who_wait_are_ready_in_the_order_of_time(void **state)
 static void
 destinations_take_turns(void **state)
 {
+	static const uint64_t expected[] = {1, 11, 13, 2, 12, 3, 4, 5, 6};
+	uint32_t rcpts[LEN(expected)];
 	struct test_queue test;
-	char got[64] = "";
 
 	(void)state;
 	test_queue_init(&test);
-	test.conf.destination_concurrency_max = 100;
+	test.conf.limits.connections_max = test.conf.limits.connections_start = 100;
 	for (uint64_t i = 0; i < 6; i++)
 		add(&test, 1 + i, "a@one.example");
 	add(&test, 11, "b@two.example");
 	add(&test, 12, "b@two.example");
 	add(&test, 13, "c@three.example");
-	for (size_t i = 0; i < 9; i++) {
-		const struct recipient *rcpt = begin(&test, IPC_TARGET_REMOTE);
-
-		assert_non_null(rcpt);
-		got[i] = rcpt->address.ptr[0];
+	for (size_t i = 0; i < LEN(expected); i++) {
+		rcpts[i] = begin(&test, IPC_TARGET_REMOTE);
+		assert_int_equal(id_of(&test, rcpts[i]), expected[i]);
 	}
-	assert_string_equal(got, "abcabaaaa");
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
-	list_for_each (node, &test.queue.messages) {
-		struct message *message = container_of(node, struct message, node);
-
-		end(&test, &message->rcpts[0], RECIPIENT_ENDED);
-	}
+	assert_int_equal(begin(&test, IPC_TARGET_REMOTE), SCHED_NONE);
+	for (size_t i = 0; i < LEN(expected); i++)
+		end(&test, rcpts[i], SCHED_ENDED, SCHED_SERVED);
 	test_queue_fini(&test);
 }
 
@@ -151,7 +179,7 @@ static void
 a_destination_has_so_many_attempts(void **state)
 {
 	struct test_queue test;
-	struct recipient *first, *second, *third;
+	uint32_t first, second, third;
 
 	(void)state;
 	test_queue_init(&test);
@@ -159,28 +187,29 @@ a_destination_has_so_many_attempts(void **state)
 		add(&test, id, "a@one.example");
 	first = begin(&test, IPC_TARGET_REMOTE);
 	second = begin(&test, IPC_TARGET_REMOTE);
-	assert_int_equal(first->message->id, 1);
-	assert_int_equal(second->message->id, 2);
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
-	end(&test, second, RECIPIENT_ENDED);
+	assert_int_equal(id_of(&test, first), 1);
+	assert_int_equal(id_of(&test, second), 2);
+	assert_int_equal(begin(&test, IPC_TARGET_REMOTE), SCHED_NONE);
+	end(&test, second, SCHED_ENDED, SCHED_SERVED);
 	third = begin(&test, IPC_TARGET_REMOTE);
-	assert_int_equal(third->message->id, 3);
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
+	assert_int_equal(id_of(&test, third), 3);
+	assert_int_equal(begin(&test, IPC_TARGET_REMOTE), SCHED_NONE);
 	/* One that was lost goes to the end of the line. */
-	end(&test, first, RECIPIENT_READY);
+	end(&test, first, SCHED_READY, SCHED_UNTRIED);
 	first = begin(&test, IPC_TARGET_REMOTE);
-	assert_int_equal(first->message->id, 4);
-	end(&test, first, RECIPIENT_ENDED);
+	assert_int_equal(id_of(&test, first), 4);
+	end(&test, first, SCHED_ENDED, SCHED_SERVED);
 	first = begin(&test, IPC_TARGET_REMOTE);
-	assert_int_equal(first->message->id, 1);
-	end(&test, third, RECIPIENT_ENDED);
-	end(&test, first, RECIPIENT_ENDED);
+	assert_int_equal(id_of(&test, first), 1);
+	end(&test, third, SCHED_ENDED, SCHED_SERVED);
+	end(&test, first, SCHED_ENDED, SCHED_SERVED);
 	test_queue_fini(&test);
 }
 
 static void
 mailboxes_have_a_limit_of_their_own(void **state)
 {
+	uint32_t rcpts[QUEUE_MAILBOX_ATTEMPTS_MAX + 1];
 	struct test_queue test;
 	unsigned count = 0;
 
@@ -188,115 +217,40 @@ mailboxes_have_a_limit_of_their_own(void **state)
 	test_queue_init(&test);
 	for (uint64_t id = 1; id <= QUEUE_MAILBOX_ATTEMPTS_MAX + 10; id++)
 		add(&test, id, "bob");
-	while (begin(&test, IPC_TARGET_MAILBOX))
+	while ((rcpts[count] = begin(&test, IPC_TARGET_MAILBOX)) != SCHED_NONE) {
 		count++;
-	assert_int_equal(count, QUEUE_MAILBOX_ATTEMPTS_MAX);
-	list_for_each (node, &test.queue.messages) {
-		struct recipient *rcpt =
-		    &container_of(node, struct message, node)->rcpts[0];
-
-		if (rcpt->state == RECIPIENT_ACTIVE)
-			end(&test, rcpt, RECIPIENT_ENDED);
+		assert_true(count < LEN(rcpts));
 	}
+	assert_int_equal(count, QUEUE_MAILBOX_ATTEMPTS_MAX);
+	while (count > 0)
+		end(&test, rcpts[--count], SCHED_ENDED, SCHED_SERVED);
 	test_queue_fini(&test);
 }
 
-/* Makes the wait of a destination that is down pass. */
 static void
-pass_back_off(struct test_queue *test, struct destination *destination)
+a_destination_that_is_down_waits_no_longer_than_the_first_retry(void **state)
 {
-	destination->down_until_ms = io_now_ms(test->env.io);
-	schedule_arm(&test->queue);
-}
-
-static void
-a_destination_that_is_down_is_probed_by_one(void **state)
-{
+	static const uint64_t waits_ms[] = {30000, 60000, 60000};
 	struct test_queue test;
-	struct destination *destination;
-	struct recipient *one, *two, *other;
+	uint64_t now_ms;
+	uint32_t slot, rcpt;
 
 	(void)state;
 	test_queue_init(&test);
-	for (uint64_t id = 1; id <= 5; id++)
-		add(&test, id, "a@one.example");
-	add(&test, 6, "b@two.example");
-	one = begin(&test, IPC_TARGET_REMOTE);
-	other = begin(&test, IPC_TARGET_REMOTE);
-	assert_int_equal(other->message->id, 6);
-	two = begin(&test, IPC_TARGET_REMOTE);
-	destination = one->destination;
-	schedule_down(&test.queue, destination);
-	end(&test, one, RECIPIENT_READY);
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
-	/* What was under way with it tells the same once more, which is no news. */
-	schedule_down(&test.queue, destination);
-	end(&test, two, RECIPIENT_READY);
-	assert_int_equal(destination->down_count, 1);
-	assert_in_range(destination->down_until_ms, io_now_ms(test.env.io) + 29000,
-	    io_now_ms(test.env.io) + 30000);
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
-
-	pass_back_off(&test, destination);
-	one = begin(&test, IPC_TARGET_REMOTE);
-	assert_non_null(one);
-	assert_ptr_equal(one->destination, destination);
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
-	/* Mail that is new does not get round it either. */
-	add(&test, 7, "a@one.example");
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
-
-	/* It is still down: the wait grows, to no more than the first retry's. */
-	schedule_down(&test.queue, destination);
-	end(&test, one, RECIPIENT_READY);
-	assert_int_equal(destination->down_count, 2);
-	assert_in_range(destination->down_until_ms, io_now_ms(test.env.io) + 59000,
-	    io_now_ms(test.env.io) + 60000);
-	pass_back_off(&test, destination);
-	one = begin(&test, IPC_TARGET_REMOTE);
-	schedule_down(&test.queue, destination);
-	end(&test, one, RECIPIENT_READY);
-	assert_in_range(destination->down_until_ms, io_now_ms(test.env.io) + 59000,
-	    io_now_ms(test.env.io) + 60000);
-
-	/* The probe gets through: as many as may go at once. */
-	pass_back_off(&test, destination);
-	one = begin(&test, IPC_TARGET_REMOTE);
-	schedule_up(&test.queue, destination);
-	end(&test, one, RECIPIENT_ENDED);
-	one = begin(&test, IPC_TARGET_REMOTE);
-	two = begin(&test, IPC_TARGET_REMOTE);
-	assert_true(one && two);
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
-	end(&test, one, RECIPIENT_ENDED);
-	end(&test, two, RECIPIENT_ENDED);
-	end(&test, other, RECIPIENT_ENDED);
-	test_queue_fini(&test);
-}
-
-/* The last recipient may go while its destination is down, or has an attempt. */
-static void
-a_destination_is_forgotten_whatever_its_state(void **state)
-{
-	struct test_queue test;
-	struct destination *destination;
-	struct recipient *one, *two;
-
-	(void)state;
-	test_queue_init(&test);
-	add(&test, 1, "a@one.example");
-	add(&test, 2, "a@one.example");
-	one = begin(&test, IPC_TARGET_REMOTE);
-	two = begin(&test, IPC_TARGET_REMOTE);
-	destination = one->destination;
-	recipient_move(&test.queue, one, RECIPIENT_ENDED);
-	recipient_move(&test.queue, two, RECIPIENT_ENDED);
-	schedule_down(&test.queue, destination);
-	schedule_attempt_over(&test.queue, destination);
-	assert_int_equal(test.queue.destination_map.count, 1);
-	schedule_attempt_over(&test.queue, destination);
-	assert_int_equal(test.queue.destination_map.count, 0);
-	assert_true(list_empty(&test.queue.downs));
+	slot = add(&test, 1, "a@one.example");
+	now_ms = io_now_ms(test.env.io);
+	for (size_t i = 0; i < LEN(waits_ms); i++) {
+		rcpt = begin(&test, IPC_TARGET_REMOTE);
+		sched_rcpt_ready(test.queue.sched, rcpt, false);
+		sched_attempt_over(test.queue.sched,
+		    test_queue_rcpt(&test, slot, 0).destination, SCHED_NO_ANSWER, 0, now_ms);
+		assert_int_equal(destination_of(&test, slot, 0).down_count, i + 1);
+		assert_int_equal(
+		    destination_of(&test, slot, 0).down_until_ms, now_ms + waits_ms[i]);
+		assert_int_equal(begin(&test, IPC_TARGET_REMOTE), SCHED_NONE);
+		now_ms += waits_ms[i];
+		sched_advance(test.queue.sched, now_ms, io_wall_ms(test.env.io), 1000);
+	}
 	test_queue_fini(&test);
 }
 
@@ -305,32 +259,31 @@ held_mail_stays_until_it_is_released(void **state)
 {
 	static const char *const addresses[] = {"a@one.example", "b@one.example"};
 	struct test_queue test;
-	struct message *message;
+	struct sched *sched;
+	uint32_t slot;
 
 	(void)state;
 	test_queue_init(&test);
-	message = test_queue_message(&test, 1, addresses, LEN(addresses));
-	message->held = true;
-	message->rcpts[1].next_wall_ms = 1;
-	schedule_message(&test.queue, message);
+	sched = test.queue.sched;
+	slot = test_queue_message(&test, 1, addresses, LEN(addresses));
+	sched_message_flags(sched, slot, SCHED_HELD, 0);
+	sched_rcpt_due(sched, sched_rcpt_find(sched, slot, 1), 1);
+	schedule_message(&test.queue, slot);
 	schedule_arm(&test.queue);
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
-	assert_int_equal(test.queue.heap_count, 0);
-	message->held = false;
+	assert_int_equal(begin(&test, IPC_TARGET_REMOTE), SCHED_NONE);
+	assert_int_equal(idle_ms(&test), 1000);
+	sched_message_flags(sched, slot, SCHED_RELEASED, SCHED_HELD);
 	for (uint32_t i = 0; i < LEN(addresses); i++)
-		recipient_move(&test.queue, &message->rcpts[i], RECIPIENT_READY);
+		assert_int_equal(test_queue_rcpt(&test, slot, i).state, SCHED_READY);
 	/* Held again before anybody took it, and while it waits for a time. */
-	message->held = true;
-	for (uint32_t i = 0; i < LEN(addresses); i++)
-		recipient_move(&test.queue, &message->rcpts[i], RECIPIENT_WAITING);
-	assert_null(begin(&test, IPC_TARGET_REMOTE));
-	message->held = false;
-	message->rcpts[0].next_wall_ms = UINT64_MAX;
-	recipient_move(&test.queue, &message->rcpts[0], RECIPIENT_WAITING);
-	assert_int_equal(test.queue.heap_count, 1);
-	message->held = true;
-	recipient_move(&test.queue, &message->rcpts[0], RECIPIENT_WAITING);
-	assert_int_equal(test.queue.heap_count, 0);
+	sched_message_flags(sched, slot, SCHED_HELD, 0);
+	assert_int_equal(begin(&test, IPC_TARGET_REMOTE), SCHED_NONE);
+	sched_message_flags(sched, slot, 0, SCHED_HELD);
+	sched_rcpt_wait(sched, sched_rcpt_find(sched, slot, 0), UINT64_MAX);
+	assert_int_not_equal(begin(&test, IPC_TARGET_REMOTE), SCHED_NONE);
+	sched_message_flags(sched, slot, SCHED_HELD, 0);
+	assert_int_equal(test_queue_rcpt(&test, slot, 0).state, SCHED_WAITING);
+	end(&test, sched_rcpt_find(sched, slot, 1), SCHED_ENDED, SCHED_SERVED);
 	test_queue_fini(&test);
 }
 
@@ -339,17 +292,22 @@ hold_all_holds_what_was_not_released(void **state)
 {
 	static const char *const address[] = {"a@one.example"};
 	struct test_queue test;
-	struct message *message;
+	struct sched_message message;
+	uint32_t slot;
 
 	(void)state;
 	test_queue_init(&test);
 	test.conf.hold_all = true;
-	assert_true(add(&test, 1, address[0])->held);
-	message = test_queue_message(&test, 2, address, 1);
-	message->released = true;
-	schedule_message(&test.queue, message);
-	assert_false(message->held);
-	assert_int_equal(message->rcpts[0].state, RECIPIENT_READY);
+	slot = add(&test, 1, address[0]);
+	sched_message_get(test.queue.sched, slot, &message);
+	assert_true(message.flags & SCHED_PARKED);
+	assert_int_equal(test_queue_rcpt(&test, slot, 0).state, SCHED_WAITING);
+	slot = test_queue_message(&test, 2, address, 1);
+	sched_message_flags(test.queue.sched, slot, SCHED_RELEASED, 0);
+	schedule_message(&test.queue, slot);
+	sched_message_get(test.queue.sched, slot, &message);
+	assert_false(message.flags & SCHED_PARKED);
+	assert_int_equal(test_queue_rcpt(&test, slot, 0).state, SCHED_READY);
 	test_queue_fini(&test);
 }
 
@@ -362,7 +320,7 @@ routes_gather_destinations(void **state)
 	    "host:smart.example:587", "host:smart.example:25", "mx:four.example",
 	    "mailbox"};
 	struct test_queue test;
-	struct message *message;
+	uint32_t slot;
 
 	(void)state;
 	test_queue_init(&test);
@@ -375,12 +333,12 @@ routes_gather_destinations(void **state)
 	test.routes[2] = (struct conf_route){
 	    .domain = SPAN(".three.example"), .host = SPAN("smart.example"), .port = 25};
 	test.conf.route_count = 3;
-	message = test_queue_message(&test, 1, addresses, LEN(addresses));
-	schedule_message(&test.queue, message);
-	for (size_t i = 0; i < LEN(keys); i++)
+	slot = test_queue_message(&test, 1, addresses, LEN(addresses));
+	schedule_message(&test.queue, slot);
+	for (uint32_t i = 0; i < LEN(keys); i++)
 		assert_true(
-		    span_eq(message->rcpts[i].destination->key, span_str(keys[i])));
-	/* One destination, two routes: dispatch.c looks whether they lead the same way. */
+		    span_eq(destination_of(&test, slot, i).key, span_str(keys[i])));
+	/* One destination, two routes: an attempt looks whether they lead the same way. */
 	assert_ptr_equal(
 	    schedule_route(&test.conf, SPAN("x@ONE.example")), &test.routes[0]);
 	assert_ptr_equal(
@@ -389,75 +347,99 @@ routes_gather_destinations(void **state)
 	test_queue_fini(&test);
 }
 
-static uint64_t
-chance(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	*seed ^= *seed << 17;
-	return *seed;
-}
-
 static void
-assert_heap(const struct queue *queue, const struct message *message)
+recipients_share_an_attempt_where_their_ways_are_the_same(void **state)
 {
-	size_t waiting = 0;
-
-	for (size_t i = 1; i <= queue->heap_count; i++) {
-		assert_int_equal(queue->heap[i]->timer, i);
-		assert_int_equal(queue->heap[i]->state, RECIPIENT_WAITING);
-		if (i > 1)
-			assert_true(queue->heap[i / 2]->next_wall_ms <=
-				    queue->heap[i]->next_wall_ms);
-	}
-	for (uint32_t i = 0; i < message->rcpt_count; i++) {
-		const struct recipient *rcpt = &message->rcpts[i];
-
-		waiting += rcpt->state == RECIPIENT_WAITING;
-		assert_true((rcpt->timer > 0) == (rcpt->state == RECIPIENT_WAITING));
-	}
-	assert_int_equal(queue->heap_count, waiting);
-}
-
-/* Recipients come, wait anew and go in any order; the heap is one after each step. */
-static void
-the_heap_is_in_order_after_anything(void **state)
-{
-	char names[HEAP_RCPTS][24];
-	const char *addresses[HEAP_RCPTS];
 	struct test_queue test;
-	struct message *message;
-	uint64_t seed = 88172645463325252, before = 0;
 
 	(void)state;
 	test_queue_init(&test);
-	for (size_t i = 0; i < HEAP_RCPTS; i++) {
-		snprintf(names[i], sizeof(names[i]), "r%zu@d%zu.example", i, i % 7);
-		addresses[i] = names[i];
-	}
-	message = test_queue_message(&test, 1, addresses, HEAP_RCPTS);
-	schedule_message(&test.queue, message);
-	for (int step = 0; step < HEAP_STEPS; step++) {
-		struct recipient *rcpt = &message->rcpts[chance(&seed) % HEAP_RCPTS];
+	for (size_t i = 0; i < 4; i++)
+		test.routes[i] = (struct conf_route){
+		    .host = SPAN("smart.example"), .port = 587, .credential = SPAN("ours")};
+	test.routes[0].domain = SPAN("one.example");
+	test.routes[1].domain = SPAN("two.example");
+	test.routes[2].domain = SPAN("three.example");
+	test.routes[2].tls = CONF_TLS_NEVER;
+	test.routes[3].domain = SPAN("four.example");
+	test.routes[3].credential = SPAN("another");
+	test.conf.route_count = 4;
+	assert_true(schedule_same_way(&test.conf, SPAN("a@one.example"), SPAN("b@two.example")));
+	assert_false(
+	    schedule_same_way(&test.conf, SPAN("a@one.example"), SPAN("b@three.example")));
+	assert_false(
+	    schedule_same_way(&test.conf, SPAN("a@one.example"), SPAN("b@four.example")));
+	assert_false(
+	    schedule_same_way(&test.conf, SPAN("a@one.example"), SPAN("b@five.example")));
+	assert_true(
+	    schedule_same_way(&test.conf, SPAN("a@five.example"), SPAN("b@FIVE.example")));
+	/* By MX, each domain has its own way, even where a route of old gathered them. */
+	assert_false(
+	    schedule_same_way(&test.conf, SPAN("a@five.example"), SPAN("b@six.example")));
+	test_queue_fini(&test);
+}
 
-		if (rcpt->state == RECIPIENT_ENDED)
-			continue;
-		/* Few different times, so that many are equal. */
-		rcpt->next_wall_ms += 1 + chance(&seed) % 50;
-		if (chance(&seed) % 4 > 0 || rcpt->state == RECIPIENT_READY)
-			recipient_move(&test.queue, rcpt, RECIPIENT_WAITING);
-		else if (chance(&seed) % 4 > 0)
-			recipient_move(&test.queue, rcpt, RECIPIENT_READY);
-		else
-			recipient_move(&test.queue, rcpt, RECIPIENT_ENDED);
-		assert_heap(&test.queue, message);
+/* Limits are those of the domain, of the smart host, or of the queue. */
+static void
+a_destination_has_the_limits_that_are_configured_for_it(void **state)
+{
+	static const char *const addresses[] = {
+	    "a@one.example", "b@two.example", "c@three.example", "bob"};
+	static const unsigned windows[] = {7, 5, 2, QUEUE_MAILBOX_ATTEMPTS_MAX};
+	struct test_queue test;
+	uint32_t slot;
+
+	(void)state;
+	test_queue_init(&test);
+	test.routes[0] = (struct conf_route){
+	    .domain = SPAN("two.example"), .host = SPAN("smart.example"), .port = 25};
+	test.conf.route_count = 1;
+	for (size_t i = 0; i < 2; i++)
+		test.destinations[i].limits = test.conf.limits;
+	test.destinations[0].pattern = SPAN("one.example");
+	test.destinations[0].limits.connections_start = 7;
+	test.destinations[0].limits.connections_max = 10;
+	test.destinations[0].limits.rate_count = 3;
+	test.destinations[0].limits.rate_period_ms = 1000;
+	test.destinations[1].pattern = SPAN("smart.example");
+	test.destinations[1].limits.connections_start = 5;
+	test.destinations[1].limits.connections_max = 10;
+	test.conf.destination_count = 2;
+	slot = test_queue_message(&test, 1, addresses, LEN(addresses));
+	for (uint32_t i = 0; i < LEN(windows); i++) {
+		struct sched_destination destination = destination_of(&test, slot, i);
+
+		assert_int_equal(destination.window, windows[i]);
+		assert_int_equal(destination.limits.rate.count, i == 0 ? 3 : 0);
 	}
-	assert_true(test.queue.heap_count > 50);
-	while (test.queue.heap_count > 0) {
-		assert_true(test.queue.heap[1]->next_wall_ms >= before);
-		before = test.queue.heap[1]->next_wall_ms;
-		recipient_move(&test.queue, test.queue.heap[1], RECIPIENT_READY);
-	}
+	test_queue_fini(&test);
+}
+
+/* What has become due sooner than the timer would tell is looked at in time. */
+static void
+the_timer_is_brought_forward(void **state)
+{
+	struct test_queue test;
+	uint32_t rcpt;
+
+	(void)state;
+	test_queue_init(&test);
+	test.conf.limits.rate_count = 100;
+	test.conf.limits.rate_period_ms = 4000;
+	for (uint64_t id = 1; id <= 12; id++)
+		add(&test, id, "a@one.example");
+	schedule_arm(&test.queue);
+	while ((rcpt = begin(&test, IPC_TARGET_REMOTE)) != SCHED_NONE)
+		end(&test, rcpt, SCHED_ENDED, SCHED_SERVED);
+	/* The tenth of the rate is used up; the next one comes after 44 ms. */
+	assert_int_equal(sched_rcpt_count(test.queue.sched), 2);
+	schedule_arm_sooner(&test.queue);
+	test_queue_run(&test, 150);
+	assert_in_range(test.wakes, 1, 20);
+	assert_true(sched_has_turn(test.queue.sched, IPC_TARGET_REMOTE));
+	/* Without a rate nothing of it is remembered. */
+	test.conf.limits.rate_count = 0;
+	sched_reload(test.queue.sched);
 	test_queue_fini(&test);
 }
 
@@ -470,12 +452,14 @@ main(void)
 	    cmocka_unit_test(destinations_take_turns),
 	    cmocka_unit_test(a_destination_has_so_many_attempts),
 	    cmocka_unit_test(mailboxes_have_a_limit_of_their_own),
-	    cmocka_unit_test(a_destination_that_is_down_is_probed_by_one),
-	    cmocka_unit_test(a_destination_is_forgotten_whatever_its_state),
+	    cmocka_unit_test(
+	        a_destination_that_is_down_waits_no_longer_than_the_first_retry),
 	    cmocka_unit_test(held_mail_stays_until_it_is_released),
 	    cmocka_unit_test(hold_all_holds_what_was_not_released),
 	    cmocka_unit_test(routes_gather_destinations),
-	    cmocka_unit_test(the_heap_is_in_order_after_anything),
+	    cmocka_unit_test(recipients_share_an_attempt_where_their_ways_are_the_same),
+	    cmocka_unit_test(a_destination_has_the_limits_that_are_configured_for_it),
+	    cmocka_unit_test(the_timer_is_brought_forward),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@ struct test_queue {
 	struct proc_env env;
 	struct conf conf;
 	struct conf_route routes[4];
+	struct conf_destination destinations[4];
 	struct io_timer step;
 	unsigned wakes; /* how often schedule_arm's timer fired */
 };
@@ -43,52 +44,47 @@ test_queue_init(struct test_queue *test)
 	test->env.io = io_create();
 	test->env.conf = &test->conf;
 	test->env.log = (struct event_log){test->env.io, "queue", CONF_LOG_LOGFMT};
-	test->conf.destination_concurrency_max = 2;
-	test->conf.retry_ms[0] = 60000;
-	test->conf.retry_count = 1;
-	test->conf.expire_ms = 3600000;
+	test->conf.limits.connections_max = 2;
+	test->conf.limits.connections_start = 2;
+	test->conf.limits.retry_ms[0] = 60000;
+	test->conf.limits.retry_count = 1;
+	test->conf.limits.expire_ms = 3600000;
 	test->conf.routes = test->routes;
+	test->conf.destinations = test->destinations;
 	test->step = (struct io_timer){.fired = test_queue_stop, .owner = test};
 	queue->env = &test->env;
 	queue->conf = &test->conf;
 	map_init(&queue->message_map, seed);
-	map_init(&queue->destination_map, seed);
 	map_init(&queue->attempt_map, seed);
-	list_init(&queue->messages);
-	for (unsigned i = 0; i < IPC_TARGET_COUNT; i++)
-		list_init(&queue->turns[i]);
-	list_init(&queue->downs);
+	list_init(&queue->fresh);
 	list_init(&queue->bounces);
+	list_init(&queue->listings);
+	list_init(&queue->summaries);
+	poison_init(queue, seed);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		dispatch_peer_init(queue, &queue->deliveries[i], PROC_DELIVERY);
 	dispatch_peer_init(queue, &queue->mailbox, PROC_MAILBOX);
+	queue->routes = digest_routes(&test->conf);
+	schedule_init(queue);
 	queue->timer = (struct io_timer){.fired = test_queue_woken, .owner = test};
 }
 
-/* Ends every recipient that has not ended, and frees everything. */
+/* Forgets every message, and frees everything; nothing may be under way. */
 static inline void
 test_queue_fini(struct test_queue *test)
 {
 	struct queue *queue = &test->queue;
 
-	while (!list_empty(&queue->messages)) {
-		struct message *message =
-		    container_of(queue->messages.next, struct message, node);
-
-		for (uint32_t i = 0; i < message->rcpt_count; i++)
-			if (message->rcpts[i].destination)
-				recipient_move(
-				    queue, &message->rcpts[i], RECIPIENT_ENDED);
-		message_destroy(queue, message);
-	}
-	check(queue->heap_count == 0 && queue->destination_map.count == 0);
-	check(list_empty(&queue->downs));
-	for (unsigned i = 0; i < IPC_TARGET_COUNT; i++)
-		check(list_empty(&queue->turns[i]));
+	while (sched_message_first(queue->sched) != SCHED_NONE)
+		sched_message_remove(queue->sched, sched_message_first(queue->sched));
+	check(sched_rcpt_count(queue->sched) == 0);
+	check(sched_destination_count(queue->sched) == 0);
+	check(sched_reply_bytes(queue->sched) == 0);
+	check(queue->message_map.count == 0);
+	sched_destroy(queue->sched);
 	map_fini(&queue->message_map);
-	map_fini(&queue->destination_map);
 	map_fini(&queue->attempt_map);
-	mem_free(queue->heap);
+	poison_fini(queue);
 	io_timer_stop(test->env.io, &queue->timer);
 	io_destroy(test->env.io);
 }
@@ -101,21 +97,21 @@ test_queue_run(struct test_queue *test, uint64_t ms)
 	io_run(test->env.io);
 }
 
-/* A message to these addresses; one without "@" is a mailbox here.  It is not scheduled. */
-static inline struct message *
-test_queue_message(
-    struct test_queue *test, uint64_t id, const char *const *addresses, uint32_t count)
+/* An envelope to these addresses; one without "@" is a mailbox here. */
+static inline struct envelope *
+test_queue_envelope(
+    struct test_queue *test, const char *const *addresses, uint32_t count)
 {
-	struct message_envelope envelope = {
+	struct envelope_head head = {
 	    .arrival_wall_ms = io_wall_ms(test->env.io),
 	    .reverse_path = SPAN("ann@example.org"),
 	    .rcpt_count = count,
 	};
-	struct message *message;
+	struct envelope *envelope;
 	struct buf bytes;
 
-	buf_init(&bytes, SPOOL_ENVELOPE_BYTES_MAX);
-	message_envelope_begin(&bytes, &envelope);
+	buf_init(&bytes, STORE_ENVELOPE_BYTES_MAX);
+	envelope_write_head(&bytes, &head);
 	for (uint32_t i = 0; i < count; i++) {
 		struct ipc_target_entry target = {
 		    .kind = IPC_TARGET_REMOTE, .address = span_str(addresses[i])};
@@ -124,10 +120,31 @@ test_queue_message(
 			target.kind = IPC_TARGET_MAILBOX;
 			target.mailbox = target.address;
 		}
-		message_envelope_rcpt(&bytes, &target, target.address);
+		envelope_write_rcpt(&bytes, &target, target.address);
 	}
 	check(buf_finish(&bytes) == OK);
-	check(message_create(&test->queue, id, buf_span(&bytes), 100, &message) == OK);
-	buf_fini(&bytes);
-	return message;
+	check(envelope_read(&bytes, &envelope) == OK);
+	return envelope;
+}
+
+/* A message with such an envelope.  It is not scheduled. */
+static inline uint32_t
+test_queue_message(
+    struct test_queue *test, uint64_t id, const char *const *addresses, uint32_t count)
+{
+	struct envelope *envelope = test_queue_envelope(test, addresses, count);
+	uint32_t slot = message_add(&test->queue, id, envelope, 100);
+
+	envelope_free(envelope);
+	return slot;
+}
+
+static inline struct sched_rcpt
+test_queue_rcpt(const struct test_queue *test, uint32_t slot, uint32_t index)
+{
+	struct sched_rcpt rcpt;
+
+	sched_rcpt_get(test->queue.sched, sched_rcpt_find(test->queue.sched, slot, index),
+	    &rcpt);
+	return rcpt;
 }

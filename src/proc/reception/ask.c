@@ -5,9 +5,8 @@
  */
 #include "proc/reception/reception_internal.h"
 
-#include <unistd.h>
-
 #include "base/check.h"
+#include "base/sim_point.h"
 #include "base/wire.h"
 #include "ipc/sign_wire.h"
 
@@ -116,7 +115,7 @@ receive_keyring(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_kr_AUTHENTICATED || ipc_kr_authenticated_decode(payload, &answer))
 		return ERR_SYNTAX;
 	session = answered(reception, answer.query, WAIT_KEYRING);
@@ -135,7 +134,7 @@ receive_lookup(void *owner, struct ipc_channel *channel, unsigned type,
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_lx_RESOLVED || ipc_lx_resolved_decode(payload, &answer))
 		return ERR_SYNTAX;
 	session = answered(reception, answer.query, WAIT_LOOKUP);
@@ -156,7 +155,7 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 
 	(void)channel;
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	switch (type) {
 	case IPC_qr_IDS:
 		if (ipc_qr_ids_decode(payload, &ids))
@@ -200,6 +199,8 @@ answer_all(struct reception *reception, enum session_wait wait)
 		if (session->wait != wait)
 			continue;
 		ask_forget(session);
+		if (wait == WAIT_LOOKUP)
+			SIM_MARK("reception.lost_lookup_in_question");
 		if (wait == WAIT_LOOKUP)
 			session_reply_id(session, REPLY_LOOKUP_FAILED);
 		else if (wait == WAIT_KEYRING)

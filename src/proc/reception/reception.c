@@ -40,8 +40,12 @@ accepted(struct io_op *op)
 		io_timer_start(reception->env->io, &listener->pause, ACCEPT_PAUSE_MS);
 		return;
 	}
-	if (!op->err)
+	if (!op->err) {
 		session_open(reception, listener, op);
+		if (!reception->ticking)
+			io_timer_start(reception->env->io, &reception->tick, TICK_MS);
+		reception->ticking = true;
+	}
 	accept_next(listener);
 }
 
@@ -60,7 +64,10 @@ ticked(struct io_timer *timer)
 	bury(reception);
 	list_for_each_safe(node, &reception->sessions)
 		session_tick(container_of(node, struct session, node), now_ms);
-	io_timer_start(reception->env->io, &reception->tick, TICK_MS);
+	reception->ticking =
+	    !list_empty(&reception->sessions) || !list_empty(&reception->closed);
+	if (reception->ticking)
+		io_timer_start(reception->env->io, &reception->tick, TICK_MS);
 }
 
 static void
@@ -186,15 +193,6 @@ reception_check_open(struct reception *reception)
 		open_listener(reception, i);
 }
 
-static bool
-reception_start(void *role)
-{
-	struct reception *reception = role;
-
-	io_timer_start(reception->env->io, &reception->tick, TICK_MS);
-	return true;
-}
-
 static void
 reception_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind kind,
     struct io_stream *stream)
@@ -234,7 +232,6 @@ reception_reload(void *role, const struct conf *conf)
 
 const struct proc_role reception_role = {
     .create = reception_create,
-    .start = reception_start,
     .link = reception_link,
     .stop = reception_stop,
     .reload = reception_reload,

@@ -101,7 +101,8 @@ struct reception {
 	struct list paused; /* sessions that wait for the queue to take bytes */
 	struct io_op drain;
 	bool draining;
-	struct io_timer tick;
+	struct io_timer tick; /* while there is a session */
+	bool ticking;
 	struct map hosts;
 	struct map queries; /* number of a question: session */
 	uint64_t next_number, next_session, session_step;

@@ -9,9 +9,14 @@
 
 #include "base/check.h"
 #include "base/id.h"
+#include "base/sim_point.h"
 #include "mime/trace.h"
+#include "table/resolve.h"
 
-enum { TRANSACTION_BYTES_MAX = 4 << 20 };
+enum {
+	TRANSACTION_BYTES_MAX = 4 << 20,
+	DOMAINS_MAX = 1000, /* compared with here; where there are more, lookup does it */
+};
 
 static void
 forget(struct transaction *transaction)
@@ -32,6 +37,8 @@ reply_for(enum ipc_commit outcome)
 		return REPLY_QUEUE_FULL;
 	case IPC_COMMIT_BROKEN:
 		return REPLY_SPOOL_BROKEN;
+	case IPC_COMMIT_IN_DOUBT:
+		return REPLY_IN_DOUBT;
 	case IPC_COMMIT_OK:
 	case IPC_COMMIT_ERROR:
 	case IPC_COMMIT_COUNT:
@@ -90,6 +97,37 @@ transaction_mail(struct session *session, const struct smtp_server_event *event)
 	session_reply_id(session, REPLY_SENDER_OK);
 }
 
+/*
+ * Whether the address is in none of our domains: it leads to itself then, as lookup would say
+ * (resolve_address), which need not be asked.
+ */
+static bool
+is_elsewhere(const struct session *session, struct span address)
+{
+	const struct conf *conf = session->reception->conf;
+	const struct resolve_tables tables = {
+	    .domains = conf->domains, .domain_count = conf->domain_count};
+	size_t at = span_find_last(address, '@');
+
+	return at > 0 && at < address.len && conf->domain_count <= DOMAINS_MAX &&
+	    !resolve_is_ours(&tables, span_skip(address, at + 1));
+}
+
+static void
+rcpt_elsewhere(struct session *session, struct span address)
+{
+	const struct ipc_target_entry target = {.kind = IPC_TARGET_REMOTE, .address = address};
+	struct ipc_lx_resolved resolved = {.verdict = IPC_REMOTE};
+	struct buf targets;
+
+	buf_init(&targets, ADDRESS_BYTES_MAX + 100);
+	ipc_target_write(&targets, &target);
+	check(buf_finish(&targets) == OK);
+	resolved.targets = buf_span(&targets);
+	transaction_rcpt_resolved(session, &resolved);
+	buf_fini(&targets);
+}
+
 void
 transaction_rcpt(struct session *session, const struct smtp_server_event *event)
 {
@@ -107,14 +145,18 @@ transaction_rcpt(struct session *session, const struct smtp_server_event *event)
 		session_reply_id(session, REPLY_TOO_MANY_RECIPIENTS);
 		return;
 	}
-	ask_lookup(session, transaction->rcpt_pending);
+	if (is_elsewhere(session, transaction->rcpt_pending))
+		rcpt_elsewhere(session, transaction->rcpt_pending);
+	else
+		ask_lookup(session, transaction->rcpt_pending);
 }
 
 /* Who may send to the whole world: authenticated clients, and configured networks. */
 static bool
 may_relay(const struct session *session)
 {
-	return session->may_relay || smtp_server_login(session->smtp).len > 0;
+	return session->may_relay || smtp_server_login(session->smtp).len > 0 ||
+	    SIM_BUG(RELAY_FOR_ALL);
 }
 
 /* Adds the targets that lookup found; false where there is no room. */
@@ -266,8 +308,10 @@ transaction_body(struct session *session, struct span bytes)
 	    ((transaction->flags & IPC_MESSAGE_LARGE) && !transaction->begun);
 
 	transaction->body_bytes += bytes.len;
-	if (lost || !session->reception->queue)
+	if (lost || !session->reception->queue) {
+		SIM_MARK("reception.lost_queue_in_body");
 		return;
+	}
 	if (transaction->body.len + bytes.len > RECEPTION_INLINE_BYTES && !transaction->begun)
 		start_streaming(session);
 	while (bytes.len > 0) {
@@ -290,6 +334,7 @@ transaction_body_end(struct session *session)
 		transaction_commit(session);
 		return;
 	}
+	SIM_MARK("reception.commit_waits");
 	/* The queue has enough to do: this message waits here until it has caught up. */
 	session->commit_waits = true;
 	list_push(&reception->paused, &session->paused);
@@ -340,6 +385,7 @@ transaction_lost(struct session *session)
 {
 	struct transaction *transaction = &session->transaction;
 
+	SIM_MARK("reception.lost_queue_in_commit");
 	say_refused(session, REPLY_IN_DOUBT, transaction->first_rcpt);
 	forget(transaction);
 	session_reply_id(session, REPLY_IN_DOUBT);

@@ -9,10 +9,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/sim_point.h"
 #include "proc/resolver/rdata.h"
 #include "ipc/targets.h"
 
@@ -89,12 +89,14 @@ conclude(struct search *search)
 	if (found) {
 		reply(search, IPC_HOSTS_OK, "");
 	} else if (search->bogus) {
+		SIM_MARK("resolver.bogus");
 		snprintf(text, sizeof(text),
 		    "DNSSEC validation of %s failed: its name servers give answers whose "
 		    "signatures are wrong",
 		    search->domain);
 		reply(search, IPC_HOSTS_BOGUS, text);
 	} else if (search->failed) {
+		SIM_MARK("resolver.no_answer");
 		snprintf(text, sizeof(text),
 		    "name servers did not answer for %s; is the resolver of this machine "
 		    "reachable?",
@@ -246,7 +248,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 	struct search *search;
 
 	if (fd >= 0)
-		close(fd);
+		io_fd_close(fd);
 	if (type != IPC_dn_HOSTS || ipc_dn_hosts_decode(payload, &asked))
 		return ERR_SYNTAX;
 	search = mem_alloc(sizeof(*search));

@@ -43,7 +43,9 @@ spawn(struct child *child, const struct child_world *world, int link)
 	char role[] = "role";
 	char instance[16];
 	char name[32];
-	char *argv[] = {(char *)(uintptr_t)world->program, role, name, instance, NULL};
+	char died[] = "died";
+	char *argv[] = {(char *)(uintptr_t)world->program, role, name, instance,
+	    child->died ? died : NULL, NULL};
 	int fds[PROC_FD_LISTENERS + CONF_LISTENERS_MAX];
 	struct io_spawn_options options = {.argv = argv, .envp = environ, .fds = fds};
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);

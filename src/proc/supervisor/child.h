@@ -19,6 +19,7 @@ struct child {
 	unsigned instance;
 	enum child_state state;
 	int pid;
+	bool died;    /* the process before this one ended without being told to */
 	bool restart; /* told to finish only to start again with another configuration */
 	struct io_op exited;
 	struct io_timer respawn;

@@ -279,6 +279,7 @@ child_exited(struct io_op *op)
 		stop_rank(supervisor);
 		return;
 	}
+	child->died = !told;
 	if (child->restart) {
 		child->restart = false;
 		start_child(child);

@@ -1,0 +1,75 @@
+/*
+ * Places that only the simulator's build knows: marks on rare paths, and
+ * deliberate bugs.  In every other build both are nothing.
+ *
+ *     SIM_MARK("spool.torn_tail");            this path was taken
+ *     if (SIM_BUG(REPLY_BEFORE_SYNC)) ...     constant false, unless the simulator chose it
+ *
+ * A simulation over many seeds fails where a mark is never reached; a deliberate bug
+ * shows that the simulator finds its kind.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Each has a line that says what breaks; used once, where it says. */
+#define SIM_BUGS(BUG)                                                                    \
+	BUG(NONE, "no bug")                                                              \
+	BUG(REPLY_BEFORE_SYNC, "a put is reported durable before the sync")              \
+	BUG(SYNC_NOTHING, "the log's sync is left out")                                  \
+	BUG(NO_DIRECTORY_SYNC, "a new file's directory is not synced")                   \
+	BUG(BODY_NOT_SYNCED, "a body's own file is not synced before its record")        \
+	BUG(SYNC_AGAIN, "a failed sync is tried again, and its success believed")        \
+	BUG(REMOVE_BEFORE_REPLY, "a recipient ends before the other server replied")     \
+	BUG(FORGET_RCPT, "recovery forgets a message's last recipient")                  \
+	BUG(FORGET_MARK, "recovery forgets what was delivered")                          \
+	BUG(BOUNCE_NOT_DURABLE, "recipients end before their bounce is durable")         \
+	BUG(BOUNCE_A_BOUNCE, "a bounce that fails is bounced")                           \
+	BUG(MAILDIR_NOT_SYNCED, "a Maildir's file is renamed without a sync")            \
+	BUG(MAILDIR_NO_DIRECTORY_SYNC, "new/ is not synced after the rename")            \
+	BUG(BODY_PIECE_TWICE, "a piece of a body is sent twice")                         \
+	BUG(LOSE_ATTEMPT, "attempts of a delivery that died are not tried again")        \
+	BUG(NO_CHECKSUM, "a body is given out without a look at its checksum")           \
+	BUG(MOVE_MISSES_MARK, "compaction copies a message without its last mark")       \
+	BUG(IDS_AGAIN, "ids begin anew after a restart")                                 \
+	BUG(DOTS_TAKEN, "a line's own dot goes with the dot before it")                  \
+	BUG(DOUBT_IS_DELIVERED, "a lost reply counts as delivered")                      \
+	BUG(FORGET_DEFERRED, "who was deferred is forgotten at a restart")               \
+	BUG(RELAY_FOR_ALL, "everybody may relay")
+
+enum sim_bug {
+#define SIM_BUG_ENUM(name, text) SIM_BUG_##name,
+	SIM_BUGS(SIM_BUG_ENUM)
+#undef SIM_BUG_ENUM
+	    SIM_BUG_COUNT
+};
+
+#ifdef POSTRIDER_SIM
+
+struct sim_mark {
+	const char *name, *file;
+	int line;
+	uint64_t hits;
+};
+
+/* The linker gathers pointers to all marks into one section, which the simulator walks. */
+#define SIM_MARK(text)                                                                   \
+	do {                                                                             \
+		static struct sim_mark sim_mark_here = {text, __FILE__, __LINE__, 0};    \
+		static struct sim_mark *const sim_mark_pointer                           \
+		    __attribute__((used, section("sim_marks"))) = &sim_mark_here;        \
+		(void)sim_mark_pointer;                                                  \
+		sim_mark_here.hits++;                                                    \
+	} while (0)
+
+#define SIM_BUG(name) sim_bug_is(SIM_BUG_##name)
+
+bool sim_bug_is(enum sim_bug bug);
+
+#else
+
+#define SIM_MARK(text) ((void)0)
+#define SIM_BUG(name) (false)
+
+#endif

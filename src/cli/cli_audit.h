@@ -1,0 +1,4 @@
+/* "postrider audit". */
+#pragma once
+
+int cli_audit(int argc, char **argv);

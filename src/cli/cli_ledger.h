@@ -1,0 +1,4 @@
+/* "postrider ledger". */
+#pragma once
+
+int cli_ledger(int argc, char **argv);

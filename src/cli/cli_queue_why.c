@@ -1,0 +1,220 @@
+/*
+ * Why a recipient waits, in words for people.  The server says the reason, a time, who is
+ * before it and which statement of the configuration is behind it; here that becomes a
+ * sentence.  Reasons that a newer server may have are shown as they are called.
+ */
+#include "base/check.h"
+#include "cli/cli_queue_internal.h"
+#include "replies/reply.h"
+
+enum reason {
+	TIME,
+	DOWN,
+	PROBE,
+	CONNECTIONS,
+	RATE,
+	TURN,
+	HELD,
+	ASIDE,
+	SUSPECT,
+	ACTIVE,
+	BOUNCING,
+	REASON_COUNT
+};
+
+static enum reason
+reason_of(json_t *object)
+{
+	static const char *const names[REASON_COUNT] = {"time", "down", "probe",
+	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing"};
+	const char *name = cli_queue_text(object, "reason");
+	unsigned reason = 0;
+
+	while (reason < REASON_COUNT && strcmp(names[reason], name) != 0)
+		reason++;
+	return (enum reason)reason;
+}
+
+void
+cli_queue_write_destination(struct buf *out, const char *key)
+{
+	struct span span = span_str(key);
+
+	if (span_eq(span, SPAN("mailbox"))) {
+		buf_add_str(out, "the mailboxes here");
+	} else if (span_starts(span, SPAN("host:"))) {
+		buf_add_str(out, "the server ");
+		reply_clean(out, span_skip(span, 5));
+	} else {
+		reply_clean(
+		    out, span_starts(span, SPAN("mx:")) ? span_skip(span, 3) : span);
+	}
+}
+
+static void
+write_ahead(struct buf *out, json_t *rcpt)
+{
+	long long ahead = cli_queue_number(rcpt, "ahead");
+
+	if (ahead > 0)
+		buf_addf(out, " %lld recipient%s before it.", ahead,
+		    ahead == 1 ? " is" : "s are");
+}
+
+static bool
+has_time(json_t *rcpt)
+{
+	return cli_queue_text(rcpt, "next_try")[0] != '\0';
+}
+
+static void
+write_when(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
+{
+	if (has_time(rcpt))
+		cli_queue_write_time(printer, out, cli_queue_text(rcpt, "next_try"));
+	else
+		buf_add_str(out, "soon");
+}
+
+static void
+write_window(struct buf *out, json_t *rcpt)
+{
+	long long window = cli_queue_number(rcpt, "window");
+
+	buf_add_str(out, "It waits for a free connection to ");
+	cli_queue_write_destination(out, cli_queue_text(rcpt, "destination"));
+	buf_addf(out, ", which has %lld of %lld that it may have now.",
+	    cli_queue_number(rcpt, "connections"), window);
+}
+
+/* What is said of the mail that waits for a destination. */
+static void
+write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
+{
+	const char *destination = cli_queue_text(rcpt, "destination");
+
+	switch (reason_of(rcpt)) {
+	case DOWN:
+		buf_add_str(out, "No server of ");
+		cli_queue_write_destination(out, destination);
+		buf_add_str(out,
+		    " could be reached, so all mail for it waits; it is tried again ");
+		write_when(printer, out, rcpt);
+		buf_add_char(out, '.');
+		break;
+	case PROBE:
+		buf_add_str(out, "No server of ");
+		cli_queue_write_destination(out, destination);
+		buf_add_str(out, " could be reached; it is being tried again just now.");
+		break;
+	case CONNECTIONS:
+		write_window(out, rcpt);
+		break;
+	case RATE:
+		cli_queue_write_destination(out, destination);
+		buf_add_str(
+		    out, " gets only so many messages in a time; its next may go ");
+		write_when(printer, out, rcpt);
+		buf_add_char(out, '.');
+		break;
+	case TURN:
+	case TIME:
+	case HELD:
+	case ASIDE:
+	case SUSPECT:
+	case ACTIVE:
+	case BOUNCING:
+	case REASON_COUNT:
+		buf_add_str(out, cli_queue_number(rcpt, "ahead") > 0
+				     ? "It waits its turn for "
+				     : "It is the next for ");
+		cli_queue_write_destination(out, destination);
+		buf_add_char(out, '.');
+	}
+	write_ahead(out, rcpt);
+}
+
+void
+cli_queue_write_why(
+    const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
+{
+	long long tries = cli_queue_number(rcpt, "tries");
+
+	if (tries > 0)
+		buf_addf(out, "Tried %lld time%s. ", tries, cli_queue_plural(tries));
+	if (json_is_true(json_object_get(rcpt, "in_doubt")))
+		buf_add_str(out,
+		    "A connection was lost after the message was sent, so it may "
+		    "have arrived already. ");
+	switch (reason_of(rcpt)) {
+	case ACTIVE:
+		buf_add_str(out, "It is being delivered now.");
+		return;
+	case BOUNCING:
+		buf_add_str(out, "It failed for good, and its sender is being told.");
+		return;
+	case HELD:
+		buf_add_str(out, "It is on hold, and is not tried until it is released.");
+		return;
+	case ASIDE:
+		buf_add_str(
+		    out, "It was set aside, and is not tried until it is released.");
+		return;
+	case SUSPECT:
+		buf_add_str(out, "A process of this server ended while it had this message. It is "
+				 "tried by itself, to see whether it was the cause.");
+		return;
+	case TIME:
+		buf_addf(out, "The %s try is due ", tries > 0 ? "next" : "first");
+		write_when(printer, out, rcpt);
+		buf_add_char(out, '.');
+		return;
+	case DOWN:
+	case PROBE:
+	case CONNECTIONS:
+	case RATE:
+	case TURN:
+		write_line(printer, out, rcpt);
+		return;
+	case REASON_COUNT:
+		buf_add_str(out, "It waits: ");
+		reply_clean(out, span_str(cli_queue_text(rcpt, "reason")));
+		buf_add_char(out, '.');
+	}
+}
+
+void
+cli_queue_write_why_short(
+    const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
+{
+	static const char *const words[REASON_COUNT + 1] = {
+	    [TIME] = " try",
+	    [DOWN] = "its server cannot be reached, tried again",
+	    [PROBE] = "its server could not be reached, tried again now",
+	    [CONNECTIONS] = "waits for a free connection",
+	    [RATE] = "waits for the rate limit",
+	    [TURN] = "waits its turn",
+	    [HELD] = "on hold",
+	    [ASIDE] = "set aside",
+	    [SUSPECT] = "is tried by itself, for a process ended while it had it",
+	    [ACTIVE] = "is being delivered",
+	    [BOUNCING] = "failed; its sender is being told",
+	    [REASON_COUNT] = "waits",
+	};
+	enum reason reason = reason_of(rcpt);
+	long long ahead = cli_queue_number(rcpt, "ahead");
+	uint64_t next_ms;
+
+	if (reason == TIME)
+		buf_add_str(out, cli_queue_number(rcpt, "tries") > 0 ? "next" : "first");
+	buf_add_str(out, words[reason]);
+	if (reason == RATE)
+		buf_add_char(out, ',');
+	if ((reason == TIME || reason == DOWN || reason == RATE) &&
+	    cli_queue_time(cli_queue_text(rcpt, "next_try"), &next_ms)) {
+		buf_add_char(out, ' ');
+		cli_queue_write_distance(out, next_ms, printer->now_ms);
+	}
+	if (ahead > 0)
+		buf_addf(out, ", %lld ahead of it", ahead);
+}

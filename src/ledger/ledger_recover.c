@@ -1,0 +1,172 @@
+/*
+ * How far the ledger reaches.  Blocks up to a position that a later one knows as durable count,
+ * damaged or not: the spool may not have their records any more.  Behind that, the first that
+ * is not whole, or does not go on where the last ended, was torn by a crash: it and all behind
+ * it are fed again, into another file.
+ */
+#include "ledger/ledger_internal.h"
+
+#include "base/check.h"
+
+/* The highest position that was durable, as the blocks of a file tell. */
+static uint64_t
+find_durable(struct ledger_walk *walk)
+{
+	uint64_t durable = walk->head.from;
+	struct ledger_block_head head;
+	struct span filter;
+
+	while (ledger_walk_next(walk, &head, &filter) == OK)
+		if (head.durable > durable)
+			durable = head.durable;
+	walk->offset = LEDGER_FILE_BYTES;
+	return durable;
+}
+
+/* Whether a block that is not known to be durable goes on where the last ended, and is whole. */
+static bool
+goes_on(struct ledger_walk *walk, const struct ledger_block_head *head, uint64_t end,
+    uint64_t reached, struct buf *payload)
+{
+	return walk->block == end && head->from == reached &&
+	       ledger_walk_payload(walk, head, payload) == OK;
+}
+
+/* Walks the blocks that count, and gives what they reach; *end is where the next may be written. */
+static uint64_t
+find_end(struct ledger_walk *walk, uint64_t durable, uint64_t *end)
+{
+	uint64_t reached = walk->head.from;
+	struct ledger_block_head head;
+	struct buf payload;
+	struct span filter;
+
+	*end = LEDGER_FILE_BYTES;
+	buf_init(&payload, LEDGER_PAYLOAD_BYTES_MAX);
+	while (ledger_walk_next(walk, &head, &filter) == OK) {
+		if (head.reached > durable &&
+		    !goes_on(walk, &head, *end, reached, &payload))
+			break;
+		if (head.reached > reached)
+			reached = head.reached;
+		*end = walk->offset;
+	}
+	buf_fini(&payload);
+	return durable > reached ? durable : reached;
+}
+
+/* A kill may have come between the writing and the sync of what is there. */
+static enum err
+make_durable(struct ledger *ledger, struct ledger_walk *walk)
+{
+	struct io_op op = {0};
+
+	io_sync(walk->file, &op);
+	if (!op.err)
+		io_dir_sync(ledger->dir, &op, LEDGER_DIR);
+	if (!op.err)
+		io_dir_sync(ledger->dir, &op, NULL);
+	return op.err;
+}
+
+/* Appends to the file where nothing is behind its last block. */
+static void
+append_to(struct ledger *ledger, const struct ledger_walk *walk, uint64_t end)
+{
+	char name[LEDGER_NAME_BYTES];
+	struct io_op op = {0};
+
+	if (io_file_bytes(walk->file) != end)
+		return;
+	ledger_file_name(name, walk->number);
+	io_open(ledger->dir, &op, name, IO_OPEN_READ | IO_OPEN_WRITE);
+	if (op.err)
+		return;
+	ledger->file = op.file;
+	ledger->file_bytes = end;
+	ledger->head = walk->head;
+}
+
+static enum err
+take_newest(struct ledger *ledger, struct ledger_walk *walk, bool is_last)
+{
+	uint64_t end;
+	enum err err = make_durable(ledger, walk);
+
+	if (err)
+		return err;
+	ledger->durable = find_end(walk, find_durable(walk), &end);
+	if (is_last)
+		append_to(ledger, walk, end);
+	return OK;
+}
+
+void
+ledger_know_file(struct ledger *ledger, const struct ledger_file_known *file)
+{
+	if (ledger->file_count == ledger->file_room) {
+		ledger->file_room = ledger->file_room ? 2 * ledger->file_room : 16;
+		ledger->files = mem_realloc(
+		    ledger->files, ledger->file_room * sizeof(*ledger->files));
+	}
+	ledger->files[ledger->file_count++] = *file;
+}
+
+/* What retention must know.  A file that can't be read is as old as the one before it. */
+static void
+know_files(struct ledger *ledger, const struct ledger_numbers *list)
+{
+	struct ledger_file_known known = {0};
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct ledger_walk walk;
+
+		known.number = list->numbers[i];
+		known.bytes = 0;
+		if (ledger_walk_open(&walk, ledger->dir, known.number) == OK) {
+			known.created_ms = walk.head.created_ms;
+			known.bytes = io_file_bytes(walk.file);
+			ledger_walk_close(&walk);
+		}
+		ledger_know_file(ledger, &known);
+	}
+}
+
+/* The newest file that can be read says how far the ledger reaches. */
+static enum err
+take_files(struct ledger *ledger, const struct ledger_numbers *list)
+{
+	bool found = false;
+
+	for (size_t i = list->count; i > 0; i--) {
+		struct ledger_walk walk;
+		enum err err = ledger_walk_open(&walk, ledger->dir, list->numbers[i - 1]);
+
+		/* What can't be read now is not read later: the next file says where it ends. */
+		if (err == ERR_CORRUPT || err == ERR_IO)
+			continue;
+		if (!err && !found)
+			err = take_newest(ledger, &walk, i == list->count);
+		ledger_walk_close(&walk);
+		if (err)
+			return err;
+		found = true;
+	}
+	return OK;
+}
+
+enum err
+ledger_recover(struct ledger *ledger)
+{
+	struct ledger_numbers list;
+	enum err err = ledger_list(ledger->dir, &list);
+
+	ledger->has_dir = list.count > 0;
+	if (!err && list.count > 0) {
+		ledger->next_number = list.numbers[list.count - 1] + 1;
+		err = take_files(ledger, &list);
+		know_files(ledger, &list);
+	}
+	mem_free(list.numbers);
+	return err;
+}

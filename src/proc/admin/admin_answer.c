@@ -1,0 +1,192 @@
+/* See admin_answer.h.  The names of states and reasons are those of the control socket. */
+#include "proc/admin/admin_answer.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/id.h"
+#include "mime/trace.h"
+
+static const char *const reasons[IPC_WHY_COUNT] = {
+    [IPC_WHY_TIME] = "time",
+    [IPC_WHY_DOWN] = "down",
+    [IPC_WHY_PROBE] = "probe",
+    [IPC_WHY_WINDOW] = "connections",
+    [IPC_WHY_RATE] = "rate",
+    [IPC_WHY_TURN] = "turn",
+    [IPC_WHY_HELD] = "held",
+    [IPC_WHY_ASIDE] = "aside",
+    [IPC_WHY_SUSPECT] = "suspect",
+    [IPC_WHY_ACTIVE] = "active",
+    [IPC_WHY_BOUNCING] = "bouncing",
+};
+
+/* Text from anywhere: what is not UTF-8 becomes "?". */
+static json_t *
+json_text(struct span text)
+{
+	json_t *value = json_stringn(text.ptr, text.len);
+	char *copy;
+
+	if (value)
+		return value;
+	copy = mem_copy(text);
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)copy[i] >= 0x80)
+			copy[i] = '?';
+	value = json_stringn(copy, text.len);
+	mem_free(copy);
+	return value;
+}
+
+static json_t *
+json_id(uint64_t id)
+{
+	char text[ID_TEXT_MAX];
+
+	return json_text(id_text(text, id));
+}
+
+/* null for 0, which is no time. */
+static json_t *
+json_time(uint64_t wall_ms)
+{
+	struct buf text;
+	json_t *value;
+
+	if (wall_ms == 0)
+		return json_null();
+	buf_init(&text, 64);
+	trace_write_timestamp(&text, wall_ms);
+	value = json_text(buf_span(&text));
+	buf_fini(&text);
+	return value;
+}
+
+static json_t *
+json_number(uint64_t number)
+{
+	return json_integer((json_int_t)number);
+}
+
+static json_t *
+json_name(const char *const *names, size_t count, uint8_t value)
+{
+	return json_string(value < count && names[value] ? names[value] : "unknown");
+}
+
+json_t *
+admin_message(const struct ipc_qa_message *message)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "id", json_id(message->id));
+	json_object_set_new(value, "arrived", json_time(message->arrival_wall_ms));
+	json_object_set_new(value, "expires", json_time(message->expire_wall_ms));
+	json_object_set_new(value, "size", json_number(message->body_bytes));
+	json_object_set_new(value, "held", json_boolean(message->held));
+	json_object_set_new(value, "aside", json_boolean(message->aside));
+	json_object_set_new(value, "aside_text", json_text(message->aside_text));
+	json_object_set_new(value, "from", json_text(message->reverse_path));
+	json_object_set_new(value, "client", json_text(message->client));
+	json_object_set_new(value, "login", json_text(message->login));
+	json_object_set_new(value, "recipients", json_number(message->rcpt_count));
+	return json_pack("{s:o}", "message", value);
+}
+
+json_t *
+admin_rcpt(const struct ipc_qa_rcpt *rcpt)
+{
+	static const char *const states[] = {
+	    "waiting", "ready", "active", "bouncing", "ended"};
+	json_t *value = json_object();
+
+	json_object_set_new(value, "id", json_id(rcpt->id));
+	json_object_set_new(value, "address", json_text(rcpt->address));
+	json_object_set_new(value, "original", json_text(rcpt->original));
+	json_object_set_new(value, "destination", json_text(rcpt->destination));
+	json_object_set_new(value, "state", json_name(states, LEN(states), rcpt->state));
+	json_object_set_new(value, "reason", json_name(reasons, LEN(reasons), rcpt->why));
+	json_object_set_new(value, "next_try", json_time(rcpt->at_wall_ms));
+	json_object_set_new(value, "ahead", json_number(rcpt->ahead));
+	json_object_set_new(value, "limit", json_text(rcpt->limit));
+	json_object_set_new(value, "connections", json_number(rcpt->active));
+	json_object_set_new(value, "window", json_number(rcpt->window));
+	json_object_set_new(value, "expires", json_time(rcpt->expire_wall_ms));
+	json_object_set_new(value, "tries", json_number(rcpt->tries));
+	json_object_set_new(value, "tried", json_time(rcpt->tried_wall_ms));
+	json_object_set_new(value, "in_doubt", json_boolean(rcpt->in_doubt));
+	json_object_set_new(value, "code", json_number(rcpt->code));
+	json_object_set_new(value, "status", json_text(rcpt->status));
+	json_object_set_new(value, "host", json_text(rcpt->remote));
+	json_object_set_new(value, "reply", json_text(rcpt->text));
+	return json_pack("{s:o}", "recipient", value);
+}
+
+json_t *
+admin_destination(const struct ipc_qa_destination *destination)
+{
+	static const char *const states[IPC_DESTINATION_COUNT] = {
+	    "ok", "limited", "down"};
+	json_t *value = json_object();
+
+	json_object_set_new(value, "destination", json_text(destination->destination));
+	json_object_set_new(
+	    value, "state", json_name(states, LEN(states), destination->state));
+	json_object_set_new(
+	    value, "reason", json_name(reasons, LEN(reasons), destination->why));
+	json_object_set_new(value, "next_try", json_time(destination->at_wall_ms));
+	json_object_set_new(value, "limit", json_text(destination->limit));
+	json_object_set_new(value, "recipients", json_number(destination->rcpt_count));
+	json_object_set_new(value, "ready", json_number(destination->ready));
+	json_object_set_new(value, "waiting", json_number(destination->waiting));
+	json_object_set_new(value, "held", json_number(destination->parked));
+	json_object_set_new(value, "connections", json_number(destination->active));
+	json_object_set_new(value, "window", json_number(destination->window));
+	json_object_set_new(value, "oldest", json_time(destination->oldest_wall_ms));
+	json_object_set_new(value, "oldest_id",
+	    destination->oldest_id ? json_id(destination->oldest_id) : json_null());
+	json_object_set_new(value, "failures", json_number(destination->failures));
+	json_object_set_new(value, "replied", json_time(destination->replied_wall_ms));
+	json_object_set_new(value, "code", json_number(destination->code));
+	json_object_set_new(value, "status", json_text(destination->status));
+	json_object_set_new(value, "host", json_text(destination->remote));
+	json_object_set_new(value, "reply", json_text(destination->text));
+	return json_pack("{s:o}", "destination", value);
+}
+
+json_t *
+admin_done(const struct ipc_qa_done *done)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "count", json_number(done->count));
+	json_object_set_new(value, "total", json_number(done->total));
+	json_object_set_new(value, "lost", json_boolean(done->lost));
+	json_object_set_new(value, "more", json_boolean(done->more));
+	if (done->more)
+		json_object_set_new(value, "last", json_id(done->last));
+	if (done->rcpts)
+		json_object_set_new(value, "recipients", json_number(done->rcpts));
+	return json_pack("{s:o}", "done", value);
+}
+
+bool
+admin_reasons(struct span names, uint32_t *bits)
+{
+	struct span name;
+
+	while (span_cut(&names, ',', &name)) {
+		uint32_t found = 0;
+
+		for (uint32_t i = 0; i < IPC_WHY_COUNT; i++)
+			if (span_eq(name, span_str(reasons[i])))
+				found = UINT32_C(1) << i;
+		if (!found)
+			return false;
+		*bits |= found;
+		/* For who asks about a server that is down, it is while it is probed. */
+		if (found == UINT32_C(1) << IPC_WHY_DOWN)
+			*bits |= UINT32_C(1) << IPC_WHY_PROBE;
+	}
+	return *bits != 0;
+}

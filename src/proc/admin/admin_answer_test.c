@@ -1,0 +1,159 @@
+/* The answers of the control socket, as JSON. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "proc/admin/admin_answer.h"
+
+static void
+assert_json(json_t *value, const char *wanted)
+{
+	json_t *same = json_loads(wanted, 0, NULL);
+
+	assert_non_null(same);
+	if (!json_equal(value, same)) {
+		char *text = json_dumps(value, JSON_COMPACT);
+
+		assert_string_equal(text, wanted);
+	}
+	json_decref(value);
+	json_decref(same);
+}
+
+static void
+test_recipient(void **state)
+{
+	const struct ipc_qa_rcpt rcpt = {
+	    .id = 1,
+	    .address = SPAN("a@b"),
+	    .destination = SPAN("mx:b"),
+	    .state = 1,
+	    .why = IPC_WHY_RATE,
+	    .at_wall_ms = 1,
+	    .ahead = UINT32_MAX,
+	    .limit = SPAN("rate 1 per 1 m, in queue"),
+	    .active = 2,
+	    .window = 3,
+	    .tries = 4,
+	    .in_doubt = 1,
+	    .code = 450,
+	    .status = SPAN("4.2.1"),
+	    .remote = SPAN("\xff"),
+	    .text = SPAN("No\nt"),
+	};
+	struct ipc_qa_rcpt strange = rcpt;
+
+	(void)state;
+	assert_json(admin_rcpt(&rcpt),
+	    "{\"recipient\":{\"id\":\"1\",\"address\":\"a@b\",\"original\":\"\","
+	    "\"destination\":\"mx:b\",\"state\":\"ready\",\"reason\":\"rate\","
+	    "\"next_try\":\"1970-01-01T00:00:00.001Z\",\"ahead\":4294967295,"
+	    "\"limit\":\"rate 1 per 1 m, in queue\",\"connections\":2,\"window\":3,"
+	    "\"expires\":null,\"tries\":4,\"tried\":null,\"in_doubt\":true,\"code\":450,"
+	    "\"status\":\"4.2.1\",\"host\":\"?\",\"reply\":\"No\\nt\"}}");
+	strange.state = 200;
+	strange.why = IPC_WHY_COUNT;
+	json_decref(admin_rcpt(&strange));
+}
+
+static void
+test_message(void **state)
+{
+	const struct ipc_qa_message message = {
+	    .id = 1, .arrival_wall_ms = 1, .aside = 1, .aside_text = SPAN("crashed")};
+
+	(void)state;
+	assert_json(admin_message(&message),
+	    "{\"message\":{\"id\":\"1\",\"arrived\":\"1970-01-01T00:00:00.001Z\","
+	    "\"expires\":null,\"size\":0,\"held\":false,\"aside\":true,"
+	    "\"aside_text\":\"crashed\",\"from\":\"\",\"client\":\"\",\"login\":\"\","
+	    "\"recipients\":0}}");
+}
+
+static void
+test_destination(void **state)
+{
+	const struct ipc_qa_destination destination = {.destination = SPAN("mailbox"),
+	    .state = IPC_DESTINATION_DOWN,
+	    .why = IPC_WHY_DOWN,
+	    .rcpt_count = 9,
+	    .ready = 3,
+	    .waiting = 4,
+	    .parked = 2,
+	    .oldest_id = 1,
+	    .failures = 5};
+
+	(void)state;
+	assert_json(admin_destination(&destination),
+	    "{\"destination\":{\"destination\":\"mailbox\",\"state\":\"down\","
+	    "\"reason\":\"down\",\"next_try\":null,\"limit\":\"\",\"recipients\":9,"
+	    "\"ready\":3,\"waiting\":4,\"held\":2,\"connections\":0,\"window\":0,"
+	    "\"oldest\":null,\"oldest_id\":\"1\",\"failures\":5,\"replied\":null,"
+	    "\"code\":0,\"status\":\"\",\"host\":\"\",\"reply\":\"\"}}");
+}
+
+static void
+test_done(void **state)
+{
+	struct ipc_qa_done done = {.count = 1, .total = 2};
+
+	(void)state;
+	assert_json(admin_done(&done),
+	    "{\"done\":{\"count\":1,\"total\":2,\"lost\":false,\"more\":false}}");
+	done.more = 1;
+	done.last = 10;
+	assert_json(admin_done(&done),
+	    "{\"done\":{\"count\":1,\"total\":2,\"lost\":false,\"more\":true,"
+	    "\"last\":\"a\"}}");
+	done = (struct ipc_qa_done){.count = 1, .total = 2, .rcpts = 3};
+	assert_json(admin_done(&done),
+	    "{\"done\":{\"count\":1,\"total\":2,\"lost\":false,\"more\":false,"
+	    "\"recipients\":3}}");
+}
+
+static const struct {
+	const char *names;
+	uint32_t bits; /* 0: refused */
+} reasons[] = {
+    {"time", 1u << IPC_WHY_TIME},
+    {"down", 1u << IPC_WHY_DOWN | 1u << IPC_WHY_PROBE},
+    {"probe", 1u << IPC_WHY_PROBE},
+    {"connections,rate", 1u << IPC_WHY_WINDOW | 1u << IPC_WHY_RATE},
+    {"turn,held,aside", 1u << IPC_WHY_TURN | 1u << IPC_WHY_HELD | 1u << IPC_WHY_ASIDE},
+    {"active,bouncing", 1u << IPC_WHY_ACTIVE | 1u << IPC_WHY_BOUNCING},
+    {"", 0},
+    {"down,", 1u << IPC_WHY_DOWN | 1u << IPC_WHY_PROBE},
+    {"Down", 0},
+    {"down, rate", 0},
+};
+
+static void
+test_reasons(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(reasons); i++) {
+		uint32_t bits = 0;
+		bool good = admin_reasons(span_str(reasons[i].names), &bits);
+
+		assert_int_equal(good, reasons[i].bits != 0);
+		if (good)
+			assert_int_equal(bits, reasons[i].bits);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_recipient),
+	    cmocka_unit_test(test_message),
+	    cmocka_unit_test(test_destination),
+	    cmocka_unit_test(test_done),
+	    cmocka_unit_test(test_reasons),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,304 @@
+/*
+ * The dialogue with one host.  What the machine learns about recipients goes to the queue at once.
+ *
+ * A connection that was kept may have died since, or the host may have had enough of it: as long
+ * as no reply to MAIL came but "later", nothing is known of the host, and the attempt goes on by
+ * a new connection.  After that there is no difference between the first transaction and others.
+ */
+#include "proc/delivery/delivery_internal.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/sim_point.h"
+
+static uint64_t
+now_ms(const struct talk *talk)
+{
+	return io_now_ms(talk->delivery->env->io);
+}
+
+void
+talk_flush(struct talk *talk)
+{
+	struct span plain = smtp_client_output(talk->smtp);
+	struct span wire;
+
+	if (!talk->tls) {
+		io_send(talk->stream, plain);
+		smtp_client_output_done(talk->smtp, plain.len);
+		return;
+	}
+	if (!talk->handshaking) {
+		if (plain.len > 0)
+			err_ignore(tls_write(talk->tls, plain),
+			    "a broken session ends when it is read");
+		smtp_client_output_done(talk->smtp, plain.len);
+	}
+	wire = tls_output(talk->tls);
+	io_send(talk->stream, wire);
+	tls_output_done(talk->tls, wire.len);
+}
+
+/* Gives the machine, which is ready for it, the attempt's mail. */
+static void
+send_mail(struct talk *talk)
+{
+	struct attempt *attempt = talk->attempt;
+	struct span *rcpts = mem_alloc(attempt->rcpt_count * sizeof(*rcpts));
+	const struct smtp_client_mail mail = {
+	    .reverse_path = attempt->reverse_path,
+	    .rcpts = rcpts,
+	    .rcpt_count = attempt->rcpt_count,
+	    .body_bytes = attempt->body_bytes,
+	    .body_8bit = attempt->flags & IPC_MESSAGE_8BIT,
+	    .smtputf8 = attempt->flags & IPC_MESSAGE_SMTPUTF8,
+	};
+
+	for (size_t i = 0; i < attempt->rcpt_count; i++)
+		rcpts[i] = attempt->rcpts[i].address;
+	attempt->mail_sent = true;
+	talk->mails++;
+	smtp_client_send(talk->smtp, &mail, now_ms(talk));
+	mem_free(rcpts);
+}
+
+/* The first mail of a session; who waits for the way to open is seen to afterwards. */
+static void
+begin(struct talk *talk)
+{
+	send_mail(talk);
+	talk_opened(talk);
+}
+
+static enum ipc_outcome
+outcome_of(unsigned code)
+{
+	return code >= 500 ? IPC_FAILED : code >= 200 && code < 300 ? IPC_DELIVERED : IPC_DEFERRED;
+}
+
+static void
+take_rcpt(struct attempt *attempt, const struct smtp_client_event *event)
+{
+	check(event->rcpt_index < attempt->rcpt_count);
+	if (outcome_of(event->reply.code) != IPC_DELIVERED || SIM_BUG(REMOVE_BEFORE_REPLY))
+		attempt_tell(attempt, event->rcpt_index, outcome_of(event->reply.code),
+		    &event->reply);
+}
+
+/* The same host once more, on a new connection; the attempt has none by now. */
+static void
+try_again(struct attempt *attempt)
+{
+	struct event event;
+
+	check(attempt->body_given == 0);
+	SIM_MARK("delivery.kept_connection_gone");
+	attempt->without_kept = true;
+	attempt_event_begin(attempt, &event, "reconnect");
+	event_str(&event, "text", "a kept connection was of no use any more");
+	event_end(&event);
+	talk_start(attempt);
+}
+
+/* The transaction ended: its reply holds for all who were not refused. */
+static void
+take_mail_done(struct talk *talk, const struct smtp_client_event *event)
+{
+	struct attempt *attempt = talk->attempt;
+	enum ipc_outcome outcome = outcome_of(event->reply.code);
+
+	talk_detach(talk);
+	if (talk->mails > 1 && event->stage == SMTP_CLIENT_MAIL && outcome == IPC_DEFERRED) {
+		talk->spent = true;
+		try_again(attempt);
+		return;
+	}
+	for (size_t i = 0; i < attempt->rcpt_count; i++)
+		if (!attempt->rcpts[i].told)
+			attempt_tell(attempt, i, outcome, &event->reply);
+	attempt_finish(attempt);
+}
+
+static const char *
+failure_text(const struct smtp_client_event *event)
+{
+	switch ((int)event->err) {
+	case ERR_CLOSED:
+		return "the other server closed the connection";
+	case ERR_TIMEOUT:
+		return "the other server did not answer in time";
+	case ERR_SYNTAX:
+		return "the other server does not speak SMTP";
+	case ERR_CRYPTO:
+		return "TLS is required and could not be used";
+	case ERR_UNSUPPORTED:
+		return "the other server lacks what is needed";
+	default:
+		return "refused";
+	}
+}
+
+/* The failure that the queue is told of, unless another host does better. */
+static void
+note_failure(struct talk *talk, const struct smtp_client_event *event)
+{
+	struct attempt *attempt = talk->attempt;
+	const char *stage = smtp_client_stage_name(event->stage);
+	char text[IPC_TEXT_MAX];
+	char status[ATTEMPT_STATUS_BYTES] = "4.4.2";
+
+	attempt->in_doubt = smtp_client_in_doubt(talk->smtp);
+	if (attempt->in_doubt)
+		SIM_MARK("delivery.in_doubt");
+	if (event->reply.code) {
+		snprintf(text, sizeof(text), "%.*s",
+		    (int)(event->reply.text.len < 2000 ? event->reply.text.len : 2000),
+		    event->reply.text.ptr);
+		attempt_write_status(status, &event->reply);
+		/* A refusal before the mail is the host's, not the mail's: others may take it. */
+		attempt_fail(attempt,
+		    event->reply.code >= 500 && event->stage != SMTP_CLIENT_AUTH ? IPC_FAILED
+		                                                                 : IPC_DEFERRED,
+		    event->reply.code, status, text);
+	} else {
+		snprintf(text, sizeof(text), "%s (at: %s)%s%s", failure_text(event), stage,
+		    event->err == ERR_CRYPTO && talk->tls ? ": " : "",
+		    event->err == ERR_CRYPTO && talk->tls ? tls_failure(talk->tls) : "");
+		attempt_fail(attempt, IPC_DEFERRED, 0,
+		    event->err == ERR_CRYPTO ? "4.7.5" : status, text);
+	}
+	attempt->failure.host_level = !attempt->mail_sent;
+	if (attempt->in_doubt && SIM_BUG(DOUBT_IS_DELIVERED))
+		attempt->failure.outcome = IPC_DELIVERED;
+}
+
+static void
+take_failed(struct talk *talk, const struct smtp_client_event *event)
+{
+	struct attempt *attempt = talk->attempt;
+	bool had_tls = talk->tls != NULL;
+
+	if (!attempt) {
+		/* What happens between two mails concerns nobody. */
+		talk_close(talk);
+		return;
+	}
+	if (talk->mails > 1 && event->stage == SMTP_CLIENT_MAIL) {
+		talk_close(talk);
+		try_again(attempt);
+		return;
+	}
+	note_failure(talk, event);
+	if (attempt->failure.host_level)
+		talk_fail_queued(talk);
+	talk_close(talk);
+	if (event->err == ERR_CRYPTO && attempt->tls_mode == CONF_TLS_MAY && had_tls &&
+	    !attempt->without_tls) {
+		/* Encryption was a wish: the same host once more, in clear. */
+		attempt->without_tls = true;
+		talk_start(attempt);
+		return;
+	}
+	attempt_next(attempt);
+}
+
+void
+talk_unreachable(struct talk *talk, const char *text)
+{
+	struct attempt *attempt = talk->attempt;
+
+	attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.1", text);
+	attempt->failure.host_level = attempt->failure.down = true;
+	talk_fail_queued(talk);
+	talk_close(talk);
+	attempt_next(attempt);
+}
+
+/* Gives the machine what is there of the body, while the host takes it. */
+static void
+give_body(struct talk *talk)
+{
+	struct attempt *attempt = talk->attempt;
+	struct span piece;
+	bool last;
+
+	if (!attempt || !attempt->body_wanted ||
+	    io_pending(talk->stream) > DELIVERY_OUTPUT_MAX)
+		return;
+	piece = buf_span(&attempt->body);
+	last = attempt->body_given + piece.len == attempt->body_bytes;
+	if (piece.len == 0 && !last) {
+		delivery_ask_more(attempt);
+		return;
+	}
+	if (SIM_BUG(BODY_PIECE_TWICE) && !last)
+		smtp_client_body(talk->smtp, piece, false, now_ms(talk));
+	smtp_client_body(talk->smtp, piece, last, now_ms(talk));
+	attempt->body_given += piece.len;
+	buf_reset(&attempt->body);
+	talk_flush(talk);
+	if (last)
+		attempt->body_wanted = false;
+	else
+		delivery_ask_more(attempt);
+}
+
+/* Everything that the other server can make us do passes through this switch. */
+void
+talk_pump(struct talk *talk)
+{
+	struct smtp_client_event event;
+
+	do {
+		event = smtp_client_next(talk->smtp);
+		switch (event.kind) {
+		case SMTP_CLIENT_START_TLS:
+			talk_flush(talk);
+			talk_start_tls(talk);
+			break;
+		case SMTP_CLIENT_READY:
+			if (talk->attempt)
+				begin(talk);
+			else
+				talk_rest(talk);
+			break;
+		case SMTP_CLIENT_RCPT_DONE:
+			take_rcpt(talk->attempt, &event);
+			break;
+		case SMTP_CLIENT_BODY_WANTED:
+			talk->attempt->body_wanted = true;
+			break;
+		case SMTP_CLIENT_MAIL_DONE:
+			take_mail_done(talk, &event);
+			break;
+		case SMTP_CLIENT_FAILED:
+			take_failed(talk, &event);
+			break;
+		case SMTP_CLIENT_CLOSED:
+			talk_close(talk);
+			break;
+		case SMTP_CLIENT_WAIT:
+			break;
+		}
+		if (talk->is_closed)
+			return;
+	} while (event.kind != SMTP_CLIENT_WAIT);
+	talk_flush(talk);
+	give_body(talk);
+	talk_settle(talk);
+}
+
+void
+talk_mail(struct talk *talk)
+{
+	send_mail(talk);
+	talk_pump(talk);
+}
+
+void
+talk_body(struct attempt *attempt)
+{
+	if (attempt->state == ATTEMPT_TALKING && attempt->talk && attempt->body_wanted)
+		talk_pump(attempt->talk);
+}

@@ -1,0 +1,201 @@
+/*
+ * What the scheduler knows of a message, for the spool's checkpoints: with it a message is
+ * scheduled again without its envelope and marks.
+ *
+ * u8 version, u32 routes, var arrival, u8 flags, u32 sender, var recipients, var open ones; then
+ * for each that is open: var index, u8 bits, and where the bits say so its destination's key
+ * (else it is that of the one before), its tries (var tries, var time in s, var next in ms, var
+ * code), its last reply (status, remote, text).  At the end, where the message is set aside, why.
+ *
+ * Keys of destinations come from the routes of the configuration, so a digest is understood
+ * only under the same ones ("routes" is a hash of them).
+ */
+#include "proc/queue/queue_internal.h"
+
+#include "base/check.h"
+
+enum {
+	DIGEST_VERSION = 1,
+	KEY_BYTES_MAX = 2 * IPC_PATH_MAX,
+	REPLY_BYTES_MAX = 200, /* of a reply; its text is cut to it */
+	FLAGS_KEPT = SCHED_HELD | SCHED_ASIDE | SCHED_RELEASED,
+};
+
+enum bits { LOCAL = 1, KEY = 2, TRIED = 4, REPLY = 8, DOUBT = 16, BEGUN_SHIFT = 5 };
+
+uint32_t
+digest_routes(const struct conf *conf)
+{
+	static const uint64_t seed[2] = {0x726f75746573, 1};
+	uint64_t hash = conf->route_count;
+
+	for (size_t i = 0; i < conf->route_count; i++) {
+		const struct conf_route *route = &conf->routes[i];
+
+		hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->domain);
+		hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->host);
+		hash = hash * 0x9e3779b97f4a7c15 + route->port;
+	}
+	return (uint32_t)(hash ^ hash >> 32);
+}
+
+static void
+write_reply(struct buf *out, const struct sched_reply *reply)
+{
+	size_t room = REPLY_BYTES_MAX - reply->status.len;
+	struct span remote = span_first(reply->remote, room);
+
+	wire_var_bytes(out, reply->status);
+	wire_var_bytes(out, remote);
+	wire_var_bytes(out, span_first(reply->text, room - remote.len));
+}
+
+static void
+write_rcpt(const struct queue *queue, struct buf *out, uint32_t at, uint32_t *destination)
+{
+	struct sched_destination to;
+	struct sched_rcpt rcpt;
+	unsigned bits;
+
+	sched_rcpt_get(queue->sched, at, &rcpt);
+	sched_destination_get(queue->sched, rcpt.destination, &to);
+	bits = (to.kind == IPC_TARGET_MAILBOX ? LOCAL : 0) |
+	    (rcpt.destination != *destination ? KEY : 0) |
+	    (rcpt.tries > 0 ? TRIED : 0) | (rcpt.tries > 0 && rcpt.reply ? REPLY : 0) |
+	    (rcpt.in_doubt ? DOUBT : 0) | rcpt.begun << BEGUN_SHIFT;
+	wire_var(out, rcpt.index);
+	wire_u8(out, (uint8_t)bits);
+	if (bits & KEY)
+		wire_var_bytes(out, to.key);
+	*destination = rcpt.destination;
+	if (bits & TRIED) {
+		wire_var(out, rcpt.tries);
+		wire_var(out, rcpt.tried_wall_s);
+		wire_var(out, rcpt.next_wall_ms);
+		wire_var(out, rcpt.code);
+	}
+	if (bits & REPLY) {
+		struct sched_reply reply = sched_reply_get(queue->sched, rcpt.reply);
+
+		write_reply(out, &reply);
+	}
+}
+
+void
+digest_write(struct queue *queue, uint32_t slot, struct buf *out)
+{
+	struct sched_message message;
+	uint32_t destination = SCHED_NONE;
+
+	sched_message_get(queue->sched, slot, &message);
+	/* Its keys are of other routes, or nothing is left to be scheduled. */
+	if (message.flags & SCHED_OLD_ROUTES || message.open_count == 0)
+		return;
+	wire_u8(out, DIGEST_VERSION);
+	wire_u32(out, queue->routes);
+	wire_var(out, message.arrival_wall_ms);
+	wire_u8(out, message.flags & FLAGS_KEPT);
+	wire_u32(out, message.sender);
+	wire_var(out, message.rcpt_count);
+	wire_var(out, message.open_count);
+	for (uint32_t i = 0; i < message.rcpt_count; i++) {
+		uint32_t at = sched_rcpt_find(queue->sched, slot, i);
+
+		if (at != SCHED_NONE)
+			write_rcpt(queue, out, at, &destination);
+	}
+	if (message.flags & SCHED_ASIDE)
+		wire_var_bytes(out, poison_text(queue, message.id));
+}
+
+static void
+read_reply(struct reader *reader, struct queue *queue, uint32_t at, uint32_t code)
+{
+	struct sched_reply reply = {.code = code};
+
+	reply.status = reader_var_bytes(reader, MARK_STATUS_MAX);
+	reply.remote = reader_var_bytes(reader, REPLY_BYTES_MAX);
+	reply.text = reader_var_bytes(reader, REPLY_BYTES_MAX);
+	if (!reader->failed)
+		sched_rcpt_reply(queue->sched, at, sched_reply_keep(queue->sched, &reply));
+}
+
+struct reading {
+	struct queue *queue;
+	uint32_t slot;
+	uint32_t rcpt_count, next_index;
+	struct span key;
+	unsigned kind;
+};
+
+static void
+read_rcpt(struct reader *reader, struct reading *reading)
+{
+	struct queue *queue = reading->queue;
+	uint32_t index = (uint32_t)reader_var(reader, UINT32_MAX), at;
+	unsigned bits = reader_u8(reader);
+	struct sched_rcpt rcpt;
+
+	if (bits & KEY) {
+		reading->key = reader_var_bytes(reader, KEY_BYTES_MAX);
+		reading->kind = bits & LOCAL ? IPC_TARGET_MAILBOX : IPC_TARGET_REMOTE;
+	}
+	if (index < reading->next_index || index >= reading->rcpt_count ||
+	    reading->key.len == 0 || (bits & REPLY && !(bits & TRIED)))
+		reader->failed = true;
+	if (reader->failed)
+		return;
+	reading->next_index = index + 1;
+	at = sched_rcpt_add(queue->sched, reading->slot, index, reading->kind, reading->key);
+	sched_rcpt_get(queue->sched, at, &rcpt);
+	rcpt.in_doubt = bits & DOUBT;
+	rcpt.begun = bits >> BEGUN_SHIFT;
+	if (bits & TRIED) {
+		rcpt.tries = (uint32_t)reader_var(reader, UINT16_MAX);
+		rcpt.tried_wall_s = (uint32_t)reader_var(reader, UINT32_MAX);
+		sched_rcpt_due(queue->sched, at, reader_var(reader, UINT64_MAX));
+		rcpt.code = (uint32_t)reader_var(reader, UINT16_MAX);
+	}
+	sched_rcpt_note(queue->sched, at, &rcpt);
+	if (rcpt.begun > 0)
+		poison_found(queue, reading->slot);
+	if (bits & REPLY)
+		read_reply(reader, queue, at, rcpt.code);
+}
+
+enum err
+digest_read(
+    struct queue *queue, uint64_t id, struct span digest, uint64_t body_bytes)
+{
+	struct reader reader = reader_init(digest);
+	struct sched_message message = {.id = id, .body_bytes = body_bytes};
+	struct reading reading = {.queue = queue};
+	struct span aside = SPAN("");
+	uint32_t open_count;
+
+	if (reader_u8(&reader) != DIGEST_VERSION || reader_u32(&reader) != queue->routes)
+		reader.failed = true;
+	message.arrival_wall_ms = reader_var(&reader, UINT64_MAX);
+	message.flags = reader_u8(&reader);
+	message.sender = reader_u32(&reader);
+	message.rcpt_count = (uint32_t)reader_var(&reader, SCHED_RCPTS_MAX);
+	open_count = (uint32_t)reader_var(&reader, SCHED_RCPTS_MAX);
+	if (reader.failed || message.flags & ~(unsigned)FLAGS_KEPT || open_count == 0 ||
+	    open_count > message.rcpt_count ||
+	    sched_message_find(queue->sched, id) != SCHED_NONE)
+		return ERR_SYNTAX;
+	reading.rcpt_count = message.rcpt_count;
+	reading.slot = sched_message_add(queue->sched, &message);
+	for (uint32_t i = 0; i < open_count && !reader.failed; i++)
+		read_rcpt(&reader, &reading);
+	if (message.flags & SCHED_ASIDE)
+		aside = reader_var_bytes(&reader, MARK_TEXT_MAX);
+	if (reader_finish(&reader) == OK) {
+		if (message.flags & SCHED_ASIDE)
+			poison_keep_text(queue, id, aside);
+		return OK;
+	}
+	poison_forget(queue, id);
+	sched_message_remove(queue->sched, reading.slot);
+	return ERR_SYNTAX;
+}

@@ -1,0 +1,498 @@
+/*
+ * An attempt: a message, one destination, the recipients there, given to a delivery process or to
+ * the mailbox process.
+ *
+ *   start: the scheduler's recipient, and the others of its message that may come along
+ *   read:  the envelope and the first piece of the body from the spool, at once; nothing where
+ *          the message was just accepted and is still at hand
+ *   order: who is the way of the first one; the piece goes along, the rest is asked for
+ *   end:   each recipient has a result
+ */
+#include "proc/queue/queue_internal.h"
+
+#include "base/check.h"
+#include "base/sim_point.h"
+
+static void read_done(struct io_op *op);
+
+/* The others of the message that are ready at the same destination. */
+static void
+gather(struct attempt *attempt, uint32_t first, uint32_t rcpt_count, size_t count_max)
+{
+	struct sched *sched = attempt->queue->sched;
+	uint32_t slot = attempt->message->slot;
+
+	attempt->rcpts = mem_alloc(count_max * sizeof(*attempt->rcpts));
+	attempt->rcpts[attempt->rcpt_count++] = first;
+	for (uint32_t i = 0; i < rcpt_count && attempt->rcpt_count < count_max; i++) {
+		uint32_t at = sched_rcpt_find(sched, slot, i);
+		struct sched_rcpt rcpt;
+
+		if (at == SCHED_NONE || sched_rcpt_state(sched, at) != SCHED_READY)
+			continue;
+		sched_rcpt_get(sched, at, &rcpt);
+		if (rcpt.destination != attempt->destination)
+			continue;
+		attempt->rcpts[attempt->rcpt_count++] = i;
+		sched_join(sched, at);
+	}
+	attempt->told = mem_alloc(attempt->rcpt_count * sizeof(*attempt->told));
+}
+
+static struct span
+address_of(const struct attempt *attempt, uint32_t at)
+{
+	return attempt->message->envelope->rcpts[attempt->rcpts[at]].address;
+}
+
+static uint32_t
+slot_of(const struct attempt *attempt, uint32_t at)
+{
+	return sched_rcpt_find(
+	    attempt->queue->sched, attempt->message->slot, attempt->rcpts[at]);
+}
+
+static void
+back_in_line(struct attempt *attempt, uint32_t at)
+{
+	struct sched *sched = attempt->queue->sched;
+	struct sched_message known;
+
+	sched_message_get(sched, attempt->message->slot, &known);
+	if (known.flags & SCHED_PARKED)
+		sched_rcpt_wait(sched, slot_of(attempt, at), 0);
+	else
+		sched_rcpt_ready(sched, slot_of(attempt, at), true);
+}
+
+/* Those whose routes lead another way than the first one's have a turn of their own: true. */
+static bool
+part_ways(struct attempt *attempt)
+{
+	const struct conf *conf = attempt->queue->conf;
+	uint32_t count = attempt->rcpt_count, kept = 1;
+
+	for (uint32_t i = 1; i < count; i++) {
+		if (schedule_same_way(conf, address_of(attempt, 0), address_of(attempt, i)))
+			attempt->rcpts[kept++] = attempt->rcpts[i];
+		else
+			back_in_line(attempt, i);
+	}
+	attempt->rcpt_count = kept;
+	return kept < count;
+}
+
+static void
+send_order_to_mailbox(struct attempt *attempt)
+{
+	const struct envelope *envelope = attempt->message->envelope;
+	const struct envelope_rcpt *rcpt = &envelope->rcpts[attempt->rcpts[0]];
+	const struct ipc_qm_deliver deliver = {
+	    .attempt = attempt->number,
+	    .id = attempt->message->id,
+	    .mailbox = rcpt->mailbox,
+	    .address = rcpt->address,
+	    .reverse_path = envelope->reverse_path,
+	    .body_bytes = attempt->message->body_bytes,
+	};
+
+	ipc_qm_deliver_send(attempt->peer->channel, &deliver);
+}
+
+static void
+send_order_to_delivery(struct attempt *attempt)
+{
+	const struct envelope *envelope = attempt->message->envelope;
+	const struct conf_route *route =
+	    schedule_route(attempt->queue->conf, address_of(attempt, 0));
+	struct ipc_qd_attempt order = {
+	    .attempt = attempt->number,
+	    .id = attempt->message->id,
+	    .domain = schedule_domain(address_of(attempt, 0)),
+	    .reverse_path = envelope->reverse_path,
+	    .body_bytes = attempt->message->body_bytes,
+	    .flags = envelope->flags,
+	    .rcpt_count = attempt->rcpt_count,
+	};
+
+	if (route) {
+		order.host = route->host;
+		order.port = route->port;
+		order.tls = (uint8_t)route->tls;
+		order.credential = route->credential;
+	}
+	ipc_qd_attempt_send(attempt->peer->channel, &order);
+	for (uint32_t i = 0; i < attempt->rcpt_count; i++) {
+		const struct ipc_qd_rcpt rcpt = {
+		    .attempt = attempt->number,
+		    .index = i,
+		    .address = address_of(attempt, i),
+		};
+
+		ipc_qd_rcpt_send(attempt->peer->channel, &rcpt);
+	}
+}
+
+/* True: others became ready by it. */
+static bool
+send_order(struct attempt *attempt)
+{
+	bool parted = part_ways(attempt);
+
+	attempt->ordered = true;
+	if (attempt->peer->proc == PROC_MAILBOX)
+		send_order_to_mailbox(attempt);
+	else
+		send_order_to_delivery(attempt);
+	return parted;
+}
+
+/* Both bodies are alike, but for the link that they go by. */
+static void
+send_body(struct attempt *attempt, uint64_t offset, struct span bytes, bool error)
+{
+	const struct ipc_qd_body body = {attempt->number, offset, bytes, error};
+	const struct ipc_qm_body local = {attempt->number, offset, bytes, error};
+
+	if (attempt->peer->proc == PROC_MAILBOX)
+		ipc_qm_body_send(attempt->peer->channel, &local);
+	else
+		ipc_qd_body_send(attempt->peer->channel, &body);
+}
+
+static size_t
+piece_bytes(const struct attempt *attempt)
+{
+	uint64_t left = attempt->message->body_bytes - attempt->offset;
+
+	return left < QUEUE_PUSH_BYTES ? (size_t)left : QUEUE_PUSH_BYTES;
+}
+
+static void
+start_read(struct attempt *attempt)
+{
+	struct store *store = attempt->queue->store;
+	struct message *message = attempt->message;
+
+	if (!attempt->body)
+		attempt->body = mem_alloc(piece_bytes(attempt));
+	attempt->reading = true;
+	attempt->peer->reading += QUEUE_PUSH_BYTES;
+	attempt->read = (struct io_op){.done = read_done, .owner = attempt};
+	if (message->envelope)
+		store_read_body(store, &attempt->read, message->id, attempt->body,
+		    piece_bytes(attempt), attempt->offset);
+	else
+		store_read_message(store, &attempt->read, message->id, &attempt->envelope,
+		    attempt->body, piece_bytes(attempt));
+}
+
+void
+dispatch_start_reads(struct peer *peer)
+{
+	struct list *node;
+
+	while (peer->channel && !list_empty(&peer->reads)) {
+		struct io_stream *stream = ipc_channel_stream(peer->channel);
+
+		if (io_pending(stream) + peer->reading > QUEUE_PEER_BYTES) {
+			if (!peer->draining && peer->reading == 0) {
+				peer->draining = true;
+				io_drain(stream, &peer->drain, QUEUE_PEER_BYTES / 2);
+			}
+			return;
+		}
+		node = list_pop(&peer->reads);
+		start_read(container_of(node, struct attempt, wait));
+	}
+}
+
+void
+dispatch_read(struct attempt *attempt)
+{
+	list_push(&attempt->peer->reads, &attempt->wait);
+	dispatch_start_reads(attempt->peer);
+}
+
+/* The message was just accepted: nothing needs to be read. */
+static bool
+send_fresh(struct attempt *attempt)
+{
+	struct message *message = attempt->message;
+	struct peer *peer = attempt->peer;
+
+	if (!message->envelope || message->body.len < message->body_bytes ||
+	    message->body_bytes > QUEUE_PUSH_BYTES || !list_empty(&peer->reads) ||
+	    io_pending(ipc_channel_stream(peer->channel)) + peer->reading > QUEUE_PEER_BYTES)
+		return false;
+	send_order(attempt);
+	send_body(attempt, 0, buf_span(&message->body), false);
+	attempt->offset = message->body_bytes;
+	return true;
+}
+
+static void
+free_attempt(struct attempt *attempt)
+{
+	buf_fini(&attempt->envelope);
+	mem_free(attempt->rcpts);
+	mem_free(attempt->told);
+	mem_free(attempt->body);
+	mem_free(attempt);
+}
+
+/* The mark is durable, or never will be: the spool takes nothing more, and mail still goes. */
+static void
+begun(struct store_op *op)
+{
+	struct attempt *attempt = op->owner;
+
+	attempt->reading = false;
+	if (attempt->over)
+		free_attempt(attempt);
+	else
+		dispatch_read(attempt);
+}
+
+void
+dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
+{
+	struct attempt *attempt = mem_alloc(sizeof(*attempt));
+	uint64_t count_max = queue->conf->rcpt_per_transaction_max;
+	struct sched_message known;
+	struct sched_rcpt rcpt;
+
+	sched_rcpt_get(queue->sched, first, &rcpt);
+	sched_message_get(queue->sched, rcpt.message, &known);
+	attempt->number = ++queue->next_attempt;
+	attempt->queue = queue;
+	attempt->message = message_open(queue, rcpt.message);
+	attempt->message->active_count++;
+	attempt->destination = rcpt.destination;
+	attempt->peer = peer;
+	buf_init(&attempt->envelope, STORE_ENVELOPE_BYTES_MAX);
+	if (peer->proc == PROC_MAILBOX)
+		count_max = 1;
+	else if (count_max > known.open_count)
+		count_max = known.open_count;
+	peer->attempt_count++;
+	list_push(&peer->attempts, &attempt->node);
+	map_set_u64(&queue->attempt_map, attempt->number, attempt);
+	gather(attempt, rcpt.index, known.rcpt_count, (size_t)count_max);
+	if (poison_is_careful(attempt->message, rcpt.index)) {
+		attempt->reading = true;
+		attempt->begin = (struct store_op){.done = begun, .owner = attempt};
+		poison_begin(attempt->message, rcpt.index, &attempt->begin);
+	} else if (!send_fresh(attempt)) {
+		dispatch_read(attempt);
+	}
+}
+
+/* Every recipient of the attempt was told about. */
+static void
+end_attempt(struct attempt *attempt, enum sched_feedback feedback)
+{
+	struct queue *queue = attempt->queue;
+	struct message *message = attempt->message;
+
+	map_remove_u64(&queue->attempt_map, attempt->number);
+	list_remove(&attempt->node);
+	list_remove(&attempt->wait);
+	attempt->peer->attempt_count--;
+	message->active_count--;
+	sched_attempt_over(queue->sched, attempt->destination, feedback, attempt->reply,
+	    io_now_ms(queue->env->io));
+	sched_reply_drop(queue->sched, attempt->reply);
+	if (!attempt->lost)
+		poison_ended(message);
+	outcome_settle(message);
+	message_close(message);
+	attempt->message = NULL;
+	if (attempt->reading)
+		attempt->over = true;
+	else
+		free_attempt(attempt);
+}
+
+/* All that has no result yet gets this one. */
+static void
+fail_rest(struct attempt *attempt, const struct outcome *outcome)
+{
+	for (uint32_t i = 0; i < attempt->rcpt_count; i++) {
+		if (attempt->told[i])
+			continue;
+		attempt->told[i] = true;
+		outcome_apply(attempt->message, attempt->rcpts[i], outcome);
+	}
+}
+
+void
+dispatch_lose(struct attempt *attempt)
+{
+	const struct outcome outcome = {
+	    .kind = IPC_DEFERRED,
+	    .status = SPAN("4.3.0"),
+	    .text = SPAN("a process of this server ended while it delivered the message"),
+	};
+	struct sched *sched = attempt->queue->sched;
+	struct sched_message known;
+	bool again;
+
+	sched_message_get(sched, attempt->message->slot, &known);
+	again = !(known.flags & SCHED_DELETING) &&
+	    (!attempt->ordered || poison_lost(attempt->message));
+	for (uint32_t i = 0; i < attempt->rcpt_count && again; i++) {
+		struct sched_rcpt rcpt;
+
+		if (attempt->told[i])
+			continue;
+		attempt->told[i] = true;
+		if (SIM_BUG(LOSE_ATTEMPT))
+			continue;
+		SIM_MARK("queue.attempt_lost");
+		sched_rcpt_get(sched, slot_of(attempt, i), &rcpt);
+		rcpt.lost += attempt->ordered;
+		sched_rcpt_note(sched, slot_of(attempt, i), &rcpt);
+		back_in_line(attempt, i);
+	}
+	fail_rest(attempt, &outcome);
+	attempt->lost = true;
+	end_attempt(attempt, SCHED_UNTRIED);
+}
+
+/* What another try may well read. */
+static bool
+may_pass(enum err err)
+{
+	return err == ERR_MEMORY || err == ERR_DESCRIPTORS || err == ERR_AGAIN ||
+	    err == ERR_BUSY || err == ERR_LIMIT || err == ERR_CLOSED;
+}
+
+/* Nothing is delivered in part. */
+static void
+cannot_read(struct attempt *attempt, enum err err)
+{
+	bool aside = !may_pass(err);
+	const struct outcome outcome = {
+	    .kind = IPC_DEFERRED,
+	    .status = SPAN("4.3.0"),
+	    .text = SPAN("the message cannot be read from the spool"),
+	};
+	struct event event;
+
+	queue_event_begin(
+	    &event, attempt->queue, "spool_read_failed", attempt->message->id);
+	event_err(&event, err);
+	event_end(&event);
+	if (aside)
+		poison_unreadable(attempt->message, err);
+	if (attempt->offset > 0) {
+		/* The other side waits for it: tell it to give up. */
+		send_body(attempt, 0, SPAN(""), true);
+		return;
+	}
+	for (uint32_t i = 0; i < attempt->rcpt_count && aside; i++) {
+		attempt->told[i] = true;
+		back_in_line(attempt, i);
+	}
+	fail_rest(attempt, &outcome);
+	end_attempt(attempt, SCHED_UNTRIED);
+}
+
+static void
+read_done(struct io_op *op)
+{
+	struct attempt *attempt = op->owner;
+	struct queue *queue = attempt->queue;
+	struct peer *peer = attempt->peer;
+	enum err err = op->err;
+	bool parted = false;
+
+	attempt->reading = false;
+	peer->reading -= QUEUE_PUSH_BYTES;
+	if (attempt->over) {
+		free_attempt(attempt);
+		dispatch_start_reads(peer);
+		return;
+	}
+	if (!err && attempt->offset == 0)
+		err = message_envelope(attempt->message, &attempt->envelope);
+	if (err) {
+		/* This may end the attempt, and free it. */
+		cannot_read(attempt, err);
+		dispatch_start_reads(peer);
+		dispatch(queue);
+		return;
+	}
+	if (attempt->offset == 0)
+		parted = send_order(attempt);
+	send_body(attempt, attempt->offset, span_of(attempt->body, op->count), false);
+	attempt->offset += op->count;
+	if (attempt->offset == attempt->message->body_bytes) {
+		mem_free(attempt->body);
+		attempt->body = NULL;
+	}
+	dispatch_start_reads(peer);
+	if (parted)
+		dispatch(queue);
+}
+
+void
+dispatch_result(struct attempt *attempt, uint32_t at, const struct outcome *outcome)
+{
+	struct sched *sched = attempt->queue->sched;
+	const struct sched_reply reply = {
+	    outcome->code, outcome->status, outcome->remote, outcome->text};
+
+	check(at < attempt->rcpt_count && !attempt->told[at]);
+	attempt->told[at] = true;
+	if (outcome->kind == IPC_DELIVERED || outcome->code > 0)
+		attempt->answered = true;
+	if (outcome->code == 421 ||
+	    (outcome->code == 0 && span_eq(outcome->status, SPAN("4.4.2"))))
+		attempt->busy = true;
+	if (outcome->kind != IPC_DELIVERED) {
+		sched_reply_drop(sched, attempt->reply);
+		attempt->reply = sched_reply_keep(sched, &reply);
+	}
+	outcome_apply(attempt->message, attempt->rcpts[at], outcome);
+}
+
+static enum sched_feedback
+feedback_of(const struct attempt *attempt, bool destination_down)
+{
+	struct sched_destination destination;
+
+	if (destination_down)
+		return SCHED_NO_ANSWER;
+	if (attempt->busy)
+		return SCHED_REFUSED;
+	if (attempt->answered)
+		return SCHED_SERVED;
+	/* A probe that did not even get there: the next one waits too. */
+	sched_destination_get(attempt->queue->sched, attempt->destination, &destination);
+	return destination.down_count > 0 ? SCHED_NO_ANSWER : SCHED_UNTRIED;
+}
+
+void
+dispatch_done(struct attempt *attempt, bool destination_down, bool in_doubt)
+{
+	const struct outcome untold = {
+	    .kind = IPC_DEFERRED,
+	    .status = SPAN("4.3.0"),
+	    .text = SPAN("delivery gave no result"),
+	};
+	struct event event;
+
+	fail_rest(attempt, &untold);
+	if (in_doubt) {
+		queue_event_begin(
+		    &event, attempt->queue, "in_doubt", attempt->message->id);
+		event_str(&event, "text", "the connection was lost after the message was sent; "
+		                          "it may arrive twice");
+		event_end(&event);
+		for (uint32_t i = 0; i < attempt->rcpt_count; i++)
+			outcome_doubt(attempt->message, attempt->rcpts[i]);
+	}
+	end_attempt(attempt, feedback_of(attempt, destination_down));
+}

@@ -1,0 +1,39 @@
+/*
+ * The envelope as bytes of the spool, and as it is in memory while something is done about
+ * its message.  envelope.c draws the bytes.  Commands that read a spool's files include this
+ * too.
+ */
+#pragma once
+
+#include "ipc/targets.h"
+
+struct envelope_rcpt {
+	enum ipc_target kind;
+	struct span address, mailbox, original;
+};
+
+/* An envelope that was read; everything points into its bytes. */
+struct envelope {
+	struct buf bytes;
+	uint64_t arrival_wall_ms;
+	uint8_t flags;
+	struct span reverse_path, login, helo, client;
+	uint32_t rcpt_count;
+	struct envelope_rcpt rcpts[];
+};
+
+struct envelope_head {
+	uint64_t arrival_wall_ms;
+	uint8_t flags;
+	struct span reverse_path, login, helo, client;
+	uint32_t rcpt_count;
+};
+/* Recipients follow, each written with envelope_write_rcpt. */
+void envelope_write_head(struct buf *out, const struct envelope_head *head);
+void envelope_write_rcpt(
+    struct buf *out, const struct ipc_target_entry *target, struct span original);
+/* Takes the bytes over, also where they are no envelope (ERR_SYNTAX). */
+MUST_USE enum err envelope_read(struct buf *bytes, struct envelope **envelope);
+void envelope_free(struct envelope *envelope);
+/* The sender in whose turn recipients are tried: the login, else the reverse-path. */
+uint32_t envelope_sender(const struct envelope *envelope);

@@ -1,0 +1,73 @@
+/* See queue_limits.h. */
+#include "proc/queue/queue_limits.h"
+
+#include "base/check.h"
+#include "conf/conf_option.h"
+#include "route/route.h"
+
+struct span
+queue_limits_name(struct span key)
+{
+	if (span_starts(key, SPAN("mx:")))
+		return span_skip(key, 3);
+	if (span_starts(key, SPAN("host:"))) {
+		key = span_skip(key, 5);
+		return span_first(key, span_find_last(key, ':'));
+	}
+	return SPAN("");
+}
+
+const struct conf_limits *
+queue_limits_of(const struct conf *conf, struct span key)
+{
+	return route_limits(conf, queue_limits_name(key));
+}
+
+/* The words of the row in a destination's block, and in the queue's. */
+static const struct {
+	const char *destination, *queue;
+} rows[IPC_WHY_COUNT] = {
+    [IPC_WHY_TIME] = {"retry after", "retry after"},
+    [IPC_WHY_DOWN] = {"retry after", "retry after"},
+    [IPC_WHY_PROBE] = {"retry after", "retry after"},
+    [IPC_WHY_WINDOW] = {"connections", "connections per destination"},
+    [IPC_WHY_RATE] = {"rate", "rate per destination"},
+};
+
+void
+queue_limits_write(
+    struct buf *out, const struct conf *conf, struct span key, enum ipc_why why)
+{
+	const struct conf_destination *block =
+	    route_destination(conf, queue_limits_name(key));
+	const struct conf_option *option;
+
+	check(why < IPC_WHY_COUNT);
+	if (why == IPC_WHY_HELD && conf->hold_all)
+		buf_add_str(out, "hold all mail");
+	if (!rows[why].queue)
+		return;
+	/* How many are written to Maildirs at a time is not configured. */
+	if (why == IPC_WHY_WINDOW && queue_limits_name(key).len == 0)
+		return;
+	option = conf_option_find(block ? "destination" : "queue",
+	    block ? rows[why].destination : rows[why].queue);
+	check(option != NULL);
+	if (block)
+		check(conf_show_option(out, &block->limits, option));
+	else
+		check(conf_show_option(out, conf, option));
+	if (!block)
+		buf_add_str(out, ", in queue");
+	else
+		buf_addf(out, ", in destination %.*s",
+		    SPAN_ARGS(block->pattern.len ? block->pattern : SPAN("any")));
+}
+
+bool
+queue_limits_match(struct span match, struct span key)
+{
+	struct span name = queue_limits_name(key);
+
+	return match.len == 0 || (name.len > 0 && route_matches(match, name));
+}

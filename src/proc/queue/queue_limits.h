@@ -1,0 +1,23 @@
+/*
+ * The limits of the queue's destinations, and the statement of the configuration behind
+ * each: what an operator has to change.  Pure.
+ */
+#pragma once
+
+#include "ipc/ipc_list.h"
+#include "route/limits.h"
+
+/*
+ * The name that patterns are for, of a destination's key ("mx:DOMAIN", "host:HOST:PORT",
+ * "mailbox"): the domain, the host, or "".
+ */
+struct span queue_limits_name(struct span key);
+const struct conf_limits *queue_limits_of(const struct conf *conf, struct span key);
+/*
+ * Adds the statement that makes mail for the destination wait: "rate 100 per 1 m, in destination
+ * example.net".  Nothing where no statement does.
+ */
+void queue_limits_write(
+    struct buf *out, const struct conf *conf, struct span key, enum ipc_why why);
+/* Whether a destination's name is asked for: "example.net", ".example.net", "" for all. */
+bool queue_limits_match(struct span match, struct span key);

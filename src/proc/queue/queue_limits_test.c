@@ -1,0 +1,112 @@
+/* Which limits are for which key, and what an operator is told of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "conf/conf_option.h"
+#include "proc/queue/queue_limits.h"
+
+static const char text[] = "hostname a\n"
+			   "queue { retry after 1 m; connections per destination 7 }\n"
+			   "destination slow.example, .slow.example { rate 5 per 1 m }\n"
+			   "destination 2001:db8::1 { connections 2 }\n";
+
+static struct conf *
+make_conf(struct conf_bundle *bundle)
+{
+	struct conf_error errors[CONF_ERRORS_MAX];
+	struct conf *conf;
+	size_t count;
+
+	assert_int_equal(conf_bundle_add(bundle, SPAN("main.conf"), span_str(text)), OK);
+	assert_int_equal(conf_parse(bundle, &conf, errors, &count), OK);
+	return conf;
+}
+
+static const struct {
+	const char *key, *name;
+	enum ipc_why why;
+	const char *says;
+} cases[] = {
+    {"mx:fast.example", "fast.example", IPC_WHY_TIME, "retry after 1 m, in queue"},
+    {"mx:fast.example", "fast.example", IPC_WHY_DOWN, "retry after 1 m, in queue"},
+    {"mx:fast.example", "fast.example", IPC_WHY_WINDOW,
+	"connections per destination 7, in queue"},
+    {"mx:slow.example", "slow.example", IPC_WHY_RATE,
+	"rate 5 per 1 m, in destination slow.example"},
+    {"mx:a.slow.example", "a.slow.example", IPC_WHY_WINDOW,
+	"connections 7, in destination .slow.example"},
+    {"host:slow.example:25", "slow.example", IPC_WHY_RATE,
+	"rate 5 per 1 m, in destination slow.example"},
+    {"host:2001:db8::1:25", "2001:db8::1", IPC_WHY_WINDOW,
+	"connections 2, in destination 2001:db8::1"},
+    {"mailbox", "", IPC_WHY_TIME, "retry after 1 m, in queue"},
+    {"mailbox", "", IPC_WHY_WINDOW, ""},
+    {"mx:fast.example", "fast.example", IPC_WHY_TURN, ""},
+    {"mx:fast.example", "fast.example", IPC_WHY_HELD, ""},
+    {"mx:fast.example", "fast.example", IPC_WHY_BOUNCING, ""},
+};
+
+static void
+test_statements(void **state)
+{
+	struct conf_bundle *bundle = conf_bundle_create();
+	struct conf *conf = make_conf(bundle);
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct span key = span_str(cases[i].key);
+		struct buf out;
+
+		buf_init(&out, IPC_LIMIT_MAX);
+		queue_limits_write(&out, conf, key, cases[i].why);
+		buf_add_char(&out, '\0');
+		assert_string_equal(out.ptr, cases[i].says);
+		assert_true(span_eq(queue_limits_name(key), span_str(cases[i].name)));
+		assert_ptr_equal(queue_limits_of(conf, key),
+		    route_limits(conf, span_str(cases[i].name)));
+		buf_fini(&out);
+	}
+	conf_destroy(conf);
+	conf_bundle_destroy(bundle);
+}
+
+static void
+test_hold_all(void **state)
+{
+	const struct conf conf = {.hold_all = true};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, IPC_LIMIT_MAX);
+	queue_limits_write(&out, &conf, SPAN("mailbox"), IPC_WHY_HELD);
+	assert_true(span_eq(buf_span(&out), SPAN("hold all mail")));
+	buf_fini(&out);
+}
+
+static void
+test_matches(void **state)
+{
+	(void)state;
+	assert_true(queue_limits_match(SPAN(""), SPAN("mailbox")));
+	assert_true(queue_limits_match(SPAN(""), SPAN("mx:a.example")));
+	assert_true(queue_limits_match(SPAN("A.example"), SPAN("mx:a.example")));
+	assert_true(queue_limits_match(SPAN(".example"), SPAN("host:a.example:25")));
+	assert_false(queue_limits_match(SPAN("example"), SPAN("mx:a.example")));
+	assert_false(queue_limits_match(SPAN("mailbox"), SPAN("mailbox")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_statements),
+	    cmocka_unit_test(test_hold_all),
+	    cmocka_unit_test(test_matches),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

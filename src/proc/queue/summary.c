@@ -1,0 +1,247 @@
+/*
+ * The queue by destination, for operators: how much waits for each, since when, and how each
+ * does.  All recipients are counted for it, a part of them at a time, so that a large queue
+ * goes on with its work; what changes meanwhile may be counted as it was or as it is.
+ */
+#include "proc/queue/queue_internal.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "proc/queue/queue_limits.h"
+
+enum { LOOKS = 20000, SHOWN_MAX = 1000 };
+
+struct tally {
+	uint64_t oldest_id, oldest_wall_ms;
+	uint64_t waiting, parked;
+};
+
+struct summary {
+	struct queue *queue;
+	struct list node; /* in queue->summaries */
+	uint64_t query;
+	uint32_t limit;
+	uint32_t slot;         /* the message that is counted next; SCHED_NONE: all are */
+	struct tally *tallies; /* by destination */
+	uint32_t tally_count;
+	struct io_timer timer;
+	struct span match;
+	char match_bytes[IPC_DOMAIN_MAX];
+};
+
+static struct tally *
+tally_of(struct summary *summary, uint32_t destination)
+{
+	uint32_t count = summary->tally_count;
+
+	if (destination >= count) {
+		summary->tally_count = destination + 1 + destination / 2;
+		summary->tallies = mem_realloc(summary->tallies,
+		    summary->tally_count * sizeof(*summary->tallies));
+		memset(summary->tallies + count, 0,
+		    (summary->tally_count - count) * sizeof(*summary->tallies));
+	}
+	return &summary->tallies[destination];
+}
+
+/* Messages come by age: the first at a destination is the oldest there. */
+static uint32_t
+count_message(struct summary *summary, uint32_t slot)
+{
+	struct sched *sched = summary->queue->sched;
+	struct sched_message message;
+
+	sched_message_get(sched, slot, &message);
+	for (uint32_t i = 0; i < message.rcpt_count; i++) {
+		uint32_t at = sched_rcpt_find(sched, slot, i);
+		struct sched_rcpt rcpt;
+		struct tally *tally;
+
+		if (at == SCHED_NONE)
+			continue;
+		sched_rcpt_get(sched, at, &rcpt);
+		tally = tally_of(summary, rcpt.destination);
+		if (tally->oldest_id == 0) {
+			tally->oldest_id = message.id;
+			tally->oldest_wall_ms = message.arrival_wall_ms;
+		}
+		if (rcpt.state != SCHED_WAITING)
+			continue;
+		if (message.flags & SCHED_PARKED)
+			tally->parked++;
+		else
+			tally->waiting++;
+	}
+	return message.rcpt_count;
+}
+
+/* What keeps its mail just now. */
+static enum ipc_why
+why_of(const struct sched_destination *known, enum ipc_destination *state,
+    uint64_t token_ms, uint64_t now_ms)
+{
+	*state = IPC_DESTINATION_DOWN;
+	if (known->down_count > 0)
+		return known->down_until_ms <= now_ms && known->active > 0
+			   ? IPC_WHY_PROBE
+			   : IPC_WHY_DOWN;
+	*state = IPC_DESTINATION_LIMITED;
+	if (known->ready_count > 0 && known->active >= known->window)
+		return IPC_WHY_WINDOW;
+	if (known->ready_count > 0 && token_ms > now_ms)
+		return IPC_WHY_RATE;
+	*state = IPC_DESTINATION_OK;
+	return known->ready_count > 0 ? IPC_WHY_TURN : IPC_WHY_TIME;
+}
+
+static void
+send_destination(struct summary *summary, uint32_t at)
+{
+	struct queue *queue = summary->queue;
+	uint64_t now_ms = io_now_ms(queue->env->io);
+	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
+	const struct tally *tally = tally_of(summary, at);
+	struct ipc_qa_destination answer = {.query = summary->query};
+	struct sched_destination known;
+	enum ipc_destination state;
+	struct sched_reply reply;
+	enum ipc_why why;
+	struct buf limit;
+
+	sched_destination_get(queue->sched, at, &known);
+	why = why_of(&known, &state, known.token_ms, now_ms);
+	reply = sched_reply_get(queue->sched, known.reply);
+	if (why == IPC_WHY_DOWN && known.down_until_ms > now_ms)
+		answer.at_wall_ms = now_wall_ms + known.down_until_ms - now_ms;
+	if (why == IPC_WHY_RATE)
+		answer.at_wall_ms = now_wall_ms + known.token_ms - now_ms;
+	buf_init(&limit, IPC_LIMIT_MAX);
+	if (state != IPC_DESTINATION_OK)
+		queue_limits_write(&limit, queue->conf, known.key, why);
+	answer.destination = span_first(known.key, IPC_DOMAIN_MAX);
+	answer.state = (uint8_t)state;
+	answer.why = (uint8_t)why;
+	answer.limit = buf_span(&limit);
+	answer.rcpt_count = known.rcpt_count;
+	answer.ready = known.ready_count;
+	answer.waiting = tally->waiting;
+	answer.parked = tally->parked;
+	answer.active = known.active;
+	answer.window = known.window;
+	answer.oldest_wall_ms = tally->oldest_wall_ms;
+	answer.oldest_id = tally->oldest_id;
+	answer.failures = known.down_count;
+	answer.code = (uint16_t)reply.code;
+	answer.status = reply.status;
+	answer.remote = reply.remote;
+	answer.text = reply.text;
+	ipc_qa_destination_send(queue->admin, &answer);
+	buf_fini(&limit);
+}
+
+struct row {
+	size_t rcpt_count;
+	uint32_t destination;
+};
+
+static int
+compare(const void *left, const void *right)
+{
+	const struct row *a = left, *b = right;
+
+	if (a->rcpt_count != b->rcpt_count)
+		return a->rcpt_count < b->rcpt_count ? 1 : -1;
+	return a->destination < b->destination ? -1 : 1;
+}
+
+static void
+free_summary(struct summary *summary)
+{
+	list_remove(&summary->node);
+	io_timer_stop(summary->queue->env->io, &summary->timer);
+	mem_free(summary->tallies);
+	mem_free(summary);
+}
+
+static void
+finish(struct summary *summary)
+{
+	struct sched *sched = summary->queue->sched;
+	struct row *rows = mem_alloc(sched_destination_count(sched) * sizeof(*rows));
+	struct ipc_qa_done done = {.query = summary->query};
+	size_t count = 0;
+
+	for (uint32_t at = sched_destination_next(sched, SCHED_NONE); at != SCHED_NONE;
+	     at = sched_destination_next(sched, at)) {
+		struct sched_destination known;
+
+		sched_destination_get(sched, at, &known);
+		if (known.rcpt_count == 0 ||
+		    !queue_limits_match(summary->match, known.key))
+			continue;
+		rows[count++] = (struct row){known.rcpt_count, at};
+		done.rcpts += known.rcpt_count;
+	}
+	qsort(rows, count, sizeof(*rows), compare);
+	for (; done.count < count && done.count < summary->limit; done.count++)
+		send_destination(summary, rows[done.count].destination);
+	done.total = count;
+	mem_free(rows);
+	ipc_qa_done_send(summary->queue->admin, &done);
+	free_summary(summary);
+}
+
+static void
+go_on(struct io_timer *timer)
+{
+	struct summary *summary = timer->owner;
+	uint32_t looks = 0;
+
+	while (summary->slot != SCHED_NONE && looks < LOOKS) {
+		uint32_t next =
+		    sched_message_next(summary->queue->sched, summary->slot);
+
+		looks += count_message(summary, summary->slot);
+		summary->slot = next;
+	}
+	if (summary->slot == SCHED_NONE)
+		finish(summary);
+	else
+		io_timer_start(summary->queue->env->io, &summary->timer, 0);
+}
+
+void
+summary_start(struct queue *queue, const struct ipc_aq_summary *asked)
+{
+	struct summary *summary = mem_alloc(sizeof(*summary));
+
+	summary->queue = queue;
+	summary->query = asked->query;
+	summary->limit = asked->limit < SHOWN_MAX ? asked->limit : SHOWN_MAX;
+	summary->slot = sched_message_first(queue->sched);
+	summary->timer = (struct io_timer){.fired = go_on, .owner = summary};
+	if (asked->match.len)
+		memcpy(summary->match_bytes, asked->match.ptr, asked->match.len);
+	summary->match = span_of(summary->match_bytes, asked->match.len);
+	list_push(&queue->summaries, &summary->node);
+	io_timer_start(queue->env->io, &summary->timer, 0);
+}
+
+void
+summary_forget(struct queue *queue, uint32_t slot)
+{
+	list_for_each (node, &queue->summaries) {
+		struct summary *summary = container_of(node, struct summary, node);
+
+		if (summary->slot == slot)
+			summary->slot = sched_message_next(queue->sched, slot);
+	}
+}
+
+void
+summary_stop(struct queue *queue)
+{
+	list_for_each_safe (node, &queue->summaries)
+		free_summary(container_of(node, struct summary, node));
+}

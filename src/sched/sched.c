@@ -1,0 +1,82 @@
+/* The whole, and how time passes in it. */
+#include "sched/sched_internal.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+
+struct sched *
+sched_create(const struct sched_options *options, uint64_t now_ms, uint64_t now_wall_ms)
+{
+	struct sched *sched = mem_alloc(sizeof(*sched));
+
+	sched->options = *options;
+	sched->now_ms = now_ms;
+	sched->now_wall_ms = now_wall_ms;
+	sched_message_init(sched);
+	sched_line_init(sched);
+	sched_destination_init(sched);
+	sched_reply_init(sched);
+	sched_wheel_init(&sched->rcpt_wheel, &sched->rcpts, now_wall_ms);
+	sched_wheel_init(&sched->destination_wheel, &sched->destinations, now_ms);
+	return sched;
+}
+
+void
+sched_destroy(struct sched *sched)
+{
+	if (!sched)
+		return;
+	sched_message_fini(sched);
+	sched_line_fini(sched);
+	sched_destination_fini(sched);
+	sched_reply_fini(sched);
+	mem_free(sched);
+}
+
+void
+sched_reload(struct sched *sched)
+{
+	sched->limits_age++;
+	for (uint32_t at = 0; at < sched_pool_end(&sched->destinations); at++)
+		if (sched_pool_has_slot(&sched->destinations, at) &&
+		    destination_at(sched, at)->key)
+			sched_destination_look(sched, at);
+}
+
+bool
+sched_advance(struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms, unsigned budget)
+{
+	uint32_t at;
+
+	if (now_ms > sched->now_ms)
+		sched->now_ms = now_ms;
+	sched->now_wall_ms = now_wall_ms;
+	while ((at = sched_wheel_pop(&sched->destination_wheel, sched->now_ms, &budget)) !=
+	    SCHED_NONE) {
+		destination_at(sched, at)->in_wheel = false;
+		sched_destination_look(sched, at);
+	}
+	while ((at = sched_wheel_pop(&sched->rcpt_wheel, now_wall_ms, &budget)) != SCHED_NONE)
+		sched_rcpt_wake(sched, at);
+	return budget == 0;
+}
+
+static uint64_t
+until(uint64_t at_ms, uint64_t now_ms)
+{
+	return at_ms > now_ms ? at_ms - now_ms : 0;
+}
+
+uint64_t
+sched_idle_ms(const struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms,
+    uint64_t max_ms)
+{
+	uint64_t recipient_ms =
+	    until(sched_wheel_next_ms(&sched->rcpt_wheel), now_wall_ms);
+	uint64_t destination_ms =
+	    until(sched_wheel_next_ms(&sched->destination_wheel), now_ms);
+
+	if (recipient_ms < max_ms)
+		max_ms = recipient_ms;
+	return destination_ms < max_ms ? destination_ms : max_ms;
+}

@@ -1,0 +1,138 @@
+/*
+ * The scheduler: which recipient is tried next, when, and why another one waits.  Pure: no
+ * I/O, no clock of its own, nothing of envelopes or addresses; about 100 bytes a recipient.
+ *
+ *   add ─► NEW ─► WAITING ──────────────► READY ──► ACTIVE ──► ENDED
+ *                    ▲   (next_wall_ms)     ▲         │ │
+ *                    │                      │ lost    │ └────► BOUNCING ──► ENDED
+ *                    └──────────────────────┴─────────┘ deferred
+ *
+ * Messages, recipients and destinations are numbers that hold while the thing lives.
+ * now_ms comes from a clock that never runs back; wall times may jump either way.
+ */
+#pragma once
+
+#include "route/rate.h"
+
+enum {
+	SCHED_KINDS = 2, /* of destinations: they take turns apart from each other */
+	SCHED_RCPTS_MAX = 100000,
+	SCHED_LOST_MAX = 3,
+	SCHED_BEGUN_MAX = 7,
+};
+#define SCHED_NONE UINT32_MAX
+
+enum sched_state {
+	SCHED_WAITING,  /* until next_wall_ms, or parked */
+	SCHED_READY,    /* in line at its destination */
+	SCHED_ACTIVE,   /* in an attempt */
+	SCHED_BOUNCING, /* failed; its bounce is not durable yet */
+	SCHED_ENDED,    /* nothing is known of it any more */
+	SCHED_NEW,      /* until sched_message_start */
+	SCHED_STATE_COUNT,
+};
+
+/* Flags of a message.  One that is PARKED waits for an operator, whatever its time. */
+enum {
+	SCHED_HELD = 1,     /* by an operator; HELD_ALL: because all mail is */
+	SCHED_ASIDE = 2,    /* its handler crashed again and again */
+	SCHED_RELEASED = 4, /* by an operator: never held again because all mail is */
+	SCHED_DELETING = 8, /* an operator removed it while a part was under way */
+	SCHED_HELD_ALL = 16,
+	SCHED_OLD_ROUTES = 32, /* its destinations are those of an older configuration */
+	SCHED_SUSPECT = 64, /* a process ended while it had it: it is tried by itself */
+	SCHED_PARKED = SCHED_HELD | SCHED_ASIDE | SCHED_HELD_ALL | SCHED_SUSPECT,
+};
+
+/* What a destination may have. */
+struct sched_limits {
+	uint32_t concurrency_start, concurrency_max; /* attempts at a time: first, and at most */
+	struct rate_limit rate;                      /* of attempts; count 0: none */
+	uint64_t down_ms_min, down_ms_max;           /* between two probes while it is down */
+	uint64_t expire_ms;                          /* what waits for it while it is down */
+};
+
+struct sched;
+struct sched_options {
+	uint64_t seed[2]; /* of hash tables */
+	size_t reply_bytes_max; /* of memory for texts of replies */
+	uint32_t light_max; /* a sender with no more recipients that are ready is light */
+	void *owner;
+	/* Asked for each destination when it is made, and after sched_reload. */
+	void (*limits)(
+	    void *owner, unsigned kind, struct span key, struct sched_limits *limits);
+};
+
+struct sched *sched_create(
+    const struct sched_options *options, uint64_t now_ms, uint64_t now_wall_ms);
+void sched_destroy(struct sched *sched);
+/* Limits have changed: each destination asks again. */
+void sched_reload(struct sched *sched);
+
+/*
+ * Time passes: recipients and destinations whose time has come are moved.  At most budget of
+ * them; true: call again soon, there are more.
+ */
+bool sched_advance(
+    struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms, unsigned budget);
+/* How long from now nothing happens by itself, at most max_ms. */
+uint64_t sched_idle_ms(const struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms,
+    uint64_t max_ms);
+
+/* Messages, by age. */
+struct sched_message {
+	uint64_t id, arrival_wall_ms, body_bytes;
+	uint32_t sender; /* a hash: recipients of different senders take turns */
+	uint32_t rcpt_count, open_count;
+	unsigned flags;
+};
+/* open_count recipients follow, each by sched_rcpt_add; then sched_message_start. */
+uint32_t sched_message_add(struct sched *sched, const struct sched_message *message);
+/* Its recipients wait, or are ready; or are parked. */
+void sched_message_start(struct sched *sched, uint32_t message);
+/* Forgets it, whatever the state of its recipients; none may be ACTIVE. */
+void sched_message_remove(struct sched *sched, uint32_t message);
+uint32_t sched_message_find(const struct sched *sched, uint64_t id);
+void sched_message_get(
+    const struct sched *sched, uint32_t message, struct sched_message *into);
+/* The oldest, and the one after that; SCHED_NONE. */
+uint32_t sched_message_first(const struct sched *sched);
+uint32_t sched_message_next(const struct sched *sched, uint32_t message);
+size_t sched_message_count(const struct sched *sched);
+/* Sets and clears flags.  One that is parked no longer is ready at once, whatever its time. */
+void sched_message_flags(
+    struct sched *sched, uint32_t message, unsigned set, unsigned clear);
+
+struct sched_rcpt {
+	uint32_t message, index, destination;
+	enum sched_state state;
+	uint32_t tries, code, reply; /* reply: see sched_reply.h; 0: none, or no longer kept */
+	uint32_t tried_wall_s;       /* when it was last tried; 0: never */
+	uint64_t next_wall_ms;       /* WAITING, NEW */
+	unsigned lost;               /* attempts that ended with their process */
+	unsigned begun;              /* attempts begun and not ended, before the last start */
+	bool in_doubt, expired;
+	bool unsaid; /* BOUNCING: the log has not told of its end yet */
+};
+uint32_t sched_rcpt_add(struct sched *sched, uint32_t message, uint32_t index,
+    unsigned kind, struct span key);
+/* SCHED_NONE: it has ended. */
+uint32_t sched_rcpt_find(const struct sched *sched, uint32_t message, uint32_t index);
+void sched_rcpt_get(const struct sched *sched, uint32_t rcpt, struct sched_rcpt *into);
+enum sched_state sched_rcpt_state(const struct sched *sched, uint32_t rcpt);
+/* Takes over tries, code, tried_wall_s, lost, begun and the bools. */
+void sched_rcpt_note(struct sched *sched, uint32_t rcpt, const struct sched_rcpt *from);
+/* reply is held by the recipient from now on, no longer by the caller. */
+void sched_rcpt_reply(struct sched *sched, uint32_t rcpt, uint32_t reply);
+/* NEW: when it is due; it is not moved. */
+void sched_rcpt_due(struct sched *sched, uint32_t rcpt, uint64_t next_wall_ms);
+
+/* Moves; any that the drawing does not have ends the process. */
+void sched_rcpt_wait(struct sched *sched, uint32_t rcpt, uint64_t next_wall_ms);
+/* urgent: in line with what is fresh, whatever it has been through. */
+void sched_rcpt_ready(struct sched *sched, uint32_t rcpt, bool urgent);
+void sched_rcpt_bounce(struct sched *sched, uint32_t rcpt);
+/* The number of the recipient is no more. */
+void sched_rcpt_end(struct sched *sched, uint32_t rcpt);
+
+/* Attempts: see sched_turn.h. */

@@ -1,0 +1,453 @@
+/*
+ * Destinations: who may start an attempt, and who is down.
+ *
+ * sched_destination_look() is the one place that says whether a destination has a turn, and until
+ * when it is left alone; everything that changes something about it ends with it.
+ */
+#include "sched/sched_internal.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/map.h"
+
+static const uint64_t ns_per_ms = 1000000;
+
+struct destination_key {
+	uint32_t hash;
+	unsigned kind;
+	struct span key;
+};
+
+static uint32_t
+hash_of(const struct sched *sched, unsigned kind, struct span key)
+{
+	return (uint32_t)map_hash(sched->options.seed, key) ^ kind * 0x9e3779b9;
+}
+
+static uint32_t
+destination_hash(const void *owner, uint32_t slot)
+{
+	return destination_at(owner, slot)->hash;
+}
+
+static bool
+is_destination(const void *owner, uint32_t slot, const void *wanted)
+{
+	const struct destination *destination = destination_at(owner, slot);
+	const struct destination_key *key = wanted;
+
+	return destination->hash == key->hash && destination->kind == key->kind &&
+	    span_eq(span_of(destination->key, destination->key_bytes), key->key);
+}
+
+void
+sched_destination_init(struct sched *sched)
+{
+	sched_pool_init(&sched->destinations, sizeof(struct destination));
+	sched_index_init(&sched->destination_index, sched, destination_hash);
+	memset(sched->rings, 0xff, sizeof(sched->rings));
+}
+
+void
+sched_destination_fini(struct sched *sched)
+{
+	for (uint32_t at = 0; at < sched_pool_end(&sched->destinations); at++)
+		if (sched_pool_has_slot(&sched->destinations, at))
+			mem_free(destination_at(sched, at)->key);
+	sched_pool_fini(&sched->destinations);
+	sched_index_fini(&sched->destination_index);
+}
+
+uint32_t
+sched_destination_find(const struct sched *sched, unsigned kind, struct span key)
+{
+	const struct destination_key wanted = {hash_of(sched, kind, key), kind, key};
+
+	return sched_index_find(&sched->destination_index, wanted.hash, is_destination, &wanted);
+}
+
+static void
+ask_limits(struct sched *sched, struct destination *destination)
+{
+	destination->limits_age = sched->limits_age;
+	sched->options.limits(sched->options.owner, destination->kind,
+	    span_of(destination->key, destination->key_bytes), &destination->limits);
+	check(destination->limits.concurrency_max > 0);
+}
+
+static uint32_t
+new_destination(struct sched *sched, unsigned kind, struct span key)
+{
+	uint32_t at = sched_pool_take(&sched->destinations);
+	struct destination *destination = destination_at(sched, at);
+
+	*destination = (struct destination){
+	    .key = mem_copy(key),
+	    .key_bytes = (uint32_t)key.len,
+	    .hash = hash_of(sched, kind, key),
+	    .kind = (uint8_t)kind,
+	};
+	for (unsigned i = 0; i < LINE_COUNT; i++)
+		destination->lines[i].first = destination->lines[i].last = SCHED_NONE;
+	sched_index_add(&sched->destination_index, at);
+	ask_limits(sched, destination);
+	window_init(&destination->window, destination->limits.concurrency_start,
+	    destination->limits.concurrency_max);
+	return at;
+}
+
+uint32_t
+sched_destination_join(struct sched *sched, unsigned kind, struct span key)
+{
+	uint32_t at = sched_destination_find(sched, kind, key);
+
+	check(kind < SCHED_KINDS);
+	if (at == SCHED_NONE)
+		at = new_destination(sched, kind, key);
+	destination_at(sched, at)->rcpt_count++;
+	return at;
+}
+
+static struct ring_node *
+node_of(struct sched *sched, uint32_t at, unsigned which)
+{
+	return &destination_at(sched, at)->rings[which];
+}
+
+/* In a ring or not; one that comes goes to its end. */
+static void
+set_turn(struct sched *sched, uint32_t at, unsigned which, bool may)
+{
+	struct ring *ring = &sched->rings[destination_at(sched, at)->kind][which];
+	struct ring_node *node = node_of(sched, at, which);
+
+	if (node->in == may)
+		return;
+	if (may) {
+		*node = (struct ring_node){ring->last, SCHED_NONE, true};
+		*(ring->last != SCHED_NONE ? &node_of(sched, ring->last, which)->next
+		                           : &ring->first) = at;
+		ring->last = at;
+		return;
+	}
+	*(node->prev != SCHED_NONE ? &node_of(sched, node->prev, which)->next
+	                           : &ring->first) = node->next;
+	*(node->next != SCHED_NONE ? &node_of(sched, node->next, which)->prev
+	                           : &ring->last) = node->prev;
+	node->in = false;
+}
+
+static void
+set_turns(struct sched *sched, uint32_t at, bool may)
+{
+	const struct destination *destination = destination_at(sched, at);
+
+	set_turn(sched, at, RING_ALL, may);
+	set_turn(sched, at, RING_LIGHT,
+	    may && destination->lines[LINE_LIGHT].ready_count > 0);
+}
+
+/* wake_ms 0: nothing changes by itself. */
+static void
+set_wake(struct sched *sched, uint32_t at, uint64_t wake_ms)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	if (destination->in_wheel) {
+		if (wake_ms == destination->node.due_ms)
+			return;
+		sched_wheel_remove(&sched->destination_wheel, at);
+	}
+	destination->in_wheel = wake_ms > 0;
+	if (wake_ms > 0)
+		sched_wheel_add(&sched->destination_wheel, at, wake_ms);
+}
+
+static void
+forget(struct sched *sched, uint32_t at)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	set_turns(sched, at, false);
+	set_wake(sched, at, 0);
+	sched_reply_drop(sched, destination->reply);
+	sched_index_remove(&sched->destination_index, at);
+	mem_free(destination->key);
+	destination->key = NULL;
+	sched_pool_give(&sched->destinations, at);
+}
+
+void
+sched_destination_refresh(struct sched *sched, struct destination *destination)
+{
+	if (destination->limits_age == sched->limits_age)
+		return;
+	ask_limits(sched, destination);
+	window_limit(&destination->window, destination->limits.concurrency_max);
+}
+
+static uint32_t
+ready_count(const struct destination *destination)
+{
+	uint32_t count = 0;
+
+	for (unsigned i = 0; i < LINE_COUNT; i++)
+		count += destination->lines[i].ready_count;
+	return count;
+}
+
+/* May it start an attempt?  If not, *wake_ms is when that changes by itself, if it does. */
+static bool
+may_start(const struct sched *sched, const struct destination *destination, uint64_t *wake_ms)
+{
+	uint64_t token_ms;
+
+	if (ready_count(destination) == 0)
+		return false;
+	if (destination->down_count > 0) {
+		if (destination->down_until_ms > sched->now_ms)
+			*wake_ms = destination->down_until_ms;
+		if (destination->down_until_ms > sched->now_ms || destination->active > 0)
+			return false;
+	} else if (!window_has_room(&destination->window, destination->active)) {
+		return false;
+	}
+	token_ms =
+	    rate_next_ms(&destination->rate, &destination->limits.rate, sched->now_ms);
+	if (token_ms > sched->now_ms)
+		*wake_ms = token_ms;
+	return token_ms <= sched->now_ms;
+}
+
+void
+sched_destination_look(struct sched *sched, uint32_t at)
+{
+	struct destination *destination = destination_at(sched, at);
+	uint64_t wake_ms = 0;
+
+	sched_destination_refresh(sched, destination);
+	if (destination->rcpt_count == 0 && destination->active == 0) {
+		/* Whoever has had its share for now is not forgotten before that is over. */
+		if (destination->limits.rate.count == 0 ||
+		    rate_is_full(&destination->rate, sched->now_ms)) {
+			forget(sched, at);
+			return;
+		}
+		wake_ms = (destination->rate.full_ns + ns_per_ms - 1) / ns_per_ms;
+	}
+	set_turns(sched, at, may_start(sched, destination, &wake_ms));
+	set_wake(sched, at, wake_ms);
+}
+
+void
+sched_destination_leave(struct sched *sched, uint32_t at)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	check(destination->rcpt_count > 0);
+	destination->rcpt_count--;
+	sched_destination_look(sched, at);
+}
+
+bool
+sched_has_turn(const struct sched *sched, unsigned kind)
+{
+	return sched->rings[kind][RING_ALL].first != SCHED_NONE;
+}
+
+/* Counts a turn of whoever goes first; false: it is the other's turn, after so many. */
+static bool
+goes_first(uint8_t *run, unsigned run_max)
+{
+	if (*run < run_max) {
+		++*run;
+		return true;
+	}
+	*run = 0;
+	return false;
+}
+
+static unsigned
+choose_line(struct destination *destination)
+{
+	bool light = destination->lines[LINE_LIGHT].ready_count > 0;
+	bool fresh = destination->lines[LINE_FRESH].ready_count > 0;
+	bool tried = destination->lines[LINE_TRIED].ready_count > 0;
+
+	if (tried &&
+	    (!(light || fresh) || !goes_first(&destination->fresh_run, FRESH_RUN)))
+		return LINE_TRIED;
+	if (fresh && (!light || !goes_first(&destination->light_run, LIGHT_RUN)))
+		return LINE_FRESH;
+	return LINE_LIGHT;
+}
+
+/* Light mail goes first, but one turn in four is one for all. */
+static unsigned
+choose_ring(struct sched *sched, unsigned kind)
+{
+	if (sched->rings[kind][RING_LIGHT].first == SCHED_NONE)
+		return RING_ALL;
+	return goes_first(&sched->light_run[kind], LIGHT_RUN) ? RING_LIGHT : RING_ALL;
+}
+
+uint32_t
+sched_take(struct sched *sched, unsigned kind, uint64_t now_ms)
+{
+	struct destination *destination;
+	uint32_t at, rcpt;
+
+	if (!sched_has_turn(sched, kind))
+		return SCHED_NONE;
+	if (now_ms > sched->now_ms)
+		sched->now_ms = now_ms;
+	at = sched->rings[kind][choose_ring(sched, kind)].first;
+	destination = destination_at(sched, at);
+	rate_take(&destination->rate, &destination->limits.rate, sched->now_ms);
+	destination->active++;
+	rcpt = sched_line_next(sched, at, choose_line(destination));
+	rcpt_at(sched, rcpt)->state = SCHED_ACTIVE;
+	/* To the end of the turns, in both rings. */
+	set_turns(sched, at, false);
+	sched_destination_look(sched, at);
+	return rcpt;
+}
+
+void
+sched_take_this(struct sched *sched, uint32_t rcpt)
+{
+	check(rcpt_at(sched, rcpt)->state == SCHED_READY);
+	destination_at(sched, rcpt_at(sched, rcpt)->destination)->active++;
+	sched_join(sched, rcpt);
+}
+
+static void
+come_up(struct destination *destination)
+{
+	if (destination->down_count == 0)
+		return;
+	destination->down_count = 0;
+	destination->down_until_ms = 0;
+	window_init(&destination->window, destination->limits.concurrency_start,
+	    destination->limits.concurrency_max);
+}
+
+void
+sched_destination_up(struct sched *sched, uint32_t at)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	come_up(destination);
+	sched_reply_drop(sched, destination->reply);
+	destination->reply = 0;
+	sched_destination_look(sched, at);
+}
+
+static void
+go_down(struct sched *sched, struct destination *destination)
+{
+	uint64_t wait_ms = destination->limits.down_ms_min;
+
+	/* Attempts that were under way together tell of one failure, not of many. */
+	if (destination->down_until_ms > sched->now_ms)
+		return;
+	for (uint32_t i = 0;
+	     i < destination->down_count && wait_ms < destination->limits.down_ms_max; i++)
+		wait_ms *= 2;
+	if (wait_ms > destination->limits.down_ms_max)
+		wait_ms = destination->limits.down_ms_max;
+	destination->down_count++;
+	destination->down_until_ms = sched->now_ms + wait_ms;
+}
+
+static void
+take_feedback(
+    struct sched *sched, struct destination *destination, enum sched_feedback feedback)
+{
+	switch (feedback) {
+	case SCHED_SERVED:
+		come_up(destination);
+		destination->served = true;
+		window_succeed(&destination->window, destination->limits.concurrency_max);
+		return;
+	case SCHED_REFUSED:
+		come_up(destination);
+		destination->served = false;
+		window_fail(&destination->window, destination->active);
+		return;
+	case SCHED_NO_ANSWER:
+		/* While others get through it is rather that there are too many at a time. */
+		if (destination->down_count == 0 && destination->served &&
+		    destination->active > 0)
+			window_fail(&destination->window, destination->active);
+		else
+			go_down(sched, destination);
+		destination->served = false;
+		return;
+	case SCHED_UNTRIED:
+		return;
+	}
+	check(false);
+}
+
+void
+sched_attempt_over(struct sched *sched, uint32_t at, enum sched_feedback feedback,
+    uint32_t reply, uint64_t now_ms)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	check(destination->active > 0);
+	if (now_ms > sched->now_ms)
+		sched->now_ms = now_ms;
+	destination->active--;
+	sched_destination_refresh(sched, destination);
+	take_feedback(sched, destination, feedback);
+	if (feedback != SCHED_UNTRIED) {
+		uint32_t kept = destination->down_count > 0 ? reply : 0;
+
+		sched_reply_hold(sched, kept);
+		sched_reply_drop(sched, destination->reply);
+		destination->reply = kept;
+	}
+	sched_destination_look(sched, at);
+}
+
+void
+sched_destination_get(
+    const struct sched *sched, uint32_t at, struct sched_destination *into)
+{
+	const struct destination *destination = destination_at(sched, at);
+
+	*into = (struct sched_destination){
+	    .key = span_of(destination->key, destination->key_bytes),
+	    .kind = destination->kind,
+	    .rcpt_count = destination->rcpt_count,
+	    .ready_count = ready_count(destination),
+	    .active = destination->active,
+	    .window = destination->window.size,
+	    .down_count = destination->down_count,
+	    .down_until_ms = destination->down_until_ms,
+	    .token_ms = rate_next_ms(
+	        &destination->rate, &destination->limits.rate, sched->now_ms),
+	    .reply = destination->reply,
+	    .limits = destination->limits,
+	};
+}
+
+size_t
+sched_destination_count(const struct sched *sched)
+{
+	return sched->destinations.count;
+}
+
+uint32_t
+sched_destination_next(const struct sched *sched, uint32_t destination)
+{
+	uint32_t end = sched_pool_end(&sched->destinations);
+
+	for (uint32_t at = destination == SCHED_NONE ? 0 : destination + 1; at < end; at++)
+		if (sched_pool_has_slot(&sched->destinations, at) &&
+		    destination_at(sched, at)->key)
+			return at;
+	return SCHED_NONE;
+}

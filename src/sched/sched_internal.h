@@ -1,0 +1,175 @@
+/*
+ * What the files of the scheduler share.  A queued message with one recipient costs a struct
+ * message (48), a struct rcpt (40) and a place in the table of ids (5 to 7 bytes); its
+ * place in the timer wheel or in a line is in struct rcpt.
+ */
+#pragma once
+
+#include "route/window.h"
+#include "sched/sched_index.h"
+#include "sched/sched_pool.h"
+#include "sched/sched.h"
+#include "sched/sched_reply.h"
+#include "sched/sched_turn.h"
+#include "sched/sched_wheel.h"
+
+/* The lines of a destination. */
+enum { LINE_LIGHT, LINE_FRESH, LINE_TRIED, LINE_COUNT };
+
+enum {
+	LIGHT_RUN = 3, /* turns of light mail before one of any */
+	FRESH_RUN = 7, /* turns of fresh mail (also light) before one of tried mail */
+	SENDER_BITS = 16,
+};
+
+/* Destinations that may start an attempt, in turns: those with light mail, and all. */
+enum { RING_LIGHT, RING_ALL, RING_COUNT };
+
+struct ring {
+	uint32_t first, last;
+};
+
+struct ring_node {
+	uint32_t prev, next;
+	bool in;
+};
+
+struct rcpt {
+	struct wheel_node node; /* WAITING: in the wheel; READY: in a lane, due_ms its place */
+	uint32_t message, destination;
+	uint32_t reply, tried_wall_s;
+	unsigned used : 1; /* the slot is */
+	unsigned index : 17;
+	unsigned state : 3;
+	unsigned line : 2;
+	unsigned in_wheel : 1;
+	unsigned lost : 2;
+	unsigned begun : 3;
+	unsigned in_doubt : 1;
+	unsigned expired : 1;
+	unsigned unsaid : 1;
+	uint16_t tries, code;
+};
+
+struct message {
+	uint64_t id;
+	uint64_t arrival_wall_ms : 48;
+	uint64_t flags : 8;
+	uint64_t body_bytes : 40;
+	uint64_t rcpt_count : 24;
+	union {
+		uint32_t one;   /* rcpt_count 1: the recipient's slot, or SCHED_NONE */
+		uint32_t *many; /* by index */
+	};
+	uint32_t prev, next; /* by age */
+	uint32_t sender;
+	uint32_t open_count; /* recipients that have a slot */
+};
+
+/* The ready recipients of one sender in one line of a destination; never empty. */
+struct lane {
+	uint32_t destination, sender;
+	uint32_t prev, next;  /* in the line */
+	uint32_t first, last; /* recipients */
+	uint32_t count;
+	uint32_t place; /* of the next recipient */
+	unsigned line;
+};
+
+struct line {
+	uint32_t first, last; /* lanes, in turns */
+	uint32_t lane_count, ready_count;
+};
+
+struct destination {
+	struct wheel_node node; /* in the wheel until something changes by itself */
+	char *key;
+	uint32_t key_bytes, hash;
+	struct ring_node rings[RING_COUNT];
+	uint32_t rcpt_count, active;
+	struct line lines[LINE_COUNT];
+	struct sched_limits limits;
+	struct rate rate;
+	struct window window;
+	uint64_t down_until_ms;
+	uint32_t down_count, reply;
+	uint32_t limits_age; /* sched->limits_age when limits were asked for */
+	uint8_t kind, light_run, fresh_run;
+	bool in_wheel;
+	bool served; /* since it last failed */
+};
+
+/* A reply; the bytes are status, remote, text. */
+struct reply {
+	uint32_t hash, holds;
+	char *bytes;
+	uint16_t code, text_bytes, remote_bytes;
+	uint8_t status_bytes;
+};
+
+struct sched {
+	uint64_t seed[2];
+	struct sched_options options;
+	uint64_t now_ms, now_wall_ms;
+	struct pool messages, rcpts, lanes, destinations, replies;
+	struct index message_index, lane_index, destination_index, reply_index;
+	struct wheel rcpt_wheel;        /* by wall time */
+	struct wheel destination_wheel; /* by now_ms */
+	uint32_t oldest, newest;        /* messages */
+	struct ring rings[SCHED_KINDS][RING_COUNT];
+	uint8_t light_run[SCHED_KINDS];
+	/* READY recipients by sender; those whose hashes end alike share a number. */
+	uint32_t sender_ready[1 << SENDER_BITS];
+	uint32_t limits_age;
+	uint32_t sweep; /* the recipient's slot that sched_expired looks at next */
+	size_t reply_bytes;
+};
+
+static inline struct rcpt *
+rcpt_at(const struct sched *sched, uint32_t rcpt)
+{
+	return sched_pool_at(&sched->rcpts, rcpt);
+}
+
+static inline struct message *
+message_at(const struct sched *sched, uint32_t message)
+{
+	return sched_pool_at(&sched->messages, message);
+}
+
+static inline struct destination *
+destination_at(const struct sched *sched, uint32_t destination)
+{
+	return sched_pool_at(&sched->destinations, destination);
+}
+
+/* sched_line.c: the lines of a destination */
+void sched_line_init(struct sched *sched);
+void sched_line_fini(struct sched *sched);
+/* tried: it goes behind what is fresh. */
+void sched_line_add(struct sched *sched, uint32_t rcpt, bool tried);
+void sched_line_remove(struct sched *sched, uint32_t rcpt);
+/* The recipient whose turn it is; the lane goes to the end of its line. */
+uint32_t sched_line_next(struct sched *sched, uint32_t destination, unsigned line);
+/* About how many go before a READY recipient at its destination. */
+uint64_t sched_line_ahead(const struct sched *sched, uint32_t rcpt);
+
+/* sched_destination.c */
+void sched_destination_init(struct sched *sched);
+void sched_destination_fini(struct sched *sched);
+/* Finds or makes it, and counts a recipient more. */
+uint32_t sched_destination_join(struct sched *sched, unsigned kind, struct span key);
+void sched_destination_leave(struct sched *sched, uint32_t destination);
+/* Something about it has changed: has it a turn?  It may be forgotten here. */
+void sched_destination_look(struct sched *sched, uint32_t destination);
+void sched_destination_refresh(struct sched *sched, struct destination *destination);
+
+/* sched_message.c */
+void sched_message_init(struct sched *sched);
+void sched_message_fini(struct sched *sched);
+/* One whose time has come. */
+void sched_rcpt_wake(struct sched *sched, uint32_t rcpt);
+
+/* sched_reply.c */
+void sched_reply_init(struct sched *sched);
+void sched_reply_fini(struct sched *sched);

@@ -1,0 +1,52 @@
+/*
+ * Operations by chance, many of them, given to the scheduler and to a slow model of it; they are
+ * compared after each.
+ */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "sched/test_model_run.h"
+
+enum { RUNS = 25, BYTES = 12000 };
+
+static uint64_t
+chance(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+static void
+it_does_as_the_model_does(void **state)
+{
+	static char bytes[BYTES];
+	uint64_t seed = 88172645463325252, takes = 0, expired = 0;
+	struct model model;
+
+	(void)state;
+	for (int run = 0; run < RUNS; run++) {
+		for (size_t i = 0; i < BYTES; i++)
+			bytes[i] = (char)(chance(&seed) >> 32);
+		model_run(&model, span_of(bytes, BYTES));
+		takes += model.takes;
+		expired += model.expired;
+	}
+	/* The runs went where they were meant to go. */
+	assert_true(takes > RUNS * 100);
+	assert_true(expired > RUNS);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(it_does_as_the_model_does),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,579 @@
+/*
+ * Who is next: turns between destinations, senders, fresh and tried mail; windows, rates, back-off;
+ * clocks that jump; and what it says about those who wait.
+ */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "sched/test_sched.h"
+
+/* Takes one, which must be this one, and ends it. */
+static void
+serve(struct test_sched *test, uint32_t expected)
+{
+	assert_int_equal(test_sched_take(test), expected);
+	test_sched_over(test, expected, SCHED_SERVED, true);
+}
+
+static void
+destinations_take_turns(void **state)
+{
+	struct test_sched test;
+	uint32_t a[3], b[2], c;
+
+	(void)state;
+	test_sched_init(&test);
+	for (size_t i = 0; i < LEN(a); i++)
+		a[i] = test_sched_add(&test, "a", 1);
+	for (size_t i = 0; i < LEN(b); i++)
+		b[i] = test_sched_add(&test, "b", 1);
+	c = test_sched_add(&test, "c", 1);
+	serve(&test, a[0]);
+	serve(&test, b[0]);
+	serve(&test, c);
+	serve(&test, a[1]);
+	serve(&test, b[1]);
+	serve(&test, a[2]);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	assert_int_equal(sched_destination_count(test.sched), 0);
+	test_sched_fini(&test);
+}
+
+static void
+senders_take_turns_at_a_destination(void **state)
+{
+	struct test_sched test;
+	uint32_t many[4], few[2], one;
+
+	(void)state;
+	test_sched_init(&test);
+	for (size_t i = 0; i < LEN(many); i++)
+		many[i] = test_sched_add(&test, "a", 1);
+	for (size_t i = 0; i < LEN(few); i++)
+		few[i] = test_sched_add(&test, "a", 2);
+	assert_int_equal(test_sched_why(&test, many[3]).ahead, 5);
+	assert_int_equal(test_sched_why(&test, few[1]).ahead, 2);
+	serve(&test, many[0]);
+	serve(&test, few[0]);
+	one = test_sched_add(&test, "a", 3);
+	serve(&test, many[1]);
+	serve(&test, few[1]);
+	serve(&test, one);
+	serve(&test, many[2]);
+	assert_int_equal(test_sched_why(&test, many[3]).ahead, 0);
+	serve(&test, many[3]);
+	test_sched_fini(&test);
+}
+
+/* Fresh mail goes first, but every eighth turn is one for what was tried before. */
+static void
+fresh_mail_goes_before_tried_mail(void **state)
+{
+	struct test_sched test;
+	uint32_t fresh[30], tried[4];
+	size_t fresh_next = 0, tried_next = 0;
+
+	(void)state;
+	test_sched_init(&test);
+	for (size_t i = 0; i < LEN(tried); i++) {
+		tried[i] = test_sched_add(&test, "a", 1);
+		test_sched_defer(&test, tried[i], 10 + i);
+	}
+	for (size_t i = 0; i < LEN(fresh); i++)
+		fresh[i] = test_sched_add(&test, "a", 1);
+	test_sched_pass(&test, 100);
+	assert_int_equal(test_sched_why(&test, tried[0]).ahead, 7);
+	assert_int_equal(test_sched_why(&test, tried[1]).ahead, 15);
+	assert_int_equal(test_sched_why(&test, fresh[20]).ahead, 22);
+	for (size_t i = 1; i <= LEN(fresh) + LEN(tried); i++) {
+		bool turn = (i % 8 == 0 && tried_next < LEN(tried)) ||
+		    fresh_next == LEN(fresh);
+
+		serve(&test, turn ? tried[tried_next++] : fresh[fresh_next++]);
+	}
+	/* What an operator wants tried now is in line with what is fresh. */
+	tried[0] = test_sched_add(&test, "a", 1);
+	test_sched_defer(&test, tried[0], 1000);
+	fresh[0] = test_sched_add(&test, "a", 1);
+	fresh[1] = test_sched_add(&test, "a", 2);
+	sched_rcpt_ready(test.sched, tried[0], true);
+	serve(&test, fresh[0]);
+	serve(&test, fresh[1]);
+	serve(&test, tried[0]);
+	test_sched_fini(&test);
+}
+
+static void
+the_window_opens_with_success_and_closes_with_failure(void **state)
+{
+	struct test_sched test;
+	uint32_t under_way[30];
+	size_t count = 0;
+
+	(void)state;
+	test_sched_init(&test);
+	test.limits.concurrency_max = 5;
+	for (int i = 0; i < 40; i++)
+		test_sched_add(&test, "a", 1);
+	while ((under_way[count] = test_sched_take(&test)) != SCHED_NONE)
+		count++;
+	assert_int_equal(count, 2);
+	/* Each that succeeds makes room for itself and one more, up to the maximum. */
+	for (int i = 0; i < 4; i++) {
+		test_sched_over(&test, under_way[--count], SCHED_SERVED, true);
+		while ((under_way[count] = test_sched_take(&test)) != SCHED_NONE)
+			count++;
+	}
+	assert_int_equal(count, 5);
+	assert_int_equal(
+	    test_sched_why(&test, sched_rcpt_find(test.sched,
+	        sched_message_first(test.sched), 0)).reason, SCHED_WHY_ACTIVE);
+	/* A failure closes it to half, and a second one of the same time does no more. */
+	test_sched_over(&test, under_way[--count], SCHED_REFUSED, true);
+	test_sched_over(&test, under_way[--count], SCHED_REFUSED, true);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_over(&test, under_way[--count], SCHED_UNTRIED, true);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_over(&test, under_way[--count], SCHED_UNTRIED, true);
+	under_way[count] = test_sched_take(&test);
+	assert_int_not_equal(under_way[count++], SCHED_NONE);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	while (count > 0)
+		test_sched_over(&test, under_way[--count], SCHED_SERVED, true);
+	test_sched_fini(&test);
+}
+
+static struct sched_destination
+destination_of(const struct test_sched *test, uint32_t rcpt)
+{
+	struct sched_destination destination;
+
+	sched_destination_get(
+	    test->sched, test_sched_rcpt(test, rcpt).destination, &destination);
+	return destination;
+}
+
+/* The attempt found nobody; the recipient is ready again. */
+static void
+fail_to_reach(struct test_sched *test, uint32_t rcpt)
+{
+	uint32_t reply = sched_reply_keep(
+	    test->sched, &(struct sched_reply){.text = SPAN("connection refused"),
+	                     .status = SPAN("4.4.1"),
+	                     .remote = SPAN("mx")});
+
+	sched_rcpt_ready(test->sched, rcpt, false);
+	sched_attempt_over(test->sched, test_sched_rcpt(test, rcpt).destination,
+	    SCHED_NO_ANSWER, reply, test->now_ms);
+	sched_reply_drop(test->sched, reply);
+}
+
+static void
+a_destination_that_is_down_is_probed_by_one(void **state)
+{
+	struct test_sched test;
+	uint32_t rcpts[5], other, one, two;
+	struct sched_why why;
+
+	(void)state;
+	test_sched_init(&test);
+	test.limits.down_ms_max = 60000;
+	for (size_t i = 0; i < LEN(rcpts); i++)
+		rcpts[i] = test_sched_add(&test, "a", 1);
+	other = test_sched_add(&test, "b", 1);
+	one = test_sched_take(&test);
+	assert_int_equal(test_sched_take(&test), other);
+	two = test_sched_take(&test);
+	assert_int_equal(one, rcpts[0]);
+	assert_int_equal(two, rcpts[1]);
+	fail_to_reach(&test, one);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	/* What was under way with it tells the same once more, which is no news. */
+	fail_to_reach(&test, two);
+	assert_int_equal(destination_of(&test, one).down_count, 1);
+	assert_int_equal(destination_of(&test, one).down_until_ms, test.now_ms + 30000);
+	assert_true(span_eq(sched_reply_get(test.sched, destination_of(&test, one).reply).text,
+	    SPAN("connection refused")));
+	why = test_sched_why(&test, rcpts[3]);
+	assert_int_equal(why.reason, SCHED_WHY_DOWN);
+	assert_int_equal(why.at_wall_ms, test.now_wall_ms + 30000);
+	test_sched_pass(&test, 29999);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_pass(&test, 1);
+	one = test_sched_take(&test);
+	assert_int_equal(one, rcpts[2]);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	assert_int_equal(test_sched_why(&test, rcpts[3]).reason, SCHED_WHY_PROBE);
+	/* Mail that is new does not get round it either. */
+	test_sched_add(&test, "a", 2);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+
+	/* It is still down: the wait grows, but not past its maximum. */
+	for (uint32_t times = 2; times < 5; times++) {
+		fail_to_reach(&test, one);
+		assert_int_equal(destination_of(&test, one).down_count, times);
+		assert_int_equal(
+		    destination_of(&test, one).down_until_ms, test.now_ms + 60000);
+		test_sched_pass(&test, 60000);
+		one = test_sched_take(&test);
+		assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	}
+	/* The probe gets through: as many as at first may go at once. */
+	test_sched_over(&test, one, SCHED_UNTRIED, true);
+	one = test_sched_take(&test);
+	test_sched_over(&test, one, SCHED_SERVED, true);
+	one = test_sched_take(&test);
+	assert_int_equal(destination_of(&test, one).down_count, 0);
+	assert_int_equal(destination_of(&test, one).reply, 0);
+	two = test_sched_take(&test);
+	assert_int_not_equal(two, SCHED_NONE);
+	test_sched_over(&test, one, SCHED_SERVED, true);
+	test_sched_over(&test, two, SCHED_SERVED, true);
+	test_sched_over(&test, other, SCHED_SERVED, true);
+	test_sched_fini(&test);
+}
+
+/* One that cannot be reached while others get through is no dead destination. */
+static void
+too_many_connections_close_the_window_first(void **state)
+{
+	struct test_sched test;
+	uint32_t one, two;
+
+	(void)state;
+	test_sched_init(&test);
+	test.limits.concurrency_start = 8;
+	for (int i = 0; i < 12; i++)
+		test_sched_add(&test, "a", 1);
+	one = test_sched_take(&test);
+	test_sched_over(&test, one, SCHED_SERVED, true);
+	one = test_sched_take(&test);
+	two = test_sched_take(&test);
+	fail_to_reach(&test, two);
+	assert_int_equal(destination_of(&test, one).down_count, 0);
+	assert_int_equal(destination_of(&test, one).window, 4);
+	fail_to_reach(&test, one);
+	assert_int_equal(destination_of(&test, one).down_count, 1);
+	test_sched_fini(&test);
+}
+
+/* The last recipient may go while its destination is down, or has an attempt. */
+static void
+a_destination_is_forgotten_whatever_its_state(void **state)
+{
+	struct test_sched test;
+	uint32_t one, two, destination;
+
+	(void)state;
+	test_sched_init(&test);
+	one = test_sched_add(&test, "a", 1);
+	two = test_sched_add(&test, "a", 1);
+	assert_int_equal(test_sched_take(&test), one);
+	assert_int_equal(test_sched_take(&test), two);
+	destination = test_sched_rcpt(&test, one).destination;
+	sched_rcpt_end(test.sched, one);
+	sched_rcpt_end(test.sched, two);
+	sched_attempt_over(test.sched, destination, SCHED_NO_ANSWER, 0, test.now_ms);
+	assert_int_equal(sched_destination_count(test.sched), 1);
+	sched_attempt_over(test.sched, destination, SCHED_NO_ANSWER, 0, test.now_ms);
+	assert_int_equal(sched_destination_count(test.sched), 0);
+	assert_int_equal(test_sched_idle(&test, 1000), 1000);
+	test_sched_fini(&test);
+}
+
+static void
+a_rate_is_kept_even_by_one_that_comes_back(void **state)
+{
+	struct test_sched test;
+	struct sched_why why;
+	unsigned served = 0;
+	uint32_t rcpt;
+
+	(void)state;
+	test_sched_init(&test);
+	test.limits.rate = (struct rate_limit){.count = 6, .period_ms = 60000};
+	/* Each comes alone, and its destination has nothing to do in between. */
+	for (int second = 0; second < 60; second++) {
+		rcpt = test_sched_add(&test, "a", 1);
+		while ((rcpt = test_sched_take(&test)) != SCHED_NONE) {
+			test_sched_over(&test, rcpt, SCHED_SERVED, true);
+			served++;
+		}
+		test_sched_pass(&test, 1000);
+	}
+	assert_in_range(served, 5, 6);
+	rcpt = test_sched_add(&test, "a", 2);
+	why = test_sched_why(&test, rcpt);
+	if (why.reason == SCHED_WHY_RATE)
+		assert_in_range(why.at_wall_ms, test.now_wall_ms, test.now_wall_ms + 10000);
+	test_sched_fini(&test);
+	assert_true(why.ahead <= 1);
+}
+
+static void
+a_limited_destination_is_remembered_until_its_share_is_back(void **state)
+{
+	struct test_sched test;
+	uint32_t rcpt;
+
+	(void)state;
+	test_sched_init(&test);
+	test.limits.rate = (struct rate_limit){.count = 1, .period_ms = 10000};
+	serve(&test, test_sched_add(&test, "a", 1));
+	assert_int_equal(sched_destination_count(test.sched), 1);
+	test_sched_pass(&test, 9000);
+	rcpt = test_sched_add(&test, "a", 1);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	assert_in_range(test_sched_idle(&test, 100000), 1, 1000);
+	test_sched_pass(&test, 1000);
+	serve(&test, rcpt);
+	test_sched_pass(&test, 10000);
+	assert_int_equal(sched_destination_count(test.sched), 0);
+	test_sched_fini(&test);
+}
+
+/* The clock on the wall jumps: what is due by it is due, and nothing is lost. */
+static void
+clocks_may_jump_either_way(void **state)
+{
+	struct test_sched test;
+	uint32_t soon, later;
+
+	(void)state;
+	test_sched_init(&test);
+	soon = test_sched_add(&test, "a", 1);
+	later = test_sched_add(&test, "a", 1);
+	test_sched_defer(&test, soon, 5000);
+	test_sched_defer(&test, later, 3600000);
+	/* An hour back: what was due at a time is due at that time. */
+	test.now_wall_ms -= 3600000;
+	test_sched_pass(&test, 1000);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_pass(&test, 3600000);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_pass(&test, 4000);
+	serve(&test, soon);
+	/* What is deferred while the clock is back waits by it. */
+	test.now_wall_ms -= 86400000;
+	soon = test_sched_add(&test, "a", 1);
+	test_sched_defer(&test, soon, 5000);
+	test_sched_pass(&test, 4999);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_pass(&test, 1);
+	serve(&test, soon);
+	/* Ten years on, all of it is due. */
+	test.now_wall_ms += UINT64_C(315576000000);
+	test_sched_pass(&test, 1);
+	serve(&test, later);
+	test_sched_fini(&test);
+}
+
+static void
+it_says_how_long_nothing_happens(void **state)
+{
+	struct test_sched test;
+	uint32_t rcpt;
+
+	(void)state;
+	test_sched_init(&test);
+	assert_int_equal(test_sched_idle(&test, 1000), 1000);
+	rcpt = test_sched_add(&test, "a", 1);
+	test_sched_defer(&test, rcpt, 200);
+	assert_in_range(test_sched_idle(&test, 1000), 1, 200);
+	test_sched_pass(&test, test_sched_idle(&test, 1000));
+	while (test.now_wall_ms < TEST_WALL_MS + 200)
+		test_sched_pass(&test, test_sched_idle(&test, 1000));
+	assert_int_equal(test.now_wall_ms, TEST_WALL_MS + 200);
+	serve(&test, rcpt);
+	test_sched_fini(&test);
+}
+
+static void
+messages_are_listed_by_age(void **state)
+{
+	struct test_sched test;
+	struct sched_message message;
+	uint32_t at;
+
+	(void)state;
+	test_sched_init(&test);
+	for (int i = 0; i < 5; i++)
+		test_sched_add(&test, "a", 1);
+	sched_message_remove(test.sched, sched_message_find(test.sched, 3));
+	sched_message_remove(test.sched, sched_message_find(test.sched, 1));
+	test_sched_add(&test, "a", 1);
+	at = sched_message_first(test.sched);
+	for (uint64_t id = 2; id <= 6; id++) {
+		if (id == 3)
+			continue;
+		sched_message_get(test.sched, at, &message);
+		assert_int_equal(message.id, id);
+		at = sched_message_next(test.sched, at);
+	}
+	assert_int_equal(at, SCHED_NONE);
+	assert_int_equal(sched_message_find(test.sched, 3), SCHED_NONE);
+	assert_int_equal(sched_message_count(test.sched), 4);
+	test_sched_fini(&test);
+}
+
+static void
+what_waits_for_a_dead_destination_expires(void **state)
+{
+	struct test_sched test;
+	uint32_t dead, alive, waiting, young;
+	unsigned budget = 10000;
+
+	(void)state;
+	test_sched_init(&test);
+	waiting = test_sched_add(&test, "dead", 1);
+	test_sched_defer(&test, waiting, 7200000);
+	dead = test_sched_add(&test, "dead", 1);
+	alive = test_sched_add(&test, "alive", 1);
+	assert_int_equal(test_sched_take(&test), dead);
+	fail_to_reach(&test, dead);
+	assert_int_equal(sched_expired(test.sched, &budget), SCHED_NONE);
+	test_sched_pass(&test, 3600000);
+	young = test_sched_add(&test, "dead", 1);
+	budget = 10000;
+	assert_int_equal(sched_expired(test.sched, &budget), dead);
+	sched_rcpt_bounce(test.sched, dead);
+	assert_int_equal(test_sched_why(&test, dead).reason, SCHED_WHY_BOUNCING);
+	assert_int_equal(sched_expired(test.sched, &budget), SCHED_NONE);
+	assert_int_equal(budget, 0);
+	assert_int_equal(test_sched_rcpt(&test, alive).state, SCHED_READY);
+	assert_int_equal(test_sched_rcpt(&test, young).state, SCHED_READY);
+	test_sched_fini(&test);
+}
+
+static void
+parked_mail_is_left_alone(void **state)
+{
+	struct test_sched test;
+	uint32_t rcpt;
+
+	(void)state;
+	test_sched_init(&test);
+	rcpt = test_sched_add(&test, "a", 1);
+	sched_message_flags(test.sched, test_sched_rcpt(&test, rcpt).message, SCHED_ASIDE, 0);
+	assert_int_equal(test_sched_why(&test, rcpt).reason, SCHED_WHY_ASIDE);
+	sched_message_flags(test.sched, test_sched_rcpt(&test, rcpt).message, SCHED_HELD, 0);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	sched_message_flags(test.sched, test_sched_rcpt(&test, rcpt).message, 0, SCHED_ASIDE);
+	assert_int_equal(test_sched_why(&test, rcpt).reason, SCHED_WHY_HELD);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	sched_message_flags(test.sched, test_sched_rcpt(&test, rcpt).message, 0, SCHED_HELD);
+	assert_int_equal(test_sched_why(&test, rcpt).reason, SCHED_WHY_TURN);
+	serve(&test, rcpt);
+	test_sched_fini(&test);
+}
+
+/* Neither the window, nor the rate, nor a destination that is down is asked. */
+static void
+a_suspect_is_tried_by_itself(void **state)
+{
+	struct test_sched test;
+	uint32_t first, suspect, message;
+
+	(void)state;
+	test_sched_init(&test);
+	test.limits.concurrency_start = test.limits.concurrency_max = 1;
+	first = test_sched_add(&test, "a", 1);
+	suspect = test_sched_add(&test, "a", 2);
+	message = test_sched_rcpt(&test, suspect).message;
+	assert_int_equal(test_sched_take(&test), first);
+	sched_message_flags(test.sched, message, SCHED_SUSPECT, 0);
+	assert_int_equal(test_sched_why(&test, suspect).reason, SCHED_WHY_SUSPECT);
+	sched_message_flags(test.sched, message, SCHED_HELD, 0);
+	assert_int_equal(test_sched_why(&test, suspect).reason, SCHED_WHY_HELD);
+	sched_message_flags(test.sched, message, 0, SCHED_HELD);
+	test_sched_over(&test, first, SCHED_NO_ANSWER, true);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	sched_message_flags(test.sched, message, 0, SCHED_SUSPECT);
+	sched_take_this(test.sched, suspect);
+	sched_message_flags(test.sched, message, SCHED_SUSPECT, 0);
+	assert_int_equal(test_sched_why(&test, suspect).reason, SCHED_WHY_ACTIVE);
+	test_sched_over(&test, suspect, SCHED_SERVED, true);
+	test_sched_fini(&test);
+}
+
+static void
+destinations_are_listed(void **state)
+{
+	struct test_sched test;
+	uint32_t gone, at;
+	size_t count = 0;
+
+	(void)state;
+	test_sched_init(&test);
+	assert_int_equal(sched_destination_next(test.sched, SCHED_NONE), SCHED_NONE);
+	test_sched_add(&test, "a", 1);
+	gone = test_sched_add(&test, "b", 1);
+	test_sched_add(&test, "c", 1);
+	sched_message_remove(test.sched, test_sched_rcpt(&test, gone).message);
+	for (at = sched_destination_next(test.sched, SCHED_NONE); at != SCHED_NONE;
+	     at = sched_destination_next(test.sched, at)) {
+		struct sched_destination destination;
+
+		sched_destination_get(test.sched, at, &destination);
+		assert_true(span_eq(destination.key, count == 0 ? SPAN("a") : SPAN("c")));
+		count++;
+	}
+	assert_int_equal(count, 2);
+	test_sched_fini(&test);
+}
+
+static void
+new_limits_are_in_force_at_once(void **state)
+{
+	struct test_sched test;
+	uint32_t one, two;
+
+	(void)state;
+	test_sched_init(&test);
+	test.limits.rate = (struct rate_limit){.count = 1, .period_ms = 3600000};
+	test_sched_add(&test, "a", 1);
+	test_sched_add(&test, "a", 1);
+	test_sched_add(&test, "a", 1);
+	one = test_sched_take(&test);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test.limits.rate.count = 0;
+	sched_reload(test.sched);
+	two = test_sched_take(&test);
+	assert_int_not_equal(two, SCHED_NONE);
+	test.limits.concurrency_max = 1;
+	sched_reload(test.sched);
+	test_sched_over(&test, one, SCHED_SERVED, true);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_over(&test, two, SCHED_SERVED, true);
+	serve(&test, sched_rcpt_find(test.sched, sched_message_first(test.sched), 0));
+	test_sched_fini(&test);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(destinations_take_turns),
+	    cmocka_unit_test(senders_take_turns_at_a_destination),
+	    cmocka_unit_test(fresh_mail_goes_before_tried_mail),
+	    cmocka_unit_test(the_window_opens_with_success_and_closes_with_failure),
+	    cmocka_unit_test(a_destination_that_is_down_is_probed_by_one),
+	    cmocka_unit_test(too_many_connections_close_the_window_first),
+	    cmocka_unit_test(a_destination_is_forgotten_whatever_its_state),
+	    cmocka_unit_test(a_rate_is_kept_even_by_one_that_comes_back),
+	    cmocka_unit_test(a_limited_destination_is_remembered_until_its_share_is_back),
+	    cmocka_unit_test(clocks_may_jump_either_way),
+	    cmocka_unit_test(it_says_how_long_nothing_happens),
+	    cmocka_unit_test(messages_are_listed_by_age),
+	    cmocka_unit_test(what_waits_for_a_dead_destination_expires),
+	    cmocka_unit_test(parked_mail_is_left_alone),
+	    cmocka_unit_test(a_suspect_is_tried_by_itself),
+	    cmocka_unit_test(destinations_are_listed),
+	    cmocka_unit_test(new_limits_are_in_force_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,130 @@
+"""Limits and retry schedules of destinations, and what an operator is told of them."""
+import json
+import time
+
+import logs
+from server import settle
+from talk import message, submit
+from peers import Slow
+from waiting import until
+
+ALICE = "alice@home.example"
+
+
+def make(postrider, ports, extra=(), **options):
+    """Each domain goes to a server of its own, by its address; the names are those of routes."""
+    routes = [f"send mail for {domain} through {host}:{port} with tls never"
+              for domain, (host, port) in ports.items()]
+    return postrider(extra=["relay for 127.0.0.0/8", *extra], routes=routes, **options)
+
+
+def rows_of(server, *arguments):
+    return json.loads(server.queue("list", "--json", *arguments))["messages"]
+
+
+def test_a_rate_is_kept(postrider, sink):
+    far = sink()
+    server = make(postrider, {"far.example": ("127.0.0.1", far.port)},
+                  ["destination 127.0.0.1 { rate 4 per 2 s }"]).start()
+    for number in range(8):
+        submit(server.smtp_port, ALICE, "ann@far.example", message(f"m{number}"))
+    found = until(lambda: [r for row in rows_of(server, "--reason", "rate")
+                           for r in row["recipients"]], lambda: server.log_tail())[0]
+    assert found["limit"] == "rate 4 per 2 s, in destination 127.0.0.1", found
+    assert found["next_try"] and "only so many messages" in found["why"], found
+    summary = json.loads(server.queue("summary", "--json"))
+    assert summary["destinations"][0]["state"] == "limited", summary
+    assert "limited by rate 4 per 2 s" in server.queue("summary")
+    far.wait_messages(8)
+    times = sorted(m["at"] for m in far.messages)
+    # Never more than four in two seconds; a little is allowed for the way of each.
+    for first, fifth in zip(times, times[4:]):
+        assert fifth - first > 1.8, times
+
+
+def test_connections_are_limited(postrider, sink):
+    far = sink()
+    far.always["dot"] = Slow(0.5, "250 2.0.0 Taken")
+    server = make(postrider, {"far.example": ("127.0.0.1", far.port)},
+                  ["destination any { connections 1; connections at first 1 }"]).start()
+    found = [submit(server.smtp_port, ALICE, "ann@far.example", message(f"m{n}")) for n in range(3)]
+    waiting = until(lambda: rows_of(server, "--reason", "connections"), lambda: server.log_tail())
+    assert waiting[0]["id"] in found
+    rcpt = waiting[0]["recipients"][0]
+    assert rcpt["limit"] == "connections 1, in destination any", rcpt
+    assert rcpt["connections"] == 1 and rcpt["window"] == 1, rcpt
+    far.wait_messages(3)
+    times = sorted(m["at"] for m in far.messages)
+    assert times[2] - times[0] > 0.8, times
+
+
+def test_a_schedule_of_its_own(postrider, sink):
+    quick, slow = sink(host="127.0.0.1"), sink(host="127.0.0.2")
+    for far in (quick, slow):
+        far.always["rcpt"] = "450 4.2.1 Not now"
+    server = make(postrider, {"quick.example": ("127.0.0.1", quick.port),
+                              "slow.example": ("127.0.0.2", slow.port)},
+                  ["destination 127.0.0.1 { retry after 200 ms; expire after 1 s; jitter 0 % }"],
+                  retry="1 h").start()
+    fast = submit(server.smtp_port, ALICE, "ann@quick.example", message("fast"))
+    lazy = submit(server.smtp_port, ALICE, "ann@slow.example", message("lazy"))
+    server.wait_event(logs.EXPIRED, id=fast)
+    tries = logs.select(server.events(), logs.DEFERRED, id=fast)
+    assert len(tries) >= 2 and {t["retry_ms"] for t in tries} == {"200"}, tries
+    only = logs.select(server.events(), logs.DEFERRED, id=lazy)
+    assert len(only) == 1 and 3000000 < int(only[0]["retry_ms"]) < 4000000, only
+    row = rows_of(server, "--for", "127.0.0.2")[0]
+    assert row["id"] == lazy
+    rcpt = row["recipients"][0]
+    assert rcpt["reason"] == "time" and rcpt["limit"] == "retry after 1 h, in queue", rcpt
+    assert rcpt["code"] == 450 and rcpt["status"] == "4.2.1" and rcpt["tried"], rcpt
+    text = server.queue("show", lazy)
+    for part in ("The next try is due", "retry after 1 h, in queue", "4.2.1", "127.0.0.2"):
+        assert part in text, (part, text)
+
+
+def test_a_summary_says_who_is_down(postrider, sink):
+    far = sink(host="127.0.0.2")
+    port, up = far.port, sink()
+    far.stop()
+    server = make(postrider, {"down.example": ("127.0.0.2", port),
+                              "up.example": ("127.0.0.1", up.port)}, retry="1 h").start()
+    up.always["rcpt"] = "450 4.2.1 Not now"
+    for number in range(4):
+        submit(server.smtp_port, ALICE, f"u{number}@down.example", message(f"d{number}"))
+    submit(server.smtp_port, ALICE, "ann@up.example", message("u"))
+    server.wait_event(logs.DEFERRED, host="127.0.0.1[127.0.0.1]")
+
+    def down():
+        rows = json.loads(server.queue("summary", "--json"))
+        return [r for r in rows["destinations"] if r["state"] == "down"] and rows
+
+    found = until(down, lambda: server.queue("summary"))
+    assert found["total"] == 2 and found["recipients"] == 5, found
+    first, second = found["destinations"]
+    assert first["destination"] == f"host:127.0.0.2:{port}" and first["recipients"] == 4, first
+    assert first["failures"] >= 1 and first["next_try"] and first["oldest"], first
+    assert second["state"] == "ok" and second["waiting"] == 1, second
+    text = server.queue("summary", "--for", "127.0.0.2")
+    assert "down, tried again in" in text and "1 destination, 4 recipients" in text, text
+    rows = rows_of(server, "--reason", "down", "--for", "127.0.0.2")
+    assert rows and all("could be reached" in r["recipients"][0]["why"] for r in rows), rows
+    assert rows_of(server, "--reason", "down", "--for", "127.0.0.1") == []
+    assert "None of" in server.queue("list", "--for", "nowhere.example")
+
+
+def test_a_reload_changes_limits(postrider, sink):
+    far = sink()
+    server = make(postrider, {"far.example": ("127.0.0.1", far.port)},
+                  ["destination any { rate 1 per 1 h }"]).start()
+    for number in range(3):
+        submit(server.smtp_port, ALICE, "ann@far.example", message(f"m{number}"))
+    far.wait_messages(1)
+    settle(0.3)
+    assert len(far.messages) == 1
+    server.extra[-1] = "destination any { rate unlimited }"
+    server.write_files()
+    began = time.monotonic()
+    server.process.send_signal(1)
+    far.wait_messages(3)
+    assert time.monotonic() - began < 10
