@@ -10,7 +10,8 @@ CMAKE_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
-	sim sim-long fuzz bench bench-spool powercut clean
+	sim sim-long fuzz bench bench-profile bench-latency bench-slow bench-dead bench-huge bench-spool \
+	powercut clean
 
 help: ## list these targets
 	@echo "Postrider, a mail server.  Targets of this Makefile:"
@@ -62,6 +63,22 @@ powercut: setup-test build ## POWERCUTS (50) power cuts on a real file system; P
 
 bench: ## build, and measure against other servers (BENCH_DIR names the bench)
 	@tools/bench
+
+bench-profile: build ## system calls and CPU time of a message, by role (root, perf)
+	@bench/profile.py $(BENCH_FLAGS)
+
+bench-latency: build ## how long the 250 takes at half the maximum rate
+	@bench/latency.py $(BENCH_FLAGS)
+
+bench-slow: build ## accepting where each sync takes 5 ms longer
+	@bench/slow.py $(BENCH_FLAGS)
+
+bench-dead: build ## 1,000,000 messages for a destination that does not answer
+	@bench/dead.py $(BENCH_FLAGS)
+
+bench-huge: build ## 10,000,000 queued messages: start and memory
+	@ninja -C build spool_fill >/dev/null
+	@bench/huge.py $(BENCH_FLAGS)
 
 bench-spool: build ## build, and measure the spool alone in BENCH_SPOOL (./run/bench-spool)
 	@tools/bench-spool $(BUILD) $(BENCH_SPOOL)

@@ -4,7 +4,7 @@
     bench/dead.py [--messages N] [--size BYTES] [--sessions N] [--restarts N]
 
 Fills the queue, then says: accepts per second in each tenth of it, disk and memory per message,
-seconds from start to accepting with all of them there, and of the first page of "queue list".
+seconds from start to accepting with all of them there, and of the first page of "queue list" (50).
 Bounded: stops where less than 5 GB of disk would be left, or after --seconds.  One line of JSON at
 the end; the spool is removed."""
 import argparse
@@ -37,7 +37,7 @@ def fill(server, arguments):
 
 
 def first_page(server):
-    seconds, text = min(server.run("queue", "list") for _ in range(3))
+    seconds, text = min(server.run("queue", "list", "--limit", "50") for _ in range(3))
     if "\n" not in text:
         lab.say(text)
     return round(seconds * 1000, 1)
@@ -62,10 +62,12 @@ def main():
         "last_to_first": round(parts[-1] / parts[0], 3) if parts else None,
         "disk_per_message": round(disk / max(1, total)),
         "queue_bytes_per_message": round(server.rss_kb()["queue"] * 1024 / max(1, total)),
-        "first_page_ms": first_page(server), "start_s": [], "first_page_after_start_ms": []}
+        "first_page_ms": first_page(server), "start_s": [], "start_cpu_s": [],
+        "first_page_after_start_ms": []}
     for _ in range(arguments.restarts):
         server.stop()
         record["start_s"].append(round(server.start(), 2))
+        record["start_cpu_s"].append(round(sum(server.cpu_ns().values()) / 1e9, 2))
         result = lab.load(1, 1, arguments.size, seconds=60)
         if not result["ok"]:
             sys.exit("nothing is accepted after the start:\n" + server.log_tail())

@@ -152,6 +152,10 @@ command timeout 1 h
         """CPU time by role so far, all threads of all its processes."""
         return {role: sum(map(cpu_ns_of, pids)) for role, pids in self.roles().items()}
 
+    def user_s(self):
+        """CPU time outside of the kernel by role, in ticks of the kernel."""
+        return {role: sum(map(user_s_of, pids)) for role, pids in self.roles().items()}
+
     def rss_kb(self):
         """Proportional memory (PSS) by role."""
         return {role: sum(map(pss_kb_of, pids)) for role, pids in self.roles().items()}
@@ -173,6 +177,11 @@ def cpu_ns_of(pid):
     return total
 
 
+def user_s_of(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) / os.sysconf("SC_CLK_TCK")
+
+
 def pss_kb_of(pid):
     found = re.search(r"^Pss:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
     return int(found[1])
@@ -181,10 +190,10 @@ def pss_kb_of(pid):
 class Sink:
     """smtp-sink, for all of 127/8; counts messages."""
 
-    def __init__(self):
+    def __init__(self, port=SINK_PORT):
         self.counts = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
-            ["smtp-sink", "-c", "-u", "nobody", f"0.0.0.0:{SINK_PORT}", "1024"],
+            ["smtp-sink", "-c", "-u", "nobody", f"0.0.0.0:{port}", "1024"],
             stdout=self.counts, stderr=subprocess.DEVNULL)
         atexit.register(self.stop)
         time.sleep(0.3)

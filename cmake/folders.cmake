@@ -135,3 +135,8 @@ endforeach()
 add_executable(spool_bench ${CMAKE_SOURCE_DIR}/bench/spool_bench.c)
 target_link_libraries(spool_bench postrider_spool)
 set_target_properties(spool_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+
+# Fills a spool for make bench-huge.
+add_executable(spool_fill EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/spool_fill.c)
+target_link_libraries(spool_fill postrider_spool)
+set_target_properties(spool_fill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)

@@ -4,7 +4,7 @@
 #include "base/arena.h"
 #include "sim_actors.h"
 
-enum { SENDER_JOBS_MAX = 200, SENDER_WANTS_MAX = 64 };
+enum { SENDER_JOBS_MAX = 1000, SENDER_WANTS_MAX = 64 };
 
 /* What the next reply answers. */
 enum want_kind {

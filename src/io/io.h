@@ -62,7 +62,7 @@ uint64_t io_now_ms(struct io *io);  /* never goes back; as of this turn of the l
 uint64_t io_wall_ms(struct io *io); /* since 1970, UTC; may jump */
 void io_random(struct io *io, void *bytes, size_t count);
 
-/* One line for the log, without its line end.  Written in a few milliseconds, with others. */
+/* One line for the log, without its line end.  Written soon, with others. */
 void io_log(struct io *io, struct span line);
 /* Where io_log writes: a descriptor (2 at first), and whether it is a syslog socket. */
 void io_log_to(struct io *io, int fd, bool syslog);

@@ -10,6 +10,7 @@
 #include "ledger/ledger_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 static void
 seal(struct ledger *ledger)
@@ -84,6 +85,7 @@ stop_until_restart(struct ledger *ledger, enum err err)
 void
 ledger_failed(struct ledger *ledger, enum err err)
 {
+	SIM_MARK("ledger.failed");
 	io_file_close(ledger->file);
 	ledger->file = NULL;
 	ledger->unsynced_bytes = 0;
@@ -114,6 +116,8 @@ ledger_made_durable(struct ledger *ledger, uint64_t serial)
 		free_block(ledger, block);
 	}
 	ledger->durable_serial = serial;
+	if (ledger->failing)
+		SIM_MARK("ledger.works_again");
 	if (ledger->failing && ledger->options.works)
 		ledger->options.works(ledger->options.owner);
 	ledger->failing = false;

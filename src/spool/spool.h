@@ -134,8 +134,8 @@ void spool_put_body(struct spool *spool, struct spool_op *op, uint64_t id,
 
 /*
  * Reads up to count bytes of a message's body at offset into memory of the caller; op->count is
- * less than that only at its end.  ERR_NOT_FOUND, ERR_CORRUPT (checksum), ERR_IO.  Records are
- * checked as a whole the first time that they are read after start-up.
+ * less than that only at its end.  ERR_NOT_FOUND, ERR_CORRUPT (checksum), ERR_IO.  The body
+ * is checked as a whole before its first byte and again before its last one is given.
  */
 void spool_read_body(struct spool *spool, struct io_op *op, uint64_t id, void *into,
     size_t count, uint64_t offset);

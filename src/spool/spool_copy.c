@@ -193,7 +193,7 @@ static void
 copy_oldest(struct copying *copying)
 {
 	const struct spool_verify *verify = copying->verify;
-	char head[SPOOL_HEAD_BYTES];
+	char head[SPOOL_HEAD_BYTES] = {0};
 	struct span span = span_of(head, sizeof(head));
 
 	for (size_t i = 0; i < verify->log_count && !copying->err; i++) {
@@ -323,7 +323,7 @@ static void
 write_epoch(struct copying *copying)
 {
 	uint64_t epoch = copying->result->numbers.epoch + copying->options->epochs;
-	char bytes[SPOOL_EPOCH_BYTES];
+	char bytes[SPOOL_EPOCH_BYTES] = {0};
 	struct span span = span_of(bytes, sizeof(bytes));
 	struct io_op op = {0};
 	struct io_file *file;

@@ -274,7 +274,12 @@ set_up(struct spool_read *read, const struct spool_message *message)
 		read->offset = read->body_bytes;
 	if (read->count > read->body_bytes - read->offset)
 		read->count = (size_t)(read->body_bytes - read->offset);
-	if (message->flags & SPOOL_CHECKED)
+	/*
+	 * Whoever reads a body begins at its start and stops at its end.  It is checked as a whole
+	 * for both, so that what goes bad on the disk meanwhile never gets its last piece.
+	 */
+	if (message->flags & SPOOL_CHECKED && read->offset > 0 &&
+	    read->offset + read->count < read->body_bytes)
 		read->checked = read->body_bytes;
 	read->step = read->checked == read->body_bytes ? READ_BYTES : READ_CHECK;
 	if (message->flags & SPOOL_IN_FILE) {

@@ -80,8 +80,9 @@ read_segment_head(struct recovery *recovery, struct segment *segment)
 		segment->key = spool_key_of(&segment->head);
 		segment->state = SEGMENT_USED;
 	} else if (!err && copies.second_blank) {
+		/* No record is written before the second copy; the first may be torn. */
 		if (!copies.blank)
-			SIM_MARK("spool.first_header_torn");
+			SIM_MARK("spool.first_header_is_torn");
 		segment->state = SEGMENT_FREE;
 	}
 }

@@ -156,6 +156,21 @@ preadv64(int fd, const struct iovec *iov, int n, off64_t offset)
 	return preadv(fd, iov, n, offset);
 }
 
+ssize_t
+preadv2(int fd, const struct iovec *iov, int n, off_t offset, int flags)
+{
+	return may_read(fd, iov_bytes(iov, n), offset)
+		   ? REAL(ssize_t (*)(int, const struct iovec *, int, off_t, int), "preadv2")(
+			 fd, iov, n, offset, flags)
+		   : -1;
+}
+
+ssize_t
+preadv64v2(int fd, const struct iovec *iov, int n, off64_t offset, int flags)
+{
+	return preadv2(fd, iov, n, offset, flags);
+}
+
 /* What a writer does to a log whose sync has failed. */
 static void
 watch_write(int fd)

@@ -110,25 +110,27 @@ def test_a_large_body_that_cannot_be_synced_is_not_accepted(faulty):
     assert try_to_send(faulty, "never")[1].code == 451
 
 
-def test_a_message_that_cannot_be_read_keeps_nobody_waiting(faulty):
+def test_a_message_that_cannot_be_read_is_set_aside(faulty):
     path, at = segment_of(faulty, b"TEXT1")
     faulty.faults.set(read_inode=path.stat().st_ino, read_start=at, read_end=at + 10)
     faulty.extra = []
     faulty.stop()
     faulty.start()
-    faulty.queue("release", "all")
     faulty.wait_mail("alice", 2)
     settle(0.5)
     assert tokens(faulty) == ["m0", "m2"]
     assert faulty.faults.reads_failed > 0
     assert faulty.queue_ids() == [faulty.ids[1]], "it is neither lost nor forgotten"
+    # It is set aside, with a report, and not tried again and again.
     assert logs.select(faulty.events(), "spool_read_failed", id=faulty.ids[1]), faulty.log_tail()
+    [aside] = faulty.wait_event("set_aside", id=faulty.ids[1])
+    assert aside["text"]
+    assert not logs.select(faulty.events(), "set_aside", id=faulty.ids[0])
     submit(faulty.smtp_port, SENDER, ALICE, message("new"))
     faulty.wait_mail("alice", 3)
     # The disk can be read again: an operator lets it go.
     faulty.faults.set(read_inode=0)
     faulty.queue("release", faulty.ids[1])
-    faulty.queue("retry", faulty.ids[1])
     faulty.wait_mail("alice", 4)
     assert tokens(faulty) == ["m0", "m1", "m2", "new"]
     faulty.wait_queue_empty()
