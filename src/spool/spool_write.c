@@ -319,6 +319,7 @@ finish(struct spool *spool, struct spool_write *write)
 		spool_compact_pay(spool, spool_record_bytes(&write->record));
 		break;
 	case SPOOL_MOVE:
+		SIM_MARK("spool.moved");
 		spool_copy_moved(write->copy, write);
 		break;
 	case SPOOL_MARK:
