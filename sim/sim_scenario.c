@@ -4,6 +4,7 @@
  */
 #include "sim_scenario.h"
 
+#include "base/id.h"
 #include "sim_world.h"
 
 enum {
@@ -107,6 +108,26 @@ queues_are_empty(const struct world *world)
 	return true;
 }
 
+/* The first message of the queue, where it is set aside and its damage is in the log; or 0. */
+static uint64_t
+damaged_aside(struct world *world, const struct town *town)
+{
+	const char *said = operator_said(town->operator);
+	const char *aside = strstr(said, "\"aside\":");
+	uint64_t id = 0;
+	size_t end;
+
+	if (!aside || strncmp(aside, "\"aside\":true", 12) != 0 ||
+	    !span_starts(span_str(said), SPAN("{\"message\":{\"id\":\"")))
+		return 0;
+	said += sizeof("{\"message\":{\"id\":\"") - 1;
+	end = span_find(span_str(said), '"');
+	if (id_parse(span_of(said, end), &id) != OK ||
+	    !witness_was_damaged(oracle_witness(world->oracle), town->server, id))
+		return 0;
+	return id;
+}
+
 /* Drained means: nobody has anything to send, and for a while every queue says that it is empty. */
 static void
 look_whether_drained(struct world *world, uint64_t now_ms)
@@ -122,10 +143,15 @@ look_whether_drained(struct world *world, uint64_t now_ms)
 			sim_trace(world->sim, "%s has: %s", world->towns[i].host,
 			    operator_said(world->towns[i].operator));
 		sim_fail(world->sim, "property 11: %s",
-		    clients ? "a queue does not drain" : "a client does not get rid of its letters");
+		    clients ? "a queue does not drain"
+			    : "a client does not get rid of its letters");
 	}
 	for (size_t i = 0; i < world->town_count && !world->done; i++) {
-		if (now_ms / TICK_MS % 10 == i)
+		uint64_t aside = damaged_aside(world, &world->towns[i]);
+
+		if (aside)
+			operator_do(world->towns[i].operator, "delete", aside);
+		else if (now_ms / TICK_MS % 10 == i)
 			operator_do(world->towns[i].operator, "release", 0);
 		else
 			operator_ask_total(world->towns[i].operator);
