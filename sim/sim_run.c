@@ -44,6 +44,7 @@ emphasise(struct sim_options *options, enum emphasis emphasis)
 		break;
 	case EMPHASIS_SYNCS:
 		faults->sync_error = 20000;
+		faults->read_error = 1000;
 		faults->power_cut = 200;
 		break;
 	case EMPHASIS_DEATHS:
@@ -51,6 +52,7 @@ emphasise(struct sim_options *options, enum emphasis emphasis)
 		break;
 	case EMPHASIS_SLOW:
 		faults->disk_stall = 20000;
+		faults->role_death = 1000;
 		options->sync_us_max = 300000;
 		break;
 	case EMPHASIS_NONE:
