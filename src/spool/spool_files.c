@@ -30,8 +30,8 @@ spool_recovery_copies(
 	io_pread(file, &op, copies->bytes[0], bytes, 0);
 	if (!op.err)
 		io_pread(file, &op, copies->bytes[1], bytes, second);
-	copies->second_blank = !op.err && is_zero(copies->bytes[1], bytes);
-	copies->blank = copies->second_blank && is_zero(copies->bytes[0], bytes);
+	for (int i = 0; i < 2; i++)
+		copies->blank[i] = !op.err && is_zero(copies->bytes[i], bytes);
 	return op.err;
 }
 
@@ -59,8 +59,11 @@ spool_recovery_read_epoch(struct recovery *recovery)
 			err = OK;
 	}
 	io_file_close(op.file);
-	/* Every segment has the epoch of its header as well. */
-	if (!err && !found && !copies.blank)
+	/*
+	 * Every segment has the epoch of its header as well.  Until both slots were written, the
+	 * only one may be torn.
+	 */
+	if (!err && !found && !copies.blank[0] && !copies.blank[1])
 		recovery->scan->damaged(recovery->scan->owner, "epoch", 0, 0);
 	return err;
 }

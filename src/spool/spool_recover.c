@@ -79,9 +79,9 @@ read_segment_head(struct recovery *recovery, struct segment *segment)
 	} else if (segment->head.sequence) {
 		segment->key = spool_key_of(&segment->head);
 		segment->state = SEGMENT_USED;
-	} else if (!err && copies.second_blank) {
+	} else if (!err && copies.blank[1]) {
 		/* No record is written before the second copy; the first may be torn. */
-		if (!copies.blank)
+		if (!copies.blank[0])
 			SIM_MARK("spool.first_header_is_torn");
 		segment->state = SEGMENT_FREE;
 	}

@@ -43,8 +43,7 @@ struct recovery {
 /* Two copies of which one may be torn; what both say decides. */
 struct copies {
 	char bytes[2][SPOOL_HEAD_BYTES];
-	bool blank; /* nothing was ever written */
-	bool second_blank;
+	bool blank[2]; /* nothing was ever written there */
 };
 
 /* spool_recover.c */
