@@ -14,7 +14,7 @@ usage(void)
 	fprintf(stderr,
 	    "usage: postrider-sim [--seed N] [--seeds N] [--from N] [--bug NAME] [--jobs N]\n"
 	    "                     [--verbose] [--minutes N] [--until-stopped] [--marks] [--hash]\n"
-	    "                     [--first-failure] [--more cuts|rot|syncs|deaths]\n"
+	    "                     [--first-failure] [--more cuts|rot|syncs|deaths|slow]\n"
 	    "       postrider-sim --tap [--jobs N]\n");
 	exit(2);
 }
@@ -38,7 +38,7 @@ find_emphasis(const char *name)
 	for (int i = 0; i < EMPHASIS_COUNT; i++)
 		if (strcmp(name, run_emphasis_name((enum emphasis)i)) == 0)
 			return (enum emphasis)i;
-	fprintf(stderr, "postrider-sim: --more takes none, cuts, rot, syncs or deaths\n");
+	fprintf(stderr, "postrider-sim: --more takes none, cuts, rot, syncs, deaths or slow\n");
 	exit(2);
 }
 

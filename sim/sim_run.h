@@ -6,8 +6,15 @@
 enum { RUN_JOBS_MAX = 64, RUN_MARKS_MAX = 512, RUN_TEXT_BYTES = 1 << 14 };
 
 /* Faults beside those that a seed has of its own: what finds a certain kind of bug. */
-enum emphasis { EMPHASIS_NONE, EMPHASIS_CUTS, EMPHASIS_ROT, EMPHASIS_SYNCS, EMPHASIS_DEATHS,
-	EMPHASIS_COUNT };
+enum emphasis {
+	EMPHASIS_NONE,
+	EMPHASIS_CUTS,
+	EMPHASIS_ROT,
+	EMPHASIS_SYNCS,
+	EMPHASIS_DEATHS,
+	EMPHASIS_SLOW,
+	EMPHASIS_COUNT,
+};
 const char *run_emphasis_name(enum emphasis emphasis);
 
 struct run_options {

@@ -31,7 +31,6 @@
 	BUG(BODY_PIECE_TWICE, "a piece of a body is sent twice")                         \
 	BUG(LOSE_ATTEMPT, "attempts of a delivery that died are not tried again")        \
 	BUG(NO_CHECKSUM, "a body is given out without a look at its checksum")           \
-	BUG(MOVE_MISSES_MARK, "compaction copies a message without its last mark")       \
 	BUG(IDS_AGAIN, "ids begin anew after a restart")                                 \
 	BUG(DOTS_TAKEN, "a line's own dot goes with the dot before it")                  \
 	BUG(DOUBT_IS_DELIVERED, "a lost reply counts as delivered")                      \

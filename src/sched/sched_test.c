@@ -340,6 +340,7 @@ static void
 clocks_may_jump_either_way(void **state)
 {
 	struct test_sched test;
+	struct sched_rcpt rcpt;
 	uint32_t soon, later;
 
 	(void)state;
@@ -363,6 +364,19 @@ clocks_may_jump_either_way(void **state)
 	test_sched_pass(&test, 4999);
 	assert_int_equal(test_sched_take(&test), SCHED_NONE);
 	test_sched_pass(&test, 1);
+	serve(&test, soon);
+	/* What was tried when the clock was a year ahead waits no longer than it was to. */
+	soon = test_sched_add(&test, "a", 1);
+	test.now_wall_ms += UINT64_C(31557600000);
+	rcpt = test_sched_rcpt(&test, soon);
+	rcpt.tried_wall_s = (uint32_t)(test.now_wall_ms / 1000);
+	sched_rcpt_note(test.sched, soon, &rcpt);
+	test_sched_pass(&test, 0);
+	test_sched_defer(&test, soon, 5000);
+	test.now_wall_ms -= UINT64_C(31557600000);
+	test_sched_pass(&test, 3000);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_pass(&test, 6000);
 	serve(&test, soon);
 	/* Ten years on, all of it is due. */
 	test.now_wall_ms += UINT64_C(315576000000);

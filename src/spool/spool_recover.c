@@ -79,9 +79,9 @@ read_segment_head(struct recovery *recovery, struct segment *segment)
 	} else if (segment->head.sequence) {
 		segment->key = spool_key_of(&segment->head);
 		segment->state = SEGMENT_USED;
-	} else if (!err && copies.blank[1]) {
+	} else if (!err && copies.second_blank) {
 		/* No record is written before the second copy; the first may be torn. */
-		if (!copies.blank[0])
+		if (!copies.blank)
 			SIM_MARK("spool.first_header_is_torn");
 		segment->state = SEGMENT_FREE;
 	}
@@ -196,7 +196,15 @@ sync_log(struct recovery *recovery)
 {
 	size_t count = recovery->log_count;
 	struct io_op op = {0};
+	unsigned written = 0;
 
+	/* The batches under way at a time are in the last two segments that have records. */
+	for (size_t i = count; i-- > 0 && written < 2 && !op.err;) {
+		bool used;
+
+		op.err = spool_recovery_rewrite(recovery, recovery->log[i], &used);
+		written += used;
+	}
 	for (size_t i = count > SEGMENTS_UNSYNCED ? count - SEGMENTS_UNSYNCED : 0;
 	     i < count && !op.err; i++)
 		io_sync(recovery->log[i]->file, &op);

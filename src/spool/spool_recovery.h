@@ -15,6 +15,7 @@ struct recovery {
 	struct spool *spool;
 	const struct spool_scan *scan;
 	uint64_t epoch, oldest;
+	uint64_t epochs_lost; /* given out, perhaps, above epoch */
 	struct segment **log; /* by sequence */
 	size_t log_count;
 	/* a checkpoint; NULL: none, or none that is of use */
@@ -43,7 +44,8 @@ struct recovery {
 /* Two copies of which one may be torn; what both say decides. */
 struct copies {
 	char bytes[2][SPOOL_HEAD_BYTES];
-	bool blank[2]; /* nothing was ever written there */
+	bool blank; /* nothing was ever written */
+	bool second_blank; /* the first was never made durable */
 };
 
 /* spool_recover.c */
@@ -68,6 +70,13 @@ void spool_recovery_load(struct recovery *recovery);
 void spool_recovery_tell_digests(struct recovery *recovery);
 
 /* spool_replay.c */
+/*
+ * Writes again what nothing proves durable.  A sync that failed before this process may have left
+ * it in the kernel's memory, as if it were on the disk: then no sync ever writes it.  used: false
+ * where the segment has no records.
+ */
+MUST_USE enum err spool_recovery_rewrite(
+    struct recovery *recovery, struct segment *segment, bool *used);
 void spool_recovery_scan(struct recovery *recovery, size_t at);
 void spool_recovery_forget(struct spool *spool, uint32_t slot);
 

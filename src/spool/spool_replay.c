@@ -242,6 +242,7 @@ struct proof {
 	struct spool_record_scan scan;
 	bool any_is_enough;
 	uint64_t durable;
+	uint64_t end; /* of the last record */
 };
 
 static enum err
@@ -259,6 +260,7 @@ proof_found(
 	struct proof *proof = owner;
 
 	(void)rest;
+	proof->end = offset + spool_record_bytes(record);
 	if (record->durable <= offset && record->durable > proof->durable)
 		proof->durable = record->durable;
 	proof->scan.stop =
@@ -273,9 +275,13 @@ proof_damaged(void *owner, uint64_t offset, uint64_t id)
 	(void)id;
 }
 
-/* Up to where a segment's own records prove it; any: only whether they prove something. */
+/*
+ * Up to where a segment's own records prove it; any: only whether they prove something.
+ * end, where it is not NULL: where the last of them ends.
+ */
 static uint64_t
-proven_within(struct recovery *recovery, struct segment *segment, bool any)
+proven_within(
+    struct recovery *recovery, struct segment *segment, bool any, uint64_t *end)
 {
 	struct segment *current = recovery->segment;
 	struct proof proof = {
@@ -300,7 +306,37 @@ proven_within(struct recovery *recovery, struct segment *segment, bool any)
 	spool_record_scan(&proof.scan);
 	recovery->segment = current;
 	recovery->window_bytes = 0;
+	if (end)
+		*end = proof.end;
 	return proof.durable;
+}
+
+enum err
+spool_recovery_rewrite(struct recovery *recovery, struct segment *segment, bool *used)
+{
+	struct spool_seal seal;
+	struct io_op op = {0};
+	uint64_t at, end = 0;
+	char *memory;
+
+	*used = seal_in(segment, &seal);
+	if (!*used)
+		return OK;
+	at = proven_within(recovery, segment, false, &end);
+	memory = mem_alloc(WINDOW_BYTES);
+	while (at < end && !op.err) {
+		uint64_t bytes = end - at < WINDOW_BYTES ? end - at : WINDOW_BYTES;
+		struct span span = span_of(memory, (size_t)bytes);
+
+		io_pread(segment->file, &op, memory, (size_t)bytes, at);
+		if (!op.err && op.count == bytes)
+			io_pwrite(segment->file, &op, &span, 1, at);
+		else
+			op.err = OK; /* the scan will tell */
+		at += bytes;
+	}
+	mem_free(memory);
+	return op.err;
 }
 
 /*
@@ -318,7 +354,7 @@ is_proven_later(struct recovery *recovery, size_t at, const struct segment *seal
 			continue;
 		if (segment->head.epoch != sealing->head.epoch)
 			return false;
-		if (proven_within(recovery, segment, true) > SPOOL_SEGMENT_DATA)
+		if (proven_within(recovery, segment, true, NULL) > SPOOL_SEGMENT_DATA)
 			return true;
 	}
 	return false;
@@ -386,7 +422,7 @@ spool_recovery_scan(struct recovery *recovery, size_t at)
 	recovery->damage_count = 0;
 	recovery->records = 0;
 	recovery->unreadable = false;
-	recovery->proven = sealing ? seal.proven : proven_within(recovery, segment, false);
+	recovery->proven = sealing ? seal.proven : proven_within(recovery, segment, false, NULL);
 	if (recovery->proven < start)
 		recovery->proven = start;
 	scan.bodies_from = recovery->proven;
