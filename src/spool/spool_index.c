@@ -66,26 +66,18 @@ spool_index_init(struct spool_index *index)
 	};
 }
 
-static void
-free_table(struct spool_index *index, struct spool_table *table)
-{
-	for (uint32_t i = 0; i < table->room; i++) {
-		struct spool_message *message;
-
-		if (!table->slots[i])
-			continue;
-		message = spool_index_at(index, table->slots[i]);
-		if (message->flags & SPOOL_IN_FILE)
-			mem_free(message->body.file);
-	}
-	mem_free(table->slots);
-}
-
 void
 spool_index_fini(struct spool_index *index)
 {
-	free_table(index, &index->table);
-	free_table(index, &index->old);
+	/* In the order of memory; slots that came back have no flags. */
+	for (uint32_t slot = 1; slot <= index->messages.used; slot++) {
+		const struct spool_message *message = spool_index_at(index, slot);
+
+		if (message->flags & SPOOL_IN_FILE)
+			mem_free(message->body.file);
+	}
+	mem_free(index->table.slots);
+	mem_free(index->old.slots);
 	pool_fini(&index->messages);
 	pool_fini(&index->marks);
 	spool_index_init(index);

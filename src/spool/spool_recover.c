@@ -82,7 +82,7 @@ read_segment_head(struct recovery *recovery, struct segment *segment)
 	} else if (!err && copies.second_blank) {
 		/* No record is written before the second copy; the first may be torn. */
 		if (!copies.blank)
-			SIM_MARK("spool.first_header_is_torn");
+			SIM_MARK("spool.first_header_torn");
 		segment->state = SEGMENT_FREE;
 	}
 }
