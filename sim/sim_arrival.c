@@ -235,7 +235,7 @@ static bool
 may_have_rotted(
     struct oracle *oracle, const struct oracle_mail *mail, const struct oracle_chain *chain)
 {
-	enum { PIECE_BYTES = 64 << 10 };
+	enum { PIECE_BYTES = 60000 }; /* in a Maildir CRs are gone */
 
 	for (unsigned i = 0; i < chain->count; i++)
 		if (mail->bytes.len > PIECE_BYTES &&

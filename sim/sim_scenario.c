@@ -143,7 +143,8 @@ look_whether_drained(struct world *world, uint64_t now_ms)
 			sim_trace(world->sim, "%s has: %s", world->towns[i].host,
 			    operator_said(world->towns[i].operator));
 		sim_fail(world->sim, "property 11: %s",
-		    clients ? "a queue does not drain" : "a client does not get rid of its letters");
+		    clients ? "a queue does not drain"
+			    : "a client does not get rid of its letters");
 	}
 	for (size_t i = 0; i < world->town_count && !world->done; i++) {
 		uint64_t aside = damaged_aside(world, &world->towns[i]);

@@ -31,6 +31,7 @@ enum note_kind {
 	NOTE_DAMAGED_SOMEWHERE,
 	NOTE_SEGMENT_LOST,
 	NOTE_ROT,
+	NOTE_READ_ERROR,
 	NOTE_CRASH,
 	NOTE_NO_MARKS,     /* the spool cannot write for the moment */
 	NOTE_MAILDIR_DOUBT,
@@ -114,6 +115,19 @@ copy_field(char *into, size_t room, struct span line, const char *name)
 	snprintf(into, room, "%.*s", SPAN_ARGS(field(line, name)));
 }
 
+static unsigned
+count_notes(const struct witness *witness, enum note_kind kind, struct sim_server *server,
+    uint64_t id)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < witness->count; i++)
+		if (witness->notes[i].kind == kind && witness->notes[i].server == server &&
+		    witness->notes[i].id == id)
+			count++;
+	return count;
+}
+
 static bool
 is_bounce(const struct witness *witness, struct sim_server *server, uint64_t id)
 {
@@ -163,6 +177,12 @@ take_damage(struct witness *witness, struct sim_server *server, struct span line
 	bool counted = span_u64(field(line, "offset"), UINT64_MAX, &offset);
 	struct note *note;
 
+	/* A power cut, or a failed write, tears the end, and is no damage. */
+	if (count_notes(witness, NOTE_ROT, server, 0) == 0 &&
+	    count_notes(witness, NOTE_READ_ERROR, server, 0) == 0 &&
+	    !span_eq(field(line, "event"), SPAN("spool_read_failed")))
+		sim_fail(oracle_sim(witness->oracle),
+		    "property 1: damage, though nothing rotted: %.*s", SPAN_ARGS(line));
 	if (id)
 		note = note_add(witness, NOTE_DAMAGED, server);
 	else if (counted && offset > 0)
@@ -240,6 +260,9 @@ take_event(void *owner, enum sim_event_kind kind, struct sim_server *server, enu
 		break;
 	case SIM_BIT_ROT:
 		note_add(witness, NOTE_ROT, server);
+		break;
+	case SIM_READ_ERROR:
+		note_add(witness, NOTE_READ_ERROR, server);
 		break;
 	case SIM_WRITE_ERROR:
 	case SIM_SYNC_ERROR:
@@ -333,6 +356,7 @@ excuse_of(const struct witness *witness, const struct note *note, uint64_t id,
 	case NOTE_DROPPED:
 	case NOTE_BOUNCE:
 	case NOTE_DELETED:
+	case NOTE_READ_ERROR:
 	case NOTE_NO_MARKS:
 		break;
 	}
@@ -368,19 +392,6 @@ witness_excuse_count(struct witness *witness, struct sim_server *server, uint64_
 	for (size_t i = 0; i < witness->count; i++)
 		if (witness->notes[i].server == server &&
 		    excuse_of(witness, &witness->notes[i], id, key, 0))
-			count++;
-	return count;
-}
-
-static unsigned
-count_notes(const struct witness *witness, enum note_kind kind, struct sim_server *server,
-    uint64_t id)
-{
-	unsigned count = 0;
-
-	for (size_t i = 0; i < witness->count; i++)
-		if (witness->notes[i].kind == kind && witness->notes[i].server == server &&
-		    witness->notes[i].id == id)
 			count++;
 	return count;
 }

@@ -529,12 +529,42 @@ after_a_failed_write_nothing_is_taken(void **state)
 	world_fini(&world);
 }
 
+/* The first copy of a header is torn before the second is written: nothing was ever in there. */
+static void
+a_header_that_was_never_finished_is_no_damage(void **state)
+{
+	struct blob made = {mem_alloc(MB), MB};
+	struct world world;
+
+	(void)state;
+	world_init(&world, MB);
+	world_open(&world);
+	assert_int_equal(put(&world, 1, 100), OK);
+	world_close(&world);
+	memset(made.bytes, 0, MB);
+	memset(made.bytes, 'x', 30);
+	blob_write(&world, "seg-00000009.log", made.bytes, made.count);
+	world_open(&world);
+	assert_int_equal(world.damage_count, 0);
+	assert_int_equal(world.seen_count, 1);
+	world_close(&world);
+	/* With both copies gone nobody knows what was there. */
+	memset(made.bytes, 'x', MB);
+	blob_write(&world, "seg-00000009.log", made.bytes, made.count);
+	world_open(&world);
+	assert_int_equal(world.damage_count, 1);
+	assert_int_equal(world.seen_count, 1);
+	mem_free(made.bytes);
+	world_fini(&world);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_end_torn_anywhere_leaves_a_prefix),
 	    cmocka_unit_test(a_gap_in_the_last_batch_is_not_damage),
+	    cmocka_unit_test(a_header_that_was_never_finished_is_no_damage),
 	    cmocka_unit_test(a_record_elsewhere_is_no_record),
 	    cmocka_unit_test(flipped_bits_are_damage_and_neighbours_live),
 	    cmocka_unit_test(a_newer_version_is_refused_untouched),

@@ -30,8 +30,8 @@ spool_recovery_copies(
 	io_pread(file, &op, copies->bytes[0], bytes, 0);
 	if (!op.err)
 		io_pread(file, &op, copies->bytes[1], bytes, second);
-	copies->blank = !op.err && is_zero(copies->bytes[0], bytes) &&
-			is_zero(copies->bytes[1], bytes);
+	copies->second_blank = !op.err && is_zero(copies->bytes[1], bytes);
+	copies->blank = copies->second_blank && is_zero(copies->bytes[0], bytes);
 	return op.err;
 }
 

@@ -14,13 +14,12 @@
 #include "base/list.h"
 #include "spool/spool_block.h"
 #include "spool/spool_index.h"
+#include "spool/spool_overlap.h"
 #include "spool/spool_record.h"
 
 enum {
 	BATCHES_MAX = 4, /* written or being synced at a time */
 	LAZY_MS = 2, /* what nobody waits for waits so long for company */
-	OVERLAP_MS = 2, /* fast disk: between the beginnings of two of them */
-	OVERLAP_BYTES = 1 << 20, /* so much that waits begins one at once */
 	SEGMENTS_READY = 2, /* prepared ahead; the last is kept for marks and removes */
 	SEGMENTS_UNSYNCED = 8, /* a kill may leave so many with writes not yet synced */
 	SEGMENTS_MAX = 65535, /* a segment's number is 16 bits */
@@ -92,6 +91,8 @@ struct spool_batch {
 	struct segment *segment;
 	uint64_t start, bytes;
 	uint64_t began_ms;
+	bool beside; /* others were under way when it began */
+	bool mixed; /* one began while it was */
 	struct span spans[IO_WRITE_SPANS_MAX];
 	size_t span_count;
 	char *heads;
@@ -185,7 +186,7 @@ struct spool {
 	struct list waiting; /* writes without a batch */
 	struct spool_batch batches[BATCHES_MAX]; /* a ring */
 	size_t batch_first, batch_count; /* those under way, oldest first */
-	uint64_t usual_us; /* how long a batch takes, smoothed */
+	struct spool_overlap overlap;
 	uint64_t waiting_bytes;
 	size_t eager; /* how many of those that wait have somebody who waits for them */
 	uint64_t lazy_since_ms; /* when the first came */

@@ -79,7 +79,10 @@ read_segment_head(struct recovery *recovery, struct segment *segment)
 	} else if (segment->head.sequence) {
 		segment->key = spool_key_of(&segment->head);
 		segment->state = SEGMENT_USED;
-	} else if (!err && copies.blank) {
+	} else if (!err && copies.second_blank) {
+		/* No record is written before the second copy; the first may be torn. */
+		if (!copies.blank)
+			SIM_MARK("spool.first_header_is_torn");
 		segment->state = SEGMENT_FREE;
 	}
 }

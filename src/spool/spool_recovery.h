@@ -44,6 +44,7 @@ struct recovery {
 struct copies {
 	char bytes[2][SPOOL_HEAD_BYTES];
 	bool blank; /* nothing was ever written */
+	bool second_blank;
 };
 
 /* spool_recover.c */

@@ -38,8 +38,7 @@ read_heads(struct io_file *file, struct verify_segment *found)
 	if (op.err)
 		return op.err;
 	found->bytes = io_file_bytes(file);
-	found->blank = is_zero(bytes[0], SPOOL_HEAD_BYTES) &&
-		       is_zero(bytes[1], SPOOL_HEAD_BYTES);
+	found->blank = is_zero(bytes[1], SPOOL_HEAD_BYTES);
 	for (int i = 0; i < 2; i++) {
 		struct spool_head head;
 		enum err err =

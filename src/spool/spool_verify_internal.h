@@ -12,7 +12,7 @@
 struct verify_segment {
 	bool there; /* seen by the last look at the directory */
 	bool sound; /* a header can be read */
-	bool blank; /* nothing was ever written */
+	bool blank; /* the second copy of its header is, so no record was ever written */
 	bool half; /* one copy of its header cannot be read */
 	bool over; /* read to its end, or given up */
 	bool told; /* a problem with its header was said */

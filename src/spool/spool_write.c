@@ -5,9 +5,7 @@
  * operations end in that order, after their batch and all before it are
  * durable.  A batch stays within one segment.  Up to BATCHES_MAX are under way:
  * where a sync takes long, the next batch is written and synced meanwhile.
- * Where syncs are fast there is no use in that, as batches would only be smaller:
- * so the next one waits until the newest has been under way for OVERLAP_MS, or for
- * its share of the usual time, or until much has gathered.  Marks and removals that
+ * spool_overlap.h says when there is a use in that.  Marks and removals that
  * nobody waits for wait for LAZY_MS, as a put often comes right after them.
  *
  * After a write or a sync that failed nothing is written or synced any more, and
@@ -359,11 +357,9 @@ retire(struct spool *spool, struct spool_batch *batch)
 static void
 end_well(struct spool *spool, struct spool_batch *batch)
 {
-	uint64_t took_us = (io_now_ms(spool->io) - batch->began_ms) * 1000;
 	struct list done;
 	struct list *node;
 
-	spool->usual_us = (spool->usual_us * 7 + took_us) / 8;
 	spool->numbers.batches++;
 	spool->log_bytes_durable += batch->bytes;
 	batch->segment->durable = batch->start + batch->bytes;
@@ -404,6 +400,18 @@ end_batches(struct spool *spool)
 }
 
 static void
+time_batch(const struct spool_batch *batch)
+{
+	struct spool *spool = batch->spool;
+	uint64_t took_us = (io_now_ms(spool->io) - batch->began_ms) * 1000;
+
+	if (batch->beside)
+		spool_overlap_beside(&spool->overlap, took_us);
+	else if (!batch->mixed)
+		spool_overlap_alone(&spool->overlap, took_us);
+}
+
+static void
 synced(struct io_op *op)
 {
 	struct spool_batch *batch = op->owner;
@@ -415,6 +423,7 @@ synced(struct io_op *op)
 	if (op->err)
 		SIM_MARK("spool.sync_failed");
 	batch->state = BATCH_SYNCED;
+	time_batch(batch);
 	if (op->err)
 		spool_break(batch->spool);
 	end_batches(batch->spool);
@@ -465,7 +474,7 @@ written(struct io_op *op)
 static bool
 is_ripe(struct spool *spool)
 {
-	uint64_t wait_ms = spool->usual_us / 1000 / BATCHES_MAX;
+	uint64_t wait_ms = spool_overlap_wait_ms(&spool->overlap);
 	const struct spool_batch *newest;
 	uint64_t age_ms;
 
@@ -476,14 +485,12 @@ is_ripe(struct spool *spool)
 		io_timer_start(spool->io, &spool->ripe, LAZY_MS - age_ms);
 		return false;
 	}
-	if (spool->batch_count == BATCHES_MAX)
+	if (spool->batch_count == BATCHES_MAX || wait_ms == 0)
 		return false;
 	newest = &spool->batches[(spool->batch_first + spool->batch_count - 1) %
 				 BATCHES_MAX];
 	age_ms = io_now_ms(spool->io) - newest->began_ms;
-	if (wait_ms == 0)
-		wait_ms = OVERLAP_MS;
-	if (age_ms >= wait_ms || spool->waiting_bytes >= OVERLAP_BYTES)
+	if (age_ms >= wait_ms || spool->waiting_bytes >= BATCH_BYTES)
 		return true;
 	io_timer_start(spool->io, &spool->ripe, wait_ms - age_ms);
 	return false;
@@ -492,6 +499,9 @@ is_ripe(struct spool *spool)
 void
 spool_write_kick(struct spool *spool)
 {
+	/* Whoever is told of the end of a batch goes on at once: all of them share the next. */
+	if (spool->finishing)
+		return;
 	while (!spool->broken && !list_empty(&spool->waiting) && is_ripe(spool)) {
 		size_t number = (spool->batch_first + spool->batch_count) % BATCHES_MAX;
 		struct spool_batch *batch = &spool->batches[number];
@@ -500,6 +510,10 @@ spool_write_kick(struct spool *spool)
 		gather(spool, batch);
 		if (list_empty(&batch->writes))
 			return;
+		for (size_t i = 0; i < BATCHES_MAX; i++)
+			spool->batches[i].mixed = true;
+		batch->beside = spool->batch_count > 0;
+		batch->mixed = false;
 		spool->batch_count++;
 		batch->state = BATCH_WRITING;
 		batch->began_ms = io_now_ms(spool->io);
@@ -518,6 +532,7 @@ ripened(struct io_timer *timer)
 void
 spool_write_init(struct spool *spool)
 {
+	spool_overlap_init(&spool->overlap);
 	spool->ripe = (struct io_timer){.fired = ripened, .owner = spool};
 	for (size_t i = 0; i < BATCHES_MAX; i++) {
 		spool->batches[i].spool = spool;

@@ -158,6 +158,7 @@ def test_kills_under_load_leave_it_balanced(postrider, sink, role):
         # While mail comes and goes.
         audit(server)
         if role:
+            until(lambda: server.role_pids(role), f"{role} was not started again", 15)
             server.kill_role(role)
             load.wait_promised(10)
         else:
