@@ -4,6 +4,9 @@
 #include "base/arena.h"
 #include "base/check.h"
 
+/* A wall clock that goes back by so much was set, not steered. */
+enum { SET_BACK_MS = 1000 };
+
 struct sched *
 sched_create(const struct sched_options *options, uint64_t now_ms, uint64_t now_wall_ms)
 {
@@ -46,11 +49,14 @@ sched_reload(struct sched *sched)
 bool
 sched_advance(struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms, unsigned budget)
 {
+	bool is_back = now_wall_ms + SET_BACK_MS <= sched->now_wall_ms;
 	uint32_t at;
 
 	if (now_ms > sched->now_ms)
 		sched->now_ms = now_ms;
 	sched->now_wall_ms = now_wall_ms;
+	if (is_back)
+		sched_rcpts_set_back(sched);
 	while ((at = sched_wheel_pop(&sched->destination_wheel, sched->now_ms, &budget)) !=
 	    SCHED_NONE) {
 		destination_at(sched, at)->in_wheel = false;

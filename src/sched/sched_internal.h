@@ -169,6 +169,8 @@ void sched_message_init(struct sched *sched);
 void sched_message_fini(struct sched *sched);
 /* One whose time has come. */
 void sched_rcpt_wake(struct sched *sched, uint32_t rcpt);
+/* The wall clock was: see set_back. */
+void sched_rcpts_set_back(struct sched *sched);
 
 /* sched_reply.c */
 void sched_reply_init(struct sched *sched);

@@ -332,6 +332,38 @@ sched_rcpt_end(struct sched *sched, uint32_t at)
 	sched_destination_leave(sched, destination);
 }
 
+/*
+ * Tried at a time that is yet to come: the clock was set back since.  It waits as long as it was
+ * to wait then; else a clock that once was a year ahead would hold it for a year.
+ */
+static void
+set_back(struct sched *sched, struct rcpt *rcpt)
+{
+	uint64_t tried_ms = rcpt->tried_wall_s * UINT64_C(1000);
+
+	if (tried_ms <= sched->now_wall_ms || rcpt->node.due_ms <= tried_ms)
+		return;
+	rcpt->node.due_ms -= tried_ms - sched->now_wall_ms;
+	rcpt->tried_wall_s = (uint32_t)(sched->now_wall_ms / 1000);
+}
+
+void
+sched_rcpts_set_back(struct sched *sched)
+{
+	for (uint32_t at = 0; at < sched_pool_end(&sched->rcpts); at++) {
+		struct rcpt *rcpt;
+
+		if (!sched_pool_has_slot(&sched->rcpts, at))
+			continue;
+		rcpt = rcpt_at(sched, at);
+		if (!rcpt->used || rcpt->state != SCHED_WAITING)
+			continue;
+		leave(sched, at);
+		set_back(sched, rcpt);
+		sched_rcpt_wait(sched, at, rcpt->node.due_ms);
+	}
+}
+
 void
 sched_message_start(struct sched *sched, uint32_t message_slot)
 {
@@ -343,6 +375,7 @@ sched_message_start(struct sched *sched, uint32_t message_slot)
 
 		if (at == SCHED_NONE)
 			continue;
+		set_back(sched, rcpt_at(sched, at));
 		due_ms = rcpt_at(sched, at)->node.due_ms;
 		if (message->flags & SCHED_PARKED || due_ms > sched->now_wall_ms)
 			sched_rcpt_wait(sched, at, due_ms);

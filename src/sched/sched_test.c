@@ -371,6 +371,31 @@ clocks_may_jump_either_way(void **state)
 	test_sched_fini(&test);
 }
 
+/* A clock that once was a year ahead must not hold for a year what was tried then. */
+static void
+what_was_tried_later_than_now_waits_as_long(void **state)
+{
+	struct test_sched test;
+	struct sched_rcpt rcpt;
+	uint32_t soon;
+
+	(void)state;
+	test_sched_init(&test);
+	soon = test_sched_add(&test, "a", 1);
+	test.now_wall_ms += UINT64_C(31557600000);
+	rcpt = test_sched_rcpt(&test, soon);
+	rcpt.tried_wall_s = (uint32_t)(test.now_wall_ms / 1000);
+	sched_rcpt_note(test.sched, soon, &rcpt);
+	test_sched_pass(&test, 0);
+	test_sched_defer(&test, soon, 5000);
+	test.now_wall_ms -= UINT64_C(31557600000);
+	test_sched_pass(&test, 3000);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_pass(&test, 6000);
+	serve(&test, soon);
+	test_sched_fini(&test);
+}
+
 static void
 it_says_how_long_nothing_happens(void **state)
 {
@@ -566,6 +591,7 @@ main(void)
 	    cmocka_unit_test(a_rate_is_kept_even_by_one_that_comes_back),
 	    cmocka_unit_test(a_limited_destination_is_remembered_until_its_share_is_back),
 	    cmocka_unit_test(clocks_may_jump_either_way),
+	    cmocka_unit_test(what_was_tried_later_than_now_waits_as_long),
 	    cmocka_unit_test(it_says_how_long_nothing_happens),
 	    cmocka_unit_test(messages_are_listed_by_age),
 	    cmocka_unit_test(what_waits_for_a_dead_destination_expires),

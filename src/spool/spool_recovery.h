@@ -15,7 +15,6 @@ struct recovery {
 	struct spool *spool;
 	const struct spool_scan *scan;
 	uint64_t epoch, oldest;
-	uint64_t epochs_lost; /* given out, perhaps, above epoch */
 	struct segment **log; /* by sequence */
 	size_t log_count;
 	/* a checkpoint; NULL: none, or none that is of use */

@@ -71,7 +71,11 @@ say(const char *name, const struct told *told, const struct outcome *outcome,
 		event_span(&event, "status", outcome->status);
 	if (outcome->text.len > 0)
 		event_span(&event, "text", outcome->text);
-	event_u64(&event, "delay_ms", now_wall_ms - told->message->arrival_wall_ms);
+	/* The clock may have been set back meanwhile. */
+	event_u64(&event, "delay_ms",
+	    now_wall_ms > told->message->arrival_wall_ms
+	        ? now_wall_ms - told->message->arrival_wall_ms
+	        : 0);
 	if (next_wall_ms > 0)
 		event_u64(&event, "retry_ms", next_wall_ms - now_wall_ms);
 	event_end(&event);
