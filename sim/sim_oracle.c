@@ -250,6 +250,7 @@ check_promise(struct oracle *oracle, struct oracle_letter *letter,
 			return;
 	}
 	if (witness_was_deleted(oracle->witness, letter->first, try->id) ||
+	    witness_was_deleted_later(oracle->witness, letter) ||
 	    witness_was_dropped(oracle->witness, letter, key, letter->first, try->id) ||
 	    may_be_lost(oracle, letter, try->id))
 		return;

@@ -137,6 +137,8 @@ const char *witness_excuse(struct witness *witness, struct sim_server *server, u
 unsigned witness_excuse_count(struct witness *witness, struct sim_server *server, uint64_t id,
     const struct oracle_key *key);
 bool witness_was_deleted(struct witness *witness, struct sim_server *server, uint64_t id);
+/* It was deleted at a server that had it from the first. */
+bool witness_was_deleted_later(struct witness *witness, const struct oracle_letter *letter);
 /* The log said that it is damaged. */
 bool witness_was_damaged(struct witness *witness, struct sim_server *server, uint64_t id);
 /* Bytes that rotted, for which the log could not say whose they were. */

@@ -21,6 +21,7 @@ enum { WINDOW_MS = 30000, NOTES_MAX = 1 << 20 };
 enum { ON_THE_WAY_MS = 1200000 };
 
 enum note_kind {
+	NOTE_ACCEPTED,     /* to: the first recipient; original: the sender */
 	NOTE_IN_DOUBT,
 	NOTE_DONE,         /* delivered, relayed */
 	NOTE_FAILED,       /* bounced, expired */
@@ -205,6 +206,16 @@ take_outcome(struct witness *witness, enum note_kind kind, struct sim_server *se
 	copy_field(note->mailbox, sizeof(note->mailbox), line, "mailbox");
 }
 
+static void
+take_accepted(struct witness *witness, struct sim_server *server, struct span line)
+{
+	struct note *note = note_add(witness, NOTE_ACCEPTED, server);
+
+	note->id = field_id(line, "id");
+	copy_field(note->to, sizeof(note->to), line, "to");
+	copy_field(note->original, sizeof(note->original), line, "from");
+}
+
 /* The next server is one of ours, and does not know what became of it. */
 static bool
 says_it_may_arrive_twice(struct span line)
@@ -218,7 +229,9 @@ take_line(void *owner, struct sim_server *server, struct span line)
 	struct witness *witness = owner;
 	struct span event = field(line, "event");
 
-	if (span_eq(event, SPAN("delivered")) || span_eq(event, SPAN("relayed")))
+	if (span_eq(event, SPAN("accepted")))
+		take_accepted(witness, server, line);
+	else if (span_eq(event, SPAN("delivered")) || span_eq(event, SPAN("relayed")))
 		take_outcome(witness, NOTE_DONE, server, line);
 	else if (span_eq(event, SPAN("bounced")) || span_eq(event, SPAN("expired")))
 		take_outcome(witness, NOTE_FAILED, server, line);
@@ -355,6 +368,7 @@ excuse_of(const struct witness *witness, const struct note *note, uint64_t id,
 	case NOTE_FAILED:
 	case NOTE_DROPPED:
 	case NOTE_BOUNCE:
+	case NOTE_ACCEPTED:
 	case NOTE_DELETED:
 	case NOTE_READ_ERROR:
 	case NOTE_NO_MARKS:
@@ -400,6 +414,22 @@ bool
 witness_was_deleted(struct witness *witness, struct sim_server *server, uint64_t id)
 {
 	return count_notes(witness, NOTE_DELETED, server, id) > 0;
+}
+
+bool
+witness_was_deleted_later(struct witness *witness, const struct oracle_letter *letter)
+{
+	for (size_t i = 0; i < witness->count; i++) {
+		const struct note *note = &witness->notes[i];
+
+		if (note->kind == NOTE_ACCEPTED && note->server != letter->first &&
+		    (letter_number_in(span_str(note->to), 'T') == letter->letter.number ||
+		        letter_number_in(span_str(note->original), 'B') ==
+		            letter->letter.number) &&
+		    count_notes(witness, NOTE_DELETED, note->server, note->id) > 0)
+			return true;
+	}
+	return false;
 }
 
 bool

@@ -540,6 +540,7 @@ a_header_that_was_never_finished_is_no_damage(void **state)
 	world_init(&world, MB);
 	world_open(&world);
 	assert_int_equal(put(&world, 1, 100), OK);
+	assert_int_equal(flush(&world), OK);
 	world_close(&world);
 	memset(made.bytes, 0, MB);
 	memset(made.bytes, 'x', 30);
@@ -547,6 +548,7 @@ a_header_that_was_never_finished_is_no_damage(void **state)
 	world_open(&world);
 	assert_int_equal(world.damage_count, 0);
 	assert_int_equal(world.seen_count, 1);
+	assert_int_equal(flush(&world), OK);
 	world_close(&world);
 	/* With both copies gone nobody knows what was there. */
 	memset(made.bytes, 'x', MB);
@@ -555,6 +557,7 @@ a_header_that_was_never_finished_is_no_damage(void **state)
 	assert_int_equal(world.damage_count, 1);
 	assert_int_equal(world.seen_count, 1);
 	mem_free(made.bytes);
+	assert_int_equal(flush(&world), OK);
 	world_fini(&world);
 }
 
