@@ -23,9 +23,15 @@ enum {
 	FILES_MAX = 512,
 	IDS_MAX = 20000,
 	WRITERS = 24,
-	CUTS = 40,
 	LOOK_MS = 50,
 };
+
+/* Each cut takes long there. */
+#ifdef __SANITIZE_ADDRESS__
+enum { CUTS = 4 };
+#else
+enum { CUTS = 40 };
+#endif
 
 enum event_kind {
 	EVENT_CREATE, /* file, name */
