@@ -23,9 +23,15 @@ enum {
 	FILES_MAX = 512,
 	IDS_MAX = 20000,
 	WRITERS = 24,
-	CUTS = 40,
 	LOOK_MS = 50,
 };
+
+/* Each cut takes long there. */
+#ifdef __SANITIZE_ADDRESS__
+enum { CUTS = 4 };
+#else
+enum { CUTS = 40 };
+#endif
 
 enum event_kind {
 	EVENT_CREATE, /* file, name */
@@ -477,7 +483,7 @@ run_load(struct load *load, struct spool_numbers *numbers)
 
 struct image {
 	char *bytes;
-	uint64_t size;
+	uint64_t size, room;
 };
 
 struct disk {
@@ -522,7 +528,10 @@ grow(struct image *image, uint64_t size)
 {
 	if (size <= image->size)
 		return;
-	image->bytes = mem_realloc(image->bytes, size);
+	if (size > image->room) {
+		image->room = size * 2 + MB;
+		image->bytes = mem_realloc(image->bytes, image->room);
+	}
 	memset(image->bytes + image->size, 0, size - image->size);
 	image->size = size;
 }
