@@ -18,6 +18,7 @@ static const struct {
 } allowed[] = {
     {"spool.copy_overtaken",
         "a mark must fall into the moment of a copy; src/spool/spool_test.c makes it fall there"},
+    {"spool.body_missing", "no fault takes a file away that was synced; a deliberate bug does"},
     {"reception.commit_waits", "the queue must be megabytes behind; test/e2e has it so"},
     {"spool.segment_no_space",
         "room is looked for before: the disk must fill between that and the allocation"},

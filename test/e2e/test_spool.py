@@ -144,6 +144,9 @@ def test_a_backup_under_load_is_whole(held, postrider):
     before |= {f"m{n}" for n in range(4)}
     until(lambda: before <= tokens(), lambda: f"missing: {before - tokens()}\n{other.log_tail()}", 60)
     assert tokens() <= before | set(load.promised) | set(load.doubtful)
+    # The ledger came along, up to the same moment.
+    balance = other.run("audit", "--json")
+    assert balance.returncode == 0, balance
     # No id of the time after the backup is given again.
     new = submit(other.smtp_port, "ann@client.example", ALICE, message("new"))
     assert new not in held.queue_ids()
