@@ -63,6 +63,7 @@ struct segment {
 	bool listed; /* at start-up: a checkpoint names it */
 	uint64_t fed; /* position of its last record that the feed gave */
 	unsigned removals; /* of its messages, not durable yet: not to be freed */
+	uint64_t gap; /* a torn batch left one here, and records go on behind it; 0: none */
 };
 
 /* A record that waits for a batch or is in one. */
@@ -215,6 +216,14 @@ struct spool {
 	uint64_t wanted; /* position that the last want_release asked for */
 	uint64_t released; /* position up to which the feed is durable elsewhere */
 };
+
+/* Up to where what is written into the segment now may say that it is durable. */
+static inline uint64_t
+spool_segment_proven(const struct segment *segment)
+{
+	return segment->gap && segment->gap < segment->durable ? segment->gap
+							       : segment->durable;
+}
 
 static inline uint64_t
 spool_position(const struct segment *segment, uint64_t offset)

@@ -338,8 +338,11 @@ recover(struct recovery *recovery)
 	if (err && err != ERR_NO_SPACE)
 		return err;
 	/* A full disk: removals must have their place, even behind a torn batch. */
-	if (err && !spool->head && !recovery->unreadable)
+	if (err && !spool->head && recovery->newest && !recovery->unreadable) {
 		spool->head = recovery->newest;
+		/* What follows must not prove that what was torn was once whole. */
+		spool->head->gap = recovery->torn ? SPOOL_SEGMENT_DATA : spool->seal.proven;
+	}
 	return spool->head ? spool_segment_open_syncs(spool, spool->head) : OK;
 }
 

@@ -198,7 +198,8 @@ spool_segment_advance(struct spool *spool)
 		spool->seal = (struct spool_seal){
 		    .sequence = spool->head->head.sequence,
 		    .end = spool->head->end,
-		    .proven = spool->head->durable,
+		    .proven = spool_segment_proven(spool->head),
+		    .torn = spool->head->gap != 0,
 		};
 	if (spool->head && spool->head->durable == spool->head->end)
 		spool_segment_close_syncs(spool->head);
@@ -255,7 +256,7 @@ begin_life(struct spool *spool, struct segment *segment)
 	io_random(spool->io, &segment->head.salt, sizeof(segment->head.salt));
 	segment->key = spool_key_of(&segment->head);
 	segment->end = segment->durable = SPOOL_SEGMENT_DATA;
-	segment->live_bytes = segment->fed = 0;
+	segment->live_bytes = segment->fed = segment->gap = 0;
 	spool_head_write(spool->prepare.head, &segment->head);
 }
 

@@ -104,7 +104,7 @@ add_record(struct spool *spool, struct spool_batch *batch, struct spool_write *w
 
 	write->segment = spool->head;
 	write->offset = spool->head->end;
-	record->durable = (uint32_t)spool->head->durable;
+	record->durable = (uint32_t)spool_segment_proven(spool->head);
 	record->payload_crc = crc32c(crc32c(0, write->envelope), write->marks);
 	wire_put_u64(number, write->file);
 	if (file)
