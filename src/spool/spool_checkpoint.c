@@ -20,6 +20,7 @@ enum {
 	BLOCK_BYTES = 256 << 10, /* a block is closed when it has so much */
 	SYNC_BYTES = 8 << 20, /* written between syncs */
 	GROWN_BYTES = 256 << 20, /* where options say nothing */
+	LIVE_SHARE = 4, /* of what lives: as much, at least, between two */
 	QUICK_MESSAGES = 100000, /* at a clean end, up to so many are written */
 	QUICK_BYTES = 1 << 20, /* and only if the log has grown so much */
 	RELEASE_MS = 500, /* at a clean end, the longest wait for a release */
@@ -66,8 +67,15 @@ grown_needed(const struct spool *spool)
 	if (least == 0)
 		least = GROWN_BYTES;
 	/* Writing checkpoints costs at most a half of what the log costs. */
-	return spool->checkpoint.last_bytes * 2 > least ? spool->checkpoint.last_bytes * 2
-							: least;
+	if (least < spool->checkpoint.last_bytes * 2)
+		least = spool->checkpoint.last_bytes * 2;
+	/*
+	 * All that lives is gone through for each one: while a queue grows, only once it is larger
+	 * by a share, so that what a message costs does not grow with the queue.
+	 */
+	if (spool->options.checkpoint_log_bytes == 0 && least < spool->live_bytes / LIVE_SHARE)
+		least = spool->live_bytes / LIVE_SHARE;
+	return least;
 }
 
 static void
