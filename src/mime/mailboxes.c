@@ -265,7 +265,8 @@ take_one(struct mailboxes *list, struct buf *out, bool *more)
 	buf_reset(out);
 	after = take_words(list, out, &words, &dotted);
 	*more = false;
-	if (list->after_group && (out->len > 0 || (after.kind != TOKEN_END && !is_mark(after, ','))))
+	if (list->after_group &&
+	    (out->len > 0 || (after.kind != TOKEN_END && !is_mark(after, ','))))
 		return fail(list, "a comma is missing after a group");
 	list->after_group = false;
 	if (is_mark(after, '@') && words > 0) {

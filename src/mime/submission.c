@@ -289,12 +289,22 @@ goes_on(struct submission *submission, char c)
 	return false;
 }
 
+/* Whether the octet may follow at the start of a line: a name, blanks behind it, or a CR alone. */
+static bool
+fits_name(struct span start, char c)
+{
+	if (start.len == 0)
+		return c == '\r' || (c > ' ' && c < 127);
+	if (start.ptr[0] == '\r')
+		return false;
+	return is_blank(c) || (c > ' ' && c < 127 && !is_blank(start.ptr[start.len - 1]));
+}
+
 /* One octet of the start of a line, which is a name or the empty line. */
 static void
 take_name(struct submission *submission, char c, struct buf *out)
 {
 	struct span start = buf_span(&submission->start);
-	bool after_name = start.len > 0 && is_blank(start.ptr[start.len - 1]);
 
 	if (c == '\n' && span_eq(start, SPAN("\r"))) {
 		end_header(submission, out);
@@ -302,10 +312,7 @@ take_name(struct submission *submission, char c, struct buf *out)
 			buf_add_str(out, "\r\n");
 	} else if (c == ':' && start.len > 0 && start.ptr[0] != '\r') {
 		begin_field(submission, out);
-	} else if (start.len >= SUBMISSION_NAME_BYTES_MAX ||
-	    !(is_blank(c) ? start.len > 0 && start.ptr[0] != '\r'
-		    : c == '\r' ? start.len == 0
-				: c > ' ' && c < 127 && !after_name && !span_eq(start, SPAN("\r")))) {
+	} else if (start.len >= SUBMISSION_NAME_BYTES_MAX || !fits_name(start, c)) {
 		fail_at_line(submission);
 	} else {
 		buf_add_char(&submission->start, c);
