@@ -47,7 +47,7 @@ struct smtp_mail_parameters {
 	enum smtp_body body;
 	bool smtputf8, requiretls;
 	enum smtp_ret ret;
-	struct span envid;           /* xtext as it came, which decodes to printable ASCII; "" none */
+	struct span envid;           /* xtext as it came; decodes to printable ASCII; "" none */
 	uint64_t hold_for_s;         /* HOLDFOR; 0 none */
 	uint64_t hold_until_wall_ms; /* HOLDUNTIL; 0 none.  At most one of the two */
 	enum smtp_by by;
