@@ -48,8 +48,8 @@ static const struct {
     {"Bcc goes", "Bcc: c@d.example\r\nFrom: a@b.example\r\n" GIVEN "\r\n",
 	"From: a@b.example\r\n" GIVEN "\r\n", "a@b.example\n"},
     {"Bcc in any case, with blanks, folded, again",
-	"bcC \t: c@d.example,\r\n e@f.example\r\n\t,g\r\nFrom: a@b.example\r\n"
-	"BCC:\r\n \r\n x\r\n"
+	"bcC \t: c@d.example,\r\n e@f.example\r\n\t,g\r\n"
+	"From: a@b.example\r\nBCC:\r\n \r\n x\r\n"
 	GIVEN "bcc:y\r\n\r\nbody",
 	"From: a@b.example\r\n" GIVEN "\r\nbody", "a@b.example\n"},
     {"Resent-Bcc and Return-Path go",
@@ -58,7 +58,8 @@ static const struct {
     {"Bcc last, and no body", "From: a@b.example\r\n" GIVEN "Bcc: x",
 	"From: a@b.example\r\n" GIVEN, "a@b.example\n"},
     {"names that only look like it",
-	"From: a@b.example\r\nBccs: x\r\nX-Bcc: y\r\nBc: z\r\nTo: Bcc: w\r\n Bcc: v\r\n" GIVEN "\r\n",
+	"From: a@b.example\r\nBccs: x\r\nX-Bcc: y\r\nBc: z\r\nTo: Bcc: w\r\n Bcc: v\r\n" GIVEN
+	"\r\n",
 	"From: a@b.example\r\nBccs: x\r\nX-Bcc: y\r\nBc: z\r\nTo: Bcc: w\r\n Bcc: v\r\n" GIVEN
 	"\r\n", "a@b.example\n"},
     {"a bare line end is no line", "From: a@b.example\r\nX: y\nBcc: z\rBcc: z\r\n" GIVEN "\r\n",
