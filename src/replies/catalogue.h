@@ -15,7 +15,13 @@ struct catalogue_entry {
 	const char *meaning;   /* what it says, a short paragraph */
 	const char *when;      /* who says it, in answer to which command, in which state */
 	const char *client;    /* what the client does next */
-	const char *fix;       /* what a person can do, or that nothing is to be done */
+	/* What each can do, or that nothing is to be done. */
+	const char *sender;    /* whose message it is */
+	const char *admin;     /* of the server that says it, or of the other side */
+	const char *developer; /* of a mail program or server */
+	const char *mistakes;  /* what people get wrong about it */
+	const char *with;      /* codes that go with it: "X.1.1 X.7.1", "450 550"; or "" */
+	const char *transcript; /* a dialogue of lines "C: ..." and "S: ..."; or "" */
 	const char *rfc;       /* "RFC 5321 section 3.5.3" */
 	const char *see;       /* related codes, separated by blanks: "250 251 550" */
 	bool retry;            /* of a basic code: trying again later, unchanged, may help */

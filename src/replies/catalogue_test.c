@@ -95,6 +95,26 @@ expect_phrase(const char *code, const char *field, const char *text)
 		fail_msg("%s: %s is no phrase: %s", code, field, text);
 }
 
+/* A dialogue in which the server says the code; basic codes have one. */
+static void
+expect_transcript(const struct catalogue_entry *entry)
+{
+	struct span text = span_str(entry->transcript), line;
+	bool said = false;
+
+	if (entry->code[1] == '.') {
+		assert_string_equal(entry->transcript, "");
+		return;
+	}
+	while (text.len && span_cut(&text, '\n', &line)) {
+		if (!span_starts_nocase(line, SPAN("C:")) && !span_starts_nocase(line, SPAN("S: ")))
+			fail_msg("%s: who says %.*s", entry->code, SPAN_ARGS(line));
+		said |= line.ptr[0] == 'S' && memcmp(line.ptr + 3, entry->code, 3) == 0;
+	}
+	if (!said)
+		fail_msg("%s: is not in its transcript", entry->code);
+}
+
 static void
 test_every_entry_can_be_shown(void **state)
 {
@@ -113,7 +133,11 @@ test_every_entry_can_be_shown(void **state)
 		expect_paragraphs(entry->code, "meaning", entry->meaning);
 		expect_paragraphs(entry->code, "when", entry->when);
 		expect_paragraphs(entry->code, "client", entry->client);
-		expect_paragraphs(entry->code, "fix", entry->fix);
+		expect_paragraphs(entry->code, "sender", entry->sender);
+		expect_paragraphs(entry->code, "admin", entry->admin);
+		expect_paragraphs(entry->code, "developer", entry->developer);
+		expect_paragraphs(entry->code, "mistakes", entry->mistakes);
+		expect_transcript(entry);
 		expect_phrase(entry->code, "name", entry->name);
 		expect_phrase(entry->code, "answers", entry->answers);
 		expect_phrase(entry->code, "says", entry->says);
@@ -217,7 +241,7 @@ expect_comparison(const char *a, const char *b)
 	if (strchr(text, '{') || strstr(text, "..\n") || strstr(text, "  "))
 		fail_msg("%s, %s: not filled in: %s", a, b, text);
 	for (size_t i = 0; i < 2; i++)
-		if (strstr(text, entries[i]->meaning) || strstr(text, entries[i]->fix))
+		if (strstr(text, entries[i]->meaning) || strstr(text, entries[i]->admin))
 			fail_msg("%s, %s: a description pasted", a, b);
 	buf_fini(&forth);
 	buf_fini(&back);
@@ -334,25 +358,37 @@ static const char *const right[] = {
     "when: Often.",
     "client: Goes", /* 19 */
     "    on.",
-    "fix: Nothing.",
+    "sender: Nothing.",
     "",
-    "code: 251", /* 23 */
+    "admin: Nothing.",
+    "developer: Nothing.",
+    "mistakes: None.",
+    "with: none",
+    "transcript:",
+    "    C: QUIT",
+    "    S: 250 Ok",
+    "code: 251", /* 30 */
     "name: Ok",
     "answers: all",
     "says: done",
-    "next: goes on", /* 27 */
+    "next: goes on", /* 34 */
     "mail: goes on",
     "retry: no",
     "rfc: RFC",
-    "see: 250", /* 31 */
+    "see: 250", /* 38 */
     "meaning: Done.",
     "when: Often.",
     "client: Goes on.",
-    "fix: Nothing.",
+    "sender: Nothing.",
+    "admin: Nothing.",
+    "developer: Nothing.",
+    "mistakes: None.",
+    "with: none", /* 46 */
+    "transcript: S: 251 Ok",
     "pair: 250 251",
     "difference: None.",
     "when: Often.",
-    "client: Both.", /* 39 */
+    "client: Both.", /* 51 */
     "choose: Any.",
 };
 
@@ -362,10 +398,11 @@ static const struct {
 	const char *fault; /* NULL: none */
 } generated[] = {
     {22, "# a comment", NULL},
-    {23, "code: 250", ":24: is there already: 250"},
-    {23, "code: 25", ":24: malformed code: 25"},
-    {23, "code: 351", ":24: has no group: 351"},
-    {23, "code: X.1", ":24: malformed code: X.1"},
+    {30, "code: 250", ":31: is there already: 250"},
+    {30, "code: 25", ":31: malformed code: 25"},
+    {30, "code: 351", ":31: has no group: 351"},
+    {30, "code: X.1", ":31: malformed code: X.1"},
+    {46, "with: 252", ":31: names a code without entry: 252"},
     {9, "title: Ok", ":10: unknown field: title"},
     {9, "choose: Ok", ":10: unknown field: choose"},
     {9, "", ":9: has no field: name"},
@@ -379,10 +416,10 @@ static const struct {
     {9, "name: O\tk", ":10: control character"},
     {0, "    on", ":1: goes on with nothing: on"},
     {0, "name: done", ":1: stands before any record: name"},
-    {36, "pair: 251 250", ":37: the lower code comes first: 251 250"},
-    {36, "pair: 250 252", ":37: names a code without entry: 252"},
-    {36, "pair: 250 250", ":37: the lower code comes first: 250 250"},
-    {40, "fix: Any.", ":41: unknown field: fix"},
+    {48, "pair: 251 250", ":49: the lower code comes first: 251 250"},
+    {48, "pair: 250 252", ":49: names a code without entry: 252"},
+    {48, "pair: 250 250", ":49: the lower code comes first: 250 250"},
+    {52, "fix: Any.", ":53: unknown field: fix"},
 };
 
 /* Runs the generator on a file; the exit status, and what it said. */
