@@ -114,7 +114,7 @@ code_json(const struct explain_code *code)
 	json_t *object = json_object();
 
 	set(object, "code", json_string(code->name));
-	set(object, "standard", json_boolean(entry != NULL));
+	set(object, "standard", json_boolean(entry && catalogue_is_standard(entry)));
 	set(object, "retry", json_boolean(code->retry));
 	if (code->class)
 		set(object, "class", json_string(code->class->name));

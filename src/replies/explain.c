@@ -182,6 +182,10 @@ page_entry(struct page *page, const struct explain_code *code)
 	page_text(page, buf_span(&line));
 	buf_fini(&line);
 
+	if (!catalogue_is_standard(entry))
+		page_text(page,
+		    SPAN("No standard has this code: go by its first digit and by the text."));
+
 	page_heading(page, "Meaning");
 	page_text(page, span_str(entry->meaning));
 	page_heading(page, "When it is seen");
@@ -197,7 +201,8 @@ page_entry(struct page *page, const struct explain_code *code)
 	}
 	page_codes(page, "Goes with", entry->with, code);
 	page_codes(page, "Read next", entry->see, code);
-	page_row(page, SPAN("and"), 6, span_str(entry->rfc));
+	if (catalogue_is_standard(entry))
+		page_row(page, SPAN("and"), 6, span_str(entry->rfc));
 }
 
 /* A group as a sentence: "Its class is 4xx, transient negative completion: ..." */
