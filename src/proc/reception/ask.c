@@ -120,16 +120,14 @@ answered(struct reception *reception, uint64_t query, enum session_wait wait)
 static void
 say_auth(struct session *session, const struct ipc_kr_authenticated *answer)
 {
-	static const char *const results[] = {
-	    [IPC_AUTH_OK] = "authenticated",
-	    [IPC_AUTH_DENIED] = "auth_failed",
-	    [IPC_AUTH_TEMPORARY] = "auth_deferred",
-	    [IPC_AUTH_MALFORMED] = "auth_failed",
-	    [IPC_AUTH_TOO_MANY] = "auth_deferred",
-	};
+	bool failed =
+	    answer->result == IPC_AUTH_DENIED || answer->result == IPC_AUTH_MALFORMED;
 	struct event event;
 
-	session_event_begin(session, &event, results[answer->result]);
+	session_event_begin(session, &event, answer->result == IPC_AUTH_OK
+		? "authenticated"
+		: failed ? "auth_failed"
+			 : "auth_deferred");
 	event_str(&event, "mechanism", sasl_mechanism_name(session->mechanism));
 	if (answer->login.len > 0)
 		event_span(&event, "login", answer->login);
