@@ -367,9 +367,14 @@ write_envelope(struct bounce *bounce)
 		head.rcpt_count++;
 	envelope_write_head(&bounce->envelope, &head);
 	reader = reader_init(buf_span(&bounce->targets));
-	while (ipc_target_next(&reader, &target))
-		envelope_write_rcpt(&bounce->envelope, &target,
-		    bounce->message->envelope->reverse_path);
+	while (ipc_target_next(&reader, &target)) {
+		const struct envelope_rcpt rcpt = {.kind = target.kind,
+		    .address = target.address,
+		    .mailbox = target.mailbox,
+		    .original = bounce->message->envelope->reverse_path};
+
+		envelope_write_rcpt(&bounce->envelope, &rcpt);
+	}
 }
 
 static void

@@ -113,14 +113,15 @@ test_queue_envelope(
 	buf_init(&bytes, STORE_ENVELOPE_BYTES_MAX);
 	envelope_write_head(&bytes, &head);
 	for (uint32_t i = 0; i < count; i++) {
-		struct ipc_target_entry target = {
-		    .kind = IPC_TARGET_REMOTE, .address = span_str(addresses[i])};
+		struct envelope_rcpt rcpt = {.kind = IPC_TARGET_REMOTE,
+		    .address = span_str(addresses[i]),
+		    .original = span_str(addresses[i])};
 
 		if (!strchr(addresses[i], '@')) {
-			target.kind = IPC_TARGET_MAILBOX;
-			target.mailbox = target.address;
+			rcpt.kind = IPC_TARGET_MAILBOX;
+			rcpt.mailbox = rcpt.address;
 		}
-		envelope_write_rcpt(&bytes, &target, target.address);
+		envelope_write_rcpt(&bytes, &rcpt);
 	}
 	check(buf_finish(&bytes) == OK);
 	check(envelope_read(&bytes, &envelope) == OK);
