@@ -89,8 +89,8 @@ transaction_mail(struct session *session, const struct smtp_server_event *event)
 	arena_init(&transaction->arena, TRANSACTION_BYTES_MAX);
 	buf_init(&transaction->body, RECEPTION_INLINE_BYTES + 2 * RECEPTION_CHUNK_BYTES);
 	transaction->rcpts_end = &transaction->rcpts;
-	transaction->flags = (uint8_t)((event->body_8bit ? IPC_MESSAGE_8BIT : 0) |
-	    (event->smtputf8 ? IPC_MESSAGE_SMTPUTF8 : 0));
+	transaction->flags = (uint8_t)((event->mail.body != SMTP_BODY_7BIT ? IPC_MESSAGE_8BIT : 0) |
+	    (event->mail.smtputf8 ? IPC_MESSAGE_SMTPUTF8 : 0));
 	check(arena_copy(
 	    &transaction->arena, event->address.whole, &transaction->reverse_path));
 	transaction->active = true;
