@@ -7,6 +7,7 @@
  */
 #include "proc/delivery/delivery_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/check.h"

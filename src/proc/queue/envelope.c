@@ -28,6 +28,15 @@ envelope_rcpt_asks(const struct envelope_rcpt *rcpt)
 	return rcpt->notify != 0 || rcpt->orcpt.len > 0;
 }
 
+uint64_t
+envelope_due_wall_ms(const struct envelope *envelope)
+{
+	uint64_t hold_wall_ms = envelope->extras.hold_until_wall_ms;
+
+	return hold_wall_ms > envelope->arrival_wall_ms ? hold_wall_ms
+	                                                : envelope->arrival_wall_ms;
+}
+
 void
 envelope_write_head(struct buf *out, const struct envelope_head *head)
 {

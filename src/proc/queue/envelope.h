@@ -37,6 +37,8 @@ struct envelope_head {
 /* Recipients follow, each written with envelope_write_rcpt. */
 void envelope_write_head(struct buf *out, const struct envelope_head *head);
 void envelope_write_rcpt(struct buf *out, const struct envelope_rcpt *rcpt);
+/* From when on it may be sent, and its time counts: when it came, or what its sender said. */
+uint64_t envelope_due_wall_ms(const struct envelope *envelope);
 /* Whether a notification is asked for, or one is not wanted, for the recipient. */
 bool envelope_rcpt_asks(const struct envelope_rcpt *rcpt);
 /* Takes the bytes over, also where they are no envelope (ERR_SYNTAX). */

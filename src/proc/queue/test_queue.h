@@ -61,6 +61,7 @@ test_queue_init(struct test_queue *test)
 	list_init(&queue->listings);
 	list_init(&queue->summaries);
 	poison_init(queue, seed);
+	watch_init(queue, seed);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		dispatch_peer_init(queue, &queue->deliveries[i], PROC_DELIVERY);
 	dispatch_peer_init(queue, &queue->mailbox, PROC_MAILBOX);
@@ -85,6 +86,7 @@ test_queue_fini(struct test_queue *test)
 	map_fini(&queue->message_map);
 	map_fini(&queue->attempt_map);
 	poison_fini(queue);
+	watch_fini(queue);
 	io_timer_stop(test->env.io, &queue->timer);
 	io_destroy(test->env.io);
 }
