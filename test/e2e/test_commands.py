@@ -60,7 +60,7 @@ def test_explain(code):
     assert isinstance(row, dict) and row
 
 
-@pytest.mark.parametrize("code, says", [("471", "transient"), ("5.99.99", "permanent"),
+@pytest.mark.parametrize("code, says", [("472", "transient"), ("5.99.99", "permanent"),
                                         ("299", "positive")])
 def test_explain_a_code_that_nobody_has_standardised(code, says):
     """Its digits still tell what a client makes of it."""
