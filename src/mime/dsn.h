@@ -50,7 +50,7 @@ enum dsn_action dsn_worst(const struct dsn *dsn);
 /* Whether the original message can be returned whole: it does not hold what ends its part. */
 bool dsn_takes_whole(const struct dsn *dsn, struct span whole);
 /*
- * Adds the whole message (RFC 5322, CRLF lines, no bare CR or LF whatever comes in; 7bit, but for what
- * is returned whole, which is as it was).
+ * Adds the whole message (RFC 5322, CRLF lines, no bare CR or LF whatever comes in; 7bit, but for
+ * what is returned whole, which is as it was).
  */
 void dsn_write(struct buf *out, const struct dsn *dsn);

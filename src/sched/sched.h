@@ -104,8 +104,8 @@ uint32_t sched_message_first(const struct sched *sched);
 uint32_t sched_message_next(const struct sched *sched, uint32_t message);
 size_t sched_message_count(const struct sched *sched);
 /*
- * Sets and clears flags.  One that is parked no longer is ready at once, whatever its time; but what
- * was never tried and is due later waits for that.
+ * Sets and clears flags.  One that is parked no longer is ready at once, whatever its time; but
+ * what was never tried and is due later waits for that.
  */
 void sched_message_flags(
     struct sched *sched, uint32_t message, unsigned set, unsigned clear);
@@ -120,7 +120,7 @@ struct sched_rcpt {
 	unsigned begun;              /* attempts begun and not ended, before the last start */
 	bool in_doubt, expired;
 	bool unsaid; /* BOUNCING: the log has not told of its end yet */
-	bool succeeded; /* it was delivered, and its sender is to be told; NEW: then it is BOUNCING */
+	bool succeeded; /* it was delivered, and its sender is to be told; NEW: BOUNCING next */
 };
 uint32_t sched_rcpt_add(struct sched *sched, uint32_t message, uint32_t index,
     unsigned kind, struct span key);

@@ -251,10 +251,12 @@ sched_line_ahead(const struct sched *sched, uint32_t at)
 	if (line == LINE_TRIED)
 		return ahead + ahead_at(ahead, FRESH_RUN, false, high + raised + light + fresh);
 	if (line == LINE_HIGH || line == LINE_RAISED) {
-		ahead += ahead_at(ahead, HIGH_RUN, line == LINE_HIGH, line == LINE_HIGH ? raised : high);
+		ahead += ahead_at(ahead, HIGH_RUN, line == LINE_HIGH,
+		    line == LINE_HIGH ? raised : high);
 		ahead += ahead_at(ahead, PRIORITY_RUN, true, light + fresh);
 	} else {
-		ahead += ahead_at(ahead, LIGHT_RUN, line == LINE_LIGHT, line == LINE_LIGHT ? fresh : light);
+		ahead += ahead_at(ahead, LIGHT_RUN, line == LINE_LIGHT,
+		    line == LINE_LIGHT ? fresh : light);
 		ahead += ahead_at(ahead, PRIORITY_RUN, false, high + raised);
 	}
 	return ahead + ahead_at(ahead, FRESH_RUN, true, lines[LINE_TRIED].ready_count);

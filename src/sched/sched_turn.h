@@ -2,8 +2,8 @@
  * Whose turn it is: attempts, destinations, and why a recipient waits.
  *
  * Destinations of a kind take turns.  At one destination fresh mail goes first, and every
- * eighth turn is one for what was tried before, or has a priority below 0; within each the senders take turns; and for
- * each sender it goes by who came first.
+ * eighth turn is one for what was tried before, or has a priority below 0; within each the
+ * senders take turns; and for each sender it goes by who came first.
  *
  * Fresh mail of a sender who has only few recipients ready (light_max) is light.  Three
  * turns of four are for light mail, among destinations and at each: a letter does not wait

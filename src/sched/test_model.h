@@ -162,7 +162,7 @@ model_slot(const struct model *model, const struct model_message *message, unsig
 	return slot;
 }
 
-/* Recipients at a destination, in a state; line MODEL_LINES: any line; sender: MODEL_SENDERS is any. */
+/* Recipients at a destination, in a state; MODEL_LINES is any line, MODEL_SENDERS any sender. */
 static inline unsigned
 model_count(const struct model *model, unsigned destination, enum sched_state state,
     unsigned line, unsigned sender)

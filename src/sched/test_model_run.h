@@ -382,7 +382,8 @@ model_check_why(const struct model *model, const struct model_message *message,
 	check(why.reason == reason);
 	check(why.ahead < model_ready(model, rcpt->destination) ||
 	    (why.ahead == 0 && rcpt->state != SCHED_READY));
-	check((reason != SCHED_WHY_TIME && reason != SCHED_WHY_UNTIL) || why.at_wall_ms == rcpt->due_ms);
+	check((reason != SCHED_WHY_TIME && reason != SCHED_WHY_UNTIL) ||
+	    why.at_wall_ms == rcpt->due_ms);
 }
 
 static inline void

@@ -436,8 +436,8 @@ describe(const struct bounce *bounce, struct dsn_recipient *to, uint32_t index)
 }
 
 /*
- * Whether what failed is returned whole (RFC 3461 section 4.3): where that is asked for, and not too
- * much; never what may go by verified TLS only (RFC 8689 section 5), or not by every server.
+ * Whether what failed is returned whole (RFC 3461 section 4.3): where that is asked for, and not
+ * too much; never what may go by verified TLS only (RFC 8689 section 5), or not by every server.
  */
 static bool
 returns_whole(const struct bounce *bounce)

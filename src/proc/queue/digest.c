@@ -10,9 +10,9 @@
  * Keys of destinations come from the routes of the configuration, so a digest is understood
  * only under the same ones ("routes" is a hash of them).
  *
- * Version 2 is for the few messages with a priority, or with something due at a time: after the open
- * ones it has u8 priority (from 0 on), var time until which those are held that were not tried, var
- * time to tell of delay, var time to be there, u8 whether it is given up then.
+ * Version 2 is for the few messages with a priority, or with something due at a time: after the
+ * open ones it has u8 priority (from 0 on), var time until which those are held that were not
+ * tried, var time to tell of delay, var time to be there, u8 whether it is given up then.
  */
 #include "proc/queue/queue_internal.h"
 

@@ -45,8 +45,8 @@ struct mark {
 	uint32_t index;    /* ENDED, DEFERRED, BEGUN, SUCCEEDED: the recipient */
 	enum end_kind end; /* ENDED */
 	/*
-	 * ENDED, DEFERRED, SUCCEEDED: the connection was lost after the final dot (of this try or, for
-	 * ENDED, of an earlier one).
+	 * ENDED, DEFERRED, SUCCEEDED: the connection was lost after the final dot (of this try
+	 * or, for ENDED, of an earlier one).
 	 */
 	bool in_doubt;
 	uint32_t tries;        /* DEFERRED, BEGUN: made so far */
@@ -54,8 +54,8 @@ struct mark {
 	uint64_t next_wall_ms; /* DEFERRED */
 	uint32_t code;         /* ENDED, DEFERRED, SUCCEEDED: of the last reply; 0: none */
 	/*
-	 * ENDED, DEFERRED, SUCCEEDED: of the last reply.  text alone: with ENDED by an operator, HELD,
-	 * RELEASED and ASIDE it says who and why.
+	 * ENDED, DEFERRED, SUCCEEDED: of the last reply.  text alone: with ENDED by an operator,
+	 * HELD, RELEASED and ASIDE it says who and why.
 	 */
 	struct span status, remote, text;
 	uint64_t bounce_id; /* BOUNCED, EXPIRED: the notification; 0: none was due */

@@ -259,8 +259,8 @@ void outcome_mark(struct queue *queue, uint64_t id, const struct mark *mark);
 /* Makes one bounce for all recipients of the message that are BOUNCING. */
 void bounce_start(struct message *message);
 /*
- * Tells its sender that it takes longer: of what, bits of enum watch_due.  None is being made for it
- * already.
+ * Tells its sender that it takes longer: of what, bits of enum watch_due.  No bounce is being made
+ * for it already.
  */
 void bounce_tell(struct message *message, unsigned what);
 /* Tries again those that could not be made. */

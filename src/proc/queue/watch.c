@@ -83,7 +83,8 @@ watch_add(struct queue *queue, uint64_t id, const struct envelope *envelope)
 		wanted = envelope->rcpts[i].notify & IPC_NOTIFY_DELAY;
 	if (envelope->reverse_path.len > 0 && wanted && after_ms > 0)
 		times.delay_wall_ms = envelope_due_wall_ms(envelope) + after_ms;
-	if (extras->by == IPC_BY_RETURN || (extras->by == IPC_BY_NOTIFY && envelope->reverse_path.len))
+	if (extras->by == IPC_BY_RETURN ||
+	    (extras->by == IPC_BY_NOTIFY && envelope->reverse_path.len > 0))
 		times.by_wall_ms = extras->by_wall_ms > 0 ? extras->by_wall_ms : 1;
 	times.by_returns = extras->by == IPC_BY_RETURN;
 	watch_set(queue, id, &times);
