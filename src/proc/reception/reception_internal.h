@@ -77,6 +77,8 @@ struct session {
 	struct buf held; /* bytes that the session had no room for */
 	enum session_wait wait;
 	uint64_t query;
+	uint64_t exchange; /* of AUTH, that the keyring knows; 0: none */
+	enum sasl_mechanism mechanism;
 	uint64_t messages;
 	bool commit_waits; /* in reception->paused, with a whole message */
 	struct transaction transaction;
@@ -108,6 +110,8 @@ struct reception {
 	uint64_t next_number, next_session, session_step;
 	struct ipc_channel *queue, *lookup, *keyring;
 	struct io_stream *signer;
+	bool offered;        /* the keyring has told its mechanisms */
+	unsigned mechanisms; /* of AUTH */
 	uint64_t id_next, id_end; /* ids that the queue gave */
 	bool ids_asked;
 	enum ipc_commit pressure; /* why the queue takes nothing just now; OK: it does */
@@ -159,7 +163,10 @@ void transaction_abort(struct session *session);
 
 /* ask.c: questions to other roles, and their answers */
 void ask_lookup(struct session *session, struct span address);
-void ask_keyring(struct session *session, struct span login, struct span password);
+/* One step of AUTH. */
+void ask_keyring(struct session *session, const struct smtp_server_step *step);
+/* An exchange that will not be gone on with. */
+void ask_forget_exchange(struct session *session);
 /* The session waits for the queue's answer about its transaction. */
 void ask_queue(struct session *session, uint64_t transaction);
 void ask_forget(struct session *session);
