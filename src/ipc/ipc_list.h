@@ -18,6 +18,7 @@ enum {
 	IPC_CREDENTIAL_MAX = 1024,
 	IPC_SASL_MAX = 9216,
 	IPC_BINDING_MAX = 64,
+	IPC_SENDERS_MAX = 24 << 10,
 	IPC_TARGETS_MAX = 96 << 10,
 	IPC_HOSTS_MAX = 64 << 10,
 	IPC_WAITING_MAX = 20 * 1000,
@@ -51,6 +52,7 @@ enum {
 };
 
 enum ipc_verdict { IPC_LOCAL, IPC_REMOTE, IPC_UNKNOWN, IPC_LOOKUP_ERROR, IPC_VERDICT_COUNT };
+enum ipc_may_send { IPC_MAY_SEND, IPC_MAY_NOT_SEND, IPC_MAY_SEND_COUNT };
 enum ipc_target { IPC_TARGET_MAILBOX, IPC_TARGET_REMOTE, IPC_TARGET_COUNT };
 /* The end of an AUTH exchange. */
 enum ipc_auth {

@@ -133,8 +133,10 @@ sasl_take(struct sasl *sasl, bool has_response, struct span response, struct sas
 	sasl->asked = true;
 	step = plain ? take_plain(sasl, response, out) : take_login(sasl, response, out);
 	out->login = sasl_login(sasl);
-	if (step == SASL_CHECK_PASSWORD && out->login.len == 0)
+	if (step == SASL_CHECK_PASSWORD && out->login.len == 0) {
+		out->password = SPAN("");
 		step = SASL_FAILED;
+	}
 	return step;
 }
 

@@ -1,10 +1,11 @@
 /* Names of mechanisms; PLAIN and LOGIN, step by step. */
+#include "sasl/sasl.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 
 #include "base/check.h"
-#include "sasl/sasl.h"
 
 static void
 names_are_found(void **state)

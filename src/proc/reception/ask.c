@@ -46,6 +46,21 @@ ask_lookup(struct session *session, struct span address)
 	ipc_xl_resolve_send(session->reception->lookup, &resolve);
 }
 
+void
+ask_senders(struct session *session, struct span addresses)
+{
+	struct ipc_xl_may_send may_send = {
+	    .login = smtp_server_login(session->smtp), .addresses = addresses};
+
+	if (!session->reception->lookup) {
+		submit_lost(session);
+		return;
+	}
+	start_waiting(session, WAIT_SENDERS, ++session->reception->next_number);
+	may_send.query = session->query;
+	ipc_xl_may_send_send(session->reception->lookup, &may_send);
+}
+
 static void
 begin_exchange(struct session *session, const struct smtp_server_step *step)
 {
@@ -120,16 +135,14 @@ answered(struct reception *reception, uint64_t query, enum session_wait wait)
 static void
 say_auth(struct session *session, const struct ipc_kr_authenticated *answer)
 {
-	static const char *const results[] = {
-	    [IPC_AUTH_OK] = "authenticated",
-	    [IPC_AUTH_DENIED] = "auth_failed",
-	    [IPC_AUTH_TEMPORARY] = "auth_deferred",
-	    [IPC_AUTH_MALFORMED] = "auth_failed",
-	    [IPC_AUTH_TOO_MANY] = "auth_deferred",
-	};
+	bool failed =
+	    answer->result == IPC_AUTH_DENIED || answer->result == IPC_AUTH_MALFORMED;
 	struct event event;
 
-	session_event_begin(session, &event, results[answer->result]);
+	session_event_begin(session, &event, answer->result == IPC_AUTH_OK
+		? "authenticated"
+		: failed ? "auth_failed"
+			 : "auth_deferred");
 	event_str(&event, "mechanism", sasl_mechanism_name(session->mechanism));
 	if (answer->login.len > 0)
 		event_span(&event, "login", answer->login);
@@ -227,11 +240,21 @@ receive_lookup(void *owner, struct ipc_channel *channel, unsigned type,
 {
 	struct reception *reception = owner;
 	struct ipc_lx_resolved answer;
+	struct ipc_lx_senders senders;
 	struct session *session;
 
 	(void)channel;
 	if (fd >= 0)
 		io_fd_close(fd);
+	if (type == IPC_lx_SENDERS) {
+		if (ipc_lx_senders_decode(payload, &senders) ||
+		    senders.verdict >= IPC_MAY_SEND_COUNT)
+			return ERR_SYNTAX;
+		session = answered(reception, senders.query, WAIT_SENDERS);
+		if (session)
+			submit_answered(session, &senders);
+		return OK;
+	}
 	if (type != IPC_lx_RESOLVED || ipc_lx_resolved_decode(payload, &answer))
 		return ERR_SYNTAX;
 	session = answered(reception, answer.query, WAIT_LOOKUP);
@@ -302,6 +325,8 @@ answer_all(struct reception *reception, enum session_wait wait)
 			SIM_MARK("reception.lost_lookup_in_question");
 		if (wait == WAIT_LOOKUP)
 			session_reply_id(session, REPLY_LOOKUP_FAILED);
+		else if (wait == WAIT_SENDERS)
+			submit_lost(session);
 		else if (wait == WAIT_KEYRING)
 			session_reply_id(session, REPLY_AUTH_TEMPORARY);
 		else
@@ -331,6 +356,7 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 	} else if (channel == reception->lookup) {
 		reception->lookup = NULL;
 		answer_all(reception, WAIT_LOOKUP);
+		answer_all(reception, WAIT_SENDERS);
 	} else if (channel == reception->keyring) {
 		reception->keyring = NULL;
 		answer_all(reception, WAIT_KEYRING);
