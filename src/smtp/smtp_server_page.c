@@ -100,7 +100,7 @@ write_cue(struct buf *out, enum smtp_server_cue cue, bool markdown)
 void
 smtp_server_page_write(struct buf *out, bool markdown)
 {
-	buf_add_str(out, markdown ? "# The states of a session\n\n" : "The states of a session\n\n");
+	buf_addf(out, "%sThe states of a session\n\n", markdown ? "# " : "");
 	buf_add_str(out,
 	    "What the server answers to each command in each state, and where that leads. This is\n"
 	    "the table that the server runs by, printed by \"postrider protocol\". Where several\n"

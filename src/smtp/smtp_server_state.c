@@ -19,7 +19,8 @@
  *                    CHUNKS
  *
  * ETRN, VRFY and EXPN may lead from READY to ASKED and back.  RSET, HELO and EHLO lead from
- * MAIL, RCPT and CHUNKS back to READY, XCLIENT from READY to GREETED, a misplaced BDAT leads through CHUNK_BAD, and CLOSED can be reached from everywhere.
+ * MAIL, RCPT and CHUNKS back to READY, XCLIENT from READY to GREETED, a misplaced BDAT
+ * leads through CHUNK_BAD, and CLOSED can be reached from everywhere.
  *
  * Invariants:
  *  1. move() is the only writer of the state, and goes where the table says
