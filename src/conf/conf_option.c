@@ -57,6 +57,28 @@ static const struct conf_option options[] = {
 	.syntax = "FILE key FILE",
 	.doc = "The certificate chain and, in a file of its own, its private key, both "
 	       "in PEM. Without them there is no TLS for clients."},
+    {.words = "sandbox required",
+	.type = CONF_BOOL,
+	AT(sandbox_required),
+	.syntax = "[yes | no]",
+	.doc = "Do not start where the kernel, or the container around it, does not let "
+	       "every process of the server give up calls (seccomp) and files (Landlock). "
+	       "Without this the log says what is missing, and the server runs."},
+    {.words = "sandbox limits calls",
+	.type = CONF_BOOL,
+	AT(sandbox_calls),
+	.preset = 1,
+	.syntax = "yes | no",
+	.doc = "Whether every process is held to the calls of the kernel that its work "
+	       "needs (seccomp). No is for finding out whether this is what breaks something."},
+    {.words = "sandbox limits files",
+	.type = CONF_BOOL,
+	AT(sandbox_files),
+	.preset = 1,
+	.syntax = "yes | no",
+	.doc = "Whether every process is held to the files and connections that its work "
+	       "needs (Landlock). No is for finding out whether this is what breaks "
+	       "something."},
     {.words = "accept mail for",
 	.type = CONF_DOMAINS,
 	.repeats = true,
