@@ -1,4 +1,4 @@
-/* The statements of TLS for clients: certificates, whose certificates clients may have, versions. */
+/* The statements of TLS for clients: certificates, issuers of theirs, versions. */
 #include "conf/conf_internal.h"
 
 /* The text of a file of the bundle that holds certificates and no private key. */
