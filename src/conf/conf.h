@@ -105,6 +105,10 @@ struct conf {
 	struct span tls_groups; /* of key exchange; "": our choice */
 	uint64_t tls_ticket_ms; /* how long a session may be resumed; 0: never */
 
+	/* What roles give up; all of it where the kernel lets us. */
+	bool sandbox_calls, sandbox_files; /* seccomp, Landlock */
+	bool sandbox_required; /* do not run without them */
+
 	struct span *domains; /* domains whose mailboxes are here */
 	size_t domain_count;
 	struct net_prefix *relay_networks; /* clients that may relay without AUTH */

@@ -102,6 +102,28 @@ static const struct conf_option options[] = {
 	.doc = "How long a client may resume a TLS session without the work of a full "
 	       "handshake. The keys that tickets are sealed with change as often, and are "
 	       "never on disk."},
+    {.words = "sandbox required",
+	.type = CONF_BOOL,
+	AT(sandbox_required),
+	.syntax = "[yes | no]",
+	.doc = "Do not start where the kernel, or the container around it, does not let "
+	       "every process of the server give up calls (seccomp) and files (Landlock). "
+	       "Without this the log says what is missing, and the server runs."},
+    {.words = "sandbox limits calls",
+	.type = CONF_BOOL,
+	AT(sandbox_calls),
+	.preset = 1,
+	.syntax = "yes | no",
+	.doc = "Whether every process is held to the calls of the kernel that its work "
+	       "needs (seccomp). No is for finding out whether this is what breaks something."},
+    {.words = "sandbox limits files",
+	.type = CONF_BOOL,
+	AT(sandbox_files),
+	.preset = 1,
+	.syntax = "yes | no",
+	.doc = "Whether every process is held to the files and connections that its work "
+	       "needs (Landlock). No is for finding out whether this is what breaks "
+	       "something."},
     {.words = "accept mail for",
 	.type = CONF_DOMAINS,
 	.repeats = true,

@@ -111,6 +111,13 @@ take_events(struct session *session)
 		case SMTP_SERVER_AUTH_ENDED:
 			ask_forget_exchange(session);
 			break;
+		case SMTP_SERVER_VRFY:
+		case SMTP_SERVER_EXPN:
+		case SMTP_SERVER_ETRN:
+		case SMTP_SERVER_XCLIENT:
+			/* Not offered by new_machine(). */
+			check(!event.kind);
+			break;
 		case SMTP_SERVER_REFUSED:
 			say_refused(session, &event);
 			break;
