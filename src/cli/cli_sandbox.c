@@ -140,7 +140,8 @@ say_unknown(const char *name)
 		names[i] = proc_def((enum proc)i)->name;
 	nearest = cli_nearest(name, names, PROC_COUNT);
 	return cli_wrong_use(usage, "there is no role \"%s\"%s%s%s",
-	    cli_quote(name).text, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+	    cli_quote(name).text, nearest ? "; did you mean " : "", nearest ? nearest : "",
+	    nearest ? "?" : "");
 }
 
 static void
