@@ -306,7 +306,6 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_LISTEN] = parse_listen,
 	    [CONF_CERTIFICATE] = parse_certificate,
 	    [CONF_DOMAINS] = parse_domains,
-	    [CONF_NETWORKS] = conf_networks_parse,
 	    [CONF_MAILDIR] = parse_maildir,
 	    [CONF_ROUTE] = conf_route_parse,
 	    [CONF_DNS] = parse_dns,
@@ -316,6 +315,8 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 
 	if (option->type == CONF_TIMES || option->type == CONF_RATE)
 		return conf_scalar_parse(parser, option);
+	if (option->type == CONF_NETWORKS)
+		return conf_networks_parse(parser, option);
 	check(parsers[option->type] != NULL);
 	return parsers[option->type](parser);
 }
