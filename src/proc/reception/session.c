@@ -347,7 +347,7 @@ session_free(struct session *session)
 }
 
 static struct smtp_server *
-new_machine(struct reception *reception, enum conf_listener_kind kind)
+new_machine(struct reception *reception, enum conf_listener_kind kind, bool trusted)
 {
 	const struct conf *conf = reception->conf;
 	const struct smtp_server_options options = {
@@ -356,6 +356,9 @@ new_machine(struct reception *reception, enum conf_listener_kind kind)
 	    .submission = kind != CONF_LISTENER_SMTP,
 	    .tls_offered = reception->tls != NULL,
 	    .tls_from_start = kind == CONF_LISTENER_SUBMISSIONS,
+	    .extensions = asks_offered(conf, trusted || kind != CONF_LISTENER_SMTP),
+	    .hold_max_s = conf->hold_max_ms / 1000,
+	    .wall_ms = io_wall_ms(reception->env->io),
 	    .auth_mechanisms = reception->tls ? reception->mechanisms : 0,
 	    .message_bytes_max = conf->message_bytes_max,
 	    .command_bytes_max = conf->command_bytes_max,
@@ -465,7 +468,7 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session->host = enter_host(reception, &session->peer);
 	session->read = (struct io_op){.done = read_done, .owner = session};
 	session->drain = (struct io_op){.done = drained, .owner = session};
-	session->smtp = new_machine(reception, listener->kind);
+	session->smtp = new_machine(reception, listener->kind, session->may_relay);
 	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
 	list_push(&reception->sessions, &session->node);
 	reception->session_count++;
