@@ -86,6 +86,8 @@ struct sched_message {
 	uint32_t rcpt_count, open_count;
 	unsigned flags;
 };
+/* Makes room for so many messages at once, for a start with many. */
+void sched_message_reserve(struct sched *sched, size_t count);
 /* open_count recipients follow, each by sched_rcpt_add; then sched_message_start. */
 uint32_t sched_message_add(struct sched *sched, const struct sched_message *message);
 /* Its recipients wait, or are ready; or are parked. */

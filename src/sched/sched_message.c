@@ -50,6 +50,12 @@ sched_message_fini(struct sched *sched)
 	sched_index_fini(&sched->message_index);
 }
 
+void
+sched_message_reserve(struct sched *sched, size_t count)
+{
+	sched_index_reserve(&sched->message_index, count);
+}
+
 uint32_t
 sched_message_find(const struct sched *sched, uint64_t id)
 {
