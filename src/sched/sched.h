@@ -6,6 +6,7 @@
  *                    ▲   (next_wall_ms)     ▲         │ │
  *                    │                      │ lost    │ └────► BOUNCING ──► ENDED
  *                    └──────────────────────┴─────────┘ deferred
+ *                    └─────────────────────────────────────── BOUNCING, where nobody can be told
  *
  * Messages, recipients and destinations are numbers that hold while the thing lives.
  * now_ms comes from a clock that never runs back; wall times may jump either way.

@@ -267,7 +267,7 @@ move(struct sched *sched, uint32_t at, enum sched_state state)
 	        1 << SCHED_BOUNCING | 1 << SCHED_ENDED,
 	    [SCHED_ACTIVE] = 1 << SCHED_READY | 1 << SCHED_WAITING | 1 << SCHED_BOUNCING |
 	        1 << SCHED_ENDED,
-	    [SCHED_BOUNCING] = 1 << SCHED_ENDED,
+	    [SCHED_BOUNCING] = 1 << SCHED_WAITING | 1 << SCHED_ENDED,
 	};
 	struct rcpt *rcpt = rcpt_at(sched, at);
 

@@ -12,6 +12,7 @@
  */
 #include "spool/spool_internal.h"
 
+#include "base/sim_point.h"
 #include "base/wire.h"
 #include "spool/crc32c.h"
 #include "spool/spool_block.h"
@@ -19,7 +20,7 @@
 enum {
 	BLOCK_BYTES = 256 << 10, /* a block is closed when it has so much */
 	SYNC_BYTES = 8 << 20, /* written between syncs */
-	GROWN_BYTES = 256 << 20, /* where options say nothing */
+	GROWN_BYTES = SIM_SMALLER(256 << 20, 256 << 10), /* where options say nothing */
 	LIVE_SHARE = 4, /* of what lives: as much, at least, between two */
 	QUICK_MESSAGES = 100000, /* at a clean end, up to so many are written */
 	QUICK_BYTES = 1 << 20, /* and only if the log has grown so much */
@@ -297,8 +298,11 @@ static bool
 may_publish(struct spool *spool)
 {
 	const struct spool_checkpoint *checkpoint = &spool->checkpoint;
+	bool durable = spool->log_bytes_durable >= checkpoint->until;
 
-	return spool->log_bytes_durable >= checkpoint->until &&
+	if (!durable)
+		SIM_MARK("spool.checkpoint_waits_for_marks");
+	return (durable || SIM_BUG(CHECKPOINT_AHEAD)) &&
 	       (!spool->options.want_release || spool->released >= checkpoint->fed);
 }
 
@@ -307,6 +311,10 @@ publish(struct spool *spool)
 {
 	struct spool_checkpoint *checkpoint = &spool->checkpoint;
 
+	/* A batch that failed is never durable, and so neither is what this tells of it. */
+	check(!spool->broken);
+	if (!checkpoint->final)
+		SIM_MARK("spool.checkpoint_published");
 	checkpoint->state = CHECKPOINT_RENAMING;
 	spool->running++;
 	checkpoint->op = (struct io_op){.done = step, .owner = spool};

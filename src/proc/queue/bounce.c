@@ -102,13 +102,11 @@ end_rcpts(struct bounce *bounce)
 	}
 }
 
-/* The bounce is made, or needs none: its recipients have their end. */
 static void
-finish(struct bounce *bounce)
+end_bounce(struct bounce *bounce)
 {
 	struct message *message = bounce->message;
 
-	end_rcpts(bounce);
 	message->bounce = NULL;
 	list_remove(&bounce->node);
 	buf_fini(&bounce->bytes);
@@ -121,6 +119,14 @@ finish(struct bounce *bounce)
 	poison_ended(message);
 	outcome_settle(message);
 	message_close(message);
+}
+
+/* The bounce is made, or needs none: its recipients have their end. */
+static void
+finish(struct bounce *bounce)
+{
+	end_rcpts(bounce);
+	end_bounce(bounce);
 }
 
 static void
@@ -178,6 +184,39 @@ go_on(struct bounce *bounce)
 		ask_lookup(bounce);
 }
 
+/*
+ * Nobody can be told, as it cannot be read whom: it is set aside, and its recipients wait with it,
+ * so that an operator may release it (to be tried again) or delete it.
+ */
+static void
+set_aside(struct bounce *bounce, enum err err)
+{
+	struct sched *sched = bounce->queue->sched;
+	struct message *message = bounce->message;
+	struct sched_message known;
+
+	SIM_MARK("queue.bounce_unreadable");
+	poison_unreadable(message, err);
+	sched_message_get(sched, message->slot, &known);
+	for (uint32_t i = 0; i < known.rcpt_count; i++) {
+		uint32_t at = sched_rcpt_find(sched, message->slot, i);
+		struct mark deleted = {.end = END_DELETED};
+		struct sched_rcpt rcpt;
+
+		if (at == SCHED_NONE || sched_rcpt_state(sched, at) != SCHED_BOUNCING)
+			continue;
+		if (known.flags & SCHED_DELETING) {
+			outcome_end(message, i, &deleted);
+			continue;
+		}
+		sched_rcpt_get(sched, at, &rcpt);
+		rcpt.expired = rcpt.unsaid = false;
+		sched_rcpt_note(sched, at, &rcpt);
+		sched_rcpt_wait(sched, at, 0);
+	}
+	end_bounce(bounce);
+}
+
 static void
 envelope_done(struct io_op *op)
 {
@@ -196,8 +235,12 @@ envelope_done(struct io_op *op)
 	}
 	queue_event_begin(&event, bounce->queue, "spool_read_failed", message->id);
 	event_err(&event, err);
+	event_str(&event, "text", "its sender cannot be told yet that it failed");
 	event_end(&event);
-	drop(bounce, "the message cannot be read from the spool");
+	/* Else bounce_retry looks again. */
+	buf_init(&bounce->bytes, STORE_ENVELOPE_BYTES_MAX);
+	if (!poison_may_pass(err))
+		set_aside(bounce, err);
 }
 
 /* It may be at hand by now, from an attempt. */
