@@ -35,6 +35,8 @@ flush(struct session *session)
 		session->draining = true;
 		return 0;
 	}
+	if (session->handshaking && !session->tls)
+		return 0;
 	if (!session->tls) {
 		io_send(session->stream, plain);
 		smtp_server_output_done(session->smtp, plain.len);
@@ -67,11 +69,8 @@ say_refused(struct session *session, const struct smtp_server_event *refused)
 static void
 start_tls(struct session *session)
 {
-	struct reception *reception = session->reception;
-
 	/* The 220 must leave before the handshake's first byte. */
 	flush(session);
-	session->tls = tls_accept(reception->tls);
 	session->handshaking = true;
 	buf_reset(&session->held);
 }
@@ -111,6 +110,13 @@ take_events(struct session *session)
 			break;
 		case SMTP_SERVER_AUTH_ENDED:
 			ask_forget_exchange(session);
+			break;
+		case SMTP_SERVER_VRFY:
+		case SMTP_SERVER_EXPN:
+		case SMTP_SERVER_ETRN:
+		case SMTP_SERVER_XCLIENT:
+			/* Not offered by new_machine(). */
+			check(!event.kind);
 			break;
 		case SMTP_SERVER_REFUSED:
 			say_refused(session, &event);
@@ -203,12 +209,19 @@ say_tls(struct session *session, bool failed)
 	struct buf text;
 
 	session_event_begin(session, &event, failed ? "tls_failed" : "tls");
-	buf_init(&text, 200);
+	buf_init(&text, 600);
 	if (failed)
 		buf_add_str(&text, tls_failure(session->tls));
 	else
 		tls_describe(session->tls, &text);
 	event_span(&event, failed ? "text" : "tls", buf_span(&text));
+	if (!failed && tls_is_resumed(session->tls))
+		event_str(&event, "resumed", "yes");
+	buf_reset(&text);
+	if (!failed)
+		tls_peer_name(session->tls, &text);
+	if (text.len > 0)
+		event_span(&event, "certificate", buf_span(&text));
 	event_end(&event);
 	buf_fini(&text);
 }
@@ -218,8 +231,14 @@ static bool
 take_tls(struct session *session, struct span bytes)
 {
 	struct span plain = {0};
-	enum err err = tls_input(session->tls, bytes);
+	enum err err;
 
+	/* Only now, so that certificate and keyring are those of the same configuration. */
+	if (!session->tls && !session->reception->tls)
+		return false;
+	if (!session->tls)
+		session->tls = tls_accept(session->reception->tls);
+	err = tls_input(session->tls, bytes);
 	while (!err) {
 		plain.len = 0;
 		err = tls_next(session->tls, &plain);
@@ -250,7 +269,7 @@ read_done(struct io_op *op)
 		session_close(session);
 		return;
 	}
-	if (!session->tls)
+	if (!session->tls && !session->handshaking)
 		take_plain(session, op->bytes);
 	else if (!take_tls(session, op->bytes)) {
 		session_close(session);
@@ -340,7 +359,7 @@ session_free(struct session *session)
 }
 
 static struct smtp_server *
-new_machine(struct reception *reception, enum conf_listener_kind kind)
+new_machine(struct reception *reception, enum conf_listener_kind kind, bool trusted)
 {
 	const struct conf *conf = reception->conf;
 	const struct smtp_server_options options = {
@@ -349,6 +368,9 @@ new_machine(struct reception *reception, enum conf_listener_kind kind)
 	    .submission = kind != CONF_LISTENER_SMTP,
 	    .tls_offered = reception->tls != NULL,
 	    .tls_from_start = kind == CONF_LISTENER_SUBMISSIONS,
+	    .extensions = asks_offered(conf, trusted || kind != CONF_LISTENER_SMTP),
+	    .hold_max_s = conf->hold_max_ms / 1000,
+	    .wall_ms = io_wall_ms(reception->env->io),
 	    .auth_mechanisms = reception->tls ? reception->mechanisms : 0,
 	    .message_bytes_max = conf->message_bytes_max,
 	    .command_bytes_max = conf->command_bytes_max,
@@ -458,7 +480,7 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session->host = enter_host(reception, &session->peer);
 	session->read = (struct io_op){.done = read_done, .owner = session};
 	session->drain = (struct io_op){.done = drained, .owner = session};
-	session->smtp = new_machine(reception, listener->kind);
+	session->smtp = new_machine(reception, listener->kind, session->may_relay);
 	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
 	list_push(&reception->sessions, &session->node);
 	reception->session_count++;
@@ -470,10 +492,7 @@ session_open(struct reception *reception, struct reception_listener *listener,
 		refuse_session(session, why);
 		return;
 	}
-	if (listener->kind == CONF_LISTENER_SUBMISSIONS) {
-		session->tls = tls_accept(reception->tls);
-		session->handshaking = true;
-	}
+	session->handshaking = listener->kind == CONF_LISTENER_SUBMISSIONS;
 	session_pump(session);
 }
 

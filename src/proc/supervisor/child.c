@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "proc/proc_sandbox.h"
 
 /*
  * The queue's memory is many small things that are touched in no order, and at a start millions of
@@ -41,6 +42,7 @@ list_fds(const struct child *child, const struct child_world *world, int link, i
 	fds[count++] = link;
 	fds[count++] = world->conf_fd;
 	fds[count++] = world->log_fd;
+	fds[count++] = child->words_fd;
 	if (child->proc == PROC_RECEPTION)
 		for (size_t i = 0; i < world->listener_count; i++)
 			fds[count++] = world->listeners[i];
@@ -85,6 +87,9 @@ spawn(struct child *child, const struct child_world *world, int link)
 		mem_free(variables);
 		return err;
 	}
+	if (child->words_fd > 0)
+		close(child->words_fd);
+	child->words_fd = proc_words_create();
 	snprintf(name, sizeof(name), "%s", proc_def(child->proc)->name);
 	snprintf(instance, sizeof(instance), "%u", child->instance);
 	options.fd_count = list_fds(child, world, link, fds);
