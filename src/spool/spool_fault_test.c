@@ -22,6 +22,7 @@ enum {
 	PLACE_STEP = 2,
 	AFTER = 1200, /* operations that end before a load is over, failure or not */
 	SYNC_US = 10000,
+	BEGIN_US = 50000, /* a thread that is free has begun what it was given */
 };
 
 /* What was written and is not known to be synced. */
@@ -256,7 +257,9 @@ writer_done(struct spool_op *op)
 	if (writer->doing == PUTTING)
 		mem_free(writer->bytes.body);
 	if (op->err) {
-		/* The first one that is refused is told before anything is begun after it. */
+		/* What was given to a thread before begins; nothing may be given to one from now on. */
+		if (load->refused == 0)
+			usleep(BEGIN_US);
 		pthread_mutex_lock(&disk.lock);
 		assert_true(disk.failed);
 		disk.told = true;
@@ -494,6 +497,8 @@ main(void)
 	    cmocka_unit_test(a_sync_that_fails_stops_acceptance_and_loses_nothing),
 	};
 
+	/* More than are ever under way. */
+	setenv("UV_THREADPOOL_SIZE", "16", 1);
 	/* Syncs are played here, so memory will do. */
 	if (access("/dev/shm", W_OK) == 0)
 		setenv("TMPDIR", "/dev/shm", 0);
