@@ -104,7 +104,7 @@ what_is_reserved_need_not_grow(void **state)
 	sched_index_init(&index, &keys, hash_of);
 	sched_index_add(&index, 0);
 	keys.in[0] = true;
-	/* Shards differ by chance: fewer keys than many find room in what is made for twice as many. */
+	/* Shards differ by chance: so few keys find room in what is made for twice as many. */
 	sched_index_reserve(&index, 2 * KEYS);
 	bytes = sched_index_bytes(&index);
 	assert_all(&index, &keys);

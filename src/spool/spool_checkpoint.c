@@ -359,7 +359,11 @@ paced(struct io_timer *timer)
 {
 	struct spool *spool = timer->owner;
 
-	if (spool->checkpoint.state == CHECKPOINT_PACING)
+	if (spool->checkpoint.state != CHECKPOINT_PACING)
+		return;
+	if (spool->broken)
+		finish(spool, ERR_BROKEN);
+	else
 		write_next(spool);
 }
 
@@ -532,8 +536,15 @@ spool_checkpoint_final(struct spool *spool)
 	struct spool_checkpoint *checkpoint = &spool->checkpoint;
 	uint64_t grown = spool->log_bytes_durable - checkpoint->at_log_bytes;
 
-	if (spool->broken || spool->finishing)
+	if (spool->finishing)
 		return false;
+	if (spool->broken) {
+		/* What stands between two steps is not to go on by itself. */
+		if (checkpoint->state == CHECKPOINT_PACING ||
+		    checkpoint->state == CHECKPOINT_WAITING)
+			finish(spool, ERR_BROKEN);
+		return false;
+	}
 	if (checkpoint->state == CHECKPOINT_PACING) {
 		finish(spool, ERR_BUSY);
 		return checkpoint->state != CHECKPOINT_IDLE;

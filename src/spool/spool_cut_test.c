@@ -5,7 +5,7 @@
  * find all that was said to be durable, each mark once, and report no damage; the feed must
  * be whole.
  */
-#include "spool/spool_played_disk.h"
+#include "spool/test_played_disk.h"
 
 enum {
 	MB = 1 << 20,

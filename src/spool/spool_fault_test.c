@@ -1,6 +1,6 @@
 /*
- * A write or a sync of the log that fails, at each place in turn, while several batches are under way:
- * acceptance stops for good, and nothing that was said to be durable is missing at the next
+ * A write or a sync of the log that fails, at each place in turn, while several batches are under
+ * way: acceptance stops for good, and nothing that was said to be durable is missing at the next
  * start-up; nor has a checkpoint run ahead of the marks that went with the failure.
  *
  * The C library's calls are replaced in this program.  A sync that fails takes with it all that was
@@ -257,7 +257,7 @@ writer_done(struct spool_op *op)
 	if (writer->doing == PUTTING)
 		mem_free(writer->bytes.body);
 	if (op->err) {
-		/* What was given to a thread before begins; nothing may be given to one from now on. */
+		/* What a thread was given before begins; from now on none may be given more. */
 		if (load->refused == 0)
 			usleep(BEGIN_US);
 		pthread_mutex_lock(&disk.lock);

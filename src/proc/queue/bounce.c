@@ -259,8 +259,8 @@ go_on(struct bounce *bounce)
 }
 
 /*
- * Nobody can be told, as it cannot be read whom: it is set aside, and who failed waits with it, so that
- * an operator may release it (to be tried again) or delete it.  What was delivered, or deleted
+ * Nobody can be told, as it cannot be read whom: it is set aside, and who failed waits with it, so
+ * that an operator may release it (to be tried again) or delete it.  What was delivered, or deleted
  * already, ends all the same.
  */
 static void
