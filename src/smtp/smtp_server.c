@@ -233,7 +233,7 @@ end_chunk(struct smtp_server *server, struct smtp_server_event *event)
 		smtp_server_move(server, SERVER_CHUNKS);
 		return;
 	}
-	if (smtp_server_body_finish(&server->body)) {
+	if (smtp_server_body_finish(&server->body, &server->options)) {
 		event->kind = SMTP_SERVER_BODY;
 		event->body = SPAN("\r\n");
 	} else if (server->body.flaws) {

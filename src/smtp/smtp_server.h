@@ -25,6 +25,7 @@ struct smtp_server_options {
 	bool tls_offered;        /* STARTTLS may be used */
 	bool tls_from_start;     /* the greeting waits for smtp_server_tls_started() */
 	bool auth_offered;       /* AUTH PLAIN and LOGIN, under TLS only */
+	bool repair_line_ends;   /* a bare CR or LF in a message becomes CRLF */
 	uint64_t message_bytes_max;
 	uint64_t command_bytes_max;
 	uint64_t line_bytes_max;

@@ -204,13 +204,15 @@ void smtp_server_auth_end(struct smtp_server *server);
 /* smtp_server_body.c */
 void smtp_server_body_begin(struct smtp_server_body *body, bool dots);
 /*
- * Takes octets: gives how many, at least one of a text that is not empty.  *run is what of
- * them belongs to the message: a part of text, and "" once there is a flaw or the end.
+ * Takes octets: gives how many, at least one of a text that is not empty, unless there is a
+ * *run.  *run is what belongs to the message: a part of text or a repaired line end, and "" once
+ * there is a flaw or the end.
  */
 size_t smtp_server_body_take(struct smtp_server_body *body,
     const struct smtp_server_options *options, struct span text, struct span *run);
 /* BDAT LAST: no more octets come.  True where a CRLF must be added to end the last line. */
-bool smtp_server_body_finish(struct smtp_server_body *body);
+bool smtp_server_body_finish(
+    struct smtp_server_body *body, const struct smtp_server_options *options);
 /* The refusal of a body with flaws; *number is its %1 where it has one. */
 enum reply_id smtp_server_body_refusal(const struct smtp_server_body *body,
     const struct smtp_server_options *options, uint64_t *number);
