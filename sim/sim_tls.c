@@ -110,6 +110,27 @@ tls_describe(const struct tls *tls, struct buf *out)
 	(void)out;
 }
 
+void
+tls_binding_exporter(const struct tls *tls, struct buf *out)
+{
+	(void)tls;
+	(void)out;
+}
+
+void
+tls_binding_end_point(const struct tls *tls, struct buf *out)
+{
+	(void)tls;
+	(void)out;
+}
+
+void
+tls_peer_name(const struct tls *tls, struct buf *out)
+{
+	(void)tls;
+	(void)out;
+}
+
 const char *
 tls_failure(const struct tls *tls)
 {

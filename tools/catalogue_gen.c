@@ -5,7 +5,7 @@
  *
  * A file holds records of "key: value" lines.  A line that begins with a blank
  * goes on with the value before it; an empty line before such a line begins a
- * new paragraph; "#" begins a comment line.  The keys "code", "group" and
+ * new paragraph (in a transcript each line stays one); "#" begins a comment line.  The keys "code", "group" and
  * "pair" begin a record; each kind of record has the fields of its row below,
  * all of them and no other.  Any mistake is told with file and line, and then
  * nothing is written.
@@ -26,6 +26,12 @@ enum field {
 	WHEN,
 	CLIENT,
 	FIX,
+	SENDER,
+	ADMIN,
+	DEVELOPER,
+	MISTAKES,
+	WITH,
+	TRANSCRIPT,
 	RFC,
 	SEE,
 	RETRY,
@@ -45,6 +51,12 @@ static const char *const field_names[FIELD_COUNT] = {
     [WHEN] = "when",
     [CLIENT] = "client",
     [FIX] = "fix",
+    [SENDER] = "sender",
+    [ADMIN] = "admin",
+    [DEVELOPER] = "developer",
+    [MISTAKES] = "mistakes",
+    [WITH] = "with",
+    [TRANSCRIPT] = "transcript",
     [RFC] = "rfc",
     [SEE] = "see",
     [RETRY] = "retry",
@@ -60,8 +72,9 @@ enum kind { BASIC, STATUS, CLASS, GROUP, PAIR, CLASS_PAIR, KIND_COUNT };
 
 #define BIT(field) (1u << (field))
 #define ENTRY_FIELDS                                                                     \
-	(BIT(NAME) | BIT(MEANING) | BIT(WHEN) | BIT(CLIENT) | BIT(FIX) | BIT(RFC) |      \
-	    BIT(SEE) | BIT(ANSWERS) | BIT(SAYS))
+	(BIT(NAME) | BIT(MEANING) | BIT(WHEN) | BIT(CLIENT) | BIT(SENDER) | BIT(ADMIN) | \
+	    BIT(DEVELOPER) | BIT(MISTAKES) | BIT(WITH) | BIT(RFC) | BIT(SEE) |       \
+	    BIT(ANSWERS) | BIT(SAYS))
 #define CLASS_FIELDS (BIT(SAYS) | BIT(NEXT) | BIT(MAIL) | BIT(CLIENT) | BIT(FIX))
 
 /* Forms: d a digit, n a number of at most three digits, the rest itself. */
@@ -70,7 +83,8 @@ static const struct {
 	const char *form;
 	unsigned fields;
 } kinds[KIND_COUNT] = {
-    [BASIC] = {"code", "ddd", ENTRY_FIELDS | BIT(RETRY) | BIT(NEXT) | BIT(MAIL)},
+    [BASIC] = {"code", "ddd",
+	ENTRY_FIELDS | BIT(RETRY) | BIT(NEXT) | BIT(MAIL) | BIT(TRANSCRIPT)},
     [STATUS] = {"code", "X.d.n", ENTRY_FIELDS},
     [CLASS] = {"group", "dxx|d.x.x", BIT(NAME) | BIT(MEANING) | CLASS_FIELDS},
     [GROUP] = {"group", "xdx|X.d.x", BIT(NAME) | BIT(MEANING)},
@@ -244,6 +258,15 @@ has_control(struct span line)
 	return false;
 }
 
+/* What stands between a line of a value and the next one. */
+static const char *
+joint(const struct generator *gen)
+{
+	if (span_eq(gen->key, SPAN("transcript")))
+		return "\n";
+	return gen->gap ? "\n\n" : " ";
+}
+
 static void
 read_line(struct generator *gen, struct span line)
 {
@@ -260,7 +283,7 @@ read_line(struct generator *gen, struct span line)
 		if (gen->key.len == 0)
 			fault(gen, gen->file, gen->line, "goes on with nothing", text);
 		if (gen->value.len)
-			buf_add_str(&gen->value, gen->gap ? "\n\n" : " ");
+			buf_add_str(&gen->value, joint(gen));
 		buf_add(&gen->value, text);
 		gen->gap = false;
 	} else if (colon == line.len) {
@@ -351,6 +374,8 @@ check_record(struct generator *gen, const struct record *record)
 		fault(gen, record->file, record->line, "retry is yes or no, not", retry);
 	if (record->kind == BASIC || record->kind == STATUS) {
 		check_codes(gen, record, record->values[SEE]);
+		if (!span_eq(record->values[WITH], SPAN("none")))
+			check_codes(gen, record, record->values[WITH]);
 		if (!group_of(gen, record))
 			fault(gen, record->file, record->line, "has no group",
 			    record->code);
@@ -411,6 +436,14 @@ struct_fields(enum kind kind)
 	return kinds[PAIR].fields;
 }
 
+static struct span
+field_value(const struct record *record, unsigned field)
+{
+	struct span value = record->values[field];
+
+	return field == WITH && span_eq(value, SPAN("none")) ? SPAN("") : value;
+}
+
 static void
 add_record(struct buf *out, const struct generator *gen, const struct record *record)
 {
@@ -433,7 +466,7 @@ add_record(struct buf *out, const struct generator *gen, const struct record *re
 	}
 	for (unsigned field = 0; field < FIELD_COUNT; field++)
 		if (field != RETRY && (fields & BIT(field)))
-			add_string(out, field_names[field], record->values[field]);
+			add_string(out, field_names[field], field_value(record, field));
 	buf_add_str(out, "\t},\n");
 }
 

@@ -91,13 +91,12 @@ set(json_t *object, const char *key, json_t *value)
 }
 
 static json_t *
-related_json(const struct explain_code *code)
+codes_json(struct span codes, const struct explain_code *code)
 {
-	struct span see = span_str(code->entry->see);
 	struct span related;
 	json_t *list = json_array();
 
-	while (span_cut(&see, ' ', &related)) {
+	while (codes.len && span_cut(&codes, ' ', &related)) {
 		struct buf name;
 
 		buf_init(&name, EXPLAIN_CODE_BYTES);
@@ -115,7 +114,7 @@ code_json(const struct explain_code *code)
 	json_t *object = json_object();
 
 	set(object, "code", json_string(code->name));
-	set(object, "standard", json_boolean(entry != NULL));
+	set(object, "standard", json_boolean(entry && catalogue_is_standard(entry)));
 	set(object, "retry", json_boolean(code->retry));
 	if (code->class)
 		set(object, "class", json_string(code->class->name));
@@ -127,9 +126,14 @@ code_json(const struct explain_code *code)
 		set(object, "meaning", json_string(entry->meaning));
 		set(object, "when", json_string(entry->when));
 		set(object, "client", json_string(entry->client));
-		set(object, "fix", json_string(entry->fix));
+		set(object, "sender", json_string(entry->sender));
+		set(object, "admin", json_string(entry->admin));
+		set(object, "developer", json_string(entry->developer));
+		set(object, "mistakes", json_string(entry->mistakes));
+		set(object, "transcript", json_string(entry->transcript));
 		set(object, "rfc", json_string(entry->rfc));
-		set(object, "see", related_json(code));
+		set(object, "with", codes_json(span_str(entry->with), code));
+		set(object, "see", codes_json(span_str(entry->see), code));
 	} else if (code->class) {
 		set(object, "meaning", json_string(code->class->meaning));
 		set(object, "client", json_string(code->class->client));

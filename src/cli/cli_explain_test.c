@@ -33,7 +33,7 @@ static const struct {
     {cli_explain, {"explain", "--list", "252"}, EX_USAGE, false},
     {cli_compare, {"compare", "220", "252", "--json"}, EX_OK, true},
     {cli_explain, {"explain", "--", "252"}, EX_OK, true},
-    {cli_explain, {"explain", "471"}, EX_OK, true},
+    {cli_explain, {"explain", "472"}, EX_OK, true},
     {cli_explain, {"explain", "4xx"}, EX_OK, true},
     {cli_explain, {"explain", "--list"}, EX_OK, true},
     {cli_explain, {"explain", "--list", "--json"}, EX_OK, true},
@@ -53,7 +53,7 @@ static const struct {
     {cli_compare, {"compare", "250"}, EX_USAGE, false},
     {cli_compare, {"compare", "250", "251", "252"}, EX_USAGE, false},
     {cli_compare, {"compare", "--list", "250", "251"}, EX_USAGE, false},
-    {cli_compare, {"compare", "250", "471"}, EX_DATAERR, false},
+    {cli_compare, {"compare", "250", "472"}, EX_DATAERR, false},
     {cli_compare, {"compare", "--json", "hello", "250"}, EX_DATAERR, false},
 };
 
@@ -173,7 +173,7 @@ test_explain_json(void **state)
 	    json_is_true(json_object_get(json_object_get(json, "reply"), "retry")));
 	json_decref(json);
 
-	json = ask("471");
+	json = ask("472");
 	assert_true(
 	    json_is_false(json_object_get(json_object_get(json, "reply"), "standard")));
 	assert_non_null(text_of(json, "reply", "client"));
@@ -196,10 +196,10 @@ test_list_and_compare_json(void **state)
 	for (size_t i = 0; i < LEN(keys); i++)
 		assert_true(strlen(text_of(forth, NULL, keys[i])) > 20);
 	assert_true(json_equal(forth, back));
-	assert_null(cli_compare_json(SPAN("220"), SPAN("471")));
+	assert_null(cli_compare_json(SPAN("220"), SPAN("472")));
 	assert_null(cli_compare_json(SPAN("hello"), SPAN("220")));
 	assert_true(json_array_size(list) > 100);
-	assert_string_equal(text_of(json_array_get(list, 0), NULL, "code"), "211");
+	assert_string_equal(text_of(json_array_get(list, 0), NULL, "code"), "101");
 	json_decref(forth);
 	json_decref(back);
 	json_decref(list);

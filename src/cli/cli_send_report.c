@@ -123,8 +123,7 @@ add_explanation(struct buf *out, const struct cli_send_answer *answer)
 	if (!entry)
 		return;
 	buf_addf(out, "    %.*s\n", SPAN_ARGS(sentence(entry->meaning)));
-	if (entry->fix[0])
-		buf_addf(out, "    %.*s\n", SPAN_ARGS(sentence(entry->fix)));
+	buf_addf(out, "    %.*s\n", SPAN_ARGS(sentence(entry->sender)));
 	buf_addf(out, "    More: postrider explain %s\n", code);
 }
 

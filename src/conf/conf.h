@@ -100,6 +100,7 @@ struct conf {
 	struct span aliases_path; /* address: address, address */
 	struct span passwords_path; /* login: crypt(3) hash */
 	struct span credentials_path; /* name: login password, for smart hosts */
+	struct span senders_path; /* login: address, @domain, * */
 	struct span maildir_path; /* each mailbox is a Maildir below it */
 	struct span mailbox_user; /* who owns Maildirs, when started as root */
 	struct span postmaster; /* its mailbox where no table names one */
@@ -135,6 +136,13 @@ struct conf {
 	uint64_t data_timeout_ms; /* between two pieces of a message */
 	uint64_t session_timeout_ms; /* a session in all */
 	uint64_t auth_failures_max; /* of a session */
+
+	/* Submission: what users send, see docs/submission.md. */
+	bool check_envelope; /* MAIL FROM is held against the login */
+	bool check_header; /* From and Sender are */
+	bool sender_vouches; /* Sender is held, and From not, where there is a Sender */
+	bool add_from; /* where there is none; else such mail is refused */
+	bool received_hides_client;
 
 	/* The queue. */
 	uint64_t queue_messages_max;

@@ -99,6 +99,16 @@ static const struct conf_option options[] = {
 	.syntax = "FILE",
 	.doc = "Our own passwords at other servers: a line \"name: login password\" for "
 	       "each, for \"send mail ... as NAME\"."},
+    {.words = "senders from",
+	.type = CONF_PATH,
+	AT(senders_path),
+	.min = 1,
+	.max = CONF_PATH_BYTES_MAX,
+	.syntax = "FILE",
+	.doc = "What users may send as: a line \"login: address, @domain, ...\" for each; "
+	       "* is anything. Whoever is not in it may send as the login, if that is an "
+	       "address, and as each address whose mail goes to the login's mailbox and "
+	       "nowhere else."},
     {.words = "deliver to maildir",
 	.type = CONF_MAILDIR,
 	.syntax = "FOLDER [as USER]",
@@ -330,6 +340,51 @@ static const struct conf_option options[] = {
 	.max = 7 * DAY,
 	.syntax = "TIME",
 	.doc = "How long a session may last in all."},
+
+    {.words = "submission",
+	.type = CONF_BLOCK,
+	.repeats = true,
+	.syntax = "{ ... }",
+	.doc = "What is asked of mail from clients that logged in. See \"senders from\" "
+	       "for what a login may send as."},
+    {.block = "submission",
+	.words = "check envelope sender",
+	.type = CONF_BOOL,
+	AT(check_envelope),
+	.preset = 1,
+	.syntax = "[yes | no]",
+	.doc = "Refuses MAIL FROM with an address that the login may not send as."},
+    {.block = "submission",
+	.words = "check header sender",
+	.type = CONF_BOOL,
+	AT(check_header),
+	.preset = 1,
+	.syntax = "[yes | no]",
+	.doc = "Refuses mail whose From or Sender field has an address that the login may "
+	       "not send as."},
+    {.block = "submission",
+	.words = "sender field vouches",
+	.type = CONF_BOOL,
+	AT(sender_vouches),
+	.syntax = "[yes | no]",
+	.doc = "Holds only the Sender field, or Resent-Sender or Resent-From of mail that "
+	       "is sent on, against the login where there is one: From may then be "
+	       "anybody."},
+    {.block = "submission",
+	.words = "add missing from field",
+	.type = CONF_BOOL,
+	AT(add_from),
+	.preset = 1,
+	.syntax = "[yes | no]",
+	.doc = "Mail without a From field gets one with the address of MAIL FROM; with "
+	       "\"no\" it is refused."},
+    {.block = "submission",
+	.words = "received field hides client",
+	.type = CONF_BOOL,
+	AT(received_hides_client),
+	.syntax = "[yes | no]",
+	.doc = "Leaves the client's address and name out of the Received field. The log has "
+	       "them anyway."},
 
     {.words = "queue",
 	.type = CONF_BLOCK,

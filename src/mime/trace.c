@@ -125,26 +125,34 @@ write_path(struct buf *out, struct span address)
 	buf_add_char(out, '>');
 }
 
-void
-trace_write_received(struct buf *out, const struct trace_received *received)
+/* "from", in a line of its own, and how it came. */
+static void
+write_client(struct buf *out, const struct trace_received *received)
 {
-	/* A header is ASCII, unless the message came as UTF8SMTP (RFC 6531). */
-	bool utf8 = strncmp(received->protocol, "UTF8", 4) == 0;
-
-	buf_add_str(out, "Received: from ");
+	buf_add_str(out, "from ");
 	write_name(out, received->helo);
 	if (received->client.family) {
 		buf_add_str(out, " (");
 		net_addr_write_literal(out, &received->client);
 		buf_add_char(out, ')');
 	}
-	buf_add_str(out, "\r\n");
+	buf_add_str(out, "\r\n\t");
 	if (received->tls.len) {
-		buf_add_char(out, '\t');
 		write_comment(out, received->tls);
-		buf_add_str(out, "\r\n");
+		buf_add_str(out, "\r\n\t");
 	}
-	buf_add_str(out, "\tby ");
+}
+
+void
+trace_write_received(struct buf *out, const struct trace_received *received)
+{
+	/* A header is ASCII, unless the message came as UTF8SMTP (RFC 6531). */
+	bool utf8 = strncmp(received->protocol, "UTF8", 4) == 0;
+
+	buf_add_str(out, "Received: ");
+	if (!received->hides_client)
+		write_client(out, received);
+	buf_add_str(out, "by ");
 	write_name(out, received->by);
 	buf_addf(out, " with %s id ", received->protocol);
 	write_name(out, received->id);

@@ -9,6 +9,7 @@
 struct trace_received {
 	struct span helo;        /* what the client said; any bytes, made safe here */
 	struct net_addr client;
+	bool hides_client;       /* neither helo, client nor tls is told */
 	struct span by;          /* our host name */
 	const char *protocol;    /* "ESMTPS": RFC 3848 */
 	struct span tls;         /* "TLSv1.3 TLS_AES_256_GCM_SHA384" or "" */

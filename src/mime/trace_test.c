@@ -196,6 +196,30 @@ test_return_path(void **state)
 	buf_fini(&out);
 }
 
+static void
+test_client_is_hidden(void **state)
+{
+	struct trace_received received = {
+	    .helo = SPAN("laptop.home"),
+	    .client = address_of("192.0.2.1"),
+	    .hides_client = true,
+	    .by = SPAN("mail.example.org"),
+	    .protocol = "ESMTPSA",
+	    .tls = SPAN("TLSv1.3"),
+	    .id = SPAN("abc"),
+	    .for_address = SPAN("b@example.org"),
+	};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1000);
+	trace_write_received(&out, &received);
+	assert_true(span_eq(buf_span(&out),
+	    SPAN("Received: by mail.example.org with ESMTPSA id abc\r\n"
+		 "\tfor <b@example.org>;\r\n\tThu, 1 Jan 1970 00:00:00 +0000\r\n")));
+	buf_fini(&out);
+}
+
 int
 main(void)
 {
@@ -205,6 +229,7 @@ main(void)
 	    cmocka_unit_test(test_received),
 	    cmocka_unit_test(test_the_longest_is_one_field_of_short_lines),
 	    cmocka_unit_test(test_return_path),
+	    cmocka_unit_test(test_client_is_hidden),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

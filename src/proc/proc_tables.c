@@ -69,6 +69,7 @@ proc_check_tables(struct proc_env *env)
 	    {env->conf->mailboxes_path, &table_mailboxes},
 	    {env->conf->aliases_path, &table_aliases},
 	    {env->conf->passwords_path, &table_passwords},
+	    {env->conf->senders_path, &table_senders},
 	    {env->conf->credentials_path, &table_credentials},
 	};
 	bool good = true;

@@ -93,6 +93,12 @@ catalogue_at(size_t index)
 }
 
 bool
+catalogue_is_standard(const struct catalogue_entry *entry)
+{
+	return strcmp(entry->rfc, "none") != 0;
+}
+
+bool
 catalogue_retry(struct span text)
 {
 	const struct catalogue_entry *entry;

@@ -15,8 +15,14 @@ struct catalogue_entry {
 	const char *meaning;   /* what it says, a short paragraph */
 	const char *when;      /* who says it, in answer to which command, in which state */
 	const char *client;    /* what the client does next */
-	const char *fix;       /* what a person can do, or that nothing is to be done */
-	const char *rfc;       /* "RFC 5321 section 3.5.3" */
+	/* What each can do, or that nothing is to be done. */
+	const char *sender;    /* whose message it is */
+	const char *admin;     /* of the server that says it, or of the other side */
+	const char *developer; /* of a mail program or server */
+	const char *mistakes;  /* what people get wrong about it */
+	const char *with;      /* codes that go with it: "X.1.1 X.7.1", "450 550"; or "" */
+	const char *transcript; /* a dialogue of lines "C: ..." and "S: ..."; or "" */
+	const char *rfc;       /* "RFC 5321 section 3.5.3"; "none": in no standard */
 	const char *see;       /* related codes, separated by blanks: "250 251 550" */
 	bool retry;            /* of a basic code: trying again later, unchanged, may help */
 
@@ -49,6 +55,8 @@ enum catalogue_aspect {
 
 /* The entry of a code ("252", "5.7.1", "X.7.1"); NULL where the catalogue has none. */
 const struct catalogue_entry *catalogue_find(struct span code);
+/* Whether a standard or registry has it; else people met it in lists and logs only. */
+bool catalogue_is_standard(const struct catalogue_entry *entry);
 /*
  * Whether trying again unchanged may help after a code: of a basic code what its entry says,
  * of an enhanced one what its class says ("4.7.1").

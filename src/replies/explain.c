@@ -10,6 +10,8 @@
 #include "base/check.h"
 #include "replies/reply.h"
 
+enum { ADVICE_BYTES_MAX = 16384 };
+
 static void
 code_fill(struct explain_code *code, const char *class, const char *subject)
 {
@@ -113,7 +115,7 @@ explain_related(struct buf *out, struct span related, const struct explain_code 
 	char class = code->name[0];
 
 	if (related.len && related.ptr[0] == 'X' &&
-	    (code->name[1] == '.' || class == '4' || class == '5')) {
+	    (class == '2' || class == '4' || class == '5')) {
 		buf_add_char(out, class);
 		related = span_skip(related, 1);
 	}
@@ -121,13 +123,15 @@ explain_related(struct buf *out, struct span related, const struct explain_code 
 }
 
 static void
-page_related(struct page *page, const struct explain_code *code)
+page_codes(struct page *page, const char *heading, const char *codes,
+    const struct explain_code *code)
 {
-	struct span see = span_str(code->entry->see);
+	struct span rest = span_str(codes);
 	struct span related;
 
-	page_heading(page, "Read next");
-	while (span_cut(&see, ' ', &related)) {
+	if (rest.len)
+		page_heading(page, heading);
+	while (rest.len && span_cut(&rest, ' ', &related)) {
 		const struct catalogue_entry *entry = catalogue_find(related);
 		struct buf name;
 
@@ -137,7 +141,25 @@ page_related(struct page *page, const struct explain_code *code)
 		page_row(page, buf_span(&name), 6, span_str(entry->name));
 		buf_fini(&name);
 	}
-	page_row(page, SPAN("and"), 6, span_str(code->entry->rfc));
+}
+
+static void
+page_advice(struct page *page, const struct catalogue_entry *entry)
+{
+	const char *const advice[][2] = {
+	    {"Sender", entry->sender},
+	    {"Administrator", entry->admin},
+	    {"Developer", entry->developer},
+	};
+	struct buf text;
+
+	page_heading(page, "What to do");
+	buf_init(&text, ADVICE_BYTES_MAX);
+	for (size_t i = 0; i < LEN(advice); i++)
+		buf_addf(&text, "%s%s: %s", i ? "\n\n" : "", advice[i][0], advice[i][1]);
+	check(buf_finish(&text) == OK);
+	page_text(page, buf_span(&text));
+	buf_fini(&text);
 }
 
 static void
@@ -160,15 +182,27 @@ page_entry(struct page *page, const struct explain_code *code)
 	page_text(page, buf_span(&line));
 	buf_fini(&line);
 
+	if (!catalogue_is_standard(entry))
+		page_text(page,
+		    SPAN("No standard has this code: go by its first digit and by the text."));
+
 	page_heading(page, "Meaning");
 	page_text(page, span_str(entry->meaning));
 	page_heading(page, "When it is seen");
 	page_text(page, span_str(entry->when));
 	page_heading(page, "What the client does");
 	page_text(page, span_str(entry->client));
-	page_heading(page, "What to do");
-	page_text(page, span_str(entry->fix));
-	page_related(page, code);
+	page_advice(page, entry);
+	page_heading(page, "Common mistakes");
+	page_text(page, span_str(entry->mistakes));
+	if (*entry->transcript) {
+		page_heading(page, "An example");
+		page_lines(page, span_str(entry->transcript));
+	}
+	page_codes(page, "Goes with", entry->with, code);
+	page_codes(page, "Read next", entry->see, code);
+	if (catalogue_is_standard(entry))
+		page_row(page, SPAN("and"), 6, span_str(entry->rfc));
 }
 
 /* A group as a sentence: "Its class is 4xx, transient negative completion: ..." */

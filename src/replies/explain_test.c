@@ -38,7 +38,7 @@ static const struct {
     {"450 5.1.1 x", OK, "450", "5.1.1", NULL, true, true},
     {"550 4.1.1 x", OK, "550", "4.1.1", NULL, true, true},
     {"550 X.1.1", OK, "550", "X.1.1", NULL, true, false},
-    {"471", OK, "471", "", NULL, false, false},
+    {"472", OK, "472", "", NULL, false, false},
     {"111", OK, "111", "", NULL, false, false},
     {"5.8.999", OK, "", "5.8.999", NULL, false, false},
     {"550 5.7.1000 x", OK, "550", "", NULL, true, false},
@@ -100,7 +100,8 @@ static const struct {
 } pages[] = {
     {"252", {"252 Cannot VRFY user", "\nMeaning\n  ", "\nWhen it is seen\n  ",
 		"\nWhat the client does\n  ", "\nWhat to do\n  ", "\nRead next\n  250 "}},
-    {"450", {"may help", "  4.2.2 ", "RFC 5321"}},
+    {"450", {"may help", "  4.2.1 ", "RFC 5321", "\n  Sender: ", "\n    C: RCPT", "\nGoes with\n"}},
+    {"252", {"\n  Developer: ", "\nCommon mistakes\n  ", "\n  2.5.0 "}},
     {"550", {"does not help", "  5.1.1 ", "RFC 5321"}},
     {"5.7.1",
 	{"5.7.1 Delivery", "X.7.x: security", "class 5", "does not help", "5.7.26"}},
@@ -109,8 +110,9 @@ static const struct {
     {"550 5.1.1 x", {"550 Requested", "5.1.1 Bad destination mailbox"}},
     {"550 X.1.1", {"550 Requested", "X.1.1 Bad destination mailbox"}},
     {"450 5.1.1 x", {"contradict", "450 Requested", "5.1.1 Bad"}},
-    {"471", {"471 is not a standard code", "4xx: transient", "no standard gives it"}},
-    {"541", {"541 is not", "5xx: permanent", "x4x: unspecified"}},
+    {"441", {"441 The server does not answer (made up)", "No standard has this code"}},
+    {"472", {"472 is not a standard code", "4xx: transient", "no standard gives it"}},
+    {"542", {"542 is not", "5xx: permanent", "x4x: unspecified"}},
     {"211 ", {"211 System status"}},
     {"150", {"150 is not", "1xx: positive preliminary"}},
     {"5.7.999", {"5.7.999 is not", "5.x.x: permanent", "X.7.x: security"}},
@@ -195,8 +197,8 @@ test_bold_is_only_for_headings(void **state)
 		on += memcmp(at, "\033[1m", 4) == 0;
 		off += memcmp(at, "\033[0m", 4) == 0;
 	}
-	assert_int_equal(on, 6);
-	assert_int_equal(off, 6);
+	assert_int_equal(on, 9);
+	assert_int_equal(off, 9);
 	assert_non_null(strstr(out.ptr, "\033[1mMeaning\033[0m\n"));
 	buf_fini(&out);
 }
@@ -255,7 +257,7 @@ test_list_and_compare(void **state)
 	assert_non_null(strstr(out.ptr, "\nThe difference that matters\n  They have"));
 	assert_non_null(strstr(out.ptr, "\nWhich to use when you write a server\n"));
 	buf_reset(&out);
-	assert_int_equal(explain_compare(&page, SPAN("250"), SPAN("471")), ERR_NOT_FOUND);
+	assert_int_equal(explain_compare(&page, SPAN("250"), SPAN("472")), ERR_NOT_FOUND);
 	assert_int_equal(out.len, 0);
 	buf_fini(&out);
 }

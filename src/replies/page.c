@@ -89,6 +89,17 @@ page_text(struct page *page, struct span text)
 }
 
 void
+page_lines(struct page *page, struct span text)
+{
+	struct span line;
+
+	while (text.len && span_cut(&text, '\n', &line)) {
+		add_blanks(page->out, 4);
+		wrap(page, line, 4, 7);
+	}
+}
+
+void
 page_row(struct page *page, struct span key, size_t key_width, struct span text)
 {
 	size_t width = columns(key);

@@ -20,5 +20,7 @@ void page_title(struct page *page, struct span text);
 void page_heading(struct page *page, const char *text);
 /* Wrapped paragraphs, two columns in; "\n\n" in text parts them.  Nothing where text is empty. */
 void page_text(struct page *page, struct span text);
+/* Lines four columns in, what does not fit wrapped further in; "\n" in text parts them. */
+void page_lines(struct page *page, struct span text);
 /* One row of a list: a key in its column, then wrapped text. */
 void page_row(struct page *page, struct span key, size_t key_width, struct span text);

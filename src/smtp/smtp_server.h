@@ -13,6 +13,7 @@
 
 #include "replies/reply.h"
 #include "smtp/address.h"
+#include "smtp/smtp_parameter.h"
 
 struct smtp_server;
 
@@ -25,7 +26,15 @@ struct smtp_server_options {
 	bool tls_offered;        /* STARTTLS may be used */
 	bool tls_from_start;     /* the greeting waits for smtp_server_tls_started() */
 	bool auth_offered;       /* AUTH PLAIN and LOGIN, under TLS only */
+<<<<<<< HEAD
 	bool repair_line_ends;   /* a bare CR or LF in a message becomes CRLF */
+=======
+	unsigned extensions;     /* bits of enum smtp_extension: what EHLO offers of them */
+	struct span solicit_refused; /* NO-SOLICITING: "a,b"; lives as hostname */
+	uint64_t hold_max_s;     /* FUTURERELEASE: how long mail may be held */
+	uint64_t by_min_s;       /* DELIVERBY: the least time that may be asked for; 0 none */
+	uint64_t wall_ms;        /* the calendar's time when the session is created */
+>>>>>>> main
 	uint64_t message_bytes_max;
 	uint64_t command_bytes_max;
 	uint64_t line_bytes_max;
@@ -43,8 +52,8 @@ struct smtp_server_options {
 
 enum smtp_server_event_kind {
 	SMTP_SERVER_WAIT,     /* nothing until input, an owed reply, a tick or sent output */
-	SMTP_SERVER_MAIL,     /* address, size, body: owes a reply */
-	SMTP_SERVER_RCPT,     /* address: owes a reply */
+	SMTP_SERVER_MAIL,     /* address, mail: owes a reply */
+	SMTP_SERVER_RCPT,     /* address, rcpt: owes a reply */
 	SMTP_SERVER_DATA,     /* DATA or the first BDAT was allowed: a body begins; owes nothing */
 	SMTP_SERVER_BODY,     /* bytes: dot-unstuffed, CRLF lines; valid until the next call */
 	SMTP_SERVER_BODY_END, /* owes a reply, once the message is durable */
@@ -58,8 +67,8 @@ enum smtp_server_event_kind {
 struct smtp_server_event {
 	enum smtp_server_event_kind kind;
 	struct address address;     /* MAIL, RCPT; valid until the next call */
-	uint64_t size;              /* MAIL: the SIZE parameter, 0 where there is none */
-	bool body_8bit, smtputf8;   /* MAIL */
+	struct smtp_mail_parameters mail; /* MAIL; valid until the next call */
+	struct smtp_rcpt_parameters rcpt; /* RCPT; likewise */
 	struct span body;           /* BODY */
 	struct span login, password; /* AUTH; valid until the reply, then wiped */
 	enum reply_id reply;        /* REFUSED */

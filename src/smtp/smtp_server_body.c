@@ -30,9 +30,11 @@ static const struct span received_name = {"received:", 9};
 enum { MATCH_NO = UINT8_MAX };
 
 void
-smtp_server_body_begin(struct smtp_server_body *body, bool dots)
+smtp_server_body_begin(struct smtp_server_body *body, bool dots, bool binary)
 {
-	*body = (struct smtp_server_body){.dots = dots, .in_header = true};
+	check(!dots || !binary);
+	*body = (struct smtp_server_body){
+	    .dots = dots, .binary = binary, .in_header = true};
 }
 
 static void
@@ -67,15 +69,23 @@ take_header(struct smtp_server_body *body, const struct smtp_server_options *opt
 	body->matched = 0;
 }
 
+/* RFC 3030 section 3: behind the header of a binary message there are octets, not lines. */
+static bool
+has_lines(const struct smtp_server_body *body)
+{
+	return !body->binary || body->in_header;
+}
+
 /*
- * Goes over lines up to the end of text, or to a line that begins with a dot;
- * gives how many octets that is.
+ * Goes over lines up to the end of text, to a line that begins with a dot, or to the end of
+ * the header of a binary message; gives how many octets that is.
  */
 static size_t
 take_lines(struct smtp_server_body *body, const struct smtp_server_options *options,
     struct span text)
 {
 	const char *at = text.ptr, *end = text.ptr + text.len;
+	bool in_header = body->in_header;
 
 	while (at < end) {
 		const char *lf = memchr(at, '\n', (size_t)(end - at));
@@ -83,7 +93,7 @@ take_lines(struct smtp_server_body *body, const struct smtp_server_options *opti
 		bool line_ends = lf && (lf > text.ptr ? lf[-1] == '\r' : body->after_cr);
 
 		body->line_bytes += (uint64_t)(next - at);
-		if (body->line_bytes > options->line_bytes_max)
+		if (body->line_bytes > options->line_bytes_max && has_lines(body))
 			set_flaw(body, FLAW_LINE_TOO_LONG);
 		if (body->in_header)
 			take_header(
@@ -94,7 +104,7 @@ take_lines(struct smtp_server_body *body, const struct smtp_server_options *opti
 			continue;
 		body->at = BODY_AT_LINE_START;
 		body->line_bytes = 0;
-		if (body->dots && at < end && *at == '.')
+		if ((body->dots && at < end && *at == '.') || (in_header && !has_lines(body)))
 			break;
 	}
 	return (size_t)(at - text.ptr);
@@ -245,8 +255,11 @@ static struct span
 take_text(struct smtp_server_body *body, const struct smtp_server_options *options,
     struct span text)
 {
+	bool lines = has_lines(body);
+
 	text.len = take_lines(body, options, text);
-	check_octets(body, text);
+	if (lines)
+		check_octets(body, text);
 	body->bytes += text.len;
 	if (body->bytes > options->message_bytes_max)
 		set_flaw(body, FLAW_TOO_BIG);
@@ -277,6 +290,9 @@ smtp_server_body_take(struct smtp_server_body *body,
 	}
 
 	text = span_skip(text, taken);
+	/* The octets of a binary message begin; only the rest of a line end belongs to the header. */
+	if (repairs && !has_lines(body) && !(body->after_cr && text.ptr[0] == '\n'))
+		repairs = body->after_cr = false;
 	if (repairs) {
 		size_t clean = count_clean(text);
 
@@ -298,10 +314,10 @@ smtp_server_body_finish(
     struct smtp_server_body *body, const struct smtp_server_options *options)
 {
 	check(!body->dots);
-	if (body->after_cr && !options->repair_line_ends)
+	if (body->after_cr && has_lines(body) && !options->repair_line_ends)
 		set_flaw(body, FLAW_BARE_LINE_END);
 	/* A repaired line end has ended its line too. */
-	if (body->flaws || body->line_bytes == 0)
+	if (body->flaws || body->line_bytes == 0 || !has_lines(body))
 		return false;
 	body->at = BODY_AT_LINE_START;
 	body->line_bytes = 0;

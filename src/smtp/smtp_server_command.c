@@ -9,8 +9,9 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/date.h"
 
-enum { HELLO_BYTES_MAX = 1024, HELP_BYTES_MAX = 1024 };
+enum { HELLO_BYTES_MAX = 2048, HELP_BYTES_MAX = 1024 };
 
 /* Where a session waits for commands. */
 #define OUTSIDE (BIT(SERVER_GREETED) | BIT(SERVER_READY))
@@ -72,6 +73,43 @@ run_helo(struct smtp_server *server, const struct command_line *line)
 		smtp_server_say(server, REPLY_HELLO, server->options.hostname);
 }
 
+/* What the operator and the kind of listener decide. */
+static void
+offer_extensions(const struct smtp_server *server, struct buf *hello)
+{
+	const struct smtp_server_options *options = &server->options;
+	unsigned offered = options->extensions;
+
+	if (offered & SMTP_EXTENSION_BINARYMIME)
+		buf_add_str(hello, "\nBINARYMIME");
+	if (offered & SMTP_EXTENSION_DSN)
+		buf_add_str(hello, "\nDSN");
+	/* RFC 4865 section 3: the longest time, and until when that is. */
+	if (offered & SMTP_EXTENSION_FUTURERELEASE) {
+		buf_add_str(hello, "\nFUTURERELEASE ");
+		buf_add_u64(hello, options->hold_max_s);
+		buf_add_char(hello, ' ');
+		date_write(hello, options->wall_ms + options->hold_max_s * 1000);
+	}
+	if (offered & SMTP_EXTENSION_DELIVERBY) {
+		buf_add_str(hello, "\nDELIVERBY");
+		if (options->by_min_s > 0) {
+			buf_add_char(hello, ' ');
+			buf_add_u64(hello, options->by_min_s);
+		}
+	}
+	if (offered & SMTP_EXTENSION_MT_PRIORITY)
+		buf_add_str(hello, "\nMT-PRIORITY");
+	if ((offered & SMTP_EXTENSION_REQUIRETLS) && server->tls)
+		buf_add_str(hello, "\nREQUIRETLS");
+	if (offered & SMTP_EXTENSION_NO_SOLICITING) {
+		buf_add_str(hello, "\nNO-SOLICITING");
+		if (options->solicit_refused.len > 0)
+			buf_add_char(hello, ' ');
+		buf_add(hello, options->solicit_refused);
+	}
+}
+
 static void
 run_ehlo(struct smtp_server *server, const struct command_line *line)
 {
@@ -89,6 +127,7 @@ run_ehlo(struct smtp_server *server, const struct command_line *line)
 		buf_add_u64(&hello, options->message_bytes_max);
 	}
 	buf_add_str(&hello, "\n8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8\nCHUNKING");
+	offer_extensions(server, &hello);
 	if (options->tls_offered && !server->tls)
 		buf_add_str(&hello, "\nSTARTTLS");
 	if (options->auth_offered && server->tls)
@@ -139,11 +178,28 @@ may_mail(struct smtp_server *server)
 	return true;
 }
 
+static struct smtp_parameter_rules
+parameter_rules(const struct smtp_server *server)
+{
+	const struct smtp_server_options *options = &server->options;
+
+	return (struct smtp_parameter_rules){
+	    .extensions = options->extensions,
+	    .tls = server->tls,
+	    .smtputf8 = server->smtputf8,
+	    .hold_max_s = options->hold_max_s,
+	    .by_min_s = options->by_min_s,
+	    .wall_ms = options->wall_ms + (server->now_ms - server->created_ms),
+	    .solicit_refused = options->solicit_refused,
+	};
+}
+
 static void
 run_mail(struct smtp_server *server, const struct command_line *line)
 {
-	struct smtp_server_parameters parameters;
+	const struct smtp_parameter_rules rules = parameter_rules(server);
 	struct smtp_server_event *event = line->event;
+	const struct smtp_mail_parameters *mail = &event->mail;
 	struct span args = line->args, rest;
 	struct reply refusal;
 	const char *why = NULL;
@@ -160,29 +216,29 @@ run_mail(struct smtp_server *server, const struct command_line *line)
 		smtp_server_refuse(server, REPLY_BAD_SENDER_SYNTAX, span_str(why));
 		return;
 	}
-	if (!smtp_server_mail_parameters(rest, &parameters, &refusal)) {
+	if (!smtp_parameter_read_mail(rest, &rules, &event->mail, &refusal)) {
 		refuse_with(server, &refusal);
 		return;
 	}
-	if (parameters.size > server->options.message_bytes_max) {
+	if (mail->size > server->options.message_bytes_max) {
 		smtp_server_refuse(server, REPLY_MESSAGE_TOO_BIG,
 		    smtp_server_number(digits, server->options.message_bytes_max));
 		return;
 	}
-	if (event->address.is_utf8 && !parameters.smtputf8) {
+	if (event->address.is_utf8 && !mail->smtputf8) {
 		smtp_server_refuse(server, REPLY_UTF8_NOT_ANNOUNCED, SPAN(""));
 		return;
 	}
 	event->kind = SMTP_SERVER_MAIL;
-	event->size = parameters.size;
-	event->body_8bit = parameters.body_8bit;
-	event->smtputf8 = server->smtputf8 = parameters.smtputf8;
+	server->smtputf8 = mail->smtputf8;
+	server->binary = mail->body == SMTP_BODY_BINARYMIME;
 	smtp_server_move(server, SERVER_MAIL_ASKED);
 }
 
 static void
 run_rcpt(struct smtp_server *server, const struct command_line *line)
 {
+	const struct smtp_parameter_rules rules = parameter_rules(server);
 	struct span args = line->args, rest;
 	struct address *address = &line->event->address;
 	struct reply refusal;
@@ -195,7 +251,8 @@ run_rcpt(struct smtp_server *server, const struct command_line *line)
 	server->rcpt_tried = true;
 	if (address_parse_path(args, false, true, address, &rest, &why)) {
 		smtp_server_refuse(server, REPLY_BAD_RECIPIENT_SYNTAX, span_str(why));
-	} else if (!smtp_server_rcpt_parameters(rest, &refusal)) {
+	} else if (!smtp_parameter_read_rcpt(
+		       rest, &rules, &line->event->rcpt, &refusal)) {
 		refuse_with(server, &refusal);
 	} else if (address->is_utf8 && !server->smtputf8) {
 		smtp_server_refuse(server, REPLY_UTF8_NOT_ANNOUNCED, SPAN(""));
@@ -217,9 +274,14 @@ run_data(struct smtp_server *server, const struct command_line *line)
 			smtp_server_refuse_order(server, server->state);
 		return;
 	}
+	/* RFC 3030 section 3: dots can't be stuffed where there are no lines. */
+	if (server->binary) {
+		smtp_server_refuse(server, REPLY_BINARY_NEEDS_BDAT, SPAN(""));
+		return;
+	}
 	smtp_server_say(server, REPLY_START_MAIL, SPAN(""));
 	line->event->kind = SMTP_SERVER_DATA;
-	smtp_server_body_begin(&server->body, true);
+	smtp_server_body_begin(&server->body, true, false);
 	smtp_server_move(server, SERVER_BODY);
 }
 
@@ -261,7 +323,7 @@ run_bdat(struct smtp_server *server, const struct command_line *line)
 	server->chunk_from = server->state;
 	server->chunk_refusal = chunk_refusal(server);
 	if (server->state != SERVER_CHUNKS)
-		smtp_server_body_begin(body, false);
+		smtp_server_body_begin(body, false, server->binary);
 	body->chunk_left = server->chunk_bytes;
 	if (server->chunk_refusal != REPLY_COUNT) {
 		smtp_server_move(server, SERVER_CHUNK_BAD);

@@ -36,6 +36,13 @@ choose_options(uint8_t choice)
 		options.messages_max = 1;
 		options.auth_failures_max = 1;
 	}
+	if (choice & 128) {
+		options.extensions = UINT32_MAX;
+		options.solicit_refused = SPAN("a:ADV");
+		options.hold_max_s = 100;
+		options.by_min_s = 10;
+		options.wall_ms = 1795751306000;
+	}
 	return options;
 }
 

@@ -4,8 +4,7 @@
  * smtp_server.c owns the life of a session, its clock and its pump;
  * smtp_server_state.c is the only one that writes server->state, and speaks;
  * smtp_server_input.c owns the bytes from the client; smtp_server_command.c the
- * command table, smtp_server_parameter.c the parameters of MAIL and RCPT,
- * smtp_server_auth.c the SASL exchange, smtp_server_body.c the octets of a
+ * command table, smtp_server_auth.c the SASL exchange, smtp_server_body.c the octets of a
  * message.
  */
 #pragma once
@@ -80,6 +79,7 @@ struct smtp_server_body {
 	enum smtp_server_body_at at;
 	bool dots;             /* DATA: dots are stuffed and end the message */
 	bool after_cr;         /* the last octet was a CR */
+	bool binary;           /* BINARYMIME: behind the header any octet may come */
 	bool in_header;
 	uint8_t matched;       /* octets of "Received:" that the line began with */
 };
@@ -121,7 +121,7 @@ struct smtp_server {
 
 	/* The transaction. */
 	uint64_t rcpt_count;
-	bool rcpt_tried, smtputf8;
+	bool rcpt_tried, smtputf8, binary;
 	bool chunk_last;
 	uint64_t chunk_bytes;
 	enum reply_id chunk_refusal; /* REPLY_COUNT: what the body's flaws say */
@@ -175,21 +175,6 @@ void smtp_server_input_release(struct smtp_server *server);
 void smtp_server_run_line(
     struct smtp_server *server, struct span line, struct smtp_server_event *event);
 
-/* smtp_server_parameter.c */
-struct smtp_server_parameters {
-	unsigned seen; /* bits, one for each row of the table */
-	uint64_t size;
-	bool body_8bit, smtputf8;
-};
-/*
- * The parameters of MAIL; text begins right after the path.  False where they
- * are wrong; *refusal then says how.
- */
-bool smtp_server_mail_parameters(struct span text,
-    struct smtp_server_parameters *parameters, struct reply *refusal);
-/* The same for RCPT, which knows none. */
-bool smtp_server_rcpt_parameters(struct span text, struct reply *refusal);
-
 /* smtp_server_auth.c */
 void smtp_server_auth_begin(
     struct smtp_server *server, struct span args, struct smtp_server_event *event);
@@ -202,7 +187,8 @@ struct span smtp_server_auth_public(struct span line);
 void smtp_server_auth_end(struct smtp_server *server);
 
 /* smtp_server_body.c */
-void smtp_server_body_begin(struct smtp_server_body *body, bool dots);
+/* dots: of DATA, else of BDAT.  binary: BINARYMIME. */
+void smtp_server_body_begin(struct smtp_server_body *body, bool dots, bool binary);
 /*
  * Takes octets: gives how many, at least one of a text that is not empty, unless there is a
  * *run.  *run is what belongs to the message: a part of text or a repaired line end, and "" once

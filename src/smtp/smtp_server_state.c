@@ -167,7 +167,7 @@ smtp_server_move(struct smtp_server *server, enum smtp_server_state next)
 		announce(server, (struct smtp_server_pending){.kind = SMTP_SERVER_ABORT});
 	if (next == SERVER_READY) {
 		server->rcpt_count = 0;
-		server->rcpt_tried = server->smtputf8 = false;
+		server->rcpt_tried = server->smtputf8 = server->binary = false;
 	}
 	if (next != SERVER_AUTH_LINE && next != SERVER_AUTH_ASKED)
 		smtp_server_auth_end(server);

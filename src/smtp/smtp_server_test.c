@@ -450,6 +450,79 @@ help_tells_how_commands_are_written(void **state)
 }
 
 static void
+all_extensions(struct smtp_server_options *options)
+{
+	options->extensions = UINT32_MAX;
+	options->hold_max_s = 100;
+	options->by_min_s = 10;
+	options->solicit_refused = SPAN("a:ADV,b:ADV");
+	options->wall_ms = 1795751306000;
+}
+
+static const struct dialogue extension_dialogues[] = {
+    {"all that goes with MAIL, and with RCPT",
+	"EHLO a\r\nMAIL FROM:<x@a> RET=HDRS ENVID=i HOLDFOR=9 BY=10;RT MT-PRIORITY=-3 "
+	"SOLICIT=c\r\nRCPT TO:<y@b> NOTIFY=DELAY,FAILURE ORCPT=rfc822;z@b\r\n",
+	"mail x@a hdrs envid=i for=9 by=10RT priority=-3 solicit=c; "
+	"rcpt y@b notify=12 orcpt=rfc822;z@b",
+	"220 250 250 250", all_extensions},
+    {"what goes against the rules",
+	"EHLO a\r\nMAIL FROM:<> HOLDFOR=101\r\nMAIL FROM:<> BY=9;R\r\n"
+	"MAIL FROM:<> REQUIRETLS\r\nMAIL FROM:<> SOLICIT=c,b:adv\r\n",
+	"refused 501; refused 550; refused 530; refused 550", "220 250 501 550 530 550",
+	all_extensions},
+    {"octets behind the header of a binary message",
+	"EHLO a\r\nMAIL FROM:<x@a> BODY=BINARYMIME\r\nRCPT TO:<y@b>\r\n"
+	"BDAT 5\r\na:b\r\nBDAT 9 LAST\r\n\r\na\nb\rc\r\rNOOP\r\n",
+	"mail x@a binary; rcpt y@b; data; end(a:b||a\nb\rc\r\r)",
+	"220 250 250 250 250 250 250", all_extensions},
+    {"its header has lines",
+	"EHLO a\r\nMAIL FROM:<x@a> BODY=BINARYMIME\r\nRCPT TO:<y@b>\r\n"
+	"BDAT 8 LAST\r\na\nb\r\n\r\nx",
+	"mail x@a binary; rcpt y@b; data; abort; refused 554", "220 250 250 250 554",
+	all_extensions},
+    {"it does not come with DATA, and the next message is none",
+	"EHLO a\r\nMAIL FROM:<x@a> BODY=BINARYMIME\r\nRCPT TO:<y@b>\r\nDATA\r\nRSET\r\n"
+	"MAIL FROM:<x@a>\r\nRCPT TO:<y@b>\r\nBDAT 5 LAST\r\n\r\na\nb",
+	"mail x@a binary; rcpt y@b; refused 503; abort; " IN_DATA "; abort; refused 554",
+	"220 250 250 250 503 250 250 250 554", all_extensions},
+};
+
+static void
+extensions_do_what_they_say(void **state)
+{
+	(void)state;
+	check_dialogues(extension_dialogues, LEN(extension_dialogues));
+}
+
+static void
+ehlo_tells_what_is_offered(void **state)
+{
+	struct smtp_server_options options = drive_options();
+	struct drive drive;
+
+	(void)state;
+	options.tls_offered = true;
+	all_extensions(&options);
+	drive_init(&drive, &options);
+	drive_pump(&drive);
+	buf_reset(&drive.output);
+	drive_send_str(&drive, "EHLO a\r\n");
+	assert_string_equal(drive_text(&drive.output),
+	    "250-mx.test greets you\r\n250-PIPELINING\r\n250-SIZE 100000\r\n"
+	    "250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
+	    "250-BINARYMIME\r\n250-DSN\r\n250-FUTURERELEASE 100 2026-11-27T03:50:06Z\r\n"
+	    "250-DELIVERBY 10\r\n250-MT-PRIORITY\r\n250-NO-SOLICITING a:ADV,b:ADV\r\n"
+	    "250-STARTTLS\r\n250 HELP\r\n");
+	drive_send_str(&drive, "STARTTLS\r\n\x02");
+	buf_reset(&drive.output);
+	drive_send_str(&drive, "EHLO a\r\nMAIL FROM:<x@a> REQUIRETLS\r\n");
+	assert_non_null(strstr(drive_text(&drive.output), "250-REQUIRETLS\r\n"));
+	assert_string_equal(drive_text(&drive.events), "starttls; mail x@a requiretls");
+	drive_fini(&drive);
+}
+
+static void
 sessions_have_limits(void **state)
 {
 	(void)state;
@@ -466,6 +539,8 @@ main(void)
 	    cmocka_unit_test(chunks_are_counted_not_read),
 	    cmocka_unit_test(a_name_has_a_limit),
 	    cmocka_unit_test(help_tells_how_commands_are_written),
+	    cmocka_unit_test(extensions_do_what_they_say),
+	    cmocka_unit_test(ehlo_tells_what_is_offered),
 	    cmocka_unit_test(sessions_have_limits),
 	};
 

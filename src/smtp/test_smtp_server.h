@@ -29,7 +29,7 @@ struct drive {
 	uint64_t seed;
 	uint64_t now_ms;
 	int open; /* transactions accepted and not ended: 0 or 1 */
-	bool accepted, in_body, closed;
+	bool accepted, in_body, closed, binary;
 };
 
 static inline struct smtp_server_options
@@ -124,6 +124,34 @@ drive_reply(struct drive *drive, enum reply_id id)
 }
 
 static inline void
+drive_mail_parameters(struct buf *out, const struct smtp_mail_parameters *mail)
+{
+	if (mail->size)
+		buf_addf(out, " size=%u", (unsigned)mail->size);
+	if (mail->body != SMTP_BODY_7BIT)
+		buf_add_str(out, mail->body == SMTP_BODY_8BITMIME ? " 8bit" : " binary");
+	if (mail->smtputf8)
+		buf_add_str(out, " utf8");
+	if (mail->ret != SMTP_RET_UNSAID)
+		buf_add_str(out, mail->ret == SMTP_RET_FULL ? " full" : " hdrs");
+	if (mail->envid.len)
+		buf_addf(out, " envid=%.*s", SPAN_ARGS(mail->envid));
+	if (mail->hold_for_s)
+		buf_addf(out, " for=%u", (unsigned)mail->hold_for_s);
+	if (mail->hold_until_wall_ms)
+		buf_addf(out, " until=%llu", (unsigned long long)mail->hold_until_wall_ms);
+	if (mail->by != SMTP_BY_NONE)
+		buf_addf(out, " by=%d%c%s", (int)mail->by_s,
+		    mail->by == SMTP_BY_RETURN ? 'R' : 'N', mail->by_trace ? "T" : "");
+	if (mail->has_priority)
+		buf_addf(out, " priority=%d", mail->priority);
+	if (mail->requiretls)
+		buf_add_str(out, " requiretls");
+	if (mail->solicit.len)
+		buf_addf(out, " solicit=%.*s", SPAN_ARGS(mail->solicit));
+}
+
+static inline void
 drive_mail(struct drive *drive, const struct smtp_server_event *event)
 {
 	enum reply_id id = drive_decide(event->address.local, REPLY_SENDER_OK);
@@ -131,12 +159,8 @@ drive_mail(struct drive *drive, const struct smtp_server_event *event)
 	check(drive->open == 0);
 	drive_note(drive, "mail ");
 	buf_add(&drive->events, event->address.whole);
-	if (event->size)
-		buf_addf(&drive->events, " size=%u", (unsigned)event->size);
-	if (event->body_8bit)
-		buf_add_str(&drive->events, " 8bit");
-	if (event->smtputf8)
-		buf_add_str(&drive->events, " utf8");
+	drive_mail_parameters(&drive->events, &event->mail);
+	drive->binary = event->mail.body == SMTP_BODY_BINARYMIME;
 	drive_reply(drive, id);
 	drive->open = reply_code(id) / 100 == 2;
 }
@@ -147,6 +171,10 @@ drive_rcpt(struct drive *drive, const struct smtp_server_event *event)
 	check(drive->open == 1 && !drive->in_body);
 	drive_note(drive, "rcpt ");
 	buf_add(&drive->events, event->address.whole);
+	if (event->rcpt.notify)
+		buf_addf(&drive->events, " notify=%u", event->rcpt.notify);
+	if (event->rcpt.orcpt.len)
+		buf_addf(&drive->events, " orcpt=%.*s", SPAN_ARGS(event->rcpt.orcpt));
 	drive_reply(drive, drive_decide(event->address.local, REPLY_RECIPIENT_OK));
 }
 
@@ -180,7 +208,7 @@ drive_end(struct drive *drive)
 			buf_add_char(&drive->events, '|');
 			i++;
 		} else {
-			check(body.ptr[i] != '\r' && body.ptr[i] != '\n');
+			check(drive->binary || (body.ptr[i] != '\r' && body.ptr[i] != '\n'));
 			buf_add_char(&drive->events, body.ptr[i]);
 		}
 	}

@@ -11,6 +11,8 @@ const struct table_options table_mailboxes = {
     TABLE_VALUE_WORD, false, "address: mailbox"};
 const struct table_options table_aliases = {
     TABLE_VALUE_LIST, false, "address: target, target"};
+const struct table_options table_senders = {
+    TABLE_VALUE_SENDERS, false, "login: address, @domain"};
 const struct table_options table_passwords = {TABLE_VALUE_WORD, true, "login: hash"};
 const struct table_options table_credentials = {
     TABLE_VALUE_LOGIN, true, "name: login password"};

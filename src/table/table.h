@@ -29,6 +29,7 @@ enum {
 enum table_value {
 	TABLE_VALUE_WORD,  /* one word */
 	TABLE_VALUE_LIST,  /* one or more words, commas between them: see table_item */
+	TABLE_VALUE_SENDERS, /* as LIST, but items may begin with "@" */
 	TABLE_VALUE_LOGIN, /* a word, blanks, and a password that may hold blanks */
 };
 
@@ -41,6 +42,7 @@ struct table_options {
 /* The tables that Postrider knows. */
 extern const struct table_options table_mailboxes;   /* address: mailbox */
 extern const struct table_options table_aliases;     /* address: target, target... */
+extern const struct table_options table_senders;     /* login: address, @domain, * */
 extern const struct table_options table_passwords;   /* login: crypt-hash */
 extern const struct table_options table_credentials; /* name: login password */
 

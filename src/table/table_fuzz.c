@@ -76,7 +76,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct table_options *const kinds[] = {
-	    &table_mailboxes, &table_aliases, &table_passwords, &table_credentials};
+	    &table_mailboxes, &table_aliases, &table_passwords, &table_credentials,
+	    &table_senders};
 	const struct table_options *options;
 	struct table *table = NULL;
 	struct table_error error;

@@ -235,7 +235,7 @@ check_list(struct parse *parse, struct span value)
 			return refuse_value(parse, item.ptr, "nothing before this comma");
 		if (fault)
 			return refuse_value(parse, fault, why);
-		if (item.ptr[0] == '@')
+		if (item.ptr[0] == '@' && parse->options->value == TABLE_VALUE_LIST)
 			return refuse_value(
 			    parse, item.ptr, "there is no name before the \"@\"");
 	}
@@ -259,6 +259,7 @@ close_entry(struct parse *parse)
 		fault = find_fault(value, &why);
 		return fault ? refuse_value(parse, fault, why) : OK;
 	case TABLE_VALUE_LIST:
+	case TABLE_VALUE_SENDERS:
 		return check_list(parse, value);
 	case TABLE_VALUE_LOGIN:
 		table_login(value, &login, &password);

@@ -65,6 +65,19 @@ void tls_output_done(struct tls *tls, size_t sent);
 
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", for logs and Received; adds nothing before the handshake. */
 void tls_describe(const struct tls *tls, struct buf *out);
+/*
+ * Channel bindings: bytes that only the two ends of this session have, tls-exporter (RFC 9266: TLS
+ * 1.3, and TLS 1.2 with its extended master secret), and the hash of the server's certificate,
+ * tls-server-end-point (RFC 5929).  Each adds nothing where there is none.
+ */
+void tls_binding_exporter(const struct tls *tls, struct buf *out);
+void tls_binding_end_point(const struct tls *tls, struct buf *out);
+/*
+ * A server's session: the name in the client's certificate, where that was asked for and its chain
+ * is right: its first e-mail address, else its common name, else its first DNS name.  UTF-8
+ * without control characters, 256 bytes at most; adds nothing where there is none.
+ */
+void tls_peer_name(const struct tls *tls, struct buf *out);
 /* Why it failed, for people: "certificate is for other.example, not for mx.example". */
 const char *tls_failure(const struct tls *tls);
 

@@ -184,6 +184,19 @@ tls_failure_verify(int good, X509_STORE_CTX *chain)
 	return 0;
 }
 
+int
+tls_failure_verify_client(int good, X509_STORE_CTX *chain)
+{
+	SSL *ssl =
+	    X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls *tls = ssl ? SSL_get_app_data(ssl) : NULL;
+
+	if (good || !tls)
+		return good;
+	tls->peer_refused = true;
+	return 1;
+}
+
 /* Where the first byte is none of a TLS record, shows what came instead. */
 static bool
 add_not_tls(struct buf *out, const struct tls *tls)

@@ -45,6 +45,7 @@ struct tls {
 	char *plain;    /* TLS_PLAIN_BYTES, while there is something to read */
 	size_t plain_bytes; /* the most that plain held: what is to be wiped */
 	char *failure;
+	bool peer_refused; /* the client's certificate has a fault, and no name is taken from it */
 	char *name; /* of the server; NULL for a server's session */
 	char first[TLS_FIRST_BYTES];
 	size_t first_bytes;
@@ -58,8 +59,13 @@ void tls_signer_fini(struct tls_context *context);
 /* NULL where we can use keys of that kind and size; else why not. */
 const char *tls_key_refusal(const EVP_PKEY *key);
 
+/* The hash of tls-server-end-point (EVP_MAX_MD_SIZE); its length, 0 where it can't be made. */
+size_t tls_binding_hash(const X509 *cert, unsigned char *hash);
+
 /* SSL_VERIFY callback: keeps the first fault of a chain as tls->failure. */
 int tls_failure_verify(int good, X509_STORE_CTX *chain);
+/* The same for clients, who are asked and not told to: keeps only that there is a fault. */
+int tls_failure_verify_client(int good, X509_STORE_CTX *chain);
 /* Sets tls->failure from OpenSSL's error queue, where it is not set. */
 void tls_failure_explain(struct tls *tls);
 

@@ -29,8 +29,8 @@ def assert_arrived(server, mailbox, subject, protocol=None):
     return found
 
 
-def text(subject):
-    return f"From: ann@client.example\nTo: alice@home.example\nSubject: {subject}\n\n{BODY}"
+def text(subject, sender="alice@home.example"):
+    return f"From: {sender}\nTo: alice@home.example\nSubject: {subject}\n\n{BODY}"
 
 
 def context(server):

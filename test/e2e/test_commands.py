@@ -60,7 +60,7 @@ def test_explain(code):
     assert isinstance(row, dict) and row
 
 
-@pytest.mark.parametrize("code, says", [("471", "transient"), ("5.99.99", "permanent"),
+@pytest.mark.parametrize("code, says", [("472", "transient"), ("5.99.99", "permanent"),
                                         ("299", "positive")])
 def test_explain_a_code_that_nobody_has_standardised(code, says):
     """Its digits still tell what a client makes of it."""
@@ -147,6 +147,7 @@ def test_send_with_tls_and_auth(server, monkeypatch, way):
     monkeypatch.setenv("POSTRIDER_PASSWORD", PASSWORD)
     port = server.submissions_port if way == "--tls" else server.submission_port
     result = send(server, way, "--auth", "alice", "--from", "alice@home.example",
-                  "--to", "bob@home.example", port=port)
+                  "--to", "bob@home.example", port=port,
+                  content=message("sent", sender="alice@home.example"))
     assert result.returncode == 0, result
     assert b"with ESMTPSA" in server.wait_mail("bob")[0]

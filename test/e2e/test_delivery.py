@@ -38,7 +38,7 @@ def test_authenticated_clients_may_relay(postrider, sink):
     context = ssl.create_default_context(cafile=server.certificate)
     with smtplib.SMTP_SSL("127.0.0.1", server.submissions_port, context=context) as client:
         client.login("alice", PASSWORD)
-        client.sendmail(ALICE, ["ann@far.example"], message("authenticated"))
+        client.sendmail(ALICE, ["ann@far.example"], message("authenticated", sender=ALICE))
     assert far.wait_messages()[0]["rcpts"] == ["ann@far.example"]
 
 

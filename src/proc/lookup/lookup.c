@@ -8,7 +8,7 @@
 #include "base/check.h"
 #include "ipc/targets.h"
 #include "proc/proc_tables.h"
-#include "table/resolve.h"
+#include "table/senders.h"
 
 struct asker {
 	struct lookup *lookup;
@@ -18,6 +18,7 @@ struct asker {
 struct lookup {
 	struct proc_env *env;
 	struct resolve_tables tables;
+	struct table *senders;
 	struct asker receptions[PROC_INSTANCES_MAX];
 	struct asker queue;
 	struct resolve_result result;
@@ -80,17 +81,43 @@ answer(struct asker *asker, const struct ipc_xl_resolve *asked)
 	ipc_lx_resolved_send(asker->channel, &resolved);
 }
 
+/* Tells reception whether a login may send as all of the addresses, or which is the first not. */
+static void
+answer_may_send(struct asker *asker, const struct ipc_xl_may_send *asked)
+{
+	struct lookup *lookup = asker->lookup;
+	struct ipc_lx_senders senders = {.query = asked->query, .address = SPAN("")};
+	struct span rest = asked->addresses, address;
+
+	while (senders.verdict == IPC_MAY_SEND && span_cut(&rest, '\n', &address)) {
+		if (senders_may(&lookup->tables, lookup->senders, asked->login, address,
+			&lookup->result))
+			continue;
+		senders.verdict = IPC_MAY_NOT_SEND;
+		senders.address = span_first(address, IPC_PATH_MAX);
+	}
+	ipc_lx_senders_send(asker->channel, &senders);
+}
+
 static enum err
 receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
 {
+	struct asker *asker = owner;
 	struct ipc_xl_resolve asked;
+	struct ipc_xl_may_send may_send;
 
 	(void)channel;
 	if (fd >= 0)
 		io_fd_close(fd);
+	if (type == IPC_xl_MAY_SEND && asker != &asker->lookup->queue) {
+		if (ipc_xl_may_send_decode(payload, &may_send))
+			return ERR_SYNTAX;
+		answer_may_send(asker, &may_send);
+		return OK;
+	}
 	if (type != IPC_xl_RESOLVE || ipc_xl_resolve_decode(payload, &asked))
 		return ERR_SYNTAX;
-	answer(owner, &asked);
+	answer(asker, &asked);
 	return OK;
 }
 
@@ -119,7 +146,8 @@ lookup_create(struct proc_env *env)
 	lookup->env = env;
 	buf_init(&lookup->targets, IPC_TARGETS_MAX);
 	if (!proc_load_table(env, conf->mailboxes_path, &table_mailboxes, &mailboxes) ||
-	    !proc_load_table(env, conf->aliases_path, &table_aliases, &aliases))
+	    !proc_load_table(env, conf->aliases_path, &table_aliases, &aliases) ||
+	    !proc_load_table(env, conf->senders_path, &table_senders, &lookup->senders))
 		return NULL;
 	lookup->tables = (struct resolve_tables){
 	    .domains = conf->domains,

@@ -302,7 +302,7 @@ explain(struct span status, unsigned code)
 		entry = catalogue_find(status);
 	if (!entry && code > 0)
 		entry = catalogue_find(span_str(digits));
-	return entry ? span_first(span_str(entry->fix), EXPLANATION_BYTES_MAX) : SPAN("");
+	return entry ? span_first(span_str(entry->sender), EXPLANATION_BYTES_MAX) : SPAN("");
 }
 
 static void

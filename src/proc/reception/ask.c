@@ -45,6 +45,21 @@ ask_lookup(struct session *session, struct span address)
 }
 
 void
+ask_senders(struct session *session, struct span addresses)
+{
+	struct ipc_xl_may_send may_send = {
+	    .login = smtp_server_login(session->smtp), .addresses = addresses};
+
+	if (!session->reception->lookup) {
+		submit_lost(session);
+		return;
+	}
+	start_waiting(session, WAIT_SENDERS, ++session->reception->next_number);
+	may_send.query = session->query;
+	ipc_xl_may_send_send(session->reception->lookup, &may_send);
+}
+
+void
 ask_keyring(struct session *session, struct span login, struct span password)
 {
 	struct ipc_rk_auth auth = {.login = login, .password = password};
@@ -130,11 +145,21 @@ receive_lookup(void *owner, struct ipc_channel *channel, unsigned type,
 {
 	struct reception *reception = owner;
 	struct ipc_lx_resolved answer;
+	struct ipc_lx_senders senders;
 	struct session *session;
 
 	(void)channel;
 	if (fd >= 0)
 		io_fd_close(fd);
+	if (type == IPC_lx_SENDERS) {
+		if (ipc_lx_senders_decode(payload, &senders) ||
+		    senders.verdict >= IPC_MAY_SEND_COUNT)
+			return ERR_SYNTAX;
+		session = answered(reception, senders.query, WAIT_SENDERS);
+		if (session)
+			submit_answered(session, &senders);
+		return OK;
+	}
 	if (type != IPC_lx_RESOLVED || ipc_lx_resolved_decode(payload, &answer))
 		return ERR_SYNTAX;
 	session = answered(reception, answer.query, WAIT_LOOKUP);
@@ -203,6 +228,8 @@ answer_all(struct reception *reception, enum session_wait wait)
 			SIM_MARK("reception.lost_lookup_in_question");
 		if (wait == WAIT_LOOKUP)
 			session_reply_id(session, REPLY_LOOKUP_FAILED);
+		else if (wait == WAIT_SENDERS)
+			submit_lost(session);
 		else if (wait == WAIT_KEYRING)
 			session_reply_id(session, REPLY_AUTH_TEMPORARY);
 		else
@@ -232,6 +259,7 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 	} else if (channel == reception->lookup) {
 		reception->lookup = NULL;
 		answer_all(reception, WAIT_LOOKUP);
+		answer_all(reception, WAIT_SENDERS);
 	} else if (channel == reception->keyring) {
 		reception->keyring = NULL;
 		answer_all(reception, WAIT_KEYRING);

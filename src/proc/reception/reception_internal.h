@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "ipc/targets.h"
+#include "mime/submission.h"
 #include "proc/reception/reception.h"
 #include "smtp/smtp_server.h"
 #include "tls/tls.h"
@@ -53,9 +54,11 @@ struct transaction {
 	uint64_t body_bytes; /* in all */
 	bool begun;          /* the queue knows of it */
 	uint8_t flags;
+	struct submission *submission; /* its header, where a user sends it; NULL: another server */
+	bool sender_checked;           /* the login may send as reverse_path */
 };
 
-enum session_wait { WAIT_NOTHING, WAIT_LOOKUP, WAIT_KEYRING, WAIT_QUEUE };
+enum session_wait { WAIT_NOTHING, WAIT_LOOKUP, WAIT_SENDERS, WAIT_KEYRING, WAIT_QUEUE };
 
 struct session {
 	struct list node; /* in reception->sessions */
@@ -157,8 +160,33 @@ void transaction_committed(struct session *session, enum ipc_commit outcome);
 void transaction_lost(struct session *session);
 void transaction_abort(struct session *session);
 
+/* The message is as it should be: what is left of it goes to the queue. */
+void transaction_ready(struct session *session);
+/* Drops the message, or the transaction that was to begin, and says why. */
+void transaction_refuse(struct session *session, const struct reply *reply);
+
+/* submit.c: what is asked of a client that has logged in */
+bool submit_applies(const struct session *session);
+/* Holds the reverse-path against the login, and answers MAIL. */
+void submit_mail(struct session *session);
+/* A body begins. */
+void submit_begin(struct session *session);
+/*
+ * Adds what is to be kept of the header to kept, and what is owed at its end; gives what is left
+ * of the bytes, which are the text.
+ */
+struct span submit_header(struct session *session, struct span bytes, struct buf *kept);
+/* The message is whole, and was taken by submit_header: holds its authors against the login. */
+void submit_end(struct session *session);
+/* What lookup said; address "" where it may send as all. */
+void submit_answered(struct session *session, const struct ipc_lx_senders *senders);
+/* Lookup is gone. */
+void submit_lost(struct session *session);
+
 /* ask.c: questions to other roles, and their answers */
 void ask_lookup(struct session *session, struct span address);
+/* May the login send as each of these?  Each has a line feed behind it. */
+void ask_senders(struct session *session, struct span addresses);
 void ask_keyring(struct session *session, struct span login, struct span password);
 /* The session waits for the queue's answer about its transaction. */
 void ask_queue(struct session *session, uint64_t transaction);

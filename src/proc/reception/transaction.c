@@ -23,6 +23,7 @@ forget(struct transaction *transaction)
 {
 	arena_fini(&transaction->arena);
 	buf_fini(&transaction->body);
+	submission_destroy(transaction->submission);
 	*transaction = (struct transaction){0};
 }
 
@@ -89,12 +90,15 @@ transaction_mail(struct session *session, const struct smtp_server_event *event)
 	arena_init(&transaction->arena, TRANSACTION_BYTES_MAX);
 	buf_init(&transaction->body, RECEPTION_INLINE_BYTES + 2 * RECEPTION_CHUNK_BYTES);
 	transaction->rcpts_end = &transaction->rcpts;
-	transaction->flags = (uint8_t)((event->body_8bit ? IPC_MESSAGE_8BIT : 0) |
-	    (event->smtputf8 ? IPC_MESSAGE_SMTPUTF8 : 0));
+	transaction->flags = (uint8_t)((event->mail.body != SMTP_BODY_7BIT ? IPC_MESSAGE_8BIT : 0) |
+	    (event->mail.smtputf8 ? IPC_MESSAGE_SMTPUTF8 : 0));
 	check(arena_copy(
 	    &transaction->arena, event->address.whole, &transaction->reverse_path));
 	transaction->active = true;
-	session_reply_id(session, REPLY_SENDER_OK);
+	if (submit_applies(session))
+		submit_mail(session);
+	else
+		session_reply_id(session, REPLY_SENDER_OK);
 }
 
 /*
@@ -225,6 +229,10 @@ transaction_data(struct session *session)
 	    .wall_ms = io_wall_ms(session->reception->env->io),
 	};
 
+	if (submit_applies(session)) {
+		submit_begin(session);
+		received.hides_client = session->reception->conf->received_hides_client;
+	}
 	buf_init(&tls, 100);
 	if (session->tls)
 		tls_describe(session->tls, &tls);
@@ -300,14 +308,14 @@ start_streaming(struct session *session)
 	send_body(session);
 }
 
-void
-transaction_body(struct session *session, struct span bytes)
+/* Keeps bytes of the message, here or in the queue. */
+static void
+keep(struct session *session, struct span bytes)
 {
 	struct transaction *transaction = &session->transaction;
 	bool lost = transaction->id == 0 ||
 	    ((transaction->flags & IPC_MESSAGE_LARGE) && !transaction->begun);
 
-	transaction->body_bytes += bytes.len;
 	if (lost || !session->reception->queue) {
 		SIM_MARK("reception.lost_queue_in_body");
 		return;
@@ -325,7 +333,40 @@ transaction_body(struct session *session, struct span bytes)
 }
 
 void
+transaction_body(struct session *session, struct span bytes)
+{
+	struct transaction *transaction = &session->transaction;
+	struct buf kept;
+
+	transaction->body_bytes += bytes.len;
+	if (transaction->submission) {
+		buf_init(&kept, bytes.len + SUBMISSION_ADDED_BYTES_MAX);
+		bytes = submit_header(session, bytes, &kept);
+		keep(session, buf_span(&kept));
+		buf_fini(&kept);
+	}
+	keep(session, bytes);
+}
+
+void
 transaction_body_end(struct session *session)
+{
+	struct transaction *transaction = &session->transaction;
+	struct buf kept;
+
+	if (!transaction->submission) {
+		transaction_ready(session);
+		return;
+	}
+	buf_init(&kept, SUBMISSION_ADDED_BYTES_MAX);
+	submission_finish(transaction->submission, &kept);
+	keep(session, buf_span(&kept));
+	buf_fini(&kept);
+	submit_end(session);
+}
+
+void
+transaction_ready(struct session *session)
 {
 	struct reception *reception = session->reception;
 
@@ -378,6 +419,14 @@ say_accepted(struct session *session)
 	if (smtp_server_login(session->smtp).len > 0)
 		event_span(&event, "login", smtp_server_login(session->smtp));
 	event_end(&event);
+}
+
+void
+transaction_refuse(struct session *session, const struct reply *reply)
+{
+	say_refused(session, reply->id, session->transaction.first_rcpt);
+	transaction_abort(session);
+	session_reply(session, reply);
 }
 
 void

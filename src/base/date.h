@@ -1,0 +1,16 @@
+/*
+ * Dates and times of RFC 3339, for protocols: milliseconds since 1970 in UTC.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+enum { DATE_TEXT_BYTES = 20 }; /* "2026-11-24T03:04:05Z" */
+
+/*
+ * Reads "2026-11-24T03:04:05Z", with fractions of a second and offsets as "+01:00" where it has
+ * them; from the year 1970 to 9999.  False where it is none.
+ */
+bool date_read(struct span text, uint64_t *wall_ms);
+/* Adds the date in UTC, in seconds; what is past the year 9999 is its end. */
+void date_write(struct buf *out, uint64_t wall_ms);
