@@ -26,15 +26,12 @@ struct smtp_server_options {
 	bool tls_offered;        /* STARTTLS may be used */
 	bool tls_from_start;     /* the greeting waits for smtp_server_tls_started() */
 	bool auth_offered;       /* AUTH PLAIN and LOGIN, under TLS only */
-<<<<<<< HEAD
 	bool repair_line_ends;   /* a bare CR or LF in a message becomes CRLF */
-=======
 	unsigned extensions;     /* bits of enum smtp_extension: what EHLO offers of them */
 	struct span solicit_refused; /* NO-SOLICITING: "a,b"; lives as hostname */
 	uint64_t hold_max_s;     /* FUTURERELEASE: how long mail may be held */
 	uint64_t by_min_s;       /* DELIVERBY: the least time that may be asked for; 0 none */
 	uint64_t wall_ms;        /* the calendar's time when the session is created */
->>>>>>> main
 	uint64_t message_bytes_max;
 	uint64_t command_bytes_max;
 	uint64_t line_bytes_max;
