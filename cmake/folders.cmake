@@ -95,7 +95,8 @@ if(TARGET catalogue_test)
   add_dependencies(catalogue_test catalogue_gen)
 endif()
 
-folder(smtp postrider_base postrider_replies)
+folder(sasl postrider_base PkgConfig::SSL PkgConfig::JANSSON)
+folder(smtp postrider_base postrider_replies postrider_sasl)
 folder(mime postrider_base postrider_replies)
 folder(route postrider_base postrider_conf)
 folder(sched postrider_base postrider_route)
@@ -107,7 +108,7 @@ folder(store postrider_base postrider_io postrider_spool)
 folder(ipc postrider_base postrider_io)
 folder(conf postrider_base)
 folder(event postrider_base postrider_io postrider_conf postrider_mime)
-folder(proc postrider_base postrider_io postrider_smtp postrider_replies postrider_mime
+folder(proc postrider_base postrider_io postrider_sasl postrider_smtp postrider_replies postrider_mime
   postrider_route postrider_sched postrider_tls postrider_table postrider_store postrider_spool postrider_ledger
   postrider_ipc postrider_conf
   postrider_event PkgConfig::JANSSON PkgConfig::CRYPT PkgConfig::IDN2)

@@ -16,6 +16,8 @@ enum {
 	IPC_LIMIT_MAX = 1000,
 	IPC_MAILBOX_MAX = 255,
 	IPC_CREDENTIAL_MAX = 1024,
+	IPC_SASL_MAX = 9216,
+	IPC_BINDING_MAX = 64,
 	IPC_SENDERS_MAX = 24 << 10,
 	IPC_TARGETS_MAX = 96 << 10,
 	IPC_HOSTS_MAX = 64 << 10,
@@ -52,7 +54,14 @@ enum {
 enum ipc_verdict { IPC_LOCAL, IPC_REMOTE, IPC_UNKNOWN, IPC_LOOKUP_ERROR, IPC_VERDICT_COUNT };
 enum ipc_may_send { IPC_MAY_SEND, IPC_MAY_NOT_SEND, IPC_MAY_SEND_COUNT };
 enum ipc_target { IPC_TARGET_MAILBOX, IPC_TARGET_REMOTE, IPC_TARGET_COUNT };
-enum ipc_auth { IPC_AUTH_OK, IPC_AUTH_DENIED, IPC_AUTH_TEMPORARY };
+/* The end of an AUTH exchange. */
+enum ipc_auth {
+	IPC_AUTH_OK,
+	IPC_AUTH_DENIED,
+	IPC_AUTH_TEMPORARY,
+	IPC_AUTH_MALFORMED, /* text says what was expected */
+	IPC_AUTH_TOO_MANY,  /* of this client, or for this login: not before wait_s */
+};
 
 /* What the resolver found for a domain. */
 enum ipc_hosts {

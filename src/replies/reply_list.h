@@ -33,6 +33,7 @@ REPLY_ENUM(REPLY_TOO_MANY_RECIPIENTS, 452, "4.5.3", "Too many recipients; send t
 REPLY_ENUM(REPLY_LOOKUP_FAILED, 451, "4.3.0", "Cannot look up the recipient just now, try again later")
 REPLY_ENUM(REPLY_SENDER_LOOKUP_FAILED, 451, "4.3.0", "Cannot look up the sender just now, try again later")
 REPLY_ENUM(REPLY_AUTH_TEMPORARY, 454, "4.7.0", "Temporary authentication failure, try again later")
+REPLY_ENUM(REPLY_AUTH_TOO_MANY, 454, "4.7.0", "Too many failed authentications from your address or for this login; try again in %1 minutes")
 REPLY_ENUM(REPLY_TLS_UNAVAILABLE, 454, "4.7.0", "TLS not available just now, try again later")
 REPLY_ENUM(REPLY_UNKNOWN_COMMAND, 500, "5.5.1", "Command not recognized")
 REPLY_ENUM(REPLY_LINE_TOO_LONG, 500, "5.5.2", "Command line too long")

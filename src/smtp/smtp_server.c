@@ -367,18 +367,6 @@ smtp_server_next(struct smtp_server *server)
 	return event;
 }
 
-static void
-answer_auth(struct smtp_server *server, unsigned class)
-{
-	if (class == 2) {
-		check(server->login == NULL);
-		server->login = mem_copy(server->auth->login);
-	} else if (class == 5) {
-		server->auth_failures++;
-	}
-	smtp_server_move(server, SERVER_READY);
-}
-
 void
 smtp_server_reply(struct smtp_server *server, const struct reply *reply)
 {
@@ -406,7 +394,10 @@ smtp_server_reply(struct smtp_server *server, const struct reply *reply)
 		server->messages += class == 2;
 		smtp_server_move(server, SERVER_READY);
 	} else {
-		answer_auth(server, class);
+		check(server->state == SERVER_AUTH_ASKED && class != 2);
+		server->auth_failures += reply->id == REPLY_AUTH_INVALID;
+		server->errors += class == 5 && reply->id != REPLY_AUTH_INVALID;
+		smtp_server_move(server, SERVER_READY);
 	}
 }
 

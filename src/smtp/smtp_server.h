@@ -12,6 +12,7 @@
 #pragma once
 
 #include "replies/reply.h"
+#include "sasl/sasl_mechanism.h"
 #include "smtp/address.h"
 #include "smtp/smtp_parameter.h"
 
@@ -25,8 +26,7 @@ struct smtp_server_options {
 	bool submission;         /* MAIL needs AUTH first */
 	bool tls_offered;        /* STARTTLS may be used */
 	bool tls_from_start;     /* the greeting waits for smtp_server_tls_started() */
-	bool auth_offered;       /* AUTH PLAIN and LOGIN, under TLS only */
-	bool repair_line_ends;   /* a bare CR or LF in a message becomes CRLF */
+	unsigned auth_mechanisms; /* a set of SASL mechanisms, offered under TLS only */
 	unsigned extensions;     /* bits of enum smtp_extension: what EHLO offers of them */
 	struct span solicit_refused; /* NO-SOLICITING: "a,b"; lives as hostname */
 	uint64_t hold_max_s;     /* FUTURERELEASE: how long mail may be held */
@@ -35,6 +35,7 @@ struct smtp_server_options {
 	uint64_t message_bytes_max;
 	uint64_t command_bytes_max;
 	uint64_t line_bytes_max;
+	bool repair_line_ends; /* a bare CR or LF in a message becomes CRLF */
 	uint64_t header_bytes_max;
 	uint64_t rcpt_max;
 	uint64_t received_max;
@@ -56,9 +57,18 @@ enum smtp_server_event_kind {
 	SMTP_SERVER_BODY_END, /* owes a reply, once the message is durable */
 	SMTP_SERVER_ABORT,    /* RSET, EHLO, a refused body, a lost session: drop the transaction */
 	SMTP_SERVER_STARTTLS, /* send the output, then handshake, then smtp_server_tls_started() */
-	SMTP_SERVER_AUTH,     /* login, password: owes a reply */
+	SMTP_SERVER_AUTH,     /* auth: owes a challenge, auth_ok() or a reply */
+	SMTP_SERVER_AUTH_ENDED, /* the client gave up an exchange; owes nothing */
 	SMTP_SERVER_REFUSED,  /* a refusal by the machine itself, for the log: reply, command */
 	SMTP_SERVER_CLOSE,    /* send the output, then close */
+};
+
+/* One step of an AUTH exchange; valid until it is answered, then wiped. */
+struct smtp_server_step {
+	bool begins;           /* the first of its exchange: mechanism is set */
+	enum sasl_mechanism mechanism;
+	bool has_response;     /* at the start there may be none */
+	struct span response;  /* decoded */
 };
 
 struct smtp_server_event {
@@ -67,7 +77,7 @@ struct smtp_server_event {
 	struct smtp_mail_parameters mail; /* MAIL; valid until the next call */
 	struct smtp_rcpt_parameters rcpt; /* RCPT; likewise */
 	struct span body;           /* BODY */
-	struct span login, password; /* AUTH; valid until the reply, then wiped */
+	struct smtp_server_step auth; /* AUTH */
 	enum reply_id reply;        /* REFUSED */
 	struct span command;        /* REFUSED: the line, raw */
 };
@@ -84,6 +94,11 @@ struct smtp_server_event smtp_server_next(struct smtp_server *server);
  * a 2xx moves it on, another leaves it; a 421 closes it.
  */
 void smtp_server_reply(struct smtp_server *server, const struct reply *reply);
+/* Other answers to AUTH: one more challenge, as it is before base64; 235, for this login. */
+void smtp_server_auth_challenge(struct smtp_server *server, struct span challenge);
+void smtp_server_auth_ok(struct smtp_server *server, struct span login);
+/* Other mechanisms from now on: those that a client may begin. */
+void smtp_server_offer_auth(struct smtp_server *server, unsigned mechanisms);
 /* The next owed reply will come late, or input is slow: the deadline starts anew. */
 void smtp_server_touch(struct smtp_server *server, uint64_t now_ms);
 

@@ -1,9 +1,10 @@
 /*
- * AUTH PLAIN and LOGIN (RFC 4954, RFC 4616).
+ * The framing of AUTH (RFC 4954): base64, challenges, the end of an exchange.
  *
- * What a client answers is decoded into memory of its own, of a size known
- * before, so that no copy stays behind when a buffer grows; it is wiped as soon
- * as the exchange ends.  The log sees the mechanism and nothing else.
+ * The mechanisms are in sasl/, and run where the secrets are; here it is only known which are
+ * offered.  What a client answers is decoded into memory of its own, of a size known before, so
+ * that no copy stays behind when a buffer grows; it is wiped as soon as it was answered.  The log
+ * sees the mechanism and nothing else.
  */
 #include "smtp/smtp_server_internal.h"
 
@@ -11,23 +12,23 @@
 #include "base/base64.h"
 #include "base/check.h"
 
-#define USERNAME_PROMPT "VXNlcm5hbWU6"
-#define PASSWORD_PROMPT "UGFzc3dvcmQ6"
+static void
+wipe_response(struct smtp_server_auth *auth)
+{
+	if (auth->text)
+		mem_wipe(auth->text, auth->room);
+	mem_free(auth->text);
+	auth->text = NULL;
+	auth->room = 0;
+}
 
 void
 smtp_server_auth_end(struct smtp_server *server)
 {
-	struct smtp_server_auth *auth = server->auth;
-
-	if (!auth)
+	if (!server->auth)
 		return;
-	for (size_t i = 0; i < LEN(auth->text); i++) {
-		if (auth->text[i])
-			mem_wipe(auth->text[i], auth->room[i]);
-		mem_free(auth->text[i]);
-	}
-	mem_wipe(auth, sizeof(*auth));
-	mem_free(auth);
+	wipe_response(server->auth);
+	mem_free(server->auth);
 	server->auth = NULL;
 }
 
@@ -45,118 +46,58 @@ smtp_server_auth_public(struct span line)
 	return span_first(line, line.len - rest.len);
 }
 
-static bool
-has_nul(struct span text)
-{
-	return span_find(text, '\0') < text.len;
-}
-
-/* Ends the exchange with a refusal. */
-static void
-fail(struct smtp_server *server, enum reply_id id, struct span arg)
-{
-	smtp_server_refuse(server, id, arg);
-	smtp_server_move(server, SERVER_READY);
-}
-
 /* False where the text is not base64; "=" is the empty response of RFC 4954 section 4. */
 static bool
-decode(struct smtp_server_auth *auth, size_t slot, struct span text, struct span *plain)
+decode(struct smtp_server_auth *auth, struct span text, struct span *plain)
 {
 	struct buf buf;
 	enum err err;
 
-	check(slot < LEN(auth->text) && !auth->text[slot]);
+	check(!auth->text);
 	buf_init(&buf, text.len + 1);
 	buf.room = text.len + 1;
-	buf.ptr = auth->text[slot] = mem_alloc(buf.room);
-	auth->room[slot] = buf.room;
+	buf.ptr = auth->text = mem_alloc(buf.room);
+	auth->room = buf.room;
 	err = base64_decode(&buf, text);
-	check(buf.ptr == auth->text[slot]);
+	check(buf.ptr == auth->text);
 	*plain = span_of(buf.ptr, buf.len);
 	return err == OK;
 }
 
-/* The credentials are complete: the caller is asked. */
+/* The caller is asked what becomes of the exchange. */
 static void
-ask(struct smtp_server *server, struct smtp_server_event *event)
+ask(struct smtp_server *server, bool has_response, struct span text,
+    struct smtp_server_event *event)
 {
 	struct smtp_server_auth *auth = server->auth;
+	struct span response = SPAN("");
 
-	if (auth->login.len == 0 || auth->password.len == 0) {
-		fail(server, REPLY_AUTH_INVALID, SPAN(""));
+	if (has_response && !decode(auth, text, &response)) {
+		smtp_server_refuse(server, REPLY_BAD_BASE64, SPAN(""));
+		smtp_server_move(server, SERVER_READY);
 		return;
 	}
 	event->kind = SMTP_SERVER_AUTH;
-	event->login = auth->login;
-	event->password = auth->password;
+	event->auth = (struct smtp_server_step){
+	    .begins = !auth->begun,
+	    .mechanism = auth->mechanism,
+	    .has_response = has_response,
+	    .response = response,
+	};
+	auth->begun = true;
 	smtp_server_move(server, SERVER_AUTH_ASKED);
-}
-
-static void
-take_plain(struct smtp_server *server, struct span plain, struct smtp_server_event *event)
-{
-	struct smtp_server_auth *auth = server->auth;
-	size_t first = span_find(plain, '\0');
-	struct span identity = span_first(plain, first),
-		    rest = span_skip(plain, first + 1);
-	size_t second = span_find(rest, '\0');
-
-	auth->login = span_first(rest, second);
-	auth->password = span_skip(rest, second + 1);
-	if (first == plain.len || second == rest.len || has_nul(auth->password)) {
-		fail(server, REPLY_SYNTAX,
-		    SPAN("base64 of identity NUL user NUL password"));
-		return;
-	}
-	/* Nobody may act for another user here. */
-	if (identity.len > 0 && !span_eq(identity, auth->login)) {
-		fail(server, REPLY_AUTH_INVALID, SPAN(""));
-		return;
-	}
-	ask(server, event);
-}
-
-static void
-take_login(struct smtp_server *server, struct span plain, struct smtp_server_event *event)
-{
-	struct smtp_server_auth *auth = server->auth;
-
-	if (has_nul(plain)) {
-		fail(server, REPLY_SYNTAX, SPAN("base64 of a text without NUL"));
-	} else if (!auth->text[1]) {
-		auth->login = plain;
-		smtp_server_say(server, REPLY_AUTH_CHALLENGE, SPAN(PASSWORD_PROMPT));
-		smtp_server_move(server, SERVER_AUTH_LINE);
-	} else {
-		auth->password = plain;
-		ask(server, event);
-	}
-}
-
-/* One answer of the client, in base64. */
-static void
-take_answer(struct smtp_server *server, struct span text, struct smtp_server_event *event)
-{
-	struct smtp_server_auth *auth = server->auth;
-	struct span plain;
-
-	if (!decode(auth, auth->text[0] ? 1 : 0, text, &plain))
-		fail(server, REPLY_BAD_BASE64, SPAN(""));
-	else if (auth->plain)
-		take_plain(server, plain, event);
-	else
-		take_login(server, plain, event);
 }
 
 void
 smtp_server_auth_line(
     struct smtp_server *server, struct span line, struct smtp_server_event *event)
 {
-	if (span_eq(line, SPAN("*")))
-		fail(server, REPLY_AUTH_CANCELLED, SPAN(""));
-	else
-		take_answer(server, line, event);
+	if (span_eq(line, SPAN("*"))) {
+		smtp_server_refuse(server, REPLY_AUTH_CANCELLED, SPAN(""));
+		smtp_server_move(server, SERVER_READY);
+		return;
+	}
+	ask(server, true, line, event);
 }
 
 /* False where AUTH is refused whatever its mechanism. */
@@ -168,7 +109,7 @@ may_begin(struct smtp_server *server)
 		    server, REPLY_BAD_SEQUENCE, SPAN("authenticated already"));
 		return false;
 	}
-	if (!server->options.auth_offered) {
+	if (!server->options.auth_mechanisms) {
 		smtp_server_refuse(server, REPLY_NOT_IMPLEMENTED, SPAN(""));
 		return false;
 	}
@@ -183,24 +124,59 @@ void
 smtp_server_auth_begin(
     struct smtp_server *server, struct span args, struct smtp_server_event *event)
 {
-	struct span mechanism = span_first(args, span_find(args, ' '));
-	struct span initial = span_trim(span_skip(args, mechanism.len));
-	bool plain = span_eq_nocase(mechanism, SPAN("PLAIN"));
+	struct span name = span_first(args, span_find(args, ' '));
+	struct span initial = span_trim(span_skip(args, name.len));
+	enum sasl_mechanism mechanism = sasl_mechanism_find(name);
 
 	if (!may_begin(server))
 		return;
-	if (!plain && !span_eq_nocase(mechanism, SPAN("LOGIN"))) {
+	if (mechanism == SASL_MECHANISM_COUNT ||
+	    !(server->options.auth_mechanisms & SASL_BIT(mechanism))) {
 		smtp_server_refuse(server, REPLY_MECHANISM_UNKNOWN, SPAN(""));
 		return;
 	}
 	server->auth = mem_alloc(sizeof(*server->auth));
-	server->auth->plain = plain;
-	smtp_server_move(server, SERVER_AUTH_LINE);
+	server->auth->mechanism = mechanism;
 	if (span_eq(initial, SPAN("=")))
-		take_answer(server, SPAN(""), event);
-	else if (initial.len > 0)
-		take_answer(server, initial, event);
+		ask(server, true, SPAN(""), event);
 	else
-		smtp_server_say(server, REPLY_AUTH_CHALLENGE,
-		    plain ? SPAN("") : SPAN(USERNAME_PROMPT));
+		ask(server, initial.len > 0, initial, event);
+}
+
+void
+smtp_server_auth_challenge(struct smtp_server *server, struct span challenge)
+{
+	struct buf text;
+
+	/* The client may have gone while the answer was made. */
+	if (server->state == SERVER_CLOSED)
+		return;
+	check(server->state == SERVER_AUTH_ASKED);
+	buf_init(&text, SERVER_AUTH_LINE_BYTES_MAX);
+	base64_encode(&text, challenge);
+	check(buf_finish(&text) == OK);
+	smtp_server_say(server, REPLY_AUTH_CHALLENGE, buf_span(&text));
+	buf_fini(&text);
+	wipe_response(server->auth);
+	server->progress_unknown = true;
+	smtp_server_move(server, SERVER_AUTH_LINE);
+}
+
+void
+smtp_server_auth_ok(struct smtp_server *server, struct span login)
+{
+	if (server->state == SERVER_CLOSED)
+		return;
+	check(server->state == SERVER_AUTH_ASKED);
+	check(login.len > 0 && server->login == NULL);
+	server->login = mem_copy(login);
+	smtp_server_say(server, REPLY_AUTH_OK, SPAN(""));
+	server->progress_unknown = true;
+	smtp_server_move(server, SERVER_READY);
+}
+
+void
+smtp_server_offer_auth(struct smtp_server *server, unsigned mechanisms)
+{
+	server->options.auth_mechanisms = mechanisms;
 }

@@ -130,8 +130,10 @@ run_ehlo(struct smtp_server *server, const struct command_line *line)
 	offer_extensions(server, &hello);
 	if (options->tls_offered && !server->tls)
 		buf_add_str(&hello, "\nSTARTTLS");
-	if (options->auth_offered && server->tls)
-		buf_add_str(&hello, "\nAUTH PLAIN LOGIN");
+	if (options->auth_mechanisms && server->tls) {
+		buf_add_str(&hello, "\nAUTH ");
+		sasl_mechanisms_write(&hello, options->auth_mechanisms);
+	}
 	buf_add_str(&hello, "\nHELP");
 	check(buf_finish(&hello) == OK);
 	smtp_server_say(server, REPLY_HELLO, buf_span(&hello));
@@ -443,7 +445,7 @@ static const struct command commands[] = {
     {"EXPN", ANYWHERE, NEEDS_ARGUMENT, run_vrfy, "EXPN name"},
     {"STARTTLS", OUTSIDE, NO_ARGUMENT, run_starttls, "STARTTLS"},
     {"AUTH", BIT(SERVER_READY), NEEDS_ARGUMENT, run_auth,
-	"AUTH PLAIN|LOGIN [initial response]"},
+	"AUTH mechanism [initial response]"},
 };
 
 /* NULL past the end. */

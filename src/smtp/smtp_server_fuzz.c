@@ -17,7 +17,8 @@ choose_options(uint8_t choice)
 	struct smtp_server_options options = drive_options();
 
 	options.tls_offered = choice & 1;
-	options.auth_offered = choice & 2;
+	options.auth_mechanisms =
+	    choice & 2 ? SASL_BIT(SASL_PLAIN) | SASL_BIT(SASL_LOGIN) : 0;
 	options.submission = choice & 4;
 	options.tls_from_start = choice & 8;
 	options.software_in_greeting = choice & 16;

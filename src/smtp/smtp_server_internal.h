@@ -86,10 +86,10 @@ struct smtp_server_body {
 
 /* An AUTH exchange under way. */
 struct smtp_server_auth {
-	bool plain;            /* PLAIN, not LOGIN */
-	char *text[2];         /* decoded answers, wiped before they are freed */
-	size_t room[2];
-	struct span login, password;
+	enum sasl_mechanism mechanism;
+	bool begun;  /* the caller knows of it */
+	char *text;  /* the decoded answer, wiped before it is freed */
+	size_t room;
 };
 
 struct smtp_server_pending {

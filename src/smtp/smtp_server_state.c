@@ -45,16 +45,15 @@ static const struct smtp_server_traits states[SERVER_STATE_COUNT] = {
 	.lines = true,
 	.first = "EHLO or HELO first"},
     [SERVER_READY] = {.name = "ready",
-	.next = BIT(SERVER_READY) | BIT(SERVER_AUTH_LINE) | BIT(SERVER_MAIL_ASKED) |
+	.next = BIT(SERVER_READY) | BIT(SERVER_AUTH_ASKED) | BIT(SERVER_MAIL_ASKED) |
 		BIT(SERVER_HANDSHAKE) | BIT(SERVER_CHUNK_BAD) | CLOSED_TOO,
 	.lines = true,
 	.first = "MAIL first"},
     [SERVER_AUTH_LINE] = {.name = "auth line",
-	.next = BIT(SERVER_AUTH_LINE) | BIT(SERVER_AUTH_ASKED) | BIT(SERVER_READY) |
-		CLOSED_TOO,
+	.next = BIT(SERVER_AUTH_ASKED) | BIT(SERVER_READY) | CLOSED_TOO,
 	.lines = true},
     [SERVER_AUTH_ASKED] = {.name = "auth asked",
-	.next = BIT(SERVER_READY) | CLOSED_TOO,
+	.next = BIT(SERVER_AUTH_LINE) | BIT(SERVER_READY) | CLOSED_TOO,
 	.owes = true},
     [SERVER_MAIL_ASKED] = {.name = "mail asked",
 	.next = BIT(SERVER_MAIL) | BIT(SERVER_READY) | CLOSED_TOO,
@@ -165,6 +164,9 @@ smtp_server_move(struct smtp_server *server, enum smtp_server_state next)
 	server->state = next;
 	if (states[last].open && !states[next].open && next != SERVER_VERDICT)
 		announce(server, (struct smtp_server_pending){.kind = SMTP_SERVER_ABORT});
+	/* An exchange that waited for its client's answer is over without one. */
+	if (last == SERVER_AUTH_LINE && next != SERVER_AUTH_ASKED)
+		announce(server, (struct smtp_server_pending){.kind = SMTP_SERVER_AUTH_ENDED});
 	if (next == SERVER_READY) {
 		server->rcpt_count = 0;
 		server->rcpt_tried = server->smtputf8 = server->binary = false;

@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "sasl/sasl.h"
 #include "smtp/smtp_server_internal.h"
 
 /* How the client's bytes are cut into pieces. */
@@ -22,6 +23,7 @@ enum { DRIVE_TEXT_MAX = 1 << 20 };
 
 struct drive {
 	struct smtp_server *server;
+	struct sasl *sasl; /* the exchange under way */
 	struct buf events; /* "mail a@b; rcpt c@d; data; end(text|); close" */
 	struct buf replies; /* "220 250" */
 	struct buf output; /* all that was said, byte for byte */
@@ -63,6 +65,7 @@ static inline void
 drive_fini(struct drive *drive)
 {
 	smtp_server_destroy(drive->server);
+	sasl_destroy(drive->sasl);
 	buf_fini(&drive->events);
 	buf_fini(&drive->replies);
 	buf_fini(&drive->output);
@@ -181,16 +184,34 @@ drive_rcpt(struct drive *drive, const struct smtp_server_event *event)
 static inline void
 drive_auth(struct drive *drive, const struct smtp_server_event *event)
 {
-	drive_note(drive, "auth ");
-	buf_add(&drive->events, event->login);
-	buf_add_char(&drive->events, ':');
-	buf_add(&drive->events, event->password);
-	if (span_eq(event->password, SPAN("secret")))
-		drive_reply(drive, REPLY_AUTH_OK);
-	else if (span_eq(event->password, SPAN("later")))
+	struct sasl_out out;
+	enum sasl_step step;
+
+	check(event->auth.begins == !drive->sasl);
+	if (!drive->sasl)
+		drive->sasl =
+		    sasl_create(event->auth.mechanism, &(struct sasl_context){0});
+	step = sasl_take(
+	    drive->sasl, event->auth.has_response, event->auth.response, &out);
+	if (step == SASL_CHALLENGE) {
+		smtp_server_auth_challenge(drive->server, out.challenge);
+		return;
+	}
+	if (step == SASL_CHECK_PASSWORD) {
+		drive_note(drive, "auth ");
+		buf_add(&drive->events, out.login);
+		buf_add_char(&drive->events, ':');
+		buf_add(&drive->events, out.password);
+	}
+	if (step == SASL_CHECK_PASSWORD && span_eq(out.password, SPAN("secret")))
+		smtp_server_auth_ok(drive->server, out.login);
+	else if (step == SASL_CHECK_PASSWORD && span_eq(out.password, SPAN("later")))
 		drive_reply(drive, REPLY_AUTH_TEMPORARY);
 	else
-		drive_reply(drive, REPLY_AUTH_INVALID);
+		drive_reply(
+		    drive, step == SASL_MALFORMED ? REPLY_SYNTAX : REPLY_AUTH_INVALID);
+	sasl_destroy(drive->sasl);
+	drive->sasl = NULL;
 }
 
 static inline void
@@ -250,6 +271,11 @@ drive_event(struct drive *drive, const struct smtp_server_event *event)
 		break;
 	case SMTP_SERVER_AUTH:
 		drive_auth(drive, event);
+		break;
+	case SMTP_SERVER_AUTH_ENDED:
+		check(drive->sasl != NULL);
+		sasl_destroy(drive->sasl);
+		drive->sasl = NULL;
 		break;
 	case SMTP_SERVER_REFUSED:
 		drive_note(drive, "refused ");

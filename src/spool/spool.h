@@ -17,6 +17,7 @@
 #include "io/io.h"
 
 enum {
+	SPOOL_ID_EPOCH_SHIFT = 40,
 	SPOOL_ENVELOPE_BYTES_MAX = 4 << 20,
 	SPOOL_INLINE_BYTES_MAX = 1 << 20, /* larger bodies go to files of their own */
 	SPOOL_MARK_BYTES_MAX = 64 << 10,
@@ -102,7 +103,11 @@ MUST_USE enum err spool_open(struct io *io, struct io_dir *dir,
     struct spool **spool);
 /* Nothing may be under way.  NULL is nothing. */
 void spool_close(struct spool *spool);
-/* A number that grows with each opening of this spool; durable before spool_open returns. */
+/*
+ * A number that grows with each opening of this spool; durable before spool_open returns.  An id
+ * has the epoch in which it was made above SPOOL_ID_EPOCH_SHIFT bits: where the disk has lost the
+ * epoch, what lies in the log still tells which ones must not come again.
+ */
 uint64_t spool_epoch(const struct spool *spool);
 
 /*

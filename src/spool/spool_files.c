@@ -8,7 +8,10 @@
 
 #include <stdio.h>
 
-enum { EPOCH_SECOND = 4096 }; /* the other slot of the epoch file */
+enum {
+	EPOCH_SECOND = 4096,    /* the other slot of the epoch file */
+	EPOCHS_LOST_MAX = 1000, /* starts since a segment was made, where both slots are lost */
+};
 
 static bool
 is_zero(const char *at, size_t bytes)
@@ -40,7 +43,7 @@ spool_recovery_read_epoch(struct recovery *recovery)
 {
 	struct io_op op = {0};
 	struct copies copies;
-	bool found = false;
+	bool found = false, lost = false, unused = false;
 	enum err err;
 
 	io_open(recovery->spool->dir, &op, "epoch", IO_OPEN_READ);
@@ -55,12 +58,26 @@ spool_recovery_read_epoch(struct recovery *recovery)
 		found |= err == OK;
 		if (epoch > recovery->epoch)
 			recovery->epoch = epoch;
+		if (is_zero(copies.bytes[i], SPOOL_EPOCH_BYTES))
+			unused = true;
+		else
+			lost |= err == ERR_CORRUPT;
 		if (err == ERR_CORRUPT)
 			err = OK;
 	}
 	io_file_close(op.file);
-	/* Every segment has the epoch of its header as well. */
-	if (!err && !found && !copies.blank)
+	if (lost)
+		SIM_MARK("spool.epoch_lost");
+	/* No epoch comes twice: the slot that cannot be read may have had the last one. */
+	if (lost)
+		recovery->epochs_lost = 2;
+	/*
+	 * Segments have epochs too, but only of runs that needed a new one.  Where one slot was never
+	 * used the other is the first, perhaps torn as it was written: no damage.
+	 */
+	if (lost && !found && !unused)
+		recovery->epochs_lost = EPOCHS_LOST_MAX;
+	if (!err && lost && !found && !unused)
 		recovery->scan->damaged(recovery->scan->owner, "epoch", 0, 0);
 	return err;
 }
@@ -78,7 +95,7 @@ spool_recovery_write_epoch(struct recovery *recovery)
 	struct io_file *file = NULL;
 	struct io_op op = {0};
 
-	spool->epoch = recovery->epoch + 1;
+	spool->epoch = recovery->epoch + recovery->epochs_lost + 1;
 	spool_epoch_write(bytes, spool->epoch);
 	io_open(spool->dir, &op, "epoch", IO_OPEN_READ | IO_OPEN_WRITE);
 	if (op.err == ERR_NOT_FOUND)

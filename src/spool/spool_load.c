@@ -118,6 +118,7 @@ load_message(struct recovery *recovery, struct segment *segment,
 
 	if (spool_index_find(&spool->index, entry->id) || entry->offset >= segment->end)
 		return ERR_CORRUPT;
+	spool_recovery_saw(recovery, entry->id);
 	slot = spool_index_add(&spool->index, entry->id);
 	message = spool_index_at(&spool->index, slot);
 	message->offset = entry->offset;

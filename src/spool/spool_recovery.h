@@ -15,6 +15,7 @@ struct recovery {
 	struct spool *spool;
 	const struct spool_scan *scan;
 	uint64_t epoch, oldest;
+	uint64_t epochs_lost; /* given out, perhaps, above epoch */
 	struct segment **log; /* by sequence */
 	size_t log_count;
 	/* a checkpoint; NULL: none, or none that is of use */
@@ -77,6 +78,8 @@ void spool_recovery_tell_digests(struct recovery *recovery);
 MUST_USE enum err spool_recovery_rewrite(
     struct recovery *recovery, struct segment *segment, bool *used);
 void spool_recovery_scan(struct recovery *recovery, size_t at);
+/* A sound record has this id: its epoch must not come again. */
+void spool_recovery_saw(struct recovery *recovery, uint64_t id);
 void spool_recovery_forget(struct spool *spool, uint32_t slot);
 
 /* spool_files.c */

@@ -164,6 +164,15 @@ feed(struct recovery *recovery, const struct spool_record *record, struct span r
 		    spool_record_envelope(record, rest), record->body_bytes);
 }
 
+void
+spool_recovery_saw(struct recovery *recovery, uint64_t id)
+{
+	uint64_t epoch = id >> SPOOL_ID_EPOCH_SHIFT;
+
+	if (epoch > recovery->epoch)
+		recovery->epoch = epoch;
+}
+
 static void
 found(void *owner, uint64_t offset, const struct spool_record *record, struct span rest)
 {
@@ -171,6 +180,7 @@ found(void *owner, uint64_t offset, const struct spool_record *record, struct sp
 	uint32_t slot;
 
 	recovery->records++;
+	spool_recovery_saw(recovery, record->id);
 	recovery->segment->end = offset + spool_record_bytes(record);
 	if (record->durable <= offset && record->durable > recovery->proven)
 		recovery->proven = record->durable;

@@ -15,6 +15,7 @@
 #include "io/io.h"
 
 enum {
+	STORE_ID_EPOCH_SHIFT = 40, /* above so many bits an id has the epoch in which it was made */
 	STORE_ENVELOPE_BYTES_MAX = 4 << 20,
 	STORE_INLINE_BYTES_MAX = 1 << 20, /* larger bodies come in pieces: store_body_begin */
 	STORE_MARK_BYTES_MAX = 64 << 10, /* also of a removal's why */

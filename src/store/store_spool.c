@@ -19,6 +19,7 @@ _Static_assert(sizeof(struct spool_op) <= sizeof(((struct store_op *)0)->room),
 _Static_assert((int)STORE_PUT == SPOOL_PUT && (int)STORE_MARK == SPOOL_MARK &&
 		   (int)STORE_REMOVE == SPOOL_REMOVE,
     "changes have the numbers of records");
+_Static_assert((int)STORE_ID_EPOCH_SHIFT == SPOOL_ID_EPOCH_SHIFT, "both are the id's");
 _Static_assert((int)STORE_ENVELOPE_BYTES_MAX == SPOOL_ENVELOPE_BYTES_MAX &&
 		   (int)STORE_INLINE_BYTES_MAX == SPOOL_INLINE_BYTES_MAX &&
 		   (int)STORE_MARK_BYTES_MAX == SPOOL_MARK_BYTES_MAX,

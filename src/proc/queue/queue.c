@@ -12,7 +12,6 @@
 
 enum {
 	GRANT_BITS = 20, /* ids of one grant */
-	EPOCH_SHIFT = 40,
 	RETIRE_MS = 1000,
 };
 
@@ -20,7 +19,7 @@ void
 queue_grant_ids(struct queue *queue, uint64_t *first, uint64_t *end)
 {
 	/* An opening of the spool has an epoch of its own, so no id is ever given twice. */
-	*first = (SIM_BUG(IDS_AGAIN) ? 1 : store_epoch(queue->store)) << EPOCH_SHIFT |
+	*first = (SIM_BUG(IDS_AGAIN) ? 1 : store_epoch(queue->store)) << STORE_ID_EPOCH_SHIFT |
 	    queue->id_grant++ << GRANT_BITS;
 	*end = *first + (1u << GRANT_BITS);
 }
@@ -306,9 +305,9 @@ queue_start(void *role)
 	if (!open_store(queue))
 		return false;
 	/* A peer may still be busy with attempts that a queue before this one gave it. */
-	queue->next_attempt = store_epoch(queue->store) << EPOCH_SHIFT;
+	queue->next_attempt = store_epoch(queue->store) << STORE_ID_EPOCH_SHIFT;
 	ledger_feed_run(queue->ledger);
-	queue->poison.first_id = store_epoch(queue->store) << EPOCH_SHIFT;
+	queue->poison.first_id = store_epoch(queue->store) << STORE_ID_EPOCH_SHIFT;
 	poison_start(queue);
 	start_messages(queue);
 	schedule_arm(queue);

@@ -5,6 +5,8 @@
  */
 #include "proc/reception/reception_internal.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "base/sim_point.h"
 #include "base/wire.h"
@@ -59,18 +61,57 @@ ask_senders(struct session *session, struct span addresses)
 	ipc_xl_may_send_send(session->reception->lookup, &may_send);
 }
 
-void
-ask_keyring(struct session *session, struct span login, struct span password)
+static void
+begin_exchange(struct session *session, const struct smtp_server_step *step)
 {
-	struct ipc_rk_auth auth = {.login = login, .password = password};
+	struct ipc_rk_auth auth = {
+	    .exchange = ++session->reception->next_number,
+	    .mechanism = (uint8_t)step->mechanism,
+	    .has_response = step->has_response,
+	    .response = step->response,
+	};
+	struct buf client;
 
-	if (!session->reception->keyring) {
+	session->exchange = auth.exchange;
+	session->mechanism = step->mechanism;
+	buf_init(&client, NET_TEXT_MAX);
+	net_addr_write(&client, &session->peer);
+	auth.client = buf_span(&client);
+	ipc_rk_auth_send(session->reception->keyring, &auth);
+	buf_fini(&client);
+}
+
+void
+ask_keyring(struct session *session, const struct smtp_server_step *step)
+{
+	struct ipc_channel *keyring = session->reception->keyring;
+
+	if (!keyring) {
+		session->exchange = 0;
 		session_reply_id(session, REPLY_AUTH_TEMPORARY);
 		return;
 	}
-	start_waiting(session, WAIT_KEYRING, ++session->reception->next_number);
-	auth.query = session->query;
-	ipc_rk_auth_send(session->reception->keyring, &auth);
+	if (step->begins) {
+		check(session->exchange == 0);
+		begin_exchange(session, step);
+	} else {
+		const struct ipc_rk_response response = {
+		    .exchange = session->exchange, .response = step->response};
+
+		ipc_rk_response_send(keyring, &response);
+	}
+	start_waiting(session, WAIT_KEYRING, session->exchange);
+}
+
+void
+ask_forget_exchange(struct session *session)
+{
+	struct ipc_channel *keyring = session->reception->keyring;
+
+	if (session->exchange != 0 && keyring)
+		ipc_rk_forget_send(
+		    keyring, &(struct ipc_rk_forget){.exchange = session->exchange});
+	session->exchange = 0;
 }
 
 void
@@ -92,32 +133,62 @@ answered(struct reception *reception, uint64_t query, enum session_wait wait)
 }
 
 static void
-say_auth(struct session *session, bool ok)
+say_auth(struct session *session, const struct ipc_kr_authenticated *answer)
 {
+	bool failed =
+	    answer->result == IPC_AUTH_DENIED || answer->result == IPC_AUTH_MALFORMED;
 	struct event event;
 
-	session_event_begin(session, &event, ok ? "authenticated" : "auth_failed");
-	if (ok)
-		event_span(&event, "login", smtp_server_login(session->smtp));
+	session_event_begin(session, &event, answer->result == IPC_AUTH_OK
+		? "authenticated"
+		: failed ? "auth_failed"
+			 : "auth_deferred");
+	event_str(&event, "mechanism", sasl_mechanism_name(session->mechanism));
+	if (answer->login.len > 0)
+		event_span(&event, "login", answer->login);
+	if (answer->text.len > 0)
+		event_span(&event, "text", answer->text);
 	event_end(&event);
 }
 
+/* The session's exchange is over. */
 static void
-take_authenticated(struct session *session, uint8_t result)
+take_authenticated(struct session *session, const struct ipc_kr_authenticated *answer)
 {
-	switch (result) {
+	struct reply reply = {.id = REPLY_AUTH_TEMPORARY};
+	char minutes[24];
+
+	session->exchange = 0;
+	say_auth(session, answer);
+	switch ((enum ipc_auth)answer->result) {
 	case IPC_AUTH_OK:
-		smtp_server_reply(session->smtp, &(struct reply){.id = REPLY_AUTH_OK});
-		say_auth(session, true);
+		smtp_server_auth_ok(session->smtp, answer->login);
 		session_pump(session);
 		return;
 	case IPC_AUTH_DENIED:
-		say_auth(session, false);
-		session_reply_id(session, REPLY_AUTH_INVALID);
-		return;
-	default:
-		session_reply_id(session, REPLY_AUTH_TEMPORARY);
+		reply.id = REPLY_AUTH_INVALID;
+		break;
+	case IPC_AUTH_MALFORMED:
+		reply.id = REPLY_SYNTAX;
+		reply.args[0] = answer->text;
+		break;
+	case IPC_AUTH_TOO_MANY:
+		reply.id = REPLY_AUTH_TOO_MANY;
+		(void)snprintf(minutes, sizeof(minutes), "%u", (answer->wait_s + 59) / 60);
+		reply.args[0] = span_str(minutes);
+		break;
+	case IPC_AUTH_TEMPORARY:
+		break;
 	}
+	session_reply(session, &reply);
+}
+
+static void
+take_offer(struct reception *reception, unsigned mechanisms)
+{
+	reception->mechanisms = mechanisms & SASL_MECHANISMS_ALL;
+	reception->offered = true;
+	reception_check_open(reception);
 }
 
 static enum err
@@ -126,17 +197,41 @@ receive_keyring(void *owner, struct ipc_channel *channel, unsigned type,
 {
 	struct reception *reception = owner;
 	struct ipc_kr_authenticated answer;
+	struct ipc_kr_challenge challenge;
+	struct ipc_kr_offer offer;
 	struct session *session;
 
 	(void)channel;
 	if (fd >= 0)
 		io_fd_close(fd);
-	if (type != IPC_kr_AUTHENTICATED || ipc_kr_authenticated_decode(payload, &answer))
+	switch (type) {
+	case IPC_kr_OFFER:
+		if (ipc_kr_offer_decode(payload, &offer))
+			return ERR_SYNTAX;
+		take_offer(reception, offer.mechanisms);
+		return OK;
+	case IPC_kr_CHALLENGE:
+		if (ipc_kr_challenge_decode(payload, &challenge))
+			return ERR_SYNTAX;
+		session = answered(reception, challenge.exchange, WAIT_KEYRING);
+		if (session) {
+			smtp_server_auth_challenge(session->smtp, challenge.challenge);
+			session_pump(session);
+		}
+		return OK;
+	case IPC_kr_AUTHENTICATED:
+		if (ipc_kr_authenticated_decode(payload, &answer) ||
+		    answer.result > IPC_AUTH_TOO_MANY)
+			return ERR_SYNTAX;
+		if (answer.result == IPC_AUTH_OK && answer.login.len == 0)
+			return ERR_SYNTAX;
+		session = answered(reception, answer.exchange, WAIT_KEYRING);
+		if (session)
+			take_authenticated(session, &answer);
+		return OK;
+	default:
 		return ERR_SYNTAX;
-	session = answered(reception, answer.query, WAIT_KEYRING);
-	if (session)
-		take_authenticated(session, answer.result);
-	return OK;
+	}
 }
 
 static enum err
@@ -224,6 +319,8 @@ answer_all(struct reception *reception, enum session_wait wait)
 		if (session->wait != wait)
 			continue;
 		ask_forget(session);
+		if (wait == WAIT_KEYRING)
+			session->exchange = 0;
 		if (wait == WAIT_LOOKUP)
 			SIM_MARK("reception.lost_lookup_in_question");
 		if (wait == WAIT_LOOKUP)

@@ -182,7 +182,7 @@ void
 reception_check_open(struct reception *reception)
 {
 	bool ready = reception->id_end > 0 && reception->lookup && reception->keyring &&
-	    reception->signer;
+	    reception->offered && reception->signer;
 
 	if (!ready || reception->listener_count > 0 || reception->stopping)
 		return;

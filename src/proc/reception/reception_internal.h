@@ -80,6 +80,8 @@ struct session {
 	struct buf held; /* bytes that the session had no room for */
 	enum session_wait wait;
 	uint64_t query;
+	uint64_t exchange; /* of AUTH, that the keyring knows; 0: none */
+	enum sasl_mechanism mechanism;
 	uint64_t messages;
 	bool commit_waits; /* in reception->paused, with a whole message */
 	struct transaction transaction;
@@ -111,6 +113,8 @@ struct reception {
 	uint64_t next_number, next_session, session_step;
 	struct ipc_channel *queue, *lookup, *keyring;
 	struct io_stream *signer;
+	bool offered;        /* the keyring has told its mechanisms */
+	unsigned mechanisms; /* of AUTH */
 	uint64_t id_next, id_end; /* ids that the queue gave */
 	bool ids_asked;
 	enum ipc_commit pressure; /* why the queue takes nothing just now; OK: it does */
@@ -185,9 +189,12 @@ void submit_lost(struct session *session);
 
 /* ask.c: questions to other roles, and their answers */
 void ask_lookup(struct session *session, struct span address);
+/* One step of AUTH. */
+void ask_keyring(struct session *session, const struct smtp_server_step *step);
+/* An exchange that will not be gone on with. */
+void ask_forget_exchange(struct session *session);
 /* May the login send as each of these?  Each has a line feed behind it. */
 void ask_senders(struct session *session, struct span addresses);
-void ask_keyring(struct session *session, struct span login, struct span password);
 /* The session waits for the queue's answer about its transaction. */
 void ask_queue(struct session *session, uint64_t transaction);
 void ask_forget(struct session *session);

@@ -107,7 +107,10 @@ take_events(struct session *session)
 			start_tls(session);
 			break;
 		case SMTP_SERVER_AUTH:
-			ask_keyring(session, event.login, event.password);
+			ask_keyring(session, &event.auth);
+			break;
+		case SMTP_SERVER_AUTH_ENDED:
+			ask_forget_exchange(session);
 			break;
 		case SMTP_SERVER_REFUSED:
 			say_refused(session, &event);
@@ -311,6 +314,7 @@ session_close(struct session *session)
 	event_u64(&event, "messages", session->messages);
 	event_end(&event);
 	ask_forget(session);
+	ask_forget_exchange(session);
 	transaction_abort(session);
 	if (session->tls && !session->handshaking) {
 		tls_shut_down(session->tls);
@@ -345,7 +349,7 @@ new_machine(struct reception *reception, enum conf_listener_kind kind)
 	    .submission = kind != CONF_LISTENER_SMTP,
 	    .tls_offered = reception->tls != NULL,
 	    .tls_from_start = kind == CONF_LISTENER_SUBMISSIONS,
-	    .auth_offered = conf->passwords_path.len > 0 && reception->tls != NULL,
+	    .auth_mechanisms = reception->tls ? reception->mechanisms : 0,
 	    .message_bytes_max = conf->message_bytes_max,
 	    .command_bytes_max = conf->command_bytes_max,
 	    .line_bytes_max = conf->line_bytes_max,

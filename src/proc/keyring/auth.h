@@ -1,0 +1,11 @@
+/* The keyring's part in AUTH; see auth.c. */
+#pragma once
+
+#include "proc/proc.h"
+
+struct auth;
+
+/* Reads the passwords; NULL: it was said why not. */
+struct auth *auth_create(struct proc_env *env);
+/* A link to a reception, in the place of an old one. */
+void auth_link(struct auth *auth, unsigned instance, struct io_stream *stream);
