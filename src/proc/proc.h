@@ -28,7 +28,8 @@ enum {
 	PROC_FD_SUPERVISOR = 3, /* its link to the supervisor */
 	PROC_FD_CONF = 4,       /* a memory file with the configuration's bundle */
 	PROC_FD_LOG = 5,
-	PROC_FD_LISTENERS = 6, /* reception and admin: the first of its listening sockets */
+	PROC_FD_LIMITS = 6,     /* reception: memory that all receptions share, see limit_table.h */
+	PROC_FD_LISTENERS = 7, /* reception and admin: the first of its listening sockets */
 };
 
 /* A link carries frames, or the blocking calls for signatures. */
@@ -42,6 +43,8 @@ struct proc_env {
 	struct ipc_channel *supervisor; /* NULL: it is gone */
 	unsigned instance;
 	size_t listener_count;
+	void *limits;        /* PROC_FD_LIMITS as memory; NULL: none */
+	size_t limits_bytes;
 	bool privileged; /* started as root: rights are given up after create */
 	bool died;       /* the process before this one ended without being told to */
 };

@@ -106,11 +106,14 @@ struct smtp_server {
 	bool shutting_down;
 	char *helo, *login;
 	uint64_t commands, messages, errors, auth_failures;
+	uint64_t idle_commands; /* since a message was accepted */
 
 	/* The clock. */
 	uint64_t now_ms, created_ms;
 	uint64_t progress_ms;  /* since when the client keeps us waiting */
 	bool progress_unknown; /* since a reply() that nobody told the time of */
+	uint64_t message_ms;   /* since when a message comes */
+	uint64_t window_ms, window_bytes; /* what came of it since then */
 
 	struct smtp_server_input input;
 	struct buf output;
