@@ -325,6 +325,13 @@ auth_link(struct auth *auth, unsigned instance, struct io_stream *stream)
 	    peer->channel, &(struct ipc_kr_offer){.mechanisms = mechanisms(auth)});
 }
 
+struct ipc_channel *
+auth_channel(const struct auth *auth, unsigned instance)
+{
+	check(instance < PROC_INSTANCES_MAX);
+	return auth->peers[instance].channel;
+}
+
 struct auth *
 auth_create(struct proc_env *env)
 {

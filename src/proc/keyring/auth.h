@@ -9,3 +9,5 @@ struct auth;
 struct auth *auth_create(struct proc_env *env);
 /* A link to a reception, in the place of an old one. */
 void auth_link(struct auth *auth, unsigned instance, struct io_stream *stream);
+/* That link; NULL where there is none. */
+struct ipc_channel *auth_channel(const struct auth *auth, unsigned instance);

@@ -198,42 +198,20 @@ reception_check_stopped(struct reception *reception)
 		proc_stopped(reception->env);
 }
 
-static bool
-make_tls(struct reception *reception, const struct conf *conf)
-{
-	const struct tls_signer signer = {reception, ask_sign};
-	struct tls_context *context;
-	const char *why = "";
-
-	if (conf->certificate_pem.len == 0)
-		return true;
-	if (tls_server_context_create(conf->certificate_pem, &signer, &context, &why)) {
-		struct event event;
-
-		event_begin(&event, &reception->env->log, "certificate_refused");
-		event_span(&event, "file", conf->certificate_path);
-		event_str(&event, "text", why);
-		event_end(&event);
-		return false;
-	}
-	/* Sessions of an earlier context hold references of their own. */
-	tls_context_destroy(reception->tls);
-	reception->tls = context;
-	return true;
-}
-
 /* Shared with the other receptions; alone where there is no such memory. */
 static void
 open_limits(struct reception *reception, const uint64_t seed[2])
 {
-	struct proc_env *env = reception->env;
+	const struct proc_env *env = reception->env;
+	void *memory = env->limits;
+	size_t bytes = env->limits_bytes;
 
-	if (!env->limits) {
-		env->limits_bytes = limit_table_bytes(SESSIONS_ALONE);
-		env->limits = mem_alloc(env->limits_bytes);
-		limit_table_format(env->limits, seed);
+	if (!memory) {
+		bytes = limit_table_bytes(SESSIONS_ALONE);
+		memory = mem_alloc(bytes);
+		limit_table_format(memory, seed);
 	}
-	limit_table_open(&reception->limits, env->limits, env->limits_bytes, env->instance);
+	limit_table_open(&reception->limits, memory, bytes, env->instance);
 }
 
 static void *
@@ -255,7 +233,8 @@ reception_create(struct proc_env *env)
 	/* The instances take turns with the numbers of sessions. */
 	reception->session_step = proc_instances(PROC_RECEPTION, env->conf);
 	reception->next_session = env->instance + 1;
-	if (!make_tls(reception, env->conf))
+	reception->tickets = tls_tickets_create();
+	if (!reception_tls_load(reception, env->conf))
 		return NULL;
 	return reception;
 }
@@ -324,7 +303,7 @@ reception_reload(void *role, const struct conf *conf)
 	struct reception *reception = role;
 
 	/* A certificate that does not load was told of; the old one stays in use. */
-	if (make_tls(reception, conf))
+	if (reception_tls_load(reception, conf))
 		reception->conf = conf;
 }
 

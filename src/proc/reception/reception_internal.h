@@ -39,6 +39,8 @@ struct reception_rcpt {
 	struct reception_rcpt *next;
 	struct ipc_target_entry target;
 	struct span original;
+	unsigned notify;
+	struct span orcpt;
 };
 
 /* From MAIL to the reply for the message. */
@@ -48,12 +50,16 @@ struct transaction {
 	uint64_t id;     /* the message's */
 	struct arena arena;
 	struct span reverse_path;
+	struct span extras;       /* what MAIL asked for, as ipc_extras_write makes it */
 	struct span rcpt_pending; /* the address that lookup is asked for */
+	unsigned notify_pending;  /* what RCPT asked for */
+	struct span orcpt_pending;
 	struct reception_rcpt *rcpts, **rcpts_end;
 	size_t rcpt_count;   /* addresses accepted */
 	struct span first_rcpt;
 	struct buf body;     /* what has not gone to the queue */
 	uint64_t body_bytes; /* in all */
+	bool has_8bit;       /* an octet of the body so far is not ASCII */
 	bool begun;          /* the queue knows of it */
 	uint8_t flags;
 	struct submission *submission; /* its header, where a user sends it; NULL: another server */
@@ -102,7 +108,10 @@ struct session {
 struct reception {
 	struct proc_env *env;
 	const struct conf *conf;
-	struct tls_context *tls;
+	struct tls_context *tls; /* NULL: there is no TLS */
+	struct tls_context *tls_loaded; /* takes its place with the next link for signatures */
+	bool tls_is_loaded;
+	struct tls_tickets *tickets;
 	struct reception_listener listeners[CONF_LISTENERS_MAX];
 	size_t listener_count;
 	struct list sessions;
@@ -192,6 +201,15 @@ void session_charge(struct session *session);
 void session_apply_stress(struct session *session);
 bool session_handshake_is_late(const struct session *session, uint64_t now_ms);
 
+/* asks.c: what clients may ask for; trusted: those who may relay */
+/* Bits of enum smtp_extension. */
+unsigned asks_offered(const struct conf *conf, bool trusted);
+/* Of the message, for the queue. */
+uint8_t asks_flags(const struct smtp_mail_parameters *mail);
+/* As ipc_extras_write makes it. */
+void asks_write(struct buf *out, const struct smtp_mail_parameters *mail, const struct conf *conf,
+    bool trusted, uint64_t wall_ms);
+
 /* transaction.c: what the events of a session do to its transaction */
 void transaction_mail(struct session *session, const struct smtp_server_event *event);
 void transaction_rcpt(struct session *session, const struct smtp_server_event *event);
@@ -244,6 +262,13 @@ void ask_queue(struct session *session, uint64_t transaction);
 void ask_forget(struct session *session);
 void ask_link(struct reception *reception, enum proc peer, enum proc_link_kind kind,
     struct io_stream *stream);
-/* The signer for TLS: asks the keyring, blocking. */
-enum err ask_sign(void *owner, enum tls_signature kind, struct span input, char *signature,
-    size_t *signature_bytes);
+
+/* reception_tls.c: certificates, whose keys the keyring has, and tickets */
+/*
+ * A context for a configuration, in use from the next link for signatures on: that is to a keyring
+ * with the same configuration.  False: it can't be made, which the log says.
+ */
+bool reception_tls_load(struct reception *reception, const struct conf *conf);
+void reception_tls_link(struct reception *reception, struct io_stream *stream);
+/* A ticket_keys message of the keyring. */
+enum err reception_tls_tickets(struct reception *reception, struct span payload);

@@ -37,6 +37,8 @@ flush(struct session *session)
 		session->draining = true;
 		return 0;
 	}
+	if (session->handshaking && !session->tls)
+		return 0;
 	if (!session->tls) {
 		io_send(session->stream, plain);
 		smtp_server_output_done(session->smtp, plain.len);
@@ -70,14 +72,11 @@ say_refused(struct session *session, const struct smtp_server_event *refused)
 static void
 start_tls(struct session *session)
 {
-	struct reception *reception = session->reception;
-
 	/* The 220 must leave before the handshake's first byte. */
 	session_end_delay(session);
 	flush(session);
-	session->tls = tls_accept(reception->tls);
 	session->handshaking = true;
-	session->handshake_ms = io_now_ms(reception->env->io);
+	session->handshake_ms = io_now_ms(session->reception->env->io);
 	buf_reset(&session->held);
 }
 
@@ -116,6 +115,13 @@ take_events(struct session *session)
 			break;
 		case SMTP_SERVER_AUTH_ENDED:
 			ask_forget_exchange(session);
+			break;
+		case SMTP_SERVER_VRFY:
+		case SMTP_SERVER_EXPN:
+		case SMTP_SERVER_ETRN:
+		case SMTP_SERVER_XCLIENT:
+			/* Not offered by new_machine(). */
+			check(!event.kind);
 			break;
 		case SMTP_SERVER_REFUSED:
 			say_refused(session, &event);
@@ -212,12 +218,19 @@ say_tls(struct session *session, bool failed)
 	struct buf text;
 
 	session_event_begin(session, &event, failed ? "tls_failed" : "tls");
-	buf_init(&text, 200);
+	buf_init(&text, 600);
 	if (failed)
 		buf_add_str(&text, tls_failure(session->tls));
 	else
 		tls_describe(session->tls, &text);
 	event_span(&event, failed ? "text" : "tls", buf_span(&text));
+	if (!failed && tls_is_resumed(session->tls))
+		event_str(&event, "resumed", "yes");
+	buf_reset(&text);
+	if (!failed)
+		tls_peer_name(session->tls, &text);
+	if (text.len > 0)
+		event_span(&event, "certificate", buf_span(&text));
 	event_end(&event);
 	buf_fini(&text);
 }
@@ -227,8 +240,14 @@ static bool
 take_tls(struct session *session, struct span bytes)
 {
 	struct span plain = {0};
-	enum err err = tls_input(session->tls, bytes);
+	enum err err;
 
+	/* Only now, so that certificate and keyring are those of the same configuration. */
+	if (!session->tls && !session->reception->tls)
+		return false;
+	if (!session->tls)
+		session->tls = tls_accept(session->reception->tls);
+	err = tls_input(session->tls, bytes);
 	while (!err) {
 		plain.len = 0;
 		err = tls_next(session->tls, &plain);
@@ -263,7 +282,7 @@ read_done(struct io_op *op)
 		session_talked_early(session, op->bytes);
 		return;
 	}
-	if (!session->tls)
+	if (!session->tls && !session->handshaking)
 		take_plain(session, op->bytes);
 	else if (!take_tls(session, op->bytes)) {
 		session_close(session);
@@ -347,7 +366,7 @@ session_free(struct session *session)
 }
 
 static struct smtp_server *
-new_machine(struct reception *reception, enum conf_listener_kind kind)
+new_machine(struct reception *reception, enum conf_listener_kind kind, bool trusted)
 {
 	const struct conf *conf = reception->conf;
 	const struct smtp_server_options options = {
@@ -356,6 +375,9 @@ new_machine(struct reception *reception, enum conf_listener_kind kind)
 	    .submission = kind != CONF_LISTENER_SMTP,
 	    .tls_offered = reception->tls != NULL,
 	    .tls_from_start = kind == CONF_LISTENER_SUBMISSIONS,
+	    .extensions = asks_offered(conf, trusted || kind != CONF_LISTENER_SMTP),
+	    .hold_max_s = conf->hold_max_ms / 1000,
+	    .wall_ms = io_wall_ms(reception->env->io),
 	    .auth_mechanisms = reception->tls ? reception->mechanisms : 0,
 	    .message_bytes_max = conf->message_bytes_max,
 	    .command_bytes_max = conf->command_bytes_max,
@@ -433,7 +455,7 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session->may_relay = is_relay_network(reception->conf, &session->peer);
 	session->read = (struct io_op){.done = read_done, .owner = session};
 	session->drain = (struct io_op){.done = drained, .owner = session};
-	session->smtp = new_machine(reception, listener->kind);
+	session->smtp = new_machine(reception, listener->kind, session->may_relay);
 	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
 	list_push(&reception->sessions, &session->node);
 	limit_table_set_total(&reception->limits, ++reception->session_count);
@@ -442,7 +464,6 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	event_str(&event, "service", services[listener->kind]);
 	event_end(&event);
 	if (listener->kind == CONF_LISTENER_SUBMISSIONS) {
-		session->tls = tls_accept(reception->tls);
 		session->handshaking = true;
 		session->handshake_ms = io_now_ms(reception->env->io);
 	}

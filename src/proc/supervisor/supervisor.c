@@ -19,6 +19,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "proc/proc_sandbox.h"
 #include "proc/supervisor/supervisor_internal.h"
 #include "proc/supervisor/conf_load.h"
 #include "proc/supervisor/listen.h"
@@ -55,7 +56,7 @@ wire_child(struct supervisor *supervisor, struct child *child, enum proc only)
 		for (size_t k = 0; k < supervisor->child_count; k++) {
 			struct child *peer = &supervisor->children[k];
 
-			if (!child_is_alive(peer) ||
+			if (!child_is_alive(peer) || peer->candidate || peer->spare ||
 			    (only != PROC_SUPERVISOR && peer->proc != only))
 				continue;
 			if ((def->a == child->proc && def->b == peer->proc) ||
@@ -73,7 +74,8 @@ say_ready(struct supervisor *supervisor)
 	if (supervisor->ready_said)
 		return;
 	for (size_t i = 0; i < supervisor->child_count; i++)
-		if (supervisor->children[i].state != CHILD_RUNNING)
+		if (supervisor->children[i].state != CHILD_RUNNING &&
+		    !supervisor->children[i].spare)
 			return;
 	supervisor->ready_said = true;
 	for (size_t i = 0; i < conf->listener_count; i++) {
@@ -103,7 +105,7 @@ end_bad_peer(struct child *by, const struct ipc_xs_bad_peer *bad)
 	for (size_t i = 0; i < supervisor->child_count; i++) {
 		struct child *child = &supervisor->children[i];
 
-		if (child->proc == (enum proc)bad->role &&
+		if (child->proc == (enum proc)bad->role && !child->candidate &&
 		    child->instance == bad->instance)
 			child_kill(child, supervisor->io);
 	}
@@ -138,6 +140,8 @@ receive(
 	if (child->state == CHILD_STARTING)
 		child->state = CHILD_RUNNING;
 	child->was_ready = true;
+	if (child->candidate)
+		reload_candidate_ready(child->supervisor);
 	say_ready(child->supervisor);
 	return OK;
 }
@@ -161,15 +165,28 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 
 static void respawn(struct io_timer *timer);
 
+void
+supervisor_wire(struct supervisor *supervisor, struct child *child)
+{
+	wire_child(supervisor, child, PROC_SUPERVISOR);
+}
+
+enum err
+supervisor_start(struct child *child, const struct child_world *world)
+{
+	const struct ipc_handlers handlers = {child, receive, link_closed};
+
+	return child_start(child, world, &handlers, child_exited);
+}
+
 static void
 start_child(struct child *child)
 {
 	struct supervisor *supervisor = child->supervisor;
-	const struct ipc_handlers handlers = {child, receive, link_closed};
 	struct event event;
 	enum err err;
 
-	err = child_start(child, &supervisor->world, &handlers, child_exited);
+	err = supervisor_start(child, &supervisor->world);
 	if (!err) {
 		wire_child(supervisor, child, PROC_SUPERVISOR);
 		return;
@@ -265,28 +282,53 @@ say_died(struct child *child, int status)
 	event_end(&event);
 }
 
+/* Ended by its sandbox: a call that its role may not make, or an attacker. */
+static void
+say_forbidden(struct child *child)
+{
+	const int call = proc_words_call(child->words_fd);
+	char *name = call >= 0 ? proc_call_name(call) : NULL;
+	struct event event;
+
+	event_begin(&event, &child->supervisor->log, "sandbox_ended_role");
+	event_str(&event, "name", proc_def(child->proc)->name);
+	event_u64(&event, "instance", child->instance);
+	event_u64(&event, "pid", (uint64_t)child->pid);
+	event_str(&event, "call", name ? name : "unknown");
+	if (call >= 0)
+		event_u64(&event, "number", (uint64_t)call);
+	event_str(&event, "text",
+	    "it asked the kernel for what this role may not do: it was taken over, or its list "
+	    "of calls lacks one");
+	event_end(&event);
+	mem_free(name);
+}
+
 static void
 child_exited(struct io_op *op)
 {
 	struct child *child = op->owner;
 	struct supervisor *supervisor = child->supervisor;
-	bool told = child->state == CHILD_STOPPING;
+	bool over = child->state == CHILD_STOPPING || child->candidate || child->spare;
 
 	ipc_channel_destroy(child->link);
 	child->link = NULL;
-	child->state = told && !child->restart ? CHILD_GONE : CHILD_DEAD;
+	child->state = over ? CHILD_GONE : CHILD_DEAD;
+	child->spare = over;
 	if (supervisor->stopping) {
 		stop_rank(supervisor);
 		return;
 	}
-	child->died = !told;
-	if (child->restart) {
-		child->restart = false;
-		start_child(child);
+	child->candidate = false;
+	if (over) {
+		reload_spare_ended(supervisor);
 		return;
 	}
+	child->died = true;
 	if (io_now_ms(supervisor->io) - child->started_ms > STEADY_MS)
 		child->wait_ms = RESPAWN_MS_MIN;
+	if (op->status == 128 + SIGSYS)
+		say_forbidden(child);
 	say_died(child, op->status);
 	if (!child->was_ready && op->status != 0 && op->status < 128) {
 		/* It has said why; it would say the same the next time. */
@@ -394,6 +436,22 @@ check_users(const struct supervisor *supervisor)
 	return EX_OK;
 }
 
+static void
+list_child(struct supervisor *supervisor, enum proc proc, unsigned instance, bool spare)
+{
+	struct child *child = &supervisor->children[supervisor->child_count++];
+
+	*child = (struct child){
+	    .supervisor = supervisor,
+	    .proc = proc,
+	    .instance = instance,
+	    .state = spare ? CHILD_GONE : CHILD_DEAD,
+	    .spare = spare,
+	    .wait_ms = RESPAWN_MS_MIN,
+	    .respawn = {.fired = respawn, .owner = child},
+	};
+}
+
 /* Roles others depend on come first. */
 static void
 list_children(struct supervisor *supervisor)
@@ -404,19 +462,11 @@ list_children(struct supervisor *supervisor)
 	for (size_t i = 0; i < LEN(order); i++) {
 		unsigned count = proc_instances(order[i], supervisor->conf);
 
-		for (unsigned k = 0; k < count; k++) {
-			struct child *child =
-			    &supervisor->children[supervisor->child_count++];
-
-			*child = (struct child){
-			    .supervisor = supervisor,
-			    .proc = order[i],
-			    .instance = k,
-			    .wait_ms = RESPAWN_MS_MIN,
-			    .respawn = {.fired = respawn, .owner = child},
-			};
-		}
+		for (unsigned k = 0; k < count; k++)
+			list_child(supervisor, order[i], k, false);
 	}
+	list_child(supervisor, PROC_KEYRING, 0, true);
+	list_child(supervisor, PROC_LOOKUP, 0, true);
 }
 
 static void
@@ -429,6 +479,35 @@ raise_descriptor_limit(void)
 	limit.rlim_cur = limit.rlim_max;
 	err_ignore(setrlimit(RLIMIT_NOFILE, &limit) ? ERR_DENIED : OK,
 	    "fewer connections are possible, which reception notices");
+}
+
+/* The supervisor's own part, and what this machine lacks for those of the roles. */
+static int
+enter_sandbox(struct supervisor *supervisor)
+{
+	const struct proc_sandbox_support support = proc_sandbox_probe();
+	const struct conf *conf = supervisor->conf;
+	const char *lacks = proc_sandbox_lacks(&support);
+	bool complete = support.calls && support.landlock_abi >= PROC_LANDLOCK_FILES &&
+	    conf->sandbox_calls && conf->sandbox_files;
+	enum err err;
+
+	if (conf->sandbox_required && !complete) {
+		fprintf(stderr,
+		    "postrider: \"sandbox required\", but %s.\n",
+		    lacks ? lacks : "\"sandbox limits\" switches a part of it off");
+		return EX_UNAVAILABLE;
+	}
+	if (lacks)
+		event_note(&supervisor->log, "sandbox_partly", lacks);
+	if (!conf->sandbox_calls || !conf->sandbox_files)
+		event_note(&supervisor->log, "sandbox_partly",
+		    "\"sandbox limits\" in the configuration switches a part of it off");
+	err = proc_sandbox_supervisor(conf);
+	if (err)
+		event_note(&supervisor->log, "sandbox_partly",
+		    "the supervisor could not give up calls");
+	return EX_OK;
 }
 
 static int
@@ -457,12 +536,17 @@ serve(struct supervisor *supervisor)
 	if (supervisor->world.conf_fd < 0 || supervisor->world.limits_fd < 0)
 		return EX_OSERR;
 	raise_descriptor_limit();
+	status = enter_sandbox(supervisor);
+	if (status)
+		return status;
 	if (geteuid() != 0)
 		event_note(&supervisor->log, "unprivileged",
 		    "not started as root: all roles run as this user, in this file system");
 	list_children(supervisor);
+	reload_init(supervisor);
 	for (size_t i = 0; i < supervisor->child_count; i++)
-		start_child(&supervisor->children[i]);
+		if (!supervisor->children[i].spare)
+			start_child(&supervisor->children[i]);
 	io_signal(supervisor->io, SIGINT, told_to_stop, supervisor);
 	io_signal(supervisor->io, SIGTERM, told_to_stop, supervisor);
 	io_signal(supervisor->io, SIGHUP, reload_told, supervisor);
