@@ -290,7 +290,7 @@ smtp_server_body_take(struct smtp_server_body *body,
 	}
 
 	text = span_skip(text, taken);
-	/* The octets of a binary message begin; only the rest of a line end belongs to the header. */
+	/* The octets of a binary message begin; only the rest of a line end is header. */
 	if (repairs && !has_lines(body) && !(body->after_cr && text.ptr[0] == '\n'))
 		repairs = body->after_cr = false;
 	if (repairs) {

@@ -275,10 +275,10 @@ def test_memory_of_sessions_is_limited(postrider):
 
 def test_out_of_descriptors(postrider):
     server = make(postrider, "sessions per host 1000", processes=1,
-                  wrapper=["prlimit", "--nofile=40:40"])
+                  wrapper=["prlimit", "--nofile=80:80"])
     pid, = server.role_pids("reception")
     with ExitStack() as stack:
-        talks = [stack.enter_context(Talk(server.smtp_port, greeting=False)) for _ in range(50)]
+        talks = [stack.enter_context(Talk(server.smtp_port, greeting=False)) for _ in range(90)]
         server.wait_event("out_of_descriptors")
         talks[0].greeting = talks[0].reply()
         before = cpu_seconds(pid)
@@ -287,9 +287,9 @@ def test_out_of_descriptors(postrider):
         # Those that have a session go on; said once is enough.
         talks[0].ehlo()
         assert len(logs.select(server.events(), "out_of_descriptors")) == 1
-        for talk in talks[1:40]:
+        for talk in talks[1:80]:
             talk.close()
-        for talk in talks[40:]:
+        for talk in talks[80:]:
             assert talk.reply().code == 220
     server.wait_event("descriptors_again")
 

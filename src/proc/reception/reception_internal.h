@@ -195,6 +195,8 @@ void session_talked_early(struct session *session, struct span said);
 /* Counts new errors, and delays their replies where there are many. */
 void session_pace(struct session *session);
 void session_end_delay(struct session *session);
+/* session->wait_timer fired. */
+void session_delay_over(struct io_timer *timer);
 /* The memory that it holds now. */
 void session_charge(struct session *session);
 /* The limits tighten, or are as configured again. */

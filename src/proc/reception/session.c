@@ -455,6 +455,8 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session->may_relay = is_relay_network(reception->conf, &session->peer);
 	session->read = (struct io_op){.done = read_done, .owner = session};
 	session->drain = (struct io_op){.done = drained, .owner = session};
+	session->wait_timer =
+	    (struct io_timer){.fired = session_delay_over, .owner = session};
 	session->smtp = new_machine(reception, listener->kind, session->may_relay);
 	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
 	list_push(&reception->sessions, &session->node);

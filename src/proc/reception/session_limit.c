@@ -130,8 +130,8 @@ session_end_delay(struct session *session)
 	io_timer_stop(session->reception->env->io, &session->wait_timer);
 }
 
-static void
-delay_over(struct io_timer *timer)
+void
+session_delay_over(struct io_timer *timer)
 {
 	struct session *session = timer->owner;
 
@@ -143,8 +143,8 @@ delay_over(struct io_timer *timer)
 static void
 start_delay(struct session *session, enum session_delay delay, uint64_t wait_ms)
 {
+	/* One that runs already begins anew. */
 	session->delay = delay;
-	session->wait_timer = (struct io_timer){.fired = delay_over, .owner = session};
 	io_timer_start(session->reception->env->io, &session->wait_timer, wait_ms);
 }
 
