@@ -142,10 +142,18 @@ goes_away(struct sender *sender)
 	return true;
 }
 
+/* Every second recipient of some letters asks for all notifications there are. */
+static bool
+asks_dsn(const struct sender *sender)
+{
+	return sender->offers_dsn && letter_asks(&sender->job->letter->letter);
+}
+
 static void
 say_rcpt(struct sender *sender, unsigned rcpt)
 {
-	say(sender, WANT_RCPT, rcpt, "RCPT TO:<%s>", sender->job->letter->rcpts[rcpt].address);
+	say(sender, WANT_RCPT, rcpt, "RCPT TO:<%s>%s", sender->job->letter->rcpts[rcpt].address,
+	    asks_dsn(sender) && rcpt % 2 == 0 ? " NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;sim+2Brcpt@x" : "");
 }
 
 /* The first recipient from that on that is still open; LETTER_RCPTS_MAX: none. */
@@ -167,8 +175,8 @@ begin_message(struct sender *sender)
 	sender->mail_ok = sender->sending = false;
 	sender->by_bdat = sender->offers_chunking && chance(sender, 3) == 0;
 	sender->pipelined = sender->offers_pipelining && chance(sender, 2) == 0;
-	say(sender, WANT_MAIL, 0, "MAIL FROM:<%s>%s", letter->letter.from,
-	    eight ? " BODY=8BITMIME" : "");
+	say(sender, WANT_MAIL, 0, "MAIL FROM:<%s>%s%s", letter->letter.from,
+	    eight ? " BODY=8BITMIME" : "", asks_dsn(sender) ? " RET=HDRS ENVID=sim+2Bletter" : "");
 	if (!sender->pipelined)
 		return;
 	for (unsigned i = open_rcpt(sender, 0); i < LETTER_RCPTS_MAX; i = open_rcpt(sender, i + 1))
@@ -401,6 +409,7 @@ take_ehlo(struct sender *sender, unsigned code)
 	}
 	sender->offers_pipelining = memmem(all.ptr, all.len, "PIPELINING", 10) != NULL;
 	sender->offers_chunking = memmem(all.ptr, all.len, "CHUNKING", 8) != NULL;
+	sender->offers_dsn = memmem(all.ptr, all.len, "DSN", 3) != NULL;
 	sender->offers_8bit = memmem(all.ptr, all.len, "8BITMIME", 8) != NULL;
 	begin_message(sender);
 }

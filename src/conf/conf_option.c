@@ -139,6 +139,17 @@ conf_option_set_number(void *holder, const struct conf_option *option, uint64_t 
 		memcpy(at, &number, sizeof(number));
 }
 
+struct conf_networks
+conf_option_networks(const struct conf *conf, const struct conf_option *option)
+{
+	check(option->type == CONF_NETWORKS);
+	if (option->offset == offsetof(struct conf, xclient_networks))
+		return conf->xclient_networks;
+	if (option->offset == offsetof(struct conf, proxy_networks))
+		return conf->proxy_networks;
+	return (struct conf_networks){conf->relay_networks, conf->relay_network_count};
+}
+
 struct span
 conf_option_text(const struct conf *conf, const struct conf_option *option)
 {

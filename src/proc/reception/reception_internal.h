@@ -97,6 +97,7 @@ struct session {
 	bool handshaking;
 	struct buf held; /* bytes that the session had no room for */
 	enum session_wait wait;
+	bool expands; /* the question to lookup is EXPN's, not VRFY's */
 	uint64_t query;
 	uint64_t exchange; /* of AUTH, that the keyring knows; 0: none */
 	enum sasl_mechanism mechanism;
@@ -184,6 +185,8 @@ void session_say_turned_away(struct reception *reception, const struct net_addr 
  */
 enum limit session_judge_peer(struct reception *reception, struct limit_client *client,
     const struct net_addr *peer, bool exempt);
+/* The same for a session whose address is another one than it was; false: it was told to go. */
+bool session_judge_again(struct session *session);
 /* One more of what has a rate: the refusal, or REPLY_COUNT where it may be. */
 enum reply_id session_may(struct session *session, enum limit_rate rate);
 /* Adds the limit that a refusal is about to the log's line, and counts it. */
@@ -250,6 +253,11 @@ void submit_end(struct session *session);
 void submit_answered(struct session *session, const struct ipc_lx_senders *senders);
 /* Lookup is gone. */
 void submit_lost(struct session *session);
+
+/* query.c: VRFY, EXPN, ETRN */
+void query_address(struct session *session, struct span query, bool expand);
+void query_resolved(struct session *session, const struct ipc_lx_resolved *resolved);
+void query_retry(struct session *session, struct span domain);
 
 /* ask.c: questions to other roles, and their answers */
 void ask_lookup(struct session *session, struct span address);

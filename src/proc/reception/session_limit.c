@@ -90,6 +90,25 @@ session_judge_peer(struct reception *reception, struct limit_client *client,
 	return limit;
 }
 
+bool
+session_judge_again(struct session *session)
+{
+	struct reception *reception = session->reception;
+	enum limit limit = limit_enter(&session->client, &reception->limits, reception->conf,
+	    &session->peer, session->may_relay, now_of(reception));
+	enum reply_id why;
+
+	if (limit == LIMIT_COUNT)
+		return true;
+	reception_met(reception, limit);
+	why = limit_reply(limit);
+	/* Behind a handshake the connection just ends. */
+	if (!session->tls)
+		session_refuse_client(reception, session->stream, &session->peer, session->kind, why);
+	session_say_turned_away(reception, &session->peer, why, limit);
+	return false;
+}
+
 enum reply_id
 session_may(struct session *session, enum limit_rate rate)
 {
