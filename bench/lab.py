@@ -89,6 +89,9 @@ ask dns at 127.0.0.1:9
 limits {{
 sessions 100000
 sessions per host 1000000
+sessions per network 1000000
+connection rate per host unlimited
+connection rate per network unlimited
 messages per session unlimited
 commands per session unlimited
 session timeout 1 d

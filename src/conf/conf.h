@@ -168,6 +168,23 @@ struct conf {
 	uint64_t data_timeout_ms; /* between two pieces of a message */
 	uint64_t session_timeout_ms; /* a session in all */
 	uint64_t auth_failures_max; /* of a session */
+	uint64_t sessions_per_network_max;
+	uint64_t ipv4_network_bits, ipv6_network_bits; /* what a network is */
+	uint64_t rate_period_ms; /* of the rates below, of which 0 is any */
+	uint64_t connections_per_host_rate, connections_per_network_rate;
+	uint64_t messages_per_host_rate, messages_per_network_rate;
+	uint64_t rcpts_per_host_rate, rcpts_per_network_rate;
+	uint64_t failures_per_host_rate, failures_per_network_rate;
+	uint64_t idle_commands_max; /* without an accepted message between; 0 is any number */
+	uint64_t greeting_delay_ms; /* 0: none */
+	uint64_t errors_before_delay;
+	uint64_t error_delay_ms, error_delay_max_ms; /* 0: none */
+	uint64_t handshake_timeout_ms;
+	uint64_t transfer_window_ms, transfer_bytes_min; /* 0 bytes: any rate */
+	uint64_t message_timeout_ms;
+	uint64_t reception_bytes_max; /* memory of a process for its sessions */
+	uint64_t stress_percent;      /* of sessions or memory; 0: never */
+	bool repair_line_ends;
 
 	/* Submission: what users send, see docs/submission.md. */
 	bool check_envelope; /* MAIL FROM is held against the login */

@@ -29,7 +29,8 @@ enum {
 	PROC_FD_CONF = 4,       /* a memory file with the configuration's bundle */
 	PROC_FD_LOG = 5,
 	PROC_FD_WORDS = 6,     /* a memory file for its last words, see proc_sandbox.h */
-	PROC_FD_LISTENERS = 7, /* reception and admin: the first of its listening sockets */
+	PROC_FD_LIMITS = 7,    /* reception: memory that all receptions share, see limit_table.h */
+	PROC_FD_LISTENERS = 8, /* reception and admin: the first of its listening sockets */
 };
 
 /*
@@ -60,6 +61,8 @@ struct proc_env {
 	struct ipc_channel *supervisor; /* NULL: it is gone */
 	unsigned instance;
 	size_t listener_count;
+	void *limits;        /* PROC_FD_LIMITS as memory; NULL: none */
+	size_t limits_bytes;
 	bool privileged; /* started as root: rights are given up after create */
 	bool died;       /* the process before this one ended without being told to */
 };

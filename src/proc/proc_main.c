@@ -5,9 +5,11 @@
  */
 #include "proc/proc_sandbox.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -163,6 +165,26 @@ find_role(const char *name, enum proc *proc)
 	return false;
 }
 
+/* The shared memory for limits; its size is sealed, so that nobody can take it from under us. */
+static void
+map_limits(struct proc_env *env)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	struct stat status;
+	void *memory;
+
+	if ((fcntl(PROC_FD_LIMITS, F_GET_SEALS) & seals) == seals &&
+	    fstat(PROC_FD_LIMITS, &status) == 0 && status.st_size > 0) {
+		memory = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		    PROC_FD_LIMITS, 0);
+		if (memory != MAP_FAILED) {
+			env->limits = memory;
+			env->limits_bytes = (size_t)status.st_size;
+		}
+	}
+	close(PROC_FD_LIMITS);
+}
+
 static int
 refuse(struct life *life, const char *what, enum err err)
 {
@@ -241,6 +263,7 @@ proc_main(int argc, char **argv)
 	    .died = argc == 3,
 	};
 	life.env.log = (struct event_log){life.env.io, life.def->name, conf->log_format};
+	map_limits(&life.env);
 	io_log_to(life.env.io, PROC_FD_LOG, conf->log_target == CONF_LOG_SYSLOG);
 	return live(&life);
 }

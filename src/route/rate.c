@@ -51,6 +51,20 @@ rate_take(struct rate *rate, const struct rate_limit *limit, uint64_t now_ms)
 	rate->full_ns += interval_ns(limit);
 }
 
+void
+rate_charge(struct rate *rate, const struct rate_limit *limit, uint64_t now_ms)
+{
+	uint64_t latest_ns = (now_ms + limit->period_ms) * ns_per_ms;
+
+	if (limit->count == 0)
+		return;
+	if (rate->full_ns < now_ms * ns_per_ms)
+		rate->full_ns = now_ms * ns_per_ms;
+	rate->full_ns += interval_ns(limit);
+	if (rate->full_ns > latest_ns)
+		rate->full_ns = latest_ns;
+}
+
 bool
 rate_is_full(const struct rate *rate, uint64_t now_ms)
 {

@@ -28,5 +28,7 @@ uint64_t
 rate_next_ms(const struct rate *rate, const struct rate_limit *limit, uint64_t now_ms);
 /* Takes one, which is there. */
 void rate_take(struct rate *rate, const struct rate_limit *limit, uint64_t now_ms);
+/* Takes one, there or not: what is owed delays the next ones, by no more than a period. */
+void rate_charge(struct rate *rate, const struct rate_limit *limit, uint64_t now_ms);
 /* Whether nothing needs to be remembered: a new bucket would do as well. */
 bool rate_is_full(const struct rate *rate, uint64_t now_ms);

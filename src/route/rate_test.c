@@ -117,6 +117,24 @@ test_full(void **state)
 	assert_int_equal(rate_next_ms(&rate, &limit, HOUR_MS), HOUR_MS);
 }
 
+/* What was charged past the limit is waited for, but never longer than a period. */
+static void
+charges_are_owed(void **state)
+{
+	const struct rate_limit limit = {10, 10000};
+	struct rate rate = {0};
+
+	(void)state;
+	rate_charge(&rate, &limit, 5000);
+	assert_int_equal(rate_next_ms(&rate, &limit, 5000), 6000);
+	rate_charge(&rate, &limit, 5000);
+	assert_int_equal(rate_next_ms(&rate, &limit, 5000), 7000);
+	for (int i = 0; i < 1000; i++)
+		rate_charge(&rate, &limit, 5000);
+	assert_int_equal(rate_next_ms(&rate, &limit, 5000), 15000);
+	assert_int_equal(rate_next_ms(&rate, &limit, 20000), 20000);
+}
+
 int
 main(void)
 {
@@ -124,6 +142,7 @@ main(void)
 	    cmocka_unit_test(test_times),
 	    cmocka_unit_test(test_no_period_holds_more),
 	    cmocka_unit_test(test_most_of_it_is_given),
+	    cmocka_unit_test(charges_are_owed),
 	    cmocka_unit_test(test_full),
 	};
 

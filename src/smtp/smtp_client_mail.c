@@ -10,6 +10,8 @@
 
 #include <stdio.h>
 
+#include "smtp/line_end.h"
+
 enum { MAIL_LINE_BYTES_MAX = 2048, ENVID_BYTES_MAX = 100 };
 
 static bool
@@ -392,11 +394,7 @@ note_tail(struct smtp_client *client, struct span bytes)
 	}
 }
 
-/*
- * Adds a piece with a dot more for each dot at the start of a line.  A dot after
- * a bare CR or LF gets one too: bodies have none of these, and if one ever did,
- * no server could be made to see the end of the message there.
- */
+/* Adds a piece with a dot more for each dot at the start of a line. */
 static void
 add_stuffed(struct smtp_client *client, struct span bytes)
 {
@@ -406,7 +404,7 @@ add_stuffed(struct smtp_client *client, struct span bytes)
 	while (dot < bytes.len) {
 		char before = dot ? bytes.ptr[dot - 1] : client->tail[1];
 
-		if (before == '\n' || before == '\r') {
+		if (before == '\n') {
 			buf_add(&client->output, span_of(bytes.ptr + done, dot - done));
 			buf_add_char(&client->output, '.');
 			done = dot;
@@ -415,6 +413,24 @@ add_stuffed(struct smtp_client *client, struct span bytes)
 	}
 	buf_add(&client->output, span_skip(bytes, done));
 	note_tail(client, bytes);
+}
+
+/*
+ * The same, where each CR or LF that stands alone gets its other half.  Bodies have none of these
+ * (reception sees to it), and if one ever did, no server could be made to see the end of the
+ * message there.
+ */
+static void
+add_text(struct smtp_client *client, struct span bytes)
+{
+	size_t at;
+
+	while ((at = line_end_flaw(bytes, client->tail[1] == '\r')) < bytes.len) {
+		add_stuffed(client, span_first(bytes, at));
+		add_stuffed(client, bytes.ptr[at] == '\n' ? SPAN("\r") : SPAN("\n"));
+		bytes = span_skip(bytes, at);
+	}
+	add_stuffed(client, bytes);
 }
 
 static void
@@ -427,10 +443,12 @@ add_chunk(struct smtp_client *client, struct span bytes, bool last)
 static void
 add_lines(struct smtp_client *client, struct span bytes, bool last)
 {
-	add_stuffed(client, bytes);
+	add_text(client, bytes);
 	if (!last)
 		return;
-	if (memcmp(client->tail, "\r\n", 2) != 0)
+	if (client->tail[1] == '\r')
+		buf_add(&client->output, SPAN("\n"));
+	else if (client->tail[1] != '\n')
 		buf_add(&client->output, SPAN("\r\n"));
 	smtp_client_command(client, ".");
 }

@@ -377,7 +377,8 @@ static const struct dialogue extended[] = {
 	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; closed; "},
     {.name = "no bare line end makes a dot the end",
 	.mails = {&bare},
-	.script = PLAIN_HELLO LOCKSTEP_ONE C("a\n..\nb\r..\rc\n..") C("d") C(".")
+	.script = PLAIN_HELLO LOCKSTEP_ONE C("a") C("..") C("b") C("..") C("c") C("..")
+	    C("d") C(".")
 	    S("250 ok") BYE,
 	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; closed; "},
 };

@@ -32,7 +32,8 @@ lift_zero_limits(struct smtp_server_options *options)
 	    &options->received_max, &options->commands_max, &options->messages_max,
 	    &options->errors_max, &options->auth_failures_max,
 	    &options->command_timeout_ms, &options->data_timeout_ms,
-	    &options->session_timeout_ms};
+	    &options->session_timeout_ms, &options->idle_commands_max,
+	    &options->transfer_window_ms, &options->message_timeout_ms};
 
 	for (size_t i = 0; i < LEN(limits); i++)
 		if (*limits[i] == 0)
@@ -138,8 +139,10 @@ smtp_server_input(struct smtp_server *server, struct span bytes, uint64_t now_ms
 		return bytes.len;
 	if (bytes.len == 0)
 		return 0;
-	if (smtp_server_traits(server)->body)
+	if (smtp_server_traits(server)->body) {
 		server->progress_ms = now_ms;
+		server->window_bytes += bytes.len;
+	}
 
 	return smtp_server_input_add(&server->input, bytes);
 }
@@ -153,18 +156,30 @@ refuse_long_line(struct smtp_server *server)
 	    WHEN_TOO_LONG, SPAN(""));
 }
 
+/* Commands that a message needs any number of; all others are to lead to one. */
+static bool
+is_of_message(struct span line)
+{
+	struct span verb = span_first(line, 4);
+
+	return span_eq_nocase(verb, SPAN("RCPT")) || span_eq_nocase(verb, SPAN("DATA")) ||
+	       span_eq_nocase(verb, SPAN("BDAT"));
+}
+
 /* False where there is no whole line. */
 static bool
 step_line(struct smtp_server *server, struct smtp_server_event *event)
 {
 	enum smtp_server_line status;
 	bool secret = server->state == SERVER_AUTH_LINE;
+	bool goes_on = server->state == SERVER_CHUNKS;
 	struct span line;
 
 	status = smtp_server_input_line(server, &line);
 	if (status == SERVER_LINE_MORE)
 		return false;
 	server->progress_ms = server->now_ms;
+	server->idle_commands += !is_of_message(line);
 	server->input.secret |= secret || span_starts_nocase(line, SPAN("AUTH"));
 	server->line = secret ? SPAN("") : smtp_server_auth_public(line);
 	switch (status) {
@@ -188,6 +203,12 @@ step_line(struct smtp_server *server, struct smtp_server_event *event)
 		break;
 	case SERVER_LINE_MORE:
 		break;
+	}
+	if (smtp_server_traits(server)->body) {
+		server->window_ms = server->now_ms;
+		server->window_bytes = smtp_server_input_unread(&server->input).len;
+		if (!goes_on)
+			server->message_ms = server->now_ms;
 	}
 	server->line = SPAN("");
 	return true;
@@ -247,7 +268,7 @@ end_chunk(struct smtp_server *server, struct smtp_server_event *event)
 		    smtp_server_number(digits, server->chunk_bytes));
 		return;
 	}
-	if (smtp_server_body_finish(&server->body)) {
+	if (smtp_server_body_finish(&server->body, &server->options)) {
 		event->kind = SMTP_SERVER_BODY;
 		event->body = SPAN("\r\n");
 	} else if (server->body.flaws) {
@@ -321,6 +342,8 @@ step_limits(struct smtp_server *server)
 		when = WHEN_AUTH_FAILURES;
 	else if (server->errors > options->errors_max)
 		when = WHEN_ERRORS;
+	else if (server->idle_commands > options->idle_commands_max)
+		when = WHEN_NO_PROGRESS;
 	else if (server->shutting_down && server->state != SERVER_CHUNKS &&
 		 !smtp_server_traits(server)->owes && !smtp_server_traits(server)->body)
 		when = WHEN_SHUT_DOWN;
@@ -405,6 +428,8 @@ judge_answer(struct smtp_server *server, enum reply_id id)
 		if (--server->verdicts_left > 0)
 			return WHEN_MORE;
 		server->messages += server->accepted;
+		if (server->accepted)
+			server->idle_commands = 0;
 	}
 	return yes ? WHEN_FINE : WHEN_NO;
 }
@@ -440,43 +465,91 @@ progress_deadline_ms(const struct smtp_server *server)
 					      : server->options.command_timeout_ms);
 }
 
+/* Of a message under way; UINT64_MAX where there is none. */
+static uint64_t
+message_deadline_ms(const struct smtp_server *server)
+{
+	if (!smtp_server_traits(server)->body && server->state != SERVER_CHUNKS)
+		return UINT64_MAX;
+	return later(server->message_ms, server->options.message_timeout_ms);
+}
+
+/* When enough of the message must have come. */
+static uint64_t
+window_deadline_ms(const struct smtp_server *server)
+{
+	if (!smtp_server_traits(server)->body || server->options.transfer_bytes_min == 0)
+		return UINT64_MAX;
+	return later(server->window_ms, server->options.transfer_window_ms);
+}
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 uint64_t
 smtp_server_deadline_ms(const struct smtp_server *server)
 {
 	uint64_t session_ms =
 	    later(server->created_ms, server->options.session_timeout_ms);
-	uint64_t progress_ms = progress_deadline_ms(server);
 
 	if (server->state == SERVER_CLOSED || smtp_server_traits(server)->owes)
 		return UINT64_MAX;
-	return progress_ms < session_ms ? progress_ms : session_ms;
+	return least(least(session_ms, progress_deadline_ms(server)),
+	    least(message_deadline_ms(server), window_deadline_ms(server)));
 }
 
 /* Which deadline has passed. */
 static enum smtp_server_when
 passed(const struct smtp_server *server)
 {
-	if (server->now_ms < progress_deadline_ms(server))
-		return WHEN_SESSION_TIME;
-	return smtp_server_traits(server)->body ? WHEN_DATA_TIME : WHEN_COMMAND_TIME;
+	if (server->now_ms >= progress_deadline_ms(server))
+		return smtp_server_traits(server)->body ? WHEN_DATA_TIME
+							: WHEN_COMMAND_TIME;
+	if (server->now_ms >= message_deadline_ms(server))
+		return WHEN_MESSAGE_TIME;
+	if (server->now_ms >= window_deadline_ms(server))
+		return WHEN_TOO_SLOW;
+	return WHEN_SESSION_TIME;
 }
 
 void
 smtp_server_tick(struct smtp_server *server, uint64_t now_ms)
 {
+	enum smtp_server_when when;
+
 	set_now(server, now_ms);
 	if (now_ms < smtp_server_deadline_ms(server) || server->state == SERVER_CLOSED ||
 	    smtp_server_traits(server)->owes)
 		return;
 	server->line = SPAN("");
-	smtp_server_take(server, CUE_TIME, passed(server), server->options.hostname);
+	when = passed(server);
+	if (when == WHEN_TOO_SLOW && server->window_bytes >= server->options.transfer_bytes_min) {
+		server->window_ms = now_ms;
+		server->window_bytes = 0;
+		return;
+	}
+	smtp_server_take(server, CUE_TIME, when, server->options.hostname);
 }
 
 void
 smtp_server_touch(struct smtp_server *server, uint64_t now_ms)
 {
 	set_now(server, now_ms);
-	server->progress_ms = now_ms;
+	server->progress_ms = server->window_ms = now_ms;
+	server->window_bytes = 0;
+}
+
+void
+smtp_server_limit(struct smtp_server *server, const struct smtp_server_limits *limits)
+{
+	server->options.command_timeout_ms = limits->command_timeout_ms;
+	server->options.data_timeout_ms = limits->data_timeout_ms;
+	server->options.errors_max = limits->errors_max;
+	server->options.idle_commands_max = limits->idle_commands_max;
+	lift_zero_limits(&server->options);
 }
 
 /* Output, and observers. */
@@ -518,6 +591,18 @@ smtp_server_protocol(const struct smtp_server *server)
 	if (!server->esmtp)
 		return "SMTP";
 	return names[server->smtputf8][server->tls][server->login != NULL];
+}
+
+uint64_t
+smtp_server_errors(const struct smtp_server *server)
+{
+	return server->errors + server->auth_failures;
+}
+
+size_t
+smtp_server_bytes(const struct smtp_server *server)
+{
+	return server->input.room + server->output.room;
 }
 
 bool

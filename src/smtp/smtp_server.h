@@ -42,6 +42,7 @@ struct smtp_server_options {
 	uint64_t message_bytes_max;
 	uint64_t command_bytes_max;
 	uint64_t line_bytes_max;
+	bool repair_line_ends; /* a bare CR or LF in a message becomes CRLF */
 	uint64_t header_bytes_max;
 	uint64_t rcpt_max;
 	uint64_t received_max;
@@ -52,6 +53,10 @@ struct smtp_server_options {
 	uint64_t command_timeout_ms;
 	uint64_t data_timeout_ms;
 	uint64_t session_timeout_ms;
+	uint64_t idle_commands_max;  /* that bring no message nearer, between two of them */
+	uint64_t transfer_bytes_min; /* of a message in each window */
+	uint64_t transfer_window_ms;
+	uint64_t message_timeout_ms; /* from DATA or the first BDAT to the end */
 };
 
 enum smtp_server_event_kind {
@@ -130,7 +135,18 @@ void smtp_server_tick(struct smtp_server *server, uint64_t now_ms);
 /* Says 421 and closes as soon as no reply is owed and no body is under way. */
 void smtp_server_shut_down(struct smtp_server *server);
 
+/* Other limits than those of the options, from now on; 0 is none. */
+struct smtp_server_limits {
+	uint64_t command_timeout_ms, data_timeout_ms;
+	uint64_t errors_max, idle_commands_max;
+};
+void smtp_server_limit(struct smtp_server *server, const struct smtp_server_limits *limits);
+
 /* Observers. */
+/* Refused commands so far, and wrong passwords. */
+uint64_t smtp_server_errors(const struct smtp_server *server);
+/* Memory that it holds for bytes in and out. */
+size_t smtp_server_bytes(const struct smtp_server *server);
 struct span smtp_server_helo(const struct smtp_server *server); /* "" before HELO or EHLO */
 struct span smtp_server_login(const struct smtp_server *server); /* "" without AUTH */
 /* "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA", "UTF8SMTP...": RFC 3848, RFC 6531. */

@@ -4,6 +4,9 @@
  * One rule makes smuggling impossible: a line ends with CR LF, and nothing else
  * is a line end, for any purpose.  A message with a bare CR or LF is read to
  * its true end and refused, since the next server could see an end in it.
+ * With repair_line_ends each bare CR or LF becomes CR LF instead; the end of
+ * the message is still found, and dots are still removed, by what the client
+ * sent, never by what was repaired.
  *
  * Two passes over each piece, both at memory speed: memchr() finds the line
  * ends, and blocks of 64 octets are looked through for what must not be there.
@@ -16,7 +19,11 @@
 #include "base/check.h"
 #include "base/sim_point.h"
 
-enum { BLOCK_BYTES = 64 };
+enum {
+	BLOCK_BYTES = 64,
+	/* What is looked through for one repair: many of them must not cost more than they are. */
+	REPAIR_BYTES_MAX = 4096,
+};
 
 static const struct span received_name = {"received:", 9};
 
@@ -104,6 +111,71 @@ take_lines(struct smtp_server_body *body, const struct smtp_server_options *opti
 }
 
 /*
+ * How many octets, up to a line that begins with a dot, have no bare CR or LF
+ * among them; a CR at the end counts as one, since what follows is not known.
+ */
+static size_t
+count_clean(struct span text)
+{
+	size_t at = 0;
+
+	text = span_first(text, REPAIR_BYTES_MAX);
+	while (at < text.len) {
+		size_t lf = at + span_find(span_skip(text, at), '\n');
+		size_t cr = at + span_find(span_of(text.ptr + at, lf - at), '\r');
+
+		if (cr < lf && (cr + 1 < lf || lf == text.len))
+			return cr;
+		if (lf == text.len)
+			return lf;
+		if (cr == lf)
+			return lf;
+		at = lf + 1;
+		if (at < text.len && text.ptr[at] == '.')
+			break;
+	}
+	return at;
+}
+
+/* Ends the line that a CR or LF alone stands for; gives what belongs to the message. */
+static struct span
+end_repaired_line(
+    struct smtp_server_body *body, const struct smtp_server_options *options)
+{
+	const struct span line_end = SPAN("\r\n");
+
+	body->line_bytes += line_end.len;
+	if (body->line_bytes > options->line_bytes_max)
+		set_flaw(body, FLAW_LINE_TOO_LONG);
+	if (body->in_header)
+		take_header(body, options, line_end, true);
+	body->line_bytes = 0;
+	body->bytes += line_end.len;
+	if (body->bytes > options->message_bytes_max)
+		set_flaw(body, FLAW_TOO_BIG);
+	body->at = BODY_AT_TEXT;
+	return body->flaws ? SPAN("") : line_end;
+}
+
+/*
+ * Takes a CR or LF that is not known to be one of a pair.  A CR ends the line at
+ * once; an LF right behind it adds nothing, but makes it a true line end.
+ */
+static struct span
+repair(struct smtp_server_body *body, const struct smtp_server_options *options,
+    char octet)
+{
+	check(octet == '\r' || octet == '\n');
+	if (octet == '\n' && body->after_cr) {
+		body->after_cr = false;
+		body->at = BODY_AT_LINE_START;
+		return SPAN("");
+	}
+	body->after_cr = octet == '\r';
+	return end_repaired_line(body, options);
+}
+
+/*
  * Zero where a block has neither NUL, nor CR without LF, nor LF without CR.
  * at[-1] is read.  The constant length lets compilers use vectors.
  */
@@ -150,7 +222,7 @@ check_octets(struct smtp_server_body *body, struct span run)
 
 /* The octets around a dot at the start of a line; true where one was taken. */
 static bool
-take_dot(struct smtp_server_body *body, char octet)
+take_dot(struct smtp_server_body *body, bool repairs, char octet)
 {
 	switch (body->at) {
 	case BODY_AT_LINE_START:
@@ -166,8 +238,9 @@ take_dot(struct smtp_server_body *body, char octet)
 			body->at = BODY_AT_END;
 			return true;
 		}
-		/* A dot and a bare CR: the CR is gone, but so is the message. */
-		set_flaw(body, FLAW_BARE_LINE_END);
+		/* A dot and a bare CR: the CR is gone, but so is the message, or it is repaired. */
+		if (!repairs)
+			set_flaw(body, FLAW_BARE_LINE_END);
 		body->at = BODY_AT_TEXT;
 		return false;
 	case BODY_AT_TEXT:
@@ -177,42 +250,77 @@ take_dot(struct smtp_server_body *body, char octet)
 	return false;
 }
 
-size_t
-smtp_server_body_take(struct smtp_server_body *body,
-    const struct smtp_server_options *options, struct span text, struct span *run)
+/* Takes lines as they are. */
+static struct span
+take_text(struct smtp_server_body *body, const struct smtp_server_options *options,
+    struct span text)
 {
-	size_t taken = 0;
 	bool lines = has_lines(body);
 
-	check(body->at != BODY_AT_END);
-	*run = SPAN("");
-	while (taken < text.len && body->at != BODY_AT_END &&
-	       take_dot(body, text.ptr[taken]))
-		taken++;
-	if (body->at == BODY_AT_END || taken == text.len)
-		return taken;
-
-	text = span_skip(text, taken);
 	text.len = take_lines(body, options, text);
 	if (lines)
 		check_octets(body, text);
 	body->bytes += text.len;
 	if (body->bytes > options->message_bytes_max)
 		set_flaw(body, FLAW_TOO_BIG);
+	return text;
+}
+
+size_t
+smtp_server_body_take(struct smtp_server_body *body,
+    const struct smtp_server_options *options, struct span text, struct span *run)
+{
+	bool repairs = options->repair_line_ends;
+	bool lost_cr = false;
+	size_t taken = 0;
+
+	check(body->at != BODY_AT_END);
+	*run = SPAN("");
+	while (taken < text.len && body->at != BODY_AT_END) {
+		lost_cr = body->at == BODY_AT_DOT_CR;
+		if (!take_dot(body, repairs, text.ptr[taken]))
+			break;
+		taken++;
+	}
+	if (body->at == BODY_AT_END || taken == text.len)
+		return taken;
+	if (repairs && lost_cr) {
+		*run = end_repaired_line(body, options);
+		return taken;
+	}
+
+	text = span_skip(text, taken);
+	/* The octets of a binary message begin; only the rest of a line end is header. */
+	if (repairs && !has_lines(body) && !(body->after_cr && text.ptr[0] == '\n'))
+		repairs = body->after_cr = false;
+	if (repairs) {
+		size_t clean = count_clean(text);
+
+		if (clean == 0) {
+			*run = repair(body, options, text.ptr[0]);
+			return taken + 1;
+		}
+		body->after_cr = false;
+		text.len = clean;
+	}
+	text = take_text(body, options, text);
 	if (body->flaws == 0)
 		*run = text;
 	return taken + text.len;
 }
 
 bool
-smtp_server_body_finish(struct smtp_server_body *body)
+smtp_server_body_finish(
+    struct smtp_server_body *body, const struct smtp_server_options *options)
 {
 	check(!body->dots);
-	if (body->after_cr)
+	if (body->after_cr && has_lines(body) && !options->repair_line_ends)
 		set_flaw(body, FLAW_BARE_LINE_END);
-	if (body->flaws || body->at == BODY_AT_LINE_START || !has_lines(body))
+	/* A repaired line end has ended its line too. */
+	if (body->flaws || body->line_bytes == 0 || !has_lines(body))
 		return false;
 	body->at = BODY_AT_LINE_START;
+	body->line_bytes = 0;
 	return true;
 }
 

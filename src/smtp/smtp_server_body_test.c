@@ -223,6 +223,105 @@ messages_have_a_limit(void **state)
 	check_chunks(SPAN(LINES_98 "4567\r\n"), "abort; refused 552");
 }
 
+/* As check_text, where line ends are repaired. */
+static void
+check_repaired(struct span text, const char *events, const char *replies)
+{
+	struct smtp_server_options options = small_options();
+	struct drive drive;
+
+	options.repair_line_ends = true;
+	for (int split = 0; split < DRIVE_SPLIT_COUNT; split++) {
+		drive_init(&drive, &options);
+		drive_send_str(&drive, ENVELOPE "DATA\r\n");
+		buf_reset(&drive.replies);
+		drive_send(&drive, text, (enum drive_split)split);
+		assert_string_equal(drive_text(&drive.replies), replies);
+		assert_string_equal(drive_text(&drive.events) + strlen(IN_DATA), events);
+		drive_fini(&drive);
+	}
+}
+
+static void
+line_ends_can_be_repaired(void **state)
+{
+	(void)state;
+	check_repaired(SPAN("a\nb\r\n.\r\n"), "end(a|b|)", "250");
+	check_repaired(SPAN("a\rb\r\n.\r\n"), "end(a|b|)", "250");
+	check_repaired(SPAN("a\r\r\nb\n\r\nc\r\n.\r\n"), "end(a||b||c|)", "250");
+	/* Only CRLF.CRLF ends the message; what looks like an end becomes text. */
+	check_repaired(SPAN("a\n.\nNOOP\r\n.\r\n"), "end(a|.|NOOP|)", "250");
+	check_repaired(SPAN("a\r.\rNOOP\r\n.\r\n"), "end(a|.|NOOP|)", "250");
+	check_repaired(SPAN("a\n.\r\nNOOP\r\n.\r\n"), "end(a|.|NOOP|)", "250");
+	check_repaired(SPAN("a\r\n.\nNOOP\r\n.\r\n"), "end(a||NOOP|)", "250");
+	check_repaired(SPAN("a\r\n.\rNOOP\r\n.\r\n"), "end(a||NOOP|)", "250");
+	check_repaired(SPAN("a\r\n.\r\r\n.\r\n"), "end(a|||)", "250");
+	check_repaired(SPAN("a\n..\r\n.\r\n"), "end(a|..|)", "250");
+	/* A NUL stays what it is, and limits count what is stored. */
+	check_repaired(SPAN("a\nb\0c\r\n.\r\nNOOP\r\n"), "abort; refused 554", "554 250");
+	check_repaired(SPAN("a\n" TEN "12345678\n.\r\n\r\n.\r\n"), "end(a|" TEN "12345678|.||)",
+	    "250");
+	check_repaired(SPAN("a\n" TEN "123456789\n\r\n.\r\n"), "abort; refused 554", "554");
+	/* The first empty line ends the header, whatever its line end. */
+	check_repaired(SPAN("Received: a\nReceived: b\n\nReceived: c\r\n.\r\n"),
+	    "end(Received: a|Received: b||Received: c|)", "250");
+	check_repaired(SPAN("Received: a\nReceived: b\nReceived: c\r\n.\r\n"),
+	    "abort; refused 554", "554");
+}
+
+/* What a message should become: written down once more, one octet at a time. */
+static size_t
+repair_by_hand(struct span text, char *out)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		bool second = text.ptr[i] == '\n' && i > 0 && text.ptr[i - 1] == '\r';
+
+		if (second)
+			continue;
+		if (text.ptr[i] == '\r' || text.ptr[i] == '\n')
+			out[n++] = '|';
+		else
+			out[n++] = text.ptr[i];
+	}
+	if (n > 0 && out[n - 1] != '|')
+		out[n++] = '|';
+	return n;
+}
+
+/* All texts of seven octets of these, in chunks of each size: BDAT has no dots to mind. */
+static void
+repair_is_the_same_for_all_texts(void **state)
+{
+	static const char alphabet[] = {'a', '.', '\r', '\n'};
+	struct smtp_server_options options = drive_options();
+	struct drive drive;
+	char text[7], wanted[64] = "end(";
+
+	(void)state;
+	options.repair_line_ends = true;
+	for (size_t number = 0; number < 1 << 14; number++) {
+		size_t n;
+
+		for (size_t i = 0; i < sizeof(text); i++)
+			text[i] = alphabet[number >> (2 * i) & 3];
+		n = 4 + repair_by_hand(span_of(text, sizeof(text)), wanted + 4);
+		wanted[n] = ')';
+		wanted[n + 1] = '\0';
+		for (size_t cut = 0; cut < sizeof(text); cut++) {
+			drive_init(&drive, &options);
+			drive_send_str(&drive, ENVELOPE);
+			drive_send_str(&drive, "BDAT 7 LAST\r\n");
+			buf_reset(&drive.events);
+			drive_send(&drive, span_of(text, cut), DRIVE_WHOLE);
+			drive_send(&drive, span_of(text + cut, sizeof(text) - cut), DRIVE_WHOLE);
+			assert_string_equal(drive_text(&drive.events), wanted);
+			drive_fini(&drive);
+		}
+	}
+}
+
 /* Runs of text come out as long as they came in. */
 static void
 long_runs_stay_whole(void **state)
@@ -268,6 +367,8 @@ main(void)
 	    cmocka_unit_test(headers_have_a_limit),
 	    cmocka_unit_test(received_fields_are_counted_in_the_header),
 	    cmocka_unit_test(messages_have_a_limit),
+	    cmocka_unit_test(line_ends_can_be_repaired),
+	    cmocka_unit_test(repair_is_the_same_for_all_texts),
 	    cmocka_unit_test(long_runs_stay_whole),
 	};
 

@@ -22,6 +22,7 @@ choose_options(uint8_t choice)
 	options.submission = choice & 4;
 	options.tls_from_start = choice & 8;
 	options.software_in_greeting = choice & 16;
+	options.repair_line_ends = choice & 128;
 	if (choice & 32) {
 		options.message_bytes_max = 200;
 		options.line_bytes_max = 40;

@@ -84,11 +84,14 @@ struct smtp_server {
 	bool shutting_down;
 	char *helo, *login;
 	uint64_t commands, messages, errors, auth_failures;
+	uint64_t idle_commands; /* since a message was accepted */
 
 	/* The clock. */
 	uint64_t now_ms, created_ms;
 	uint64_t progress_ms;  /* since when the client keeps us waiting */
 	bool progress_unknown; /* since a reply() that nobody told the time of */
+	uint64_t message_ms;   /* since when a message comes */
+	uint64_t window_ms, window_bytes; /* what came of it since then */
 
 	struct smtp_server_input input;
 	struct buf output;
@@ -163,13 +166,15 @@ void smtp_server_auth_end(struct smtp_server *server);
 /* dots: of DATA, else of BDAT.  binary: BINARYMIME. */
 void smtp_server_body_begin(struct smtp_server_body *body, bool dots, bool binary);
 /*
- * Takes octets: gives how many, at least one of a text that is not empty.  *run is what of
- * them belongs to the message: a part of text, and "" once there is a flaw or the end.
+ * Takes octets: gives how many, at least one of a text that is not empty, unless there is a
+ * *run.  *run is what belongs to the message: a part of text or a repaired line end, and "" once
+ * there is a flaw or the end.
  */
 size_t smtp_server_body_take(struct smtp_server_body *body,
     const struct smtp_server_options *options, struct span text, struct span *run);
 /* BDAT LAST: no more octets come.  True where a CRLF must be added to end the last line. */
-bool smtp_server_body_finish(struct smtp_server_body *body);
+bool smtp_server_body_finish(
+    struct smtp_server_body *body, const struct smtp_server_options *options);
 /* The refusal of a body with flaws; *number is its %1 where it has one. */
 enum reply_id smtp_server_body_refusal(const struct smtp_server_body *body,
     const struct smtp_server_options *options, uint64_t *number);

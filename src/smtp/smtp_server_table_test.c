@@ -135,6 +135,26 @@ session_lasts(struct smtp_server *server)
 }
 
 static void
+message_lasts(struct smtp_server *server)
+{
+	server->options.command_timeout_ms = server->options.data_timeout_ms = UINT64_MAX;
+	server->options.session_timeout_ms = UINT64_MAX;
+	server->options.message_timeout_ms = 1;
+	smtp_server_touch(server, 0);
+	smtp_server_tick(server, LATER_MS);
+}
+
+static void
+message_crawls(struct smtp_server *server)
+{
+	server->options.data_timeout_ms = server->options.session_timeout_ms = UINT64_MAX;
+	server->options.message_timeout_ms = UINT64_MAX;
+	server->options.transfer_bytes_min = server->options.transfer_window_ms = 1;
+	smtp_server_touch(server, 0);
+	smtp_server_tick(server, LATER_MS);
+}
+
+static void
 caller_says_yes(struct smtp_server *server)
 {
 	smtp_server_reply(server, &(struct reply){.id = REPLY_OK});
@@ -319,6 +339,13 @@ many_errors(struct smtp_server *server)
 }
 
 static void
+many_idle_commands(struct smtp_server *server)
+{
+	server->options.idle_commands_max = 0;
+	server->idle_commands = 1;
+}
+
+static void
 many_failures(struct smtp_server *server)
 {
 	server->options.auth_failures_max = 0;
@@ -464,10 +491,13 @@ static const struct recipe recipes[] = {
     {CUE_TLS, WHEN_FINE, 0, "", NULL, tls_starts, false},
     {CUE_LIMIT, WHEN_ERRORS, 0, "", many_errors, NULL, false},
     {CUE_LIMIT, WHEN_AUTH_FAILURES, 0, "", many_failures, NULL, false},
+    {CUE_LIMIT, WHEN_NO_PROGRESS, 0, "", many_idle_commands, NULL, false},
     {CUE_LIMIT, WHEN_COMMANDS, 0, "NOOP\r\n", many_commands, NULL, false},
     {CUE_LIMIT, WHEN_SHUT_DOWN, 0, "", is_stopping, NULL, false},
     {CUE_TIME, WHEN_SESSION_TIME, 0, "", NULL, session_lasts, false},
     {CUE_TIME, WHEN_DATA_TIME, 0, "", NULL, time_passes, false},
+    {CUE_TIME, WHEN_MESSAGE_TIME, 0, "", NULL, message_lasts, false},
+    {CUE_TIME, WHEN_TOO_SLOW, 0, "", NULL, message_crawls, false},
     {CUE_TIME, WHEN_COMMAND_TIME, 0, "", NULL, time_passes, false},
     {CUE_LEFT, WHEN_FINE, 0, "", NULL, client_goes, false},
 };

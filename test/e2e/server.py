@@ -94,6 +94,7 @@ class Postrider:
         self.segment_size = "4 MB"
         self.disk_reserve = "1 MB"
         self.env = {}
+        self.wrapper = []  # a program, with its arguments, that runs the server
         self.process = None
         for name, value in options.items():
             assert hasattr(self, name), name
@@ -153,7 +154,7 @@ class Postrider:
         """Starts the process and does not wait for it."""
         self.log_file = open(self.directory / "log", "ab")
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--config", str(self.config)], stdin=subprocess.DEVNULL,
+            [*self.wrapper, PROGRAM, "serve", "--config", str(self.config)], stdin=subprocess.DEVNULL,
             stdout=self.log_file, stderr=self.log_file, cwd=self.directory,
             env={**os.environ, **self.env})
 

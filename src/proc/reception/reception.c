@@ -8,7 +8,12 @@
 #include "base/arena.h"
 #include "base/check.h"
 
-enum { TICK_MS = 1000, ACCEPT_PAUSE_MS = 200 };
+enum {
+	TICK_MS = 1000,
+	ACCEPT_PAUSE_MS = 200,
+	LIMITS_SAID_MS = 60000,
+	SESSIONS_ALONE = 1000, /* a table that no other process shares */
+};
 
 static void
 accept_next(struct reception_listener *listener)
@@ -27,6 +32,82 @@ bury(struct reception *reception)
 		session_free(container_of(node, struct session, node));
 }
 
+/* Once, however many listeners find out, and however often. */
+static void
+say_cannot_accept(struct reception *reception, enum err err)
+{
+	struct event event;
+
+	reception_met(reception, LIMIT_DESCRIPTORS);
+	if (reception->no_descriptors)
+		return;
+	reception->no_descriptors = true;
+	event_begin(&event, &reception->env->log, "out_of_descriptors");
+	event_err(&event, err);
+	event_u64(&event, "sessions", reception->session_count);
+	event_str(&event, "text",
+	    "no more connections for the moment; raise the limit of open files");
+	event_end(&event);
+}
+
+static void
+say_can_accept(struct reception *reception)
+{
+	if (!reception->no_descriptors)
+		return;
+	reception->no_descriptors = false;
+	event_note(&reception->env->log, "descriptors_again", "connections are taken again");
+}
+
+void
+reception_met(struct reception *reception, enum limit limit)
+{
+	check(limit < LIMIT_COUNT);
+	reception->limit_counts[limit]++;
+}
+
+/* The limits that were met since this was said last, each with its count. */
+static void
+say_limits(struct reception *reception, uint64_t now_ms)
+{
+	struct event event;
+	bool any = false;
+
+	for (unsigned i = 0; i < LIMIT_COUNT; i++)
+		any |= reception->limit_counts[i] != reception->limit_said[i];
+	if (!any || now_ms < reception->limits_said_ms)
+		return;
+	event_begin(&event, &reception->env->log, "limits_met");
+	for (unsigned i = 0; i < LIMIT_COUNT; i++)
+		if (reception->limit_counts[i] != reception->limit_said[i])
+			event_u64(&event, limit_name((enum limit)i),
+			    reception->limit_counts[i] - reception->limit_said[i]);
+	event_end(&event);
+	memcpy(reception->limit_said, reception->limit_counts,
+	    sizeof(reception->limit_said));
+	reception->limits_said_ms = now_ms + LIMITS_SAID_MS;
+}
+
+void
+reception_look_at_stress(struct reception *reception)
+{
+	uint64_t sessions = limit_table_total(&reception->limits);
+	uint64_t now_ms = io_now_ms(reception->env->io);
+	uint64_t since_ms = reception->stress.since_ms;
+	struct event event;
+
+	if (!limit_stress_update(&reception->stress, reception->conf, sessions,
+	        reception->memory, now_ms))
+		return;
+	event_begin(&event, &reception->env->log,
+	    reception->stress.on ? "stress_begins" : "stress_ends");
+	event_u64(&event, "sessions", sessions);
+	event_u64(&event, "memory", reception->memory);
+	if (!reception->stress.on)
+		event_u64(&event, "lasted_ms", now_ms - since_ms);
+	event_end(&event);
+}
+
 static void
 accepted(struct io_op *op)
 {
@@ -34,18 +115,17 @@ accepted(struct io_op *op)
 	struct reception *reception = listener->reception;
 
 	bury(reception);
-	if (op->err == ERR_DESCRIPTORS) {
-		event_note(&reception->env->log, "out_of_descriptors",
-		    "no more connections for the moment; raise the limit of open files");
+	if (op->err) {
+		say_cannot_accept(reception, op->err);
+		/* Whatever it is, to ask again at once would only burn time. */
 		io_timer_start(reception->env->io, &listener->pause, ACCEPT_PAUSE_MS);
 		return;
 	}
-	if (!op->err) {
-		session_open(reception, listener, op);
-		if (!reception->ticking)
-			io_timer_start(reception->env->io, &reception->tick, TICK_MS);
-		reception->ticking = true;
-	}
+	say_can_accept(reception);
+	session_open(reception, listener, op);
+	if (!reception->ticking)
+		io_timer_start(reception->env->io, &reception->tick, TICK_MS);
+	reception->ticking = true;
 	accept_next(listener);
 }
 
@@ -64,6 +144,8 @@ ticked(struct io_timer *timer)
 	bury(reception);
 	list_for_each_safe(node, &reception->sessions)
 		session_tick(container_of(node, struct session, node), now_ms);
+	reception_look_at_stress(reception);
+	say_limits(reception, now_ms);
 	reception->ticking =
 	    !list_empty(&reception->sessions) || !list_empty(&reception->closed);
 	if (reception->ticking)
@@ -116,6 +198,22 @@ reception_check_stopped(struct reception *reception)
 		proc_stopped(reception->env);
 }
 
+/* Shared with the other receptions; alone where there is no such memory. */
+static void
+open_limits(struct reception *reception, const uint64_t seed[2])
+{
+	const struct proc_env *env = reception->env;
+	void *memory = env->limits;
+	size_t bytes = env->limits_bytes;
+
+	if (!memory) {
+		bytes = limit_table_bytes(SESSIONS_ALONE);
+		memory = mem_alloc(bytes);
+		limit_table_format(memory, seed);
+	}
+	limit_table_open(&reception->limits, memory, bytes, env->instance);
+}
+
 static void *
 reception_create(struct proc_env *env)
 {
@@ -125,7 +223,7 @@ reception_create(struct proc_env *env)
 	reception->env = env;
 	reception->conf = env->conf;
 	io_random(env->io, seed, sizeof(seed));
-	map_init(&reception->hosts, seed);
+	open_limits(reception, seed);
 	map_init(&reception->queries, seed);
 	list_init(&reception->sessions);
 	list_init(&reception->closed);
@@ -186,6 +284,8 @@ reception_stop(void *role)
 	if (reception->stopping)
 		return;
 	reception->stopping = true;
+	reception->limits_said_ms = 0;
+	say_limits(reception, io_now_ms(reception->env->io));
 	for (size_t i = 0; i < reception->listener_count; i++)
 		io_listener_close(reception->listeners[i].io);
 	list_for_each_safe(node, &reception->sessions) {

@@ -11,12 +11,14 @@
 #include "base/map.h"
 #include "ipc/targets.h"
 #include "mime/submission.h"
+#include "proc/reception/limit.h"
 #include "proc/reception/reception.h"
 #include "smtp/smtp_server.h"
 #include "tls/tls.h"
 
 enum {
 	RECEPTION_INLINE_BYTES = 120 << 10, /* a body up to this goes to the queue at once */
+	RECEPTION_INLINE_STRESS_BYTES = 16 << 10, /* the same where memory may be short */
 	RECEPTION_CHUNK_BYTES = 64 << 10,
 	RECEPTION_QUEUE_PENDING_MAX = 2 << 20, /* kept for the queue before clients must wait */
 	RECEPTION_IDS_LOW = 10000, /* queue ids left when more are asked for */
@@ -66,6 +68,9 @@ struct transaction {
 
 enum session_wait { WAIT_NOTHING, WAIT_LOOKUP, WAIT_SENDERS, WAIT_KEYRING, WAIT_QUEUE };
 
+/* What a session waits for before it says or hears more. */
+enum session_delay { DELAY_NONE, DELAY_GREETING, DELAY_ERROR };
+
 struct session {
 	struct list node; /* in reception->sessions */
 	struct list paused; /* in reception->paused */
@@ -77,7 +82,14 @@ struct session {
 	bool closed;  /* is over; freed in a later turn */
 	bool pumping; /* session_pump is on the stack */
 	struct net_addr peer;
-	struct host *host;
+	struct limit_client client; /* where it is counted */
+	enum limit refused_by;      /* what session_may() refused for */
+	struct io_timer wait_timer; /* the greeting's delay, or that of a reply to an error */
+	enum session_delay delay;
+	uint64_t handshake_ms; /* since when */
+	uint64_t errors;       /* that replies were delayed for */
+	size_t memory;         /* of reception->memory */
+	bool stressed;         /* it has the limits of stress */
 	enum conf_listener_kind kind;
 	bool may_relay; /* the client's network is configured */
 	struct smtp_server *smtp;
@@ -92,13 +104,6 @@ struct session {
 	uint64_t messages;
 	bool commit_waits; /* in reception->paused, with a whole message */
 	struct transaction transaction;
-};
-
-/* Sessions of one client address. */
-struct host {
-	char key[17];
-	size_t key_bytes;
-	unsigned sessions;
 };
 
 struct reception {
@@ -118,7 +123,13 @@ struct reception {
 	bool draining;
 	struct io_timer tick; /* while there is a session */
 	bool ticking;
-	struct map hosts;
+	struct limit_table limits;
+	struct limit_stress stress;
+	size_t memory; /* that sessions hold */
+	uint64_t limit_counts[LIMIT_COUNT], limit_said[LIMIT_COUNT];
+	uint64_t limits_said_ms;
+	struct rate refusals_told;
+	bool no_descriptors; /* said so */
 	struct map queries; /* number of a question: session */
 	uint64_t next_number, next_session, session_step;
 	struct ipc_channel *queue, *lookup, *keyring;
@@ -136,6 +147,10 @@ struct reception {
 void reception_check_open(struct reception *reception);
 /* Sessions in reception->paused go on when the queue has taken what was sent to it. */
 void reception_wait_for_queue(struct reception *reception);
+/* The number of sessions or their memory changed: says where stress begins or ends. */
+void reception_look_at_stress(struct reception *reception);
+/* A limit was met: counts it; totals are told now and then. */
+void reception_met(struct reception *reception, enum limit limit);
 /* Ends the role when it is stopping and nothing is left to do. */
 void reception_check_stopped(struct reception *reception);
 /* The next queue id; 0 where the queue gave none. */
@@ -157,6 +172,39 @@ void session_tick(struct session *session, uint64_t now_ms);
 /* Frees a session that is over. */
 void session_free(struct session *session);
 void session_event_begin(struct session *session, struct event *event, const char *name);
+
+/* session_limit.c */
+/* Answers a client that gets no session. */
+void session_refuse_client(struct reception *reception, struct io_stream *stream,
+    const struct net_addr *peer, enum conf_listener_kind kind, enum reply_id id);
+void session_say_turned_away(struct reception *reception, const struct net_addr *peer,
+    enum reply_id id, enum limit limit);
+/*
+ * Whether a client at that address may have a session; LIMIT_COUNT where it may, and it is
+ * counted then.  Once more where the address changes: what was counted before is forgotten.
+ */
+enum limit session_judge_peer(struct reception *reception, struct limit_client *client,
+    const struct net_addr *peer, bool exempt);
+/* The same for a session whose address is another one than it was; false: it was told to go. */
+bool session_judge_again(struct session *session);
+/* One more of what has a rate: the refusal, or REPLY_COUNT where it may be. */
+enum reply_id session_may(struct session *session, enum limit_rate rate);
+/* Adds the limit that a refusal is about to the log's line, and counts it. */
+void session_note_limit(struct session *session, struct event *event, enum reply_id id);
+/* True where the greeting waits. */
+bool session_delay_greeting(struct session *session);
+/* Bytes came before the greeting: ends the session. */
+void session_talked_early(struct session *session, struct span said);
+/* Counts new errors, and delays their replies where there are many. */
+void session_pace(struct session *session);
+void session_end_delay(struct session *session);
+/* session->wait_timer fired. */
+void session_delay_over(struct io_timer *timer);
+/* The memory that it holds now. */
+void session_charge(struct session *session);
+/* The limits tighten, or are as configured again. */
+void session_apply_stress(struct session *session);
+bool session_handshake_is_late(const struct session *session, uint64_t now_ms);
 
 /* asks.c: what clients may ask for; trusted: those who may relay */
 /* Bits of enum smtp_extension. */

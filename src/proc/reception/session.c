@@ -29,6 +29,8 @@ flush(struct session *session)
 	struct span plain = smtp_server_output(session->smtp);
 	struct span wire;
 
+	if (session->delay != DELAY_NONE)
+		return 0;
 	if (io_pending(session->stream) > SESSION_UNREAD_MAX) {
 		if (!session->draining)
 			io_drain(session->stream, &session->drain, SESSION_UNREAD_MAX / 2);
@@ -62,6 +64,7 @@ say_refused(struct session *session, const struct smtp_server_event *refused)
 	session_event_begin(session, &event, "refused");
 	event_u64(&event, "code", reply_code(refused->reply));
 	event_str(&event, "status", reply_enhanced(refused->reply));
+	session_note_limit(session, &event, refused->reply);
 	event_span(&event, "command", span_first(refused->command, 200));
 	event_end(&event);
 }
@@ -70,8 +73,10 @@ static void
 start_tls(struct session *session)
 {
 	/* The 220 must leave before the handshake's first byte. */
+	session_end_delay(session);
 	flush(session);
 	session->handshaking = true;
+	session->handshake_ms = io_now_ms(session->reception->env->io);
 	buf_reset(&session->held);
 }
 
@@ -84,8 +89,11 @@ is_of(const struct net_prefix *networks, size_t count, const struct net_addr *pe
 	return false;
 }
 
-/* A proxy says who its client is: from here on everything is judged by that one. */
-static void
+/*
+ * A proxy says who its client is: from here on everything is judged by that one.  False where that
+ * one may have no session.
+ */
+static bool
 speak_for(struct session *session, const struct net_addr *client)
 {
 	const struct conf *conf = session->reception->conf;
@@ -103,6 +111,10 @@ speak_for(struct session *session, const struct net_addr *client)
 	}
 	session->may_relay =
 	    is_of(conf->relay_networks, conf->relay_network_count, &session->peer);
+	if (client->family == 0 || session_judge_again(session))
+		return true;
+	session_close(session);
+	return false;
 }
 
 /* Everything that a client can make us do passes through this switch. */
@@ -150,12 +162,14 @@ take_events(struct session *session)
 			query_retry(session, event.query);
 			break;
 		case SMTP_SERVER_XCLIENT:
-			speak_for(session, &event.client);
+			if (!speak_for(session, &event.client))
+				return;
 			break;
 		case SMTP_SERVER_REFUSED:
 			say_refused(session, &event);
 			break;
 		case SMTP_SERVER_CLOSE:
+			session_end_delay(session);
 			flush(session);
 			session_close(session);
 			return;
@@ -171,7 +185,7 @@ feed_held(struct session *session)
 {
 	size_t taken;
 
-	if (session->held.len == 0)
+	if (session->held.len == 0 || session->delay != DELAY_NONE)
 		return false;
 	taken = smtp_server_input(session->smtp, buf_span(&session->held),
 	    io_now_ms(session->reception->env->io));
@@ -191,11 +205,14 @@ session_pump(struct session *session)
 	session->pumping = true;
 	do {
 		take_events(session);
-		if (!session->closed)
-			said = flush(session);
+		if (session->closed)
+			break;
+		session_pace(session);
+		said = flush(session);
 		/* A machine that said so much waited for it to be sent. */
 	} while (!session->closed && (feed_held(session) || said > SESSION_UNREAD_MAX));
 	session->pumping = false;
+	session_charge(session);
 	session_read(session);
 }
 
@@ -303,6 +320,10 @@ read_done(struct io_op *op)
 		session_close(session);
 		return;
 	}
+	if (session->delay == DELAY_GREETING) {
+		session_talked_early(session, op->bytes);
+		return;
+	}
 	if (!session->tls && !session->handshaking)
 		take_plain(session, op->bytes);
 	else if (!take_tls(session, op->bytes)) {
@@ -318,7 +339,7 @@ session_read(struct session *session)
 	struct reception *reception = session->reception;
 
 	if (session->closed || session->reading || session->held.len > 0 ||
-	    list_linked(&session->paused))
+	    session->delay == DELAY_ERROR || list_linked(&session->paused))
 		return;
 	if (!session->handshaking && !smtp_server_wants_input(session->smtp))
 		return;
@@ -335,23 +356,14 @@ session_read(struct session *session)
 void
 session_resume(struct session *session)
 {
+	/* We made it wait: that is not to be held against it. */
+	smtp_server_touch(session->smtp, io_now_ms(session->reception->env->io));
 	if (session->commit_waits) {
 		session->commit_waits = false;
 		transaction_commit(session);
 	} else {
 		session_pump(session);
 	}
-}
-
-static void
-leave_host(struct session *session)
-{
-	struct host *host = session->host;
-
-	if (--host->sessions > 0)
-		return;
-	map_remove(&session->reception->hosts, span_of(host->key, host->key_bytes));
-	mem_free(host);
 }
 
 void
@@ -374,11 +386,14 @@ session_close(struct session *session)
 		io_send(session->stream, tls_output(session->tls));
 	}
 	io_close(session->stream);
-	leave_host(session);
+	session_end_delay(session);
+	session_charge(session);
+	limit_leave(&session->client, &reception->limits);
 	list_remove(&session->paused);
 	list_remove(&session->node);
 	list_push(&reception->closed, &session->node);
-	reception->session_count--;
+	limit_table_set_total(&reception->limits, --reception->session_count);
+	reception_look_at_stress(reception);
 	reception_check_stopped(reception);
 }
 
@@ -436,83 +451,55 @@ new_machine(struct reception *reception, enum conf_listener_kind kind,
 	    .command_timeout_ms = conf->command_timeout_ms,
 	    .data_timeout_ms = conf->data_timeout_ms,
 	    .session_timeout_ms = conf->session_timeout_ms,
+	    .idle_commands_max = conf->idle_commands_max,
+	    .transfer_bytes_min = conf->transfer_bytes_min,
+	    .transfer_window_ms = conf->transfer_window_ms,
+	    .message_timeout_ms = conf->message_timeout_ms,
+	    .repair_line_ends = conf->repair_line_ends,
 	};
 
 	return smtp_server_create(&options, io_now_ms(reception->env->io));
 }
 
-static struct host *
-enter_host(struct reception *reception, const struct net_addr *peer)
+/* Answers a client that can't be served, in the greeting's place; true where it can. */
+static bool
+admit(struct reception *reception, struct reception_listener *listener,
+    const struct io_op *accepted, struct limit_client *client)
 {
-	struct host *host;
-	char key[17];
-	size_t key_bytes = peer->family == 4 ? 5 : 17;
-
-	key[0] = (char)peer->family;
-	memcpy(key + 1, peer->bytes, 16);
-	host = map_get(&reception->hosts, span_of(key, key_bytes));
-	if (!host) {
-		host = mem_alloc(sizeof(*host));
-		memcpy(host->key, key, sizeof(key));
-		host->key_bytes = key_bytes;
-		map_set(&reception->hosts, span_of(host->key, key_bytes), host);
-	}
-	host->sessions++;
-	return host;
-}
-
-/* Why the session can't be served, said in the greeting's place; REPLY_COUNT where it can. */
-static enum reply_id
-refusal(const struct session *session)
-{
-	const struct reception *reception = session->reception;
 	const struct conf *conf = reception->conf;
+	/* A proxy's clients are judged when they are known. */
+	bool exempt = is_of(conf->relay_networks, conf->relay_network_count, &accepted->peer) ||
+	    is_of(conf->xclient_networks.at, conf->xclient_networks.count, &accepted->peer);
+	enum reply_id why = REPLY_SHUTTING_DOWN;
+	enum limit limit = LIMIT_COUNT;
 
-	if (reception->stopping)
-		return REPLY_SHUTTING_DOWN;
-	if (conf->sessions_max > 0 && reception->session_count > conf->sessions_max)
-		return REPLY_TOO_MANY_SESSIONS;
-	if (conf->sessions_per_host_max > 0 && !session->may_relay &&
-	    session->host->sessions > conf->sessions_per_host_max)
-		return REPLY_TOO_MANY_FROM_HOST;
-	return REPLY_COUNT;
-}
-
-static void
-refuse_session(struct session *session, enum reply_id id)
-{
-	struct reply reply = {.id = id, .args = {session->reception->conf->hostname}};
-	struct event event;
-	struct buf address, line;
-
-	buf_init(&address, NET_TEXT_MAX);
-	net_addr_write(&address, &session->peer);
-	if (id == REPLY_TOO_MANY_FROM_HOST)
-		reply.args[0] = buf_span(&address);
-	buf_init(&line, REPLY_LINE_BYTES_MAX);
-	reply_write(&line, &reply, true, false);
-	/* Before a handshake there is nobody who could read it. */
-	if (session->kind != CONF_LISTENER_SUBMISSIONS)
-		io_send(session->stream, buf_span(&line));
-	session_event_begin(session, &event, "refused");
-	event_u64(&event, "code", reply_code(id));
-	event_str(&event, "status", reply_enhanced(id));
-	event_end(&event);
-	buf_fini(&line);
-	buf_fini(&address);
-	session_close(session);
+	if (!reception->stopping) {
+		limit = session_judge_peer(reception, client, &accepted->peer, exempt);
+		if (limit == LIMIT_COUNT)
+			return true;
+		why = limit_reply(limit);
+	}
+	session_refuse_client(
+	    reception, accepted->stream, &accepted->peer, listener->kind, why);
+	session_say_turned_away(reception, &accepted->peer, why, limit);
+	io_close(accepted->stream);
+	return false;
 }
 
 void
 session_open(struct reception *reception, struct reception_listener *listener,
     const struct io_op *accepted)
 {
-	struct session *session = mem_alloc(sizeof(*session));
+	struct limit_client client = {0};
+	struct session *session;
 	static const char *const services[] = {"smtp", "submission", "submissions"};
 	struct event event;
-	enum reply_id why;
 
+	if (!admit(reception, listener, accepted, &client))
+		return;
+	session = mem_alloc(sizeof(*session));
 	session->reception = reception;
+	session->client = client;
 	session->number = reception->next_session;
 	reception->next_session += reception->session_step;
 	session->stream = accepted->stream;
@@ -520,35 +507,54 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session->kind = listener->kind;
 	session->may_relay = is_of(reception->conf->relay_networks,
 	    reception->conf->relay_network_count, &session->peer);
-	session->host = enter_host(reception, &session->peer);
 	session->read = (struct io_op){.done = read_done, .owner = session};
 	session->drain = (struct io_op){.done = drained, .owner = session};
+	session->wait_timer =
+	    (struct io_timer){.fired = session_delay_over, .owner = session};
 	session->smtp = new_machine(
 	    reception, listener->kind, &session->peer, session->may_relay);
 	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
 	list_push(&reception->sessions, &session->node);
-	reception->session_count++;
+	limit_table_set_total(&reception->limits, ++reception->session_count);
+	reception_look_at_stress(reception);
 	session_event_begin(session, &event, "connected");
 	event_str(&event, "service", services[listener->kind]);
 	event_end(&event);
-	why = refusal(session);
-	if (why != REPLY_COUNT) {
-		refuse_session(session, why);
-		return;
+	if (listener->kind == CONF_LISTENER_SUBMISSIONS) {
+		session->handshaking = true;
+		session->handshake_ms = io_now_ms(reception->env->io);
 	}
-	session->handshaking = listener->kind == CONF_LISTENER_SUBMISSIONS;
-	session_pump(session);
+	if (session_delay_greeting(session))
+		session_read(session);
+	else
+		session_pump(session);
+}
+
+static void
+give_up_handshake(struct session *session)
+{
+	struct event event;
+
+	reception_met(session->reception, LIMIT_HANDSHAKE_TIME);
+	session_event_begin(session, &event, "tls_failed");
+	event_str(&event, "limit", limit_name(LIMIT_HANDSHAKE_TIME));
+	event_str(&event, "text", "the handshake took too long");
+	event_end(&event);
+	session_close(session);
 }
 
 void
 session_tick(struct session *session, uint64_t now_ms)
 {
-	if (smtp_server_deadline_ms(session->smtp) > now_ms)
-		return;
-	if (session->handshaking) {
-		session_close(session);
+	session_charge(session);
+	session_apply_stress(session);
+	if (session_handshake_is_late(session, now_ms)) {
+		give_up_handshake(session);
 		return;
 	}
+	if (session->handshaking || session->delay != DELAY_NONE ||
+	    smtp_server_deadline_ms(session->smtp) > now_ms)
+		return;
 	smtp_server_tick(session->smtp, now_ms);
 	session_pump(session);
 }

@@ -57,6 +57,7 @@ say_refused(struct session *session, enum reply_id id, struct span to)
 	session_event_begin(session, &event, "refused");
 	event_u64(&event, "code", reply_code(id));
 	event_str(&event, "status", reply_enhanced(id));
+	session_note_limit(session, &event, id);
 	if (session->transaction.active)
 		event_span(&event, "from", session->transaction.reverse_path);
 	if (to.len > 0)
@@ -99,6 +100,8 @@ transaction_mail(struct session *session, const struct smtp_server_event *event)
 		refusal = REPLY_LOCAL_ERROR;
 	else if (reception->pressure != IPC_COMMIT_OK)
 		refusal = reply_for(reception->pressure);
+	else
+		refusal = session_may(session, LIMIT_RATE_MESSAGES);
 	if (refusal == REPLY_COUNT) {
 		transaction->id = reception_next_id(reception);
 		if (transaction->id == 0)
@@ -154,10 +157,20 @@ rcpt_elsewhere(struct session *session, struct span address)
 	buf_fini(&targets);
 }
 
+static void
+refuse_rcpt(struct session *session, enum reply_id id)
+{
+	struct reply reply = {.id = id, .args = {session->transaction.rcpt_pending}};
+
+	say_refused(session, id, session->transaction.rcpt_pending);
+	session_reply(session, &reply);
+}
+
 void
 transaction_rcpt(struct session *session, const struct smtp_server_event *event)
 {
 	struct transaction *transaction = &session->transaction;
+	enum reply_id refusal;
 	struct buf canonical;
 	bool room;
 
@@ -173,7 +186,10 @@ transaction_rcpt(struct session *session, const struct smtp_server_event *event)
 		session_reply_id(session, REPLY_TOO_MANY_RECIPIENTS);
 		return;
 	}
-	if (is_elsewhere(session, transaction->rcpt_pending))
+	refusal = session_may(session, LIMIT_RATE_RECIPIENTS);
+	if (refusal != REPLY_COUNT)
+		refuse_rcpt(session, refusal);
+	else if (is_elsewhere(session, transaction->rcpt_pending))
 		rcpt_elsewhere(session, transaction->rcpt_pending);
 	else
 		ask_lookup(session, transaction->rcpt_pending);
@@ -201,15 +217,6 @@ add_targets(struct transaction *transaction, struct span blob)
 		transaction->rcpts_end = &rcpt->next;
 	}
 	return reader_finish(&reader) == OK;
-}
-
-static void
-refuse_rcpt(struct session *session, enum reply_id id)
-{
-	struct reply reply = {.id = id, .args = {session->transaction.rcpt_pending}};
-
-	say_refused(session, id, session->transaction.rcpt_pending);
-	session_reply(session, &reply);
 }
 
 void
@@ -349,12 +356,14 @@ keep(struct session *session, struct span bytes)
 	struct transaction *transaction = &session->transaction;
 	bool lost = transaction->id == 0 ||
 	    ((transaction->flags & IPC_MESSAGE_LARGE) && !transaction->begun);
+	size_t inline_bytes = session->reception->stress.on ? RECEPTION_INLINE_STRESS_BYTES
+	                                                    : RECEPTION_INLINE_BYTES;
 
 	if (lost || !session->reception->queue) {
 		SIM_MARK("reception.lost_queue_in_body");
 		return;
 	}
-	if (transaction->body.len + bytes.len > RECEPTION_INLINE_BYTES && !transaction->begun)
+	if (transaction->body.len + bytes.len > inline_bytes && !transaction->begun)
 		start_streaming(session);
 	while (bytes.len > 0) {
 		struct span piece = span_first(bytes, RECEPTION_CHUNK_BYTES);

@@ -43,6 +43,7 @@ list_fds(const struct child *child, const struct child_world *world, int link, i
 	fds[count++] = world->conf_fd;
 	fds[count++] = world->log_fd;
 	fds[count++] = child->words_fd;
+	fds[count++] = child->proc == PROC_RECEPTION ? world->limits_fd : -1;
 	if (child->proc == PROC_RECEPTION)
 		for (size_t i = 0; i < world->listener_count; i++)
 			fds[count++] = world->listeners[i];
@@ -93,7 +94,9 @@ spawn(struct child *child, const struct child_world *world, int link)
 	snprintf(name, sizeof(name), "%s", proc_def(child->proc)->name);
 	snprintf(instance, sizeof(instance), "%u", child->instance);
 	options.fd_count = list_fds(child, world, link, fds);
-	fds[0] = null;
+	for (size_t i = 0; i < options.fd_count; i++)
+		if (fds[i] < 0)
+			fds[i] = null;
 	err = io_spawn(world->io, &child->exited, &options, &child->pid);
 	mem_free(variables);
 	close(null);

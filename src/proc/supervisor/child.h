@@ -36,6 +36,7 @@ struct child_world {
 	struct event_log *log;
 	const char *program;
 	int conf_fd, log_fd;
+	int limits_fd; /* what the receptions share */
 	const int *listeners;
 	size_t listener_count;
 	int control_fd;

@@ -2,6 +2,7 @@
  * Another configuration while the server runs: it is looked into as a whole, and
  * only a good one reaches the roles.
  */
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "proc/proc_tls.h"
 #include "proc/supervisor/conf_load.h"
 #include "proc/supervisor/supervisor_internal.h"
+#include "route/limit_table.h"
 
 enum { CANDIDATE_MS = 30 * 1000, RETIRE_MS = 1000 };
 
@@ -43,6 +45,29 @@ reload_memory_file(const struct conf_bundle *bundle)
 		at += (size_t)n;
 	}
 	buf_fini(&wire);
+	return fd;
+}
+
+int
+reload_limits_memory(struct io *io, const struct conf *conf)
+{
+	const size_t bytes = limit_table_bytes(conf->sessions_max);
+	int fd = memfd_create("postrider.limits", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *memory = MAP_FAILED;
+	uint64_t seed[2];
+
+	if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+		memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED) {
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	io_random(io, seed, sizeof(seed));
+	limit_table_format(memory, seed);
+	/* The supervisor has no use for it. */
+	munmap(memory, bytes);
 	return fd;
 }
 
