@@ -7,5 +7,6 @@ struct auth;
 
 /* Reads the passwords; NULL: it was said why not. */
 struct auth *auth_create(struct proc_env *env);
-/* A link to a reception, in the place of an old one. */
-void auth_link(struct auth *auth, unsigned instance, struct io_stream *stream);
+/* A link to a reception, or to lookup, in the place of an old one. */
+void
+auth_link(struct auth *auth, enum proc peer, unsigned instance, struct io_stream *stream);

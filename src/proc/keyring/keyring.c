@@ -205,8 +205,8 @@ keyring_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind 
 		link_signer(asker, stream);
 		return;
 	}
-	if (is_reception) {
-		auth_link(keyring->auth, instance, stream);
+	if (is_reception || peer == PROC_LOOKUP) {
+		auth_link(keyring->auth, peer, instance, stream);
 		return;
 	}
 	handlers = (struct ipc_handlers){asker, receive_delivery, closed};

@@ -213,6 +213,21 @@ say_tls(struct session *session, bool failed)
 	buf_fini(&text);
 }
 
+/* EXTERNAL is of use only to a client with a certificate. */
+static void
+offer_auth(struct session *session)
+{
+	unsigned mechanisms = session->reception->mechanisms;
+	struct buf name;
+
+	buf_init(&name, IPC_DOMAIN_MAX);
+	tls_peer_name(session->tls, &name);
+	if (name.len == 0)
+		mechanisms &= ~SASL_BIT(SASL_EXTERNAL);
+	smtp_server_offer_auth(session->smtp, mechanisms);
+	buf_fini(&name);
+}
+
 /* True while the session goes on. */
 static bool
 take_tls(struct session *session, struct span bytes)
@@ -226,6 +241,7 @@ take_tls(struct session *session, struct span bytes)
 		if (session->handshaking && tls_is_ready(session->tls)) {
 			session->handshaking = false;
 			say_tls(session, false);
+			offer_auth(session);
 			smtp_server_tls_started(
 			    session->smtp, io_now_ms(session->reception->env->io));
 		}
@@ -349,7 +365,7 @@ new_machine(struct reception *reception, enum conf_listener_kind kind)
 	    .submission = kind != CONF_LISTENER_SMTP,
 	    .tls_offered = reception->tls != NULL,
 	    .tls_from_start = kind == CONF_LISTENER_SUBMISSIONS,
-	    .auth_mechanisms = reception->tls ? reception->mechanisms : 0,
+	    .auth_mechanisms = reception->tls ? reception->mechanisms & ~SASL_BIT(SASL_EXTERNAL) : 0,
 	    .message_bytes_max = conf->message_bytes_max,
 	    .command_bytes_max = conf->command_bytes_max,
 	    .line_bytes_max = conf->line_bytes_max,
