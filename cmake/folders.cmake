@@ -9,6 +9,7 @@ pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
 find_library(UNBOUND_LIBRARY unbound REQUIRED)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 pkg_check_modules(CRYPT REQUIRED IMPORTED_TARGET libxcrypt)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 
 include_directories(${CMAKE_SOURCE_DIR}/src ${CMAKE_BINARY_DIR}/generated)
 
@@ -111,7 +112,7 @@ folder(event postrider_base postrider_io postrider_conf postrider_mime)
 folder(proc postrider_base postrider_io postrider_sasl postrider_smtp postrider_replies postrider_mime
   postrider_route postrider_sched postrider_tls postrider_table postrider_store postrider_spool postrider_ledger
   postrider_ipc postrider_conf
-  postrider_event PkgConfig::JANSSON PkgConfig::CRYPT PkgConfig::IDN2)
+  postrider_event PkgConfig::JANSSON PkgConfig::CRYPT PkgConfig::IDN2 PkgConfig::SECCOMP)
 
 # The sub-commands are a library, so that their tests can call them; main() is not in it.
 file(GLOB cli_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/cli/*.c)

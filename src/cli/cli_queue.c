@@ -34,7 +34,7 @@ static const char usage[] =
     "  --socket PATH   the control socket itself; no configuration is read\n"
     "  --for DOMAIN    only what is for this domain or smart host; .DOMAIN: all below it\n"
     "  --reason WORD   only what waits for this: time, down, connections, rate, turn,\n"
-    "                  held, aside, suspect, active, bouncing; or several, with commas\n"
+    "                  held, aside, suspect, active, bouncing, until; or several, with commas\n"
     "  --limit N       list the first N messages, or destinations, only\n"
     "  --json          one JSON document, for programs\n"
     "\n"
@@ -104,7 +104,7 @@ static int
 take_filters(struct cli_queue_options *options)
 {
 	static const char *const reasons[] = {"time", "down", "connections", "rate",
-	    "turn", "held", "aside", "suspect", "active", "bouncing"};
+	    "turn", "held", "aside", "suspect", "active", "bouncing", "until"};
 	struct span rest = span_str(options->reasons), word;
 
 	if (options->match && options->verb != CLI_QUEUE_LIST &&

@@ -19,6 +19,7 @@ enum reason {
 	SUSPECT,
 	ACTIVE,
 	BOUNCING,
+	UNTIL,
 	REASON_COUNT
 };
 
@@ -26,7 +27,8 @@ static enum reason
 reason_of(json_t *object)
 {
 	static const char *const names[REASON_COUNT] = {"time", "down", "probe",
-	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing"};
+	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing",
+	    "until"};
 	const char *name = cli_queue_text(object, "reason");
 	unsigned reason = 0;
 
@@ -124,6 +126,7 @@ write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcp
 	case SUSPECT:
 	case ACTIVE:
 	case BOUNCING:
+	case UNTIL:
 	case REASON_COUNT:
 		buf_add_str(out, cli_queue_number(rcpt, "ahead") > 0
 				     ? "It waits its turn for "
@@ -151,7 +154,12 @@ cli_queue_write_why(
 		buf_add_str(out, "It is being delivered now.");
 		return;
 	case BOUNCING:
-		buf_add_str(out, "It failed for good, and its sender is being told.");
+		buf_add_str(out, "It is over, and its sender is being told.");
+		return;
+	case UNTIL:
+		buf_add_str(out, "Its sender wants it to be sent later: it goes ");
+		write_when(printer, out, rcpt);
+		buf_add_char(out, '.');
 		return;
 	case HELD:
 		buf_add_str(out, "It is on hold, and is not tried until it is released.");
@@ -198,7 +206,8 @@ cli_queue_write_why_short(
 	    [ASIDE] = "set aside",
 	    [SUSPECT] = "is tried by itself, for a process ended while it had it",
 	    [ACTIVE] = "is being delivered",
-	    [BOUNCING] = "failed; its sender is being told",
+	    [BOUNCING] = "its sender is being told",
+	    [UNTIL] = "is to be sent",
 	    [REASON_COUNT] = "waits",
 	};
 	enum reason reason = reason_of(rcpt);
@@ -210,7 +219,7 @@ cli_queue_write_why_short(
 	buf_add_str(out, words[reason]);
 	if (reason == RATE)
 		buf_add_char(out, ',');
-	if ((reason == TIME || reason == DOWN || reason == RATE) &&
+	if ((reason == TIME || reason == DOWN || reason == RATE || reason == UNTIL) &&
 	    cli_queue_time(cli_queue_text(rcpt, "next_try"), &next_ms)) {
 		buf_add_char(out, ' ');
 		cli_queue_write_distance(out, next_ms, printer->now_ms);

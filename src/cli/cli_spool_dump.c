@@ -53,7 +53,32 @@ print_rcpt(struct dump *dump, uint32_t index, const struct envelope_rcpt *rcpt)
 	if (rcpt->kind == IPC_TARGET_MAILBOX)
 		print_part(dump, ", mailbox ", rcpt->mailbox, "");
 	print_part(dump, ", given as ", rcpt->original, "");
+	if (rcpt->notify)
+		printf(", notify%s%s%s%s", rcpt->notify & IPC_NOTIFY_NEVER ? " never" : "",
+		    rcpt->notify & IPC_NOTIFY_SUCCESS ? " success" : "",
+		    rcpt->notify & IPC_NOTIFY_FAILURE ? " failure" : "",
+		    rcpt->notify & IPC_NOTIFY_DELAY ? " delay" : "");
+	print_part(dump, ", orcpt ", rcpt->orcpt, "");
 	printf("\n");
+}
+
+static void
+print_extras(struct dump *dump, const struct ipc_extras *extras)
+{
+	if (extras->ret != IPC_RET_UNSAID)
+		printf("  returned   %s\n", extras->ret == IPC_RET_FULL ? "whole" : "header");
+	if (extras->envid.len > 0)
+		print_row(dump, "envid", extras->envid);
+	if (extras->hold_until_wall_ms > 0) {
+		print_time(dump, "  not before ", extras->hold_until_wall_ms);
+		printf("\n");
+	}
+	if (extras->by != IPC_BY_NONE) {
+		print_time(dump, "  by         ", extras->by_wall_ms);
+		printf(extras->by == IPC_BY_RETURN ? ", else returned\n" : ", else told\n");
+	}
+	if (extras->has_priority)
+		printf("  priority   %d\n", extras->priority);
 }
 
 /* Takes the bytes over. */
@@ -77,10 +102,13 @@ print_envelope(struct dump *dump, struct buf *bytes)
 	print_row(dump, "helo", envelope->helo);
 	if (envelope->login.len)
 		print_row(dump, "login", envelope->login);
-	printf("  flags     %s%s%s%s\n", envelope->flags & IPC_MESSAGE_8BIT ? " 8bit" : "",
+	printf("  flags     %s%s%s%s%s%s\n", envelope->flags & IPC_MESSAGE_8BIT ? " 8bit" : "",
 	    envelope->flags & IPC_MESSAGE_SMTPUTF8 ? " smtputf8" : "",
+	    envelope->flags & IPC_MESSAGE_BINARY ? " binary" : "",
+	    envelope->flags & IPC_MESSAGE_REQUIRETLS ? " requiretls" : "",
 	    envelope->flags & IPC_MESSAGE_BOUNCE ? " bounce" : "",
 	    envelope->flags ? "" : " none");
+	print_extras(dump, &envelope->extras);
 	for (uint32_t i = 0; i < envelope->rcpt_count; i++)
 		print_rcpt(dump, i, &envelope->rcpts[i]);
 	envelope_free(envelope);
@@ -102,6 +130,10 @@ mark_name(enum mark_kind kind)
 		return "try begun";
 	case MARK_ASIDE:
 		return "set aside";
+	case MARK_SUCCEEDED:
+		return "delivered, its sender is to be told";
+	case MARK_TOLD:
+		return "its sender was told that it takes longer";
 	case MARK_KIND_END:
 		break;
 	}
@@ -112,7 +144,7 @@ static void
 print_one_mark(struct dump *dump, const struct mark *mark)
 {
 	bool of_rcpt = mark->kind == MARK_ENDED || mark->kind == MARK_DEFERRED ||
-		       mark->kind == MARK_BEGUN;
+		       mark->kind == MARK_BEGUN || mark->kind == MARK_SUCCEEDED;
 
 	print_time(dump, "  mark       ", mark->wall_ms);
 	if (of_rcpt)

@@ -12,6 +12,7 @@
 #include "cli/cli_config.h"
 #include "cli/cli_explain.h"
 #include "cli/cli_ledger.h"
+#include "cli/cli_protocol.h"
 #include "cli/cli_queue.h"
 #include "cli/cli_send.h"
 #include "cli/cli_serve.h"
@@ -50,6 +51,7 @@ static const struct command {
     {"send", cli_send, "send a message over SMTP, for trying and scripting"},
     {"explain", cli_explain, "explain a reply code or an enhanced status code"},
     {"compare", cli_compare, "tell two codes apart"},
+    {"protocol", cli_protocol, "what is answered to which SMTP command, and when"},
     {"version", cli_version, "print the version"},
     {"help", cli_help, "list the commands, or print the help of one"},
     {"role", cli_role, NULL},

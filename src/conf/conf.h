@@ -89,6 +89,10 @@ struct conf {
 	struct span certificate_pem;
 	struct span key_path;
 
+	/* What roles give up; all of it where the kernel lets us. */
+	bool sandbox_calls, sandbox_files; /* seccomp, Landlock */
+	bool sandbox_required; /* do not run without them */
+
 	struct span *domains; /* domains whose mailboxes are here */
 	size_t domain_count;
 	struct net_prefix *relay_networks; /* clients that may relay without AUTH */
@@ -169,6 +173,9 @@ struct conf {
 	uint64_t rcpt_per_transaction_max;
 	uint64_t connection_messages_max; /* transactions on one connection; 0 is any number */
 	uint64_t idle_connections_max;    /* kept by each process; 0 is none */
+	uint64_t delay_notice_ms; /* 0: never */
+	uint64_t hold_max_ms; /* FUTURERELEASE; 0: not offered */
+	uint64_t return_bytes_max; /* of a message in its bounce; 0: never whole */
 	uint64_t idle_timeout_ms;
 };
 

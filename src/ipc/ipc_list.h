@@ -22,6 +22,8 @@ enum {
 	IPC_TARGETS_MAX = 96 << 10,
 	IPC_HOSTS_MAX = 64 << 10,
 	IPC_WAITING_MAX = 20 * 1000,
+	IPC_EXTRAS_MAX = 160,
+	IPC_ORCPT_MAX = 500,
 };
 
 /* What became of a recipient in an attempt. */
@@ -49,6 +51,18 @@ enum {
 	IPC_MESSAGE_SMTPUTF8 = 2,
 	IPC_MESSAGE_LARGE = 4, /* the body comes in pieces and may be large */
 	IPC_MESSAGE_BOUNCE = 8,
+	IPC_MESSAGE_BINARY = 16, /* lines end as they may: only BDAT carries it (RFC 3030) */
+	IPC_MESSAGE_REQUIRETLS = 32, /* RFC 8689 */
+	/* What a client may ask for. */
+	IPC_MESSAGE_ASKED = IPC_MESSAGE_8BIT | IPC_MESSAGE_SMTPUTF8 | IPC_MESSAGE_BINARY |
+	    IPC_MESSAGE_REQUIRETLS,
+};
+
+/* Bits of what the next server takes over with a recipient. */
+enum ipc_passed {
+	IPC_PASSED_DSN = 1, /* it tells the sender what is to be told */
+	IPC_PASSED_BY = 2,  /* it sees to the time until which it must be there */
+	IPC_PASSED_ALL = 3,
 };
 
 enum ipc_verdict { IPC_LOCAL, IPC_REMOTE, IPC_UNKNOWN, IPC_LOOKUP_ERROR, IPC_VERDICT_COUNT };
@@ -85,6 +99,7 @@ enum ipc_why {
 	IPC_WHY_SUSPECT,  /* a process ended while it had it; it is tried by itself soon */
 	IPC_WHY_ACTIVE,   /* it is under way */
 	IPC_WHY_BOUNCING, /* it failed, and its sender is being told */
+	IPC_WHY_UNTIL,    /* its sender wants it to be sent not before a time */
 	IPC_WHY_COUNT,
 };
 

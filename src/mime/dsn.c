@@ -23,6 +23,9 @@ enum {
 	FOLD_COLUMN_HARD = 900, /* fold anywhere */
 	HEADER_BYTES_MAX = 64 << 10,
 	MESSAGE_ID_BYTES_MAX = 900,
+	BOUNDARY_BYTES_MAX = 64,
+	ENVID_BYTES_MAX = 100,
+	ORCPT_BYTES_MAX = 500,
 };
 
 static bool
@@ -61,15 +64,70 @@ is_status(struct span status)
 struct dsn_status
 dsn_status_of(const struct dsn_recipient *recipient)
 {
+	static const char classes[DSN_ACTION_COUNT] = {'5', '4', '2', '2'};
 	struct dsn_status status = {"5.0.0"};
 
-	if (is_status(recipient->status))
+	if (recipient->action != DSN_FAILED) {
+		status.text[0] = classes[recipient->action];
+		if (is_status(recipient->status) && recipient->status.ptr[0] == status.text[0])
+			memcpy(status.text, recipient->status.ptr, recipient->status.len);
+	} else if (is_status(recipient->status))
 		memcpy(status.text, recipient->status.ptr, recipient->status.len);
 	else if (recipient->code >= 400 && recipient->code < 500)
 		status = (struct dsn_status){"4.0.0"};
 	else if (recipient->code == 0 && recipient->expired)
 		status = (struct dsn_status){"4.4.7"};
 	return status;
+}
+
+const char *
+dsn_action_name(enum dsn_action action)
+{
+	static const char *const names[DSN_ACTION_COUNT] = {
+	    "failed", "delayed", "delivered", "relayed"};
+
+	check((unsigned)action < DSN_ACTION_COUNT);
+	return names[action];
+}
+
+enum dsn_action
+dsn_worst(const struct dsn *dsn)
+{
+	static const enum dsn_action order[] = {DSN_FAILED, DSN_DELAYED, DSN_RELAYED};
+
+	for (size_t i = 0; i < LEN(order); i++)
+		for (size_t k = 0; k < dsn->recipient_count; k++)
+			if (dsn->recipients[k].action == order[i])
+				return order[i];
+	return DSN_DELIVERED;
+}
+
+static unsigned
+hex(char c)
+{
+	return c >= '0' && c <= '9' ? (unsigned)(c - '0')
+	    : c >= 'A' && c <= 'F'  ? (unsigned)(c - 'A' + 10)
+	                            : 16;
+}
+
+/* What xtext stands for (RFC 3461 section 4); what is none of it stays as it is. */
+static void
+write_xtext(struct buf *out, struct span text, size_t bytes_max)
+{
+	struct buf plain;
+
+	buf_init(&plain, bytes_max);
+	text = span_first(text, bytes_max);
+	while (text.len > 0) {
+		unsigned high = text.len > 2 ? hex(text.ptr[1]) : 16;
+		unsigned low = text.len > 2 ? hex(text.ptr[2]) : 16;
+		bool is_code = text.ptr[0] == '+' && high < 16 && low < 16;
+
+		buf_add_char(&plain, is_code ? (char)(high << 4 | low) : text.ptr[0]);
+		text = span_skip(text, is_code ? 3 : 1);
+	}
+	header_write_text(out, buf_span(&plain), bytes_max);
+	buf_fini(&plain);
 }
 
 /* Adds text, folded; runs of what is not printable become one blank. */
@@ -147,6 +205,15 @@ write_address_field(struct buf *out, const char *name, struct span address)
 	buf_add_str(out, "\r\n");
 }
 
+static bool
+is_7bit(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] >= 0x80)
+			return false;
+	return true;
+}
+
 /* Lets the sender's mail program show the notification with its message. */
 static void
 write_references(struct buf *out, const struct dsn *dsn)
@@ -164,6 +231,8 @@ static void
 write_header(
     struct buf *out, const struct dsn *dsn, struct span host, struct span boundary)
 {
+	static const char *const subjects[DSN_ACTION_COUNT] = {
+	    "Undelivered mail", "Delayed mail", "Delivered mail", "Relayed mail"};
 	struct span first = dsn->recipients[0].address;
 
 	buf_addf(out, "From: Mail delivery <MAILER-DAEMON@%.*s>\r\n", SPAN_ARGS(host));
@@ -171,7 +240,7 @@ write_header(
 		buf_addf(out, "To: <%.*s>\r\n", SPAN_ARGS(dsn->to));
 	else
 		buf_add_str(out, "To: undisclosed-recipients:;\r\n");
-	buf_add_str(out, "Subject: Undelivered mail");
+	buf_addf(out, "Subject: %s", subjects[dsn_worst(dsn)]);
 	if (is_printable(first) && first.len <= ADDRESS_TEXT_MAX) {
 		buf_addf(out, ": %.*s", SPAN_ARGS(first));
 		if (dsn->recipient_count > 1)
@@ -184,11 +253,26 @@ write_header(
 	write_references(out, dsn);
 	buf_add_str(out, "Auto-Submitted: auto-replied\r\n");
 	buf_add_str(out, "MIME-Version: 1.0\r\n");
+	if (!is_7bit(dsn->whole))
+		buf_add_str(out, "Content-Transfer-Encoding: 8bit\r\n");
 	buf_addf(out,
 	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
 	    "\tboundary=\"%.*s\"\r\n\r\n",
 	    SPAN_ARGS(boundary));
 	buf_add_str(out, "This is a report about mail, in MIME format.\r\n");
+}
+
+/* "rfc822;xtext", or another type. */
+static void
+write_asked_orcpt(struct buf *out, struct span orcpt)
+{
+	struct span type = span_first(orcpt, span_find(orcpt, ';'));
+
+	buf_add_str(out, "Original-Recipient: ");
+	header_write_text(out, type, NAME_BYTES_MAX);
+	buf_add_str(out, "; ");
+	write_xtext(out, span_skip(orcpt, type.len + 1), ORCPT_BYTES_MAX);
+	buf_add_str(out, "\r\n");
 }
 
 static void
@@ -198,10 +282,12 @@ write_recipient(struct buf *out, const struct dsn_recipient *recipient)
 	struct buf diagnostic;
 
 	buf_add_str(out, "\r\n");
-	if (recipient->orcpt.len)
+	if (recipient->asked_orcpt.len)
+		write_asked_orcpt(out, recipient->asked_orcpt);
+	else if (recipient->orcpt.len)
 		write_address_field(out, "Original-Recipient: ", recipient->orcpt);
 	write_address_field(out, "Final-Recipient: ", recipient->address);
-	buf_add_str(out, "Action: failed\r\n");
+	buf_addf(out, "Action: %s\r\n", dsn_action_name(recipient->action));
 	buf_addf(out, "Status: %s\r\n", status.text);
 	if (recipient->remote.len) {
 		buf_add_str(out, "Remote-MTA: dns; ");
@@ -221,11 +307,19 @@ write_recipient(struct buf *out, const struct dsn_recipient *recipient)
 	if (recipient->last_attempt_wall_ms)
 		write_date_field(
 		    out, "Last-Attempt-Date: ", recipient->last_attempt_wall_ms);
+	if (recipient->action == DSN_DELAYED && recipient->retry_until_wall_ms)
+		write_date_field(
+		    out, "Will-Retry-Until: ", recipient->retry_until_wall_ms);
 }
 
 static void
 write_fields(struct buf *out, const struct dsn *dsn, struct span host)
 {
+	if (dsn->envid.len) {
+		buf_add_str(out, "Original-Envelope-Id: ");
+		write_xtext(out, dsn->envid, ENVID_BYTES_MAX);
+		buf_add_str(out, "\r\n");
+	}
 	buf_addf(out, "Reporting-MTA: dns; %.*s\r\n", SPAN_ARGS(host));
 	if (dsn->id.len) {
 		buf_add_str(out, "X-Postrider-Queue-ID: ");
@@ -237,6 +331,8 @@ write_fields(struct buf *out, const struct dsn *dsn, struct span host)
 		write_folded(out, span_first(dsn->envelope_helo, NAME_BYTES_MAX), 24);
 	}
 	write_date_field(out, "Arrival-Date: ", dsn->arrival_wall_ms);
+	if (dsn->by_wall_ms)
+		write_date_field(out, "Deliver-By-Date: ", dsn->by_wall_ms);
 	for (size_t i = 0; i < dsn->recipient_count; i++)
 		write_recipient(out, &dsn->recipients[i]);
 }
@@ -282,6 +378,26 @@ begin_part(struct buf *out, struct span boundary, const char *type)
 	buf_addf(out, "\r\n--%.*s\r\nContent-Type: %s\r\n", SPAN_ARGS(boundary), type);
 }
 
+static void
+write_boundary(struct buf *out, const struct dsn *dsn)
+{
+	/* "=_" is never a part of quoted-printable text. */
+	buf_addf(out, "=_report-%016llx", (unsigned long long)dsn->unique);
+}
+
+bool
+dsn_takes_whole(const struct dsn *dsn, struct span whole)
+{
+	struct buf boundary;
+	bool takes;
+
+	buf_init(&boundary, BOUNDARY_BYTES_MAX);
+	write_boundary(&boundary, dsn);
+	takes = whole.len > 0 && !memmem(whole.ptr, whole.len, boundary.ptr, boundary.len);
+	buf_fini(&boundary);
+	return takes;
+}
+
 void
 dsn_write(struct buf *out, const struct dsn *dsn)
 {
@@ -290,9 +406,8 @@ dsn_write(struct buf *out, const struct dsn *dsn)
 	check(dsn->recipient_count > 0);
 	buf_init(&host, NAME_BYTES_MAX);
 	header_write_text(&host, dsn->hostname, NAME_BYTES_MAX);
-	buf_init(&boundary, 64);
-	/* "=_" is never a part of quoted-printable text. */
-	buf_addf(&boundary, "=_report-%016llx", (unsigned long long)dsn->unique);
+	buf_init(&boundary, BOUNDARY_BYTES_MAX);
+	write_boundary(&boundary, dsn);
 
 	write_header(out, dsn, buf_span(&host), buf_span(&boundary));
 	begin_part(out, buf_span(&boundary), "text/plain; charset=utf-8");
@@ -301,7 +416,12 @@ dsn_write(struct buf *out, const struct dsn *dsn)
 	begin_part(out, buf_span(&boundary), "message/delivery-status");
 	buf_add_str(out, "\r\n");
 	write_fields(out, dsn, buf_span(&host));
-	if (dsn->header.len) {
+	if (dsn->whole.len) {
+		begin_part(out, buf_span(&boundary), "message/rfc822");
+		buf_add_str(out, is_7bit(dsn->whole) ? "\r\n"
+		                                     : "Content-Transfer-Encoding: 8bit\r\n\r\n");
+		buf_add(out, dsn->whole);
+	} else if (dsn->header.len) {
 		begin_part(out, buf_span(&boundary), "text/rfc822-headers");
 		buf_add_str(out, "\r\n");
 		write_original(out, dsn->header);

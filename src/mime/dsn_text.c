@@ -194,14 +194,21 @@ static const struct {
 static void
 put_sentence(struct text *text, const struct dsn_recipient *recipient)
 {
+	static const char *const outcomes[DSN_ACTION_COUNT] = {
+	    [DSN_DELAYED] = " could not be delivered so far; we go on trying.",
+	    [DSN_DELIVERED] = " has been delivered.",
+	    [DSN_RELAYED] = " was handed to the next server, which tells nothing more of it."};
+	bool failed = recipient->action == DSN_FAILED;
 	struct dsn_status status = dsn_status_of(recipient);
 	struct span detail = span_str(status.text + 2);
 	const char *before = "The message to ";
 	const char *after = " could not be delivered.";
 
-	if (recipient->expired)
+	if (recipient->action != DSN_FAILED)
+		after = outcomes[recipient->action];
+	else if (recipient->expired)
 		after = " could not be delivered in time, and we stopped trying.";
-	for (size_t i = 0; i < LEN(sentences) && !recipient->expired; i++) {
+	for (size_t i = 0; i < LEN(sentences) && !recipient->expired && failed; i++) {
 		struct span known = span_str(sentences[i].status);
 		bool prefix = span_eq(known, SPAN("7."));
 

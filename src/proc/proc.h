@@ -28,7 +28,25 @@ enum {
 	PROC_FD_SUPERVISOR = 3, /* its link to the supervisor */
 	PROC_FD_CONF = 4,       /* a memory file with the configuration's bundle */
 	PROC_FD_LOG = 5,
-	PROC_FD_LISTENERS = 6, /* reception and admin: the first of its listening sockets */
+	PROC_FD_WORDS = 6,     /* a memory file for its last words, see proc_sandbox.h */
+	PROC_FD_LISTENERS = 7, /* reception and admin: the first of its listening sockets */
+};
+
+/*
+ * What a role may ask of the kernel, beside memory, clocks, and reading and writing through the
+ * descriptors that it holds.  proc_sandbox_calls.c and proc_sandbox_files.c turn these into
+ * seccomp and Landlock; docs/sandbox.md says how to find out which one is missing.
+ */
+enum proc_may {
+	MAY_THREADS = 1 << 0,      /* start threads, never processes */
+	MAY_ACCEPT = 1 << 1,       /* take connections from the listening sockets it was given */
+	MAY_CONNECT_TCP = 1 << 2,  /* connect to other machines */
+	MAY_CONNECT_UNIX = 1 << 3, /* connect to the Unix sockets of other programs */
+	MAY_ASK_DNS = 1 << 4,      /* UDP and TCP sockets of its own, as a DNS resolver has them */
+	MAY_USE_SPOOL = 1 << 5,    /* files below the spool's directory */
+	MAY_USE_MAILDIRS = 1 << 6, /* files below the Maildirs' directory */
+	MAY_KEEP_SECRETS = 1 << 7, /* its memory stays out of the swap */
+	MAY_BITS = 8,
 };
 
 /* A link carries frames, or the blocking calls for signatures. */
@@ -69,6 +87,9 @@ struct proc_def {
 	const char *user;    /* its own when started as root; NULL: stays */
 	bool per_core;       /* as many as there are cores, unless configured */
 	bool empty_root;     /* chroot to an empty directory */
+	unsigned may;        /* of enum proc_may: seccomp and Landlock are made from it */
+	unsigned descriptors_max; /* 0: as many as whoever started us allows */
+	unsigned memory_mb_more;  /* than it holds when its work begins; 0: no limit */
 	const struct proc_role *role; /* NULL: the supervisor */
 };
 
@@ -104,12 +125,6 @@ unsigned proc_instances(enum proc proc, const struct conf *conf);
  */
 int proc_main(int argc, char **argv);
 
-/*
- * Gives up rights for good: user, root directory, new privileges, core files.  On an error *what
- * says at which step.  Without root only the last two.
- */
-MUST_USE enum err proc_sandbox(
-    const struct proc_def *def, const char *user, const char **what);
 /*
  * Makes a directory (and its parent) where there is none, and gives it to the user when running
  * as root.  One that is there already is left as it is.

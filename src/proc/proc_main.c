@@ -3,13 +3,11 @@
  * file that it was born with, makes the role, gives up rights, and then lives on what its
  * links bring.  Whatever its supervisor link does, it never outlives it.
  */
-#include "proc/proc.h"
+#include "proc/proc_sandbox.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -165,18 +163,6 @@ find_role(const char *name, enum proc *proc)
 	return false;
 }
 
-/* How many listening sockets it was given: descriptors up to the first that is closed. */
-static size_t
-count_listeners(void)
-{
-	size_t count = 0;
-
-	while (count < CONF_LISTENERS_MAX &&
-	    fcntl(PROC_FD_LISTENERS + (int)count, F_GETFD) >= 0)
-		count++;
-	return count;
-}
-
 static int
 refuse(struct life *life, const char *what, enum err err)
 {
@@ -203,7 +189,8 @@ live(struct life *life)
 		io_destroy(life->env.io);
 		return EX_CONFIG;
 	}
-	err = proc_sandbox(life->def, proc_user(life->proc, life->env.conf), &what);
+	err = proc_sandbox(
+	    life->proc, life->env.conf, proc_sandbox_parts(life->env.conf), &what);
 	if (err)
 		return refuse(life, what, err);
 	life->env.supervisor = ipc_channel_create(
@@ -225,6 +212,7 @@ proc_main(int argc, char **argv)
 	struct life life = {0};
 	struct conf *conf;
 	uint64_t instance;
+	size_t listeners;
 
 	if (argc < 2 || argc > 3 || (argc == 3 && strcmp(argv[2], "died") != 0) ||
 	    !find_role(argv[0], &life.proc) ||
@@ -243,11 +231,12 @@ proc_main(int argc, char **argv)
 	}
 	close(PROC_FD_CONF);
 	life.def = proc_def(life.proc);
+	listeners = proc_sandbox_close_others(life.def);
 	life.env = (struct proc_env){
 	    .io = io_create(),
 	    .conf = conf,
 	    .instance = (unsigned)instance,
-	    .listener_count = count_listeners(),
+	    .listener_count = listeners,
 	    .privileged = geteuid() == 0,
 	    .died = argc == 3,
 	};

@@ -1,6 +1,6 @@
 /*
- * Authority on one screen: each role, its user, and who may talk to whom.  What
- * is not here does not exist: no socketpair is made for it.
+ * Authority on one screen: each role, its user, what it may, and who may talk to whom.  What is
+ * not here does not exist: no socketpair is made for it, no call of the kernel is let through.
  */
 #include "proc/proc.h"
 
@@ -20,34 +20,53 @@ static const struct proc_def procs[PROC_COUNT] = {
         .user = "_postrider_reception",
         .per_core = true,
         .empty_root = true,
+        .may = MAY_ACCEPT,
+        .memory_mb_more = 8192,
         .role = &reception_role},
     [PROC_QUEUE] = {.name = "queue",
         .user = "_postrider_queue",
         .empty_root = true,
+        .may = MAY_THREADS | MAY_USE_SPOOL,
         .role = &queue_role},
     [PROC_DELIVERY] = {.name = "delivery",
         .user = "_postrider_delivery",
         .per_core = true,
         .empty_root = true,
+        .may = MAY_CONNECT_TCP,
+        .memory_mb_more = 8192,
         .role = &delivery_role},
     [PROC_MAILBOX] = {.name = "mailbox",
         .user = "_postrider_mailbox",
         .empty_root = true,
+        .may = MAY_THREADS | MAY_USE_MAILDIRS,
+        .memory_mb_more = 4096,
         .role = &mailbox_role},
     [PROC_LOOKUP] = {.name = "lookup",
         .user = "_postrider_lookup",
         .empty_root = true,
+        .descriptors_max = 1024,
+        .memory_mb_more = 2048,
         .role = &lookup_role},
     [PROC_RESOLVER] = {.name = "resolver",
         .user = "_postrider_resolver",
+        .empty_root = true,
+        .may = MAY_THREADS | MAY_ASK_DNS,
+        .descriptors_max = 2048,
+        .memory_mb_more = 2048,
         .role = &resolver_role},
     [PROC_KEYRING] = {.name = "keyring",
         .user = "_postrider_keyring",
         .empty_root = true,
+        .may = MAY_THREADS | MAY_KEEP_SECRETS,
+        .descriptors_max = 1024,
+        .memory_mb_more = 4096,
         .role = &keyring_role},
     [PROC_ADMIN] = {.name = "admin",
         .user = "_postrider_admin",
         .empty_root = true,
+        .may = MAY_ACCEPT,
+        .descriptors_max = 1024,
+        .memory_mb_more = 4096,
         .role = &admin_role},
 };
 

@@ -19,6 +19,9 @@ enum {
 	SCHED_RCPTS_MAX = 100000,
 	SCHED_LOST_MAX = 3,
 	SCHED_BEGUN_MAX = 7,
+	SCHED_PRIORITY_MIN = -9,
+	SCHED_PRIORITY_MAX = 9,
+	SCHED_PRIORITY_HIGH = 4, /* from here on it goes before all others */
 };
 #define SCHED_NONE UINT32_MAX
 
@@ -26,7 +29,7 @@ enum sched_state {
 	SCHED_WAITING,  /* until next_wall_ms, or parked */
 	SCHED_READY,    /* in line at its destination */
 	SCHED_ACTIVE,   /* in an attempt */
-	SCHED_BOUNCING, /* failed; its bounce is not durable yet */
+	SCHED_BOUNCING, /* failed, or has it: what tells its sender so is not durable yet */
 	SCHED_ENDED,    /* nothing is known of it any more */
 	SCHED_NEW,      /* until sched_message_start */
 	SCHED_STATE_COUNT,
@@ -85,11 +88,12 @@ struct sched_message {
 	uint32_t sender; /* a hash: recipients of different senders take turns */
 	uint32_t rcpt_count, open_count;
 	unsigned flags;
+	int priority; /* SCHED_PRIORITY_MIN to _MAX: which line its recipients are in */
 };
 /* open_count recipients follow, each by sched_rcpt_add; then sched_message_start. */
 uint32_t sched_message_add(struct sched *sched, const struct sched_message *message);
-/* Its recipients wait, or are ready; or are parked. */
-void sched_message_start(struct sched *sched, uint32_t message);
+/* Its recipients wait, or are ready; or are parked.  True: some are BOUNCING. */
+bool sched_message_start(struct sched *sched, uint32_t message);
 /* Forgets it, whatever the state of its recipients; none may be ACTIVE. */
 void sched_message_remove(struct sched *sched, uint32_t message);
 uint32_t sched_message_find(const struct sched *sched, uint64_t id);
@@ -99,7 +103,10 @@ void sched_message_get(
 uint32_t sched_message_first(const struct sched *sched);
 uint32_t sched_message_next(const struct sched *sched, uint32_t message);
 size_t sched_message_count(const struct sched *sched);
-/* Sets and clears flags.  One that is parked no longer is ready at once, whatever its time. */
+/*
+ * Sets and clears flags.  One that is parked no longer is ready at once, whatever its time; but
+ * what was never tried and is due later waits for that.
+ */
 void sched_message_flags(
     struct sched *sched, uint32_t message, unsigned set, unsigned clear);
 
@@ -113,6 +120,7 @@ struct sched_rcpt {
 	unsigned begun;              /* attempts begun and not ended, before the last start */
 	bool in_doubt, expired;
 	bool unsaid; /* BOUNCING: the log has not told of its end yet */
+	bool succeeded; /* it was delivered, and its sender is to be told; NEW: BOUNCING next */
 };
 uint32_t sched_rcpt_add(struct sched *sched, uint32_t message, uint32_t index,
     unsigned kind, struct span key);

@@ -144,7 +144,9 @@ set_turns(struct sched *sched, uint32_t at, bool may)
 
 	set_turn(sched, at, RING_ALL, may);
 	set_turn(sched, at, RING_LIGHT,
-	    may && destination->lines[LINE_LIGHT].ready_count > 0);
+	    may && destination->lines[LINE_HIGH].ready_count +
+	                destination->lines[LINE_RAISED].ready_count +
+	                destination->lines[LINE_LIGHT].ready_count > 0);
 }
 
 /* wake_ms 0: nothing changes by itself. */
@@ -270,13 +272,21 @@ goes_first(uint8_t *run, unsigned run_max)
 static unsigned
 choose_line(struct destination *destination)
 {
+	bool high = destination->lines[LINE_HIGH].ready_count > 0;
+	bool raised = destination->lines[LINE_RAISED].ready_count > 0;
 	bool light = destination->lines[LINE_LIGHT].ready_count > 0;
 	bool fresh = destination->lines[LINE_FRESH].ready_count > 0;
 	bool tried = destination->lines[LINE_TRIED].ready_count > 0;
 
-	if (tried &&
-	    (!(light || fresh) || !goes_first(&destination->fresh_run, FRESH_RUN)))
+	if (tried && (!(high || raised || light || fresh) ||
+	        !goes_first(&destination->fresh_run, FRESH_RUN)))
 		return LINE_TRIED;
+	if ((high || raised) && (!(light || fresh) ||
+	        goes_first(&destination->priority_run, PRIORITY_RUN))) {
+		if (raised && (!high || !goes_first(&destination->high_run, HIGH_RUN)))
+			return LINE_RAISED;
+		return LINE_HIGH;
+	}
 	if (fresh && (!light || !goes_first(&destination->light_run, LIGHT_RUN)))
 		return LINE_FRESH;
 	return LINE_LIGHT;

@@ -14,11 +14,13 @@
 #include "sched/sched_wheel.h"
 
 /* The lines of a destination. */
-enum { LINE_LIGHT, LINE_FRESH, LINE_TRIED, LINE_COUNT };
+enum { LINE_HIGH, LINE_RAISED, LINE_LIGHT, LINE_FRESH, LINE_TRIED, LINE_COUNT };
 
 enum {
 	LIGHT_RUN = 3, /* turns of light mail before one of any */
 	FRESH_RUN = 7, /* turns of fresh mail (also light) before one of tried mail */
+	PRIORITY_RUN = 7, /* turns of what has a priority before one of other fresh mail */
+	HIGH_RUN = 3, /* turns of a high priority before one of a lower */
 	SENDER_BITS = 16,
 };
 
@@ -41,20 +43,23 @@ struct rcpt {
 	unsigned used : 1; /* the slot is */
 	unsigned index : 17;
 	unsigned state : 3;
-	unsigned line : 2;
+	unsigned line : 3;
 	unsigned in_wheel : 1;
 	unsigned lost : 2;
 	unsigned begun : 3;
 	unsigned in_doubt : 1;
 	unsigned expired : 1;
 	unsigned unsaid : 1;
-	uint16_t tries, code;
+	unsigned succeeded : 1;
+	unsigned code : 14;
+	unsigned tries : 16;
 };
 
 struct message {
 	uint64_t id;
 	uint64_t arrival_wall_ms : 48;
 	uint64_t flags : 8;
+	uint64_t urgency : 8; /* priority, from 0 on */
 	uint64_t body_bytes : 40;
 	uint64_t rcpt_count : 24;
 	union {
@@ -94,7 +99,7 @@ struct destination {
 	uint64_t down_until_ms;
 	uint32_t down_count, reply;
 	uint32_t limits_age; /* sched->limits_age when limits were asked for */
-	uint8_t kind, light_run, fresh_run;
+	uint8_t kind, light_run, fresh_run, priority_run, high_run;
 	bool in_wheel;
 	bool served; /* since it last failed */
 };
@@ -124,6 +129,12 @@ struct sched {
 	uint32_t sweep; /* the recipient's slot that sched_expired looks at next */
 	size_t reply_bytes;
 };
+
+static inline int
+message_priority(const struct message *message)
+{
+	return (int)message->urgency + SCHED_PRIORITY_MIN;
+}
 
 static inline struct rcpt *
 rcpt_at(const struct sched *sched, uint32_t rcpt)

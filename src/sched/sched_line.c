@@ -24,7 +24,7 @@ static uint32_t
 hash_key(const struct sched *sched, const struct lane_key *key)
 {
 	return sched_index_mix(sched->options.seed[0],
-	    (uint64_t)key->destination << 2 | key->line, key->sender);
+	    (uint64_t)key->destination << 3 | key->line, key->sender);
 }
 
 static uint32_t
@@ -141,16 +141,19 @@ sched_line_add(struct sched *sched, uint32_t at, bool tried)
 {
 	struct rcpt *rcpt = rcpt_at(sched, at);
 	uint32_t ready = ++*sender_ready(sched, rcpt);
-	unsigned line = tried                   ? LINE_TRIED
-	    : ready <= sched->options.light_max ? LINE_LIGHT
-	                                        : LINE_FRESH;
+	int priority = message_priority(message_at(sched, rcpt->message));
+	unsigned line = tried || priority < 0        ? LINE_TRIED
+	    : priority >= SCHED_PRIORITY_HIGH    ? LINE_HIGH
+	    : priority > 0                       ? LINE_RAISED
+	    : ready <= sched->options.light_max  ? LINE_LIGHT
+	                                         : LINE_FRESH;
 	uint32_t lane_slot = find_lane(sched, rcpt, line);
 	struct lane *lane;
 
 	if (lane_slot == SCHED_NONE)
 		lane_slot = new_lane(sched, rcpt, line);
 	lane = lane_at(sched, lane_slot);
-	rcpt->line = line & 3;
+	rcpt->line = line & 7;
 	rcpt->node = (struct wheel_node){lane->last, SCHED_NONE, lane->place++};
 	if (lane->last != SCHED_NONE)
 		rcpt_at(sched, lane->last)->node.next = at;
@@ -228,19 +231,33 @@ ahead_in_line(const struct sched *sched, const struct rcpt *rcpt, const struct l
 	return mine + at_most(mine * (line->lane_count - 1), line->ready_count - lane->count);
 }
 
+/* Of those that are ready in a line, how many go before one that has so many in front of it. */
+static uint64_t
+ahead_at(uint64_t ahead, unsigned run, bool goes_first, uint64_t ready)
+{
+	return at_most(goes_first ? ahead / run : (ahead + 1) * run, ready);
+}
+
 uint64_t
 sched_line_ahead(const struct sched *sched, uint32_t at)
 {
 	const struct rcpt *rcpt = rcpt_at(sched, at);
 	const struct line *lines = destination_at(sched, rcpt->destination)->lines;
+	uint64_t high = lines[LINE_HIGH].ready_count, raised = lines[LINE_RAISED].ready_count;
 	uint64_t light = lines[LINE_LIGHT].ready_count, fresh = lines[LINE_FRESH].ready_count;
 	uint64_t ahead = ahead_in_line(sched, rcpt, &lines[rcpt->line]);
+	unsigned line = rcpt->line;
 
-	if (rcpt->line == LINE_TRIED)
-		return ahead + at_most((ahead + 1) * FRESH_RUN, light + fresh);
-	if (rcpt->line == LINE_FRESH)
-		ahead += at_most((ahead + 1) * LIGHT_RUN, light);
-	else
-		ahead += at_most(ahead / LIGHT_RUN, fresh);
-	return ahead + at_most(ahead / FRESH_RUN, lines[LINE_TRIED].ready_count);
+	if (line == LINE_TRIED)
+		return ahead + ahead_at(ahead, FRESH_RUN, false, high + raised + light + fresh);
+	if (line == LINE_HIGH || line == LINE_RAISED) {
+		ahead += ahead_at(ahead, HIGH_RUN, line == LINE_HIGH,
+		    line == LINE_HIGH ? raised : high);
+		ahead += ahead_at(ahead, PRIORITY_RUN, true, light + fresh);
+	} else {
+		ahead += ahead_at(ahead, LIGHT_RUN, line == LINE_LIGHT,
+		    line == LINE_LIGHT ? fresh : light);
+		ahead += ahead_at(ahead, PRIORITY_RUN, false, high + raised);
+	}
+	return ahead + ahead_at(ahead, FRESH_RUN, true, lines[LINE_TRIED].ready_count);
 }

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 
+enum { TRIES_MAX = 0xffff, CODE_MAX = 0x3fff };
 #define BODY_BYTES_MAX ((UINT64_C(1) << 40) - 1)
 
 static uint32_t
@@ -75,11 +76,13 @@ sched_message_add(struct sched *sched, const struct sched_message *from)
 	struct message *message = message_at(sched, at);
 
 	check(from->rcpt_count > 0 && from->rcpt_count <= SCHED_RCPTS_MAX);
+	check(from->priority >= SCHED_PRIORITY_MIN && from->priority <= SCHED_PRIORITY_MAX);
 	check(sched_message_find(sched, from->id) == SCHED_NONE);
 	*message = (struct message){
 	    .id = from->id,
 	    .arrival_wall_ms = at_most(from->arrival_wall_ms, WHEEL_TIME_MAX) & WHEEL_TIME_MAX,
 	    .flags = from->flags & 0xff,
+	    .urgency = (unsigned)(from->priority - SCHED_PRIORITY_MIN) & 0xff,
 	    .body_bytes = at_most(from->body_bytes, BODY_BYTES_MAX) & BODY_BYTES_MAX,
 	    .rcpt_count = from->rcpt_count & 0xffffff,
 	    .prev = sched->newest,
@@ -111,6 +114,7 @@ sched_message_get(const struct sched *sched, uint32_t at, struct sched_message *
 	    .rcpt_count = (uint32_t)message->rcpt_count,
 	    .open_count = message->open_count,
 	    .flags = (unsigned)message->flags,
+	    .priority = message_priority(message),
 	};
 }
 
@@ -196,6 +200,7 @@ sched_rcpt_get(const struct sched *sched, uint32_t at, struct sched_rcpt *into)
 	    .in_doubt = rcpt->in_doubt,
 	    .expired = rcpt->expired,
 	    .unsaid = rcpt->unsaid,
+	    .succeeded = rcpt->succeeded,
 	};
 }
 
@@ -204,14 +209,15 @@ sched_rcpt_note(struct sched *sched, uint32_t at, const struct sched_rcpt *from)
 {
 	struct rcpt *rcpt = rcpt_at(sched, at);
 
-	rcpt->tries = (uint16_t)at_most(from->tries, UINT16_MAX);
-	rcpt->code = (uint16_t)at_most(from->code, UINT16_MAX);
+	rcpt->tries = at_most(from->tries, TRIES_MAX) & TRIES_MAX;
+	rcpt->code = at_most(from->code, CODE_MAX) & CODE_MAX;
 	rcpt->tried_wall_s = from->tried_wall_s;
 	rcpt->lost = at_most(from->lost, SCHED_LOST_MAX) & 3;
 	rcpt->begun = at_most(from->begun, SCHED_BEGUN_MAX) & 7;
 	rcpt->in_doubt = from->in_doubt;
 	rcpt->expired = from->expired;
 	rcpt->unsaid = from->unsaid;
+	rcpt->succeeded = from->succeeded;
 }
 
 void
@@ -254,7 +260,8 @@ static void
 move(struct sched *sched, uint32_t at, enum sched_state state)
 {
 	static const unsigned next[SCHED_STATE_COUNT] = {
-	    [SCHED_NEW] = 1 << SCHED_WAITING | 1 << SCHED_READY | 1 << SCHED_ENDED,
+	    [SCHED_NEW] = 1 << SCHED_WAITING | 1 << SCHED_READY | 1 << SCHED_BOUNCING |
+	        1 << SCHED_ENDED,
 	    [SCHED_WAITING] = 1 << SCHED_READY | 1 << SCHED_WAITING | 1 << SCHED_BOUNCING |
 	        1 << SCHED_ENDED,
 	    [SCHED_READY] = 1 << SCHED_ACTIVE | 1 << SCHED_WAITING | 1 << SCHED_READY |
@@ -364,10 +371,11 @@ sched_rcpts_set_back(struct sched *sched)
 	}
 }
 
-void
+bool
 sched_message_start(struct sched *sched, uint32_t message_slot)
 {
 	struct message *message = message_at(sched, message_slot);
+	bool bouncing = false;
 
 	for (uint32_t i = 0; i < message->rcpt_count; i++) {
 		uint32_t at = slots_of(message)[i];
@@ -377,11 +385,15 @@ sched_message_start(struct sched *sched, uint32_t message_slot)
 			continue;
 		set_back(sched, rcpt_at(sched, at));
 		due_ms = rcpt_at(sched, at)->node.due_ms;
-		if (message->flags & SCHED_PARKED || due_ms > sched->now_wall_ms)
+		if (rcpt_at(sched, at)->succeeded) {
+			sched_rcpt_bounce(sched, at);
+			bouncing = true;
+		} else if (message->flags & SCHED_PARKED || due_ms > sched->now_wall_ms)
 			sched_rcpt_wait(sched, at, due_ms);
 		else
 			sched_rcpt_ready(sched, at, false);
 	}
+	return bouncing;
 }
 
 void
@@ -407,6 +419,13 @@ sched_message_remove(struct sched *sched, uint32_t at)
 	sched_pool_give(&sched->messages, at);
 }
 
+/* It is not to be sent yet; as opposed to what failed, and may be tried at any time. */
+static bool
+is_early(const struct sched *sched, const struct rcpt *rcpt)
+{
+	return rcpt->tries == 0 && rcpt->node.due_ms > sched->now_wall_ms;
+}
+
 void
 sched_message_flags(struct sched *sched, uint32_t at, unsigned set, unsigned clear)
 {
@@ -429,6 +448,8 @@ sched_message_flags(struct sched *sched, uint32_t at, unsigned set, unsigned cle
 		if (parked)
 			sched_rcpt_wait(sched, rcpt,
 			    state == SCHED_READY ? 0 : rcpt_at(sched, rcpt)->node.due_ms);
+		else if (is_early(sched, rcpt_at(sched, rcpt)))
+			sched_rcpt_wait(sched, rcpt, rcpt_at(sched, rcpt)->node.due_ms);
 		else
 			sched_rcpt_ready(sched, rcpt, true);
 	}

@@ -2,12 +2,16 @@
  * Whose turn it is: attempts, destinations, and why a recipient waits.
  *
  * Destinations of a kind take turns.  At one destination fresh mail goes first, and every
- * eighth turn is one for what was tried before; within each the senders take turns; and for
- * each sender it goes by who came first.
+ * eighth turn is one for what was tried before, or has a priority below 0; within each the
+ * senders take turns; and for each sender it goes by who came first.
  *
  * Fresh mail of a sender who has only few recipients ready (light_max) is light.  Three
  * turns of four are for light mail, among destinations and at each: a letter does not wait
  * for newsletters, to however many destinations they go.
+ *
+ * Fresh mail with a priority above 0 goes before all other fresh mail, and what has a high one
+ * (SCHED_PRIORITY_HIGH) before that; but one turn of eight is for the others, and one of four for
+ * those that are not high.  Priority counts at a destination, and as light mail among them.
  *
  * A destination may start an attempt while its concurrency window has room (route/window.h)
  * and its rate limit has a token (route/rate.h).  While it is down one attempt in a time
@@ -79,6 +83,7 @@ enum sched_reason {
 	SCHED_WHY_SUSPECT,  /* it is tried by itself soon */
 	SCHED_WHY_ACTIVE,   /* it is under way */
 	SCHED_WHY_BOUNCING, /* its sender is being told */
+	SCHED_WHY_UNTIL,    /* it is not to be sent before a time */
 	SCHED_WHY_COUNT,
 };
 struct sched_why {

@@ -47,8 +47,11 @@ sched_why(const struct sched *sched, uint32_t at, struct sched_why *why)
 		    : flags & (SCHED_HELD | SCHED_HELD_ALL) ? SCHED_WHY_HELD
 		    : flags & SCHED_SUSPECT                 ? SCHED_WHY_SUSPECT
 		                                            : SCHED_WHY_TIME;
-		if (why->reason == SCHED_WHY_TIME)
-			why->at_wall_ms = rcpt->node.due_ms;
+		if (why->reason != SCHED_WHY_TIME)
+			return;
+		why->at_wall_ms = rcpt->node.due_ms;
+		if (rcpt->tries == 0)
+			why->reason = SCHED_WHY_UNTIL;
 		return;
 	case SCHED_READY:
 		why_ready(sched, at, why);

@@ -18,7 +18,7 @@ enum {
 	MODEL_DESTINATIONS = 6,
 	MODEL_SENDERS = 3,
 	MODEL_ATTEMPTS_MAX = 32,
-	MODEL_LINES = 3, /* light, fresh, tried */
+	MODEL_LINES = 5, /* of a high priority, of one, light, fresh, tried */
 	MODEL_LIGHT_MAX = 4,
 };
 
@@ -42,6 +42,7 @@ struct model_message {
 	uint64_t id, arrival_wall_ms;
 	uint32_t slot;
 	unsigned sender, flags;
+	int priority;
 	unsigned rcpt_count;
 	struct model_rcpt rcpts[MODEL_RCPTS];
 };
@@ -50,7 +51,7 @@ struct model_destination {
 	bool known, served;
 	bool in[2]; /* the turns of light mail, and of all */
 	struct moment entered[2];
-	unsigned kind, active, light_run, fresh_run, down_count;
+	unsigned kind, active, light_run, fresh_run, priority_run, high_run, down_count;
 	uint64_t down_until_ms;
 	struct window window;
 	struct rate rate;
@@ -161,7 +162,7 @@ model_slot(const struct model *model, const struct model_message *message, unsig
 	return slot;
 }
 
-/* Recipients at a destination, in a state; line 3: any line; sender: MODEL_SENDERS is any. */
+/* Recipients at a destination, in a state; MODEL_LINES is any line, MODEL_SENDERS any sender. */
 static inline unsigned
 model_count(const struct model *model, unsigned destination, enum sched_state state,
     unsigned line, unsigned sender)
@@ -205,6 +206,17 @@ model_may(const struct model *model, unsigned at)
 	return rate_next_ms(&destination->rate, &limits.rate, model->now_ms) == model->now_ms;
 }
 
+/* What counts as light among destinations: all of a priority, too. */
+static inline unsigned
+model_light(const struct model *model, unsigned at)
+{
+	unsigned count = 0;
+
+	for (unsigned line = 0; line <= 2; line++)
+		count += model_count(model, at, SCHED_READY, line, MODEL_SENDERS);
+	return count;
+}
+
 /* Whoever may start now and could not before goes to the end of the turns. */
 static inline void
 model_look(struct model *model, uint64_t rank)
@@ -222,8 +234,7 @@ model_look(struct model *model, uint64_t rank)
 		may = model_may(model, at);
 		for (unsigned ring = 0; ring < 2; ring++) {
 			bool in = may &&
-			    (ring == 1 ||
-			        model_count(model, at, SCHED_READY, 0, MODEL_SENDERS) > 0);
+			    (ring == 1 || model_light(model, at) > 0);
 
 			if (in && !destination->in[ring])
 				destination->entered[ring] =
@@ -240,7 +251,11 @@ model_choose_line(struct model *model, const struct model_message *message, bool
 
 	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++)
 		ready += model_count(model, at, SCHED_READY, MODEL_LINES, message->sender);
-	return tried ? 2 : ready > MODEL_LIGHT_MAX;
+	if (tried || message->priority < 0)
+		return 4;
+	if (message->priority > 0)
+		return message->priority < SCHED_PRIORITY_HIGH;
+	return ready > MODEL_LIGHT_MAX ? 3 : 2;
 }
 
 static inline void
@@ -273,11 +288,16 @@ model_turn_of(struct model *model, unsigned at)
 
 	for (unsigned line = 0; line < MODEL_LINES; line++)
 		counts[line] = model_count(model, at, SCHED_READY, line, MODEL_SENDERS);
-	if (counts[2] > 0 && (counts[0] + counts[1] == 0 ||
+	if (counts[4] > 0 && (counts[0] + counts[1] + counts[2] + counts[3] == 0 ||
 	        !model_goes_first(&destination->fresh_run, 7)))
-		return 2;
-	return counts[1] > 0 &&
-	    (counts[0] == 0 || !model_goes_first(&destination->light_run, 3));
+		return 4;
+	if (counts[0] + counts[1] > 0 && (counts[2] + counts[3] == 0 ||
+	        model_goes_first(&destination->priority_run, 7)))
+		return counts[1] > 0 &&
+		    (counts[0] == 0 || !model_goes_first(&destination->high_run, 3));
+	return counts[3] > 0 && (counts[2] == 0 || !model_goes_first(&destination->light_run, 3))
+	    ? 3
+	    : 2;
 }
 
 /* The real one chose this recipient: was it one whose turn it was? */

@@ -70,13 +70,15 @@ model_add(struct model *model)
 	    .arrival_wall_ms = model->now_wall_ms,
 	    .sender = model_below(model, MODEL_SENDERS),
 	    .flags = model_below(model, 8) == 0 ? SCHED_HELD : 0,
+	    .priority = (int)(model_below(model, 5) * model_below(model, 3)) - 2,
 	    .rcpt_count = 1 + model_below(model, MODEL_RCPTS)};
 	added = (struct sched_message){.id = message->id,
 	    .arrival_wall_ms = message->arrival_wall_ms,
 	    .body_bytes = message->id * 3,
 	    .sender = message->sender,
 	    .rcpt_count = message->rcpt_count,
-	    .flags = message->flags};
+	    .flags = message->flags,
+	    .priority = message->priority};
 	message->slot = sched_message_add(model->sched, &added);
 	for (unsigned i = 0; i < message->rcpt_count; i++) {
 		struct model_rcpt *rcpt = &message->rcpts[i];
@@ -92,9 +94,9 @@ model_add(struct model *model)
 			    limits.concurrency_max);
 		}
 		slot = sched_rcpt_add(model->sched, message->slot, i, at > 0, model_key(at));
-		if (model_below(model, 3) > 0)
+		rcpt->tries = model_below(model, 3) == 0;
+		if (rcpt->tries == 0 && model_below(model, 4) > 0)
 			continue;
-		rcpt->tries = 1;
 		rcpt->due_ms = model_due(model);
 		model_note(model, rcpt, slot, false);
 		sched_rcpt_due(model->sched, slot, rcpt->due_ms);
@@ -237,7 +239,9 @@ model_park(struct model *model, struct model_message *message)
 
 		if (!rcpt->used || (rcpt->state != SCHED_READY && rcpt->state != SCHED_WAITING))
 			continue;
-		if (park)
+		if (park && rcpt->state == SCHED_READY)
+			rcpt->due_ms = 0;
+		if (park || (rcpt->tries == 0 && rcpt->due_ms > model->now_wall_ms))
 			rcpt->state = SCHED_WAITING;
 		else
 			model_make_ready(model, message, rcpt, true, i);
@@ -360,7 +364,9 @@ model_check_why(const struct model *model, const struct model_message *message,
 
 	sched_why(model->sched, slot, &why);
 	if (rcpt->state == SCHED_WAITING)
-		reason = message->flags & SCHED_PARKED ? SCHED_WHY_HELD : SCHED_WHY_TIME;
+		reason = message->flags & SCHED_PARKED ? SCHED_WHY_HELD
+		    : rcpt->tries == 0             ? SCHED_WHY_UNTIL
+		                                   : SCHED_WHY_TIME;
 	else if (rcpt->state == SCHED_ACTIVE)
 		reason = SCHED_WHY_ACTIVE;
 	else if (rcpt->state == SCHED_BOUNCING)
@@ -376,7 +382,8 @@ model_check_why(const struct model *model, const struct model_message *message,
 	check(why.reason == reason);
 	check(why.ahead < model_ready(model, rcpt->destination) ||
 	    (why.ahead == 0 && rcpt->state != SCHED_READY));
-	check(reason != SCHED_WHY_TIME || why.at_wall_ms == rcpt->due_ms);
+	check((reason != SCHED_WHY_TIME && reason != SCHED_WHY_UNTIL) ||
+	    why.at_wall_ms == rcpt->due_ms);
 }
 
 static inline void

@@ -22,7 +22,8 @@ enum {
 	OUTPUT_SMALL_BYTES = 64 << 10, /* below it more of the body is asked for */
 	COMMAND_BYTES_MAX = 16 << 10,
 	SECRET_BYTES_MAX = 4 << 10,
-	MAIL_BYTES_MAX = (SMTP_CLIENT_RCPT_MAX + 1) * (ADDRESS_BYTES_MAX + 64),
+	MAIL_BYTES_MAX = (SMTP_CLIENT_RCPT_MAX + 1) *
+	    (ADDRESS_BYTES_MAX + SMTP_CLIENT_ORCPT_BYTES_MAX + 128),
 };
 
 /* What a session of this state may be doing, for the checks. */
@@ -85,7 +86,7 @@ static const struct {
 	{smtp_client_mail_ok, smtp_client_out_of_step, smtp_client_mail_refused,
 	    smtp_client_mail_refused}},
     [STATE_RCPT] = {"rcpt", SMTP_CLIENT_RCPT, WAITING,
-	TO(DATA) | TO(VERDICT) | TO(FAILING),
+	TO(DATA) | TO(BODY_WANT) | TO(VERDICT) | TO(FAILING),
 	{smtp_client_rcpt_ok, smtp_client_out_of_step, smtp_client_rcpt_refused,
 	    smtp_client_rcpt_refused}},
     [STATE_DATA] = {"data", SMTP_CLIENT_DATA, WAITING,
@@ -93,9 +94,13 @@ static const struct {
 	{smtp_client_out_of_step, smtp_client_data_go, smtp_client_data_refused,
 	    smtp_client_data_refused}},
     [STATE_BODY_WANT] = {"body-want", SMTP_CLIENT_DATA, READS | TIMED,
-	TO(BODY_GIVE) | TO(DOT) | TO(FAILING), {0}},
+	TO(BODY_GIVE) | TO(DOT) | TO(VERDICT) | TO(FAILING),
+	{smtp_client_chunk_ok, smtp_client_out_of_step, smtp_client_chunk_refused,
+	    smtp_client_chunk_refused}},
     [STATE_BODY_GIVE] = {"body-give", SMTP_CLIENT_DATA, READS | TIMED,
-	TO(BODY_WANT) | TO(DOT) | TO(FAILING), {0}},
+	TO(BODY_WANT) | TO(DOT) | TO(VERDICT) | TO(FAILING),
+	{smtp_client_chunk_ok, smtp_client_out_of_step, smtp_client_chunk_refused,
+	    smtp_client_chunk_refused}},
     [STATE_DOT] = {"dot", SMTP_CLIENT_BODY_SENT, WAITING, TO(VERDICT) | TO(FAILING),
 	{smtp_client_dot_done, smtp_client_out_of_step, smtp_client_dot_done,
 	    smtp_client_dot_done}},
@@ -461,6 +466,24 @@ bool
 smtp_client_is_tls(const struct smtp_client *client)
 {
 	return client->is_tls;
+}
+
+bool
+smtp_client_lacks(const struct smtp_client *client)
+{
+	return client->lacks;
+}
+
+bool
+smtp_client_passes_dsn(const struct smtp_client *client)
+{
+	return client->offers & OFFER_DSN;
+}
+
+bool
+smtp_client_passes_by(const struct smtp_client *client)
+{
+	return client->offers & OFFER_DELIVERBY;
 }
 
 bool

@@ -37,12 +37,38 @@ struct smtp_client_options {
 	uint64_t reply_timeout_ms;
 };
 
+/* What the sender wants to be told of a recipient: bits of NOTIFY (RFC 3461); 0: unsaid. */
+enum {
+	SMTP_CLIENT_NOTIFY_NEVER = 1,
+	SMTP_CLIENT_NOTIFY_SUCCESS = 2,
+	SMTP_CLIENT_NOTIFY_FAILURE = 4,
+	SMTP_CLIENT_NOTIFY_DELAY = 8,
+};
+enum smtp_client_ret { SMTP_CLIENT_RET_UNSAID, SMTP_CLIENT_RET_FULL, SMTP_CLIENT_RET_HDRS };
+enum smtp_client_by { SMTP_CLIENT_BY_NONE, SMTP_CLIENT_BY_RETURN, SMTP_CLIENT_BY_NOTIFY };
+
+struct smtp_client_rcpt_asks {
+	unsigned notify;
+	struct span orcpt; /* "rfc822;xtext"; "": none */
+};
+
 struct smtp_client_mail {
 	struct span reverse_path;    /* "" for <>; without brackets */
 	const struct span *rcpts;    /* without brackets; 1 to SMTP_CLIENT_RCPT_MAX */
 	size_t rcpt_count;
 	uint64_t body_bytes;         /* for SIZE */
 	bool body_8bit, smtputf8;
+	bool body_binary; /* lines end as they may: only BDAT will do */
+	bool requiretls;  /* RFC 8689; the caller has verified the server's certificate */
+	/* The rest is said where the server offers it, but for a by that is a condition. */
+	const struct smtp_client_rcpt_asks *asks; /* of each recipient; NULL: nothing */
+	enum smtp_client_ret ret;
+	struct span envid; /* xtext; "": none */
+	enum smtp_client_by by;
+	int64_t by_s; /* how long it may take from now on */
+	bool by_trace;
+	bool has_priority;
+	int priority; /* RFC 6710: -9 to 9 */
 };
 
 /* The stage at which something happened, for logs and bounces. */
@@ -117,9 +143,9 @@ void smtp_client_tls_started(struct smtp_client *client, uint64_t now_ms);
 /* The handshake failed after the server agreed to it: FAILED with ERR_CRYPTO follows. */
 void smtp_client_tls_failed(struct smtp_client *client);
 /*
- * After READY.  The mail's spans are copied.  What this server would refuse anyhow (too large,
- * SMTPUTF8 not offered) ends at once with a reply of ours.  Without effect on a session that
- * failed meanwhile, as are the other calls.
+ * After READY.  The mail's spans are copied.  What this server would refuse anyhow (too large), or
+ * lacks an extension for (smtp_client_lacks), ends at once with a reply of ours.  Without effect
+ * on a session that failed meanwhile, as are the other calls.
  */
 void smtp_client_send(
     struct smtp_client *client, const struct smtp_client_mail *mail, uint64_t now_ms);
@@ -135,5 +161,10 @@ uint64_t smtp_client_deadline_ms(const struct smtp_client *client);
 /* Past the deadline: FAILED with ERR_TIMEOUT. */
 void smtp_client_tick(struct smtp_client *client, uint64_t now_ms);
 bool smtp_client_is_tls(const struct smtp_client *client);
+/* Whether the last mail was refused by us, for want of an extension: another server may do. */
+bool smtp_client_lacks(const struct smtp_client *client);
+/* Whether the server takes over what the sender wants to be told (DSN), and the time (BY). */
+bool smtp_client_passes_dsn(const struct smtp_client *client);
+bool smtp_client_passes_by(const struct smtp_client *client);
 /* True where the last failure came after the final dot: the server may have taken the message. */
 bool smtp_client_in_doubt(const struct smtp_client *client);

@@ -15,7 +15,7 @@ static void
 forget_offers(struct smtp_client *client)
 {
 	client->offers = 0;
-	client->size_max = 0;
+	client->size_max = client->by_s_min = 0;
 }
 
 static void
@@ -69,6 +69,12 @@ smtp_client_note_offer(struct smtp_client *client, struct span line)
 	    {{"8BITMIME", 8}, OFFER_8BITMIME},
 	    {{"SMTPUTF8", 8}, OFFER_SMTPUTF8},
 	    {{"SIZE", 4}, OFFER_SIZE},
+	    {{"DSN", 3}, OFFER_DSN},
+	    {{"DELIVERBY", 9}, OFFER_DELIVERBY},
+	    {{"MT-PRIORITY", 11}, OFFER_PRIORITY},
+	    {{"REQUIRETLS", 10}, OFFER_REQUIRETLS},
+	    {{"CHUNKING", 8}, OFFER_CHUNKING},
+	    {{"BINARYMIME", 10}, OFFER_BINARYMIME},
 	};
 	struct span rest = span_trim(line);
 	struct span keyword = {0};
@@ -87,6 +93,10 @@ smtp_client_note_offer(struct smtp_client *client, struct span line)
 	if (span_eq_nocase(keyword, SPAN("SIZE")) &&
 	    !span_u64(span_trim(rest), UINT64_MAX, &client->size_max))
 		client->size_max = 0;
+	/* Its parameter is the least time that it takes mail for. */
+	if (span_eq_nocase(keyword, SPAN("DELIVERBY")) &&
+	    !span_u64(span_trim(rest), INT64_MAX, &client->by_s_min))
+		client->by_s_min = 0;
 }
 
 /* Fails for a reason of ours that belongs to a later stage than the last reply. */

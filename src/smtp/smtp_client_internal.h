@@ -14,6 +14,8 @@
  *                         ▼
  *                        QUIT ─► CLOSING ─► CLOSED        any ─► FAILING ─► FAILED
  *
+ * BDAT goes from RCPT straight to BODY_WANT; each of its chunks has a reply.
+ *
  * Every reply is counted against a command in flight, so one that nobody asked
  * for is seen as such in every state.
  */
@@ -24,6 +26,8 @@
 #include "smtp/smtp_client.h"
 
 #define BIT(n) (1u << (n))
+
+enum { SMTP_CLIENT_ORCPT_BYTES_MAX = 500 };
 
 enum smtp_client_state {
 	STATE_GREETING,
@@ -65,6 +69,12 @@ enum smtp_client_offer {
 	OFFER_SIZE = BIT(4),
 	OFFER_PLAIN = BIT(5),
 	OFFER_LOGIN = BIT(6),
+	OFFER_DSN = BIT(7),
+	OFFER_DELIVERBY = BIT(8),
+	OFFER_PRIORITY = BIT(9),
+	OFFER_REQUIRETLS = BIT(10),
+	OFFER_CHUNKING = BIT(11),
+	OFFER_BINARYMIME = BIT(12),
 };
 
 struct smtp_client {
@@ -78,12 +88,14 @@ struct smtp_client {
 	/* What the last EHLO said. */
 	unsigned offers;
 	uint64_t size_max; /* 0: no limit */
+	uint64_t by_s_min; /* DELIVERBY; 0: any */
 
 	/* The transaction. */
 	struct arena mail_arena;
 	struct smtp_client_mail mail; /* its spans are in mail_arena */
 	size_t rcpt_index, rcpt_ok;
 	bool open; /* the server took MAIL and has not ended the transaction */
+	bool lacks; /* the last mail needs what the server has not */
 	char tail[2]; /* the last two bytes of the body */
 
 	/* The reply being read, or the last one. */
@@ -147,6 +159,7 @@ smtp_client_take smtp_client_plain_more, smtp_client_login_more, smtp_client_use
 smtp_client_take smtp_client_auth_ok;
 smtp_client_take smtp_client_reset, smtp_client_mail_ok, smtp_client_mail_refused;
 smtp_client_take smtp_client_rcpt_ok, smtp_client_rcpt_refused;
+smtp_client_take smtp_client_chunk_ok, smtp_client_chunk_refused;
 smtp_client_take smtp_client_data_go, smtp_client_data_refused, smtp_client_dot_done;
 smtp_client_take smtp_client_drain, smtp_client_drain_data, smtp_client_dropped;
 smtp_client_take smtp_client_quit_done;

@@ -10,32 +10,96 @@
 
 #include <stdio.h>
 
+enum { MAIL_LINE_BYTES_MAX = 2048, ENVID_BYTES_MAX = 100 };
+
 static bool
 is_pipelined(const struct smtp_client *client)
 {
 	return client->offers & OFFER_PIPELINING;
 }
 
+/* A parameter's value goes into the command as it is. */
+static bool
+is_value(struct span value)
+{
+	for (size_t i = 0; i < value.len; i++)
+		if (value.ptr[i] <= ' ' || value.ptr[i] > 126)
+			return false;
+	return value.len > 0;
+}
+
+static void
+add_dsn(struct buf *out, const struct smtp_client_mail *mail)
+{
+	if (mail->ret != SMTP_CLIENT_RET_UNSAID)
+		buf_add_str(out, mail->ret == SMTP_CLIENT_RET_FULL ? " RET=FULL" : " RET=HDRS");
+	if (is_value(mail->envid))
+		buf_addf(out, " ENVID=%.*s", SPAN_ARGS(mail->envid));
+}
+
+static const char *
+body_of(const struct smtp_client *client)
+{
+	if (client->mail.body_binary)
+		return " BODY=BINARYMIME";
+	return client->mail.body_8bit && (client->offers & OFFER_8BITMIME) ? " BODY=8BITMIME" : "";
+}
+
 static void
 say_mail(struct smtp_client *client)
 {
 	const struct smtp_client_mail *mail = &client->mail;
-	char size[sizeof(" SIZE=") + 20] = "";
+	struct buf line;
 
+	buf_init(&line, MAIL_LINE_BYTES_MAX);
+	buf_addf(&line, "MAIL FROM:<%.*s>", SPAN_ARGS(mail->reverse_path));
 	if (client->offers & OFFER_SIZE)
-		snprintf(size, sizeof(size), " SIZE=%llu",
-		    (unsigned long long)mail->body_bytes);
-	smtp_client_command(client, "MAIL FROM:<%.*s>%s%s%s",
-	    SPAN_ARGS(mail->reverse_path), size,
-	    mail->body_8bit && (client->offers & OFFER_8BITMIME) ? " BODY=8BITMIME" : "",
-	    mail->smtputf8 ? " SMTPUTF8" : "");
+		buf_addf(&line, " SIZE=%llu", (unsigned long long)mail->body_bytes);
+	buf_add_str(&line, body_of(client));
+	buf_add_str(&line, mail->smtputf8 ? " SMTPUTF8" : "");
+	buf_add_str(&line, mail->requiretls ? " REQUIRETLS" : "");
+	if (client->offers & OFFER_DSN)
+		add_dsn(&line, mail);
+	if (mail->by != SMTP_CLIENT_BY_NONE && (client->offers & OFFER_DELIVERBY))
+		buf_addf(&line, " BY=%lld;%c%s", (long long)mail->by_s,
+		    mail->by == SMTP_CLIENT_BY_RETURN ? 'R' : 'N', mail->by_trace ? "T" : "");
+	if (mail->has_priority && (client->offers & OFFER_PRIORITY))
+		buf_addf(&line, " MT-PRIORITY=%d", mail->priority);
+	check(buf_finish(&line) == OK);
+	smtp_client_command(client, "%.*s", SPAN_ARGS(buf_span(&line)));
+	buf_fini(&line);
+}
+
+static void
+add_notify(struct buf *out, unsigned notify)
+{
+	static const char *const words[] = {"NEVER", "SUCCESS", "FAILURE", "DELAY"};
+	const char *before = " NOTIFY=";
+
+	for (unsigned i = 0; i < LEN(words); i++) {
+		if (!(notify & BIT(i)))
+			continue;
+		buf_addf(out, "%s%s", before, words[i]);
+		before = ",";
+	}
 }
 
 static void
 say_rcpt(struct smtp_client *client, size_t index)
 {
-	smtp_client_command(
-	    client, "RCPT TO:<%.*s>", SPAN_ARGS(client->mail.rcpts[index]));
+	const struct smtp_client_rcpt_asks *asks = client->mail.asks;
+	struct buf line;
+
+	buf_init(&line, MAIL_LINE_BYTES_MAX);
+	buf_addf(&line, "RCPT TO:<%.*s>", SPAN_ARGS(client->mail.rcpts[index]));
+	if (asks && (client->offers & OFFER_DSN)) {
+		add_notify(&line, asks[index].notify);
+		if (is_value(asks[index].orcpt))
+			buf_addf(&line, " ORCPT=%.*s", SPAN_ARGS(asks[index].orcpt));
+	}
+	check(buf_finish(&line) == OK);
+	smtp_client_command(client, "%.*s", SPAN_ARGS(buf_span(&line)));
+	buf_fini(&line);
 }
 
 static void
@@ -50,7 +114,8 @@ say_transaction(struct smtp_client *client)
 		return;
 	for (size_t i = 0; i < client->mail.rcpt_count; i++)
 		say_rcpt(client, i);
-	smtp_client_command(client, "DATA");
+	if (!client->mail.body_binary)
+		smtp_client_command(client, "DATA");
 }
 
 /* What would not go into a command line as itself; the queue should not hold it. */
@@ -79,6 +144,7 @@ copy_mail(struct smtp_client *client, const struct smtp_client_mail *mail)
 {
 	struct arena *arena = &client->mail_arena;
 	struct span *rcpts;
+	struct smtp_client_rcpt_asks *asks = NULL;
 	bool copied = true;
 
 	arena_reset(arena);
@@ -86,10 +152,54 @@ copy_mail(struct smtp_client *client, const struct smtp_client_mail *mail)
 	check(rcpts != NULL);
 	client->mail = *mail;
 	client->mail.rcpts = rcpts;
-	copied = arena_copy(arena, mail->reverse_path, &client->mail.reverse_path);
-	for (size_t i = 0; i < mail->rcpt_count; i++)
-		copied = copied && arena_copy(arena, mail->rcpts[i], &rcpts[i]);
+	copied = arena_copy(arena, mail->reverse_path, &client->mail.reverse_path) &&
+	    arena_copy(arena, span_first(mail->envid, ENVID_BYTES_MAX), &client->mail.envid);
+	if (mail->asks)
+		asks = arena_alloc(arena, mail->rcpt_count * sizeof(*asks));
+	client->mail.asks = asks;
+	for (size_t i = 0; i < mail->rcpt_count && copied; i++) {
+		copied = arena_copy(arena, mail->rcpts[i], &rcpts[i]);
+		if (!asks)
+			continue;
+		asks[i].notify = mail->asks[i].notify;
+		copied = copied && arena_copy(arena,
+		    span_first(mail->asks[i].orcpt, SMTP_CLIENT_ORCPT_BYTES_MAX), &asks[i].orcpt);
+	}
 	check(copied);
+}
+
+/* What the mail needs and this server lacks; the enhanced code is made of subject and detail. */
+struct lack {
+	unsigned subject, detail;
+	const char *text;
+};
+
+static bool
+has_lack(const struct smtp_client *client, const struct smtp_client_mail *mail,
+    struct lack *lack)
+{
+	unsigned offers = client->offers;
+
+	if (mail->requiretls && (!client->is_tls || !(offers & OFFER_REQUIRETLS)))
+		*lack = (struct lack){7, 30,
+		    "The server does not offer REQUIRETLS, which the sender demands"};
+	else if (mail->body_binary && (~offers & (OFFER_BINARYMIME | OFFER_CHUNKING)))
+		*lack = (struct lack){6, 3,
+		    "The server does not offer BINARYMIME and CHUNKING, which this message needs"};
+	else if (mail->body_8bit && !(offers & OFFER_8BITMIME))
+		*lack = (struct lack){6, 3,
+		    "The server does not offer 8BITMIME, which this message needs"};
+	else if (mail->by == SMTP_CLIENT_BY_RETURN && mail->by_s < 1)
+		*lack = (struct lack){4, 7, "The time in which the sender wants it there is over"};
+	else if (mail->by == SMTP_CLIENT_BY_RETURN && !(offers & OFFER_DELIVERBY))
+		*lack = (struct lack){3, 3,
+		    "The server does not offer DELIVERBY, so it may not have it in time"};
+	else if (mail->by == SMTP_CLIENT_BY_RETURN && client->by_s_min > (uint64_t)mail->by_s)
+		*lack = (struct lack){4, 7,
+		    "The server says that it needs more time than the sender gives it"};
+	else
+		return false;
+	return true;
 }
 
 /* What this server would refuse anyhow is refused here, before a byte is sent. */
@@ -97,8 +207,10 @@ static bool
 is_refused_here(struct smtp_client *client, const struct smtp_client_mail *mail)
 {
 	struct reply reply = {.id = REPLY_MESSAGE_TOO_BIG};
+	struct lack lack;
 	char limit[21];
 
+	client->lacks = false;
 	if (!are_speakable(mail)) {
 		smtp_client_reply_local(client, 553, 1, 3, "Address cannot be sent");
 		smtp_client_move(client, STATE_VERDICT);
@@ -109,6 +221,12 @@ is_refused_here(struct smtp_client *client, const struct smtp_client_mail *mail)
 		    "The server does not offer SMTPUTF8, which this message needs");
 		client->mail = (struct smtp_client_mail){.rcpt_count = mail->rcpt_count};
 		smtp_client_move(client, STATE_LOCAL);
+		return true;
+	}
+	if (has_lack(client, mail, &lack)) {
+		client->lacks = true;
+		smtp_client_reply_local(client, 550, lack.subject, lack.detail, lack.text);
+		smtp_client_move(client, STATE_VERDICT);
 		return true;
 	}
 	if (client->size_max && mail->body_bytes > client->size_max) {
@@ -177,6 +295,8 @@ smtp_client_rcpt_refused(struct smtp_client *client)
 			say_rcpt(client, client->rcpt_index);
 	} else if (client->rcpt_ok == 0) {
 		smtp_client_move(client, STATE_VERDICT);
+	} else if (client->mail.body_binary) {
+		smtp_client_move(client, STATE_BODY_WANT);
 	} else {
 		if (!is_pipelined(client))
 			smtp_client_command(client, "DATA");
@@ -206,9 +326,29 @@ smtp_client_data_refused(struct smtp_client *client)
 	return SMTP_CLIENT_WAIT;
 }
 
+/* A chunk that is not the last; the rest comes anyhow. */
+enum smtp_client_event_kind
+smtp_client_chunk_ok(struct smtp_client *client)
+{
+	(void)client;
+	return SMTP_CLIENT_WAIT;
+}
+
+enum smtp_client_event_kind
+smtp_client_chunk_refused(struct smtp_client *client)
+{
+	smtp_client_move(client, STATE_VERDICT);
+	return SMTP_CLIENT_WAIT;
+}
+
 enum smtp_client_event_kind
 smtp_client_dot_done(struct smtp_client *client)
 {
+	/* The replies to chunks before the last may come as late as this. */
+	if (client->in_flight > 0 && client->reply.code < 300)
+		return SMTP_CLIENT_WAIT;
+	if (client->in_flight > 0)
+		return smtp_client_chunk_refused(client);
 	client->open = false;
 	smtp_client_move(client, STATE_VERDICT);
 	return SMTP_CLIENT_WAIT;
@@ -226,7 +366,7 @@ smtp_client_drain(struct smtp_client *client)
 enum smtp_client_event_kind
 smtp_client_drain_data(struct smtp_client *client)
 {
-	if (client->in_flight > 0)
+	if (client->in_flight > 0 || client->mail.body_binary)
 		return smtp_client_out_of_step(client);
 	smtp_client_command(client, ".");
 	smtp_client_move(client, STATE_DROP);
@@ -277,6 +417,24 @@ add_stuffed(struct smtp_client *client, struct span bytes)
 	note_tail(client, bytes);
 }
 
+static void
+add_chunk(struct smtp_client *client, struct span bytes, bool last)
+{
+	smtp_client_command(client, "BDAT %zu%s", bytes.len, last ? " LAST" : "");
+	buf_add(&client->output, bytes);
+}
+
+static void
+add_lines(struct smtp_client *client, struct span bytes, bool last)
+{
+	add_stuffed(client, bytes);
+	if (!last)
+		return;
+	if (memcmp(client->tail, "\r\n", 2) != 0)
+		buf_add(&client->output, SPAN("\r\n"));
+	smtp_client_command(client, ".");
+}
+
 void
 smtp_client_body(
     struct smtp_client *client, struct span bytes, bool last, uint64_t now_ms)
@@ -287,14 +445,13 @@ smtp_client_body(
 	check(client->state == STATE_BODY_WANT || client->state == STATE_BODY_GIVE);
 	check(bytes.len <= SMTP_CLIENT_PIECE_BYTES_MAX);
 	smtp_client_touch(client);
-	add_stuffed(client, bytes);
-	if (last) {
-		if (memcmp(client->tail, "\r\n", 2) != 0)
-			buf_add(&client->output, SPAN("\r\n"));
-		smtp_client_command(client, ".");
+	if (client->mail.body_binary)
+		add_chunk(client, bytes, last);
+	else
+		add_lines(client, bytes, last);
+	if (last)
 		smtp_client_move(client, STATE_DOT);
-	} else if (client->state == STATE_BODY_GIVE) {
+	else if (client->state == STATE_BODY_GIVE)
 		smtp_client_move(client, STATE_BODY_WANT);
-	}
 	check(buf_finish(&client->output) == OK);
 }

@@ -31,6 +31,107 @@ static const struct mail open_end = {.from = "a@x", .to = {"b@y"}, .body = "a\r\
 static const struct mail bare = {
     .from = "a@x", .to = {"b@y"}, .body = "a\n.\nb\r.\rc\n.\r\nd\r\n"};
 
+#define DSN_HELLO HELLO S("250-mx") S("250-DSN") S("250-DELIVERBY 60") S("250 MT-PRIORITY")
+static const struct smtp_client_rcpt_asks asks[] = {
+    {SMTP_CLIENT_NOTIFY_SUCCESS | SMTP_CLIENT_NOTIFY_DELAY, SPAN("rfc822;B+2B@y")},
+    {SMTP_CLIENT_NOTIFY_NEVER, SPAN("")},
+    {0, SPAN("rfc822;a b")}};
+static const struct smtp_client_mail dsn_asks = {.asks = asks,
+    .ret = SMTP_CLIENT_RET_HDRS,
+    .envid = SPAN("QQ1"),
+    .by = SMTP_CLIENT_BY_NOTIFY,
+    .by_s = -5,
+    .by_trace = true,
+    .has_priority = true,
+    .priority = -2};
+static const struct smtp_client_mail by_asks = {.by = SMTP_CLIENT_BY_RETURN, .by_s = 100};
+static const struct smtp_client_mail short_asks = {.by = SMTP_CLIENT_BY_RETURN, .by_s = 59};
+static const struct smtp_client_mail late_asks = {.by = SMTP_CLIENT_BY_RETURN, .by_s = 0};
+static const struct smtp_client_mail tls_asks = {.requiretls = true};
+static const struct smtp_client_mail binary_asks = {.body_binary = true};
+static const struct mail dsn = {
+    .from = "a@x", .to = {"b@y", "c@y", "d@y"}, .body = "Hi\r\n", .asks = &dsn_asks};
+static const struct mail by = {.from = "a@x", .to = {"b@y"}, .body = "Hi\r\n", .asks = &by_asks};
+static const struct mail by_short = {
+    .from = "a@x", .to = {"b@y"}, .body = "Hi\r\n", .asks = &short_asks};
+static const struct mail by_late = {
+    .from = "a@x", .to = {"b@y"}, .body = "Hi\r\n", .asks = &late_asks};
+static const struct mail tls_only = {
+    .from = "a@x", .to = {"b@y"}, .body = "Hi\r\n", .asks = &tls_asks};
+static const struct mail binary = {
+    .from = "a@x", .to = {"b@y", "c@y"}, .body = "a\n.\r\n", .asks = &binary_asks};
+
+/* What a sender asks for is passed on where the server offers it. */
+static const struct dialogue asking[] = {
+    {.name = "all that DSN, DELIVERBY and MT-PRIORITY have; what is no value is left out",
+	.mails = {&dsn},
+	.script = DSN_HELLO
+	    C("MAIL FROM:<a@x> RET=HDRS ENVID=QQ1 BY=-5;NT MT-PRIORITY=-2") S("250 ok")
+		C("RCPT TO:<b@y> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;B+2B@y") S("250 ok")
+		    C("RCPT TO:<c@y> NOTIFY=NEVER") S("250 ok") C("RCPT TO:<d@y>") S("250 ok")
+			C("DATA") S("354 go") C("Hi") C(".") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; rcpt 1 250; rcpt 2 250; done body-sent 250 ok; ready; "
+		  "closed; "},
+    {.name = "nothing of it where nothing is offered",
+	.mails = {&dsn},
+	.script = PIPE_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") C("RCPT TO:<c@y>")
+	    C("RCPT TO:<d@y>") C("DATA") S("250 ok") S("250 ok") S("250 ok") S("250 ok")
+		S("354 go") C("Hi") C(".") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; rcpt 1 250; rcpt 2 250; done body-sent 250 ok; ready; "
+		  "closed; "},
+    {.name = "to be returned in time: only to a server that sees to it",
+	.mails = {&by, &by_short},
+	.script = DSN_HELLO C("MAIL FROM:<a@x> BY=100;R") S("250 ok") C("RCPT TO:<b@y>")
+	    S("250 ok") C("DATA") S("354 go") C("Hi") C(".") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; done mail 550 5.4.7 The "
+		  "server says that it needs more time than the sender gives it; ready; closed; "},
+    {.name = "to be returned in time, and no server sees to it, or it is over",
+	.mails = {&by, &by_late},
+	.script = PLAIN_HELLO BYE,
+	.events = "ready; done mail 550 5.3.3 The server does not offer DELIVERBY, so it may "
+		  "not have it in time; ready; done mail 550 5.4.7 The time in which the sender "
+		  "wants it there is over; ready; closed; "},
+    {.name = "REQUIRETLS without TLS",
+	.mails = {&tls_only},
+	.script = HELLO S("250-mx") S("250 REQUIRETLS") BYE,
+	.events = "ready; done mail 550 5.7.30 The server does not offer REQUIRETLS, which the "
+		  "sender demands; ready; closed; "},
+    {.name = "REQUIRETLS is said under TLS",
+	.tls = SMTP_CLIENT_TLS_IMPLICIT,
+	.mails = {&tls_only},
+	.script = HELLO S("250-mx") S("250 REQUIRETLS") C("MAIL FROM:<a@x> REQUIRETLS")
+	    S("550 no") BYE,
+	.events = "ready; done mail 550 no; ready; closed; "},
+    {.name = "REQUIRETLS under TLS, not offered",
+	.tls = SMTP_CLIENT_TLS_IMPLICIT,
+	.mails = {&tls_only},
+	.script = PLAIN_HELLO BYE,
+	.events = "ready; done mail 550 5.7.30 The server does not offer REQUIRETLS, which the "
+		  "sender demands; ready; closed; "},
+    {.name = "BINARYMIME needs BDAT",
+	.mails = {&binary},
+	.script = HELLO S("250-mx") S("250 BINARYMIME") BYE,
+	.events = "ready; done mail 550 5.6.3 The server does not offer BINARYMIME and CHUNKING, "
+		  "which this message needs; ready; closed; "},
+    {.name = "a binary message goes as it is, and the next mail is well",
+	.whole_only = true,
+	.mails = {&binary, &one},
+	.script = HELLO S("250-mx") S("250-BINARYMIME") S("250 CHUNKING")
+	    C("MAIL FROM:<a@x> BODY=BINARYMIME") S("250 ok") C("RCPT TO:<b@y>") S("250 ok")
+		C("RCPT TO:<c@y>") S("450 no") "C: BDAT 5 LAST\r\na\n.\f" S("250 ok")
+		    C("MAIL FROM:<a@x>") S("250 ok") C("RCPT TO:<b@y>") S("250 ok") C("DATA")
+			S("354 go") C("Hi") C(".") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; rcpt 1 450; done body-sent 250 ok; ready; rcpt 0 250; done "
+		  "body-sent 250 ok; ready; closed; "},
+};
+
+static void
+what_is_asked_for_is_passed_on(void **state)
+{
+	(void)state;
+	drive_all(asking, LEN(asking));
+}
+
 static const struct dialogue lockstep[] = {
     {.name = "three recipients, one refused, one by one",
 	.mails = {&three},
@@ -240,10 +341,11 @@ static const struct dialogue extended[] = {
 	    "ready; rcpt 0 550 5.6.7; rcpt 1 550 5.6.7; done mail 550 5.6.7 The server "
 	    "does not offer SMTPUTF8, which this message needs; ready; rcpt 0 250; "
 	    "done body-sent 250 ok; ready; closed; "},
-    {.name = "8BITMIME not offered: the bytes go out as they are",
-	.mails = {&eight},
-	.script = PLAIN_HELLO LOCKSTEP_ONE C("\xc3\xbc") C(".") S("250 ok") BYE,
-	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; closed; "},
+    {.name = "8BITMIME needed and not offered",
+	.mails = {&eight, &one},
+	.script = PLAIN_HELLO LOCKSTEP_ONE C("Hi") C(".") S("250 ok") BYE,
+	.events = "ready; done mail 550 5.6.3 The server does not offer 8BITMIME, which this "
+		  "message needs; ready; rcpt 0 250; done body-sent 250 ok; ready; closed; "},
     {.name = "too large for this server",
 	.mails = {&large, &one},
 	.script = HELLO S("250-mx") S("250 SIZE 1000") C("MAIL FROM:<a@x> SIZE=4")
@@ -312,6 +414,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_is_asked_for_is_passed_on),
 	    cmocka_unit_test(test_lockstep),
 	    cmocka_unit_test(test_kept),
 	    cmocka_unit_test(test_pipelined),

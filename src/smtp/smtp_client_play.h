@@ -27,6 +27,7 @@ struct mail {
 	const char *body;
 	uint64_t bytes;
 	bool body_8bit, smtputf8;
+	const struct smtp_client_mail *asks; /* what else there is; its addresses do not count */
 };
 
 struct dialogue {
@@ -98,7 +99,7 @@ send_next(struct run *run)
 {
 	const struct mail *mail = NULL;
 	struct span rcpts[RCPTS];
-	struct smtp_client_mail out = {.rcpts = rcpts};
+	struct smtp_client_mail out = {0};
 
 	if (run->mail_index < LEN(run->dialogue->mails))
 		mail = run->dialogue->mails[run->mail_index++];
@@ -111,6 +112,9 @@ send_next(struct run *run)
 		smtp_client_quit(run->client, run->now_ms);
 		return;
 	}
+	if (mail->asks)
+		out = *mail->asks;
+	out.rcpts = rcpts;
 	out.reverse_path = span_str(mail->from);
 	out.body_bytes = mail->bytes ? mail->bytes : strlen(mail->body);
 	out.body_8bit = mail->body_8bit;

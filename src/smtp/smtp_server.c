@@ -17,13 +17,10 @@ enum {
 };
 
 static void
-greet(struct smtp_server *server)
+greet(struct smtp_server *server, enum smtp_server_cue cue)
 {
-	smtp_server_say_reply(server,
-	    &(struct reply){.id = REPLY_GREETING,
-		.args = {server->options.hostname, server->options.software_in_greeting
-						       ? SPAN(" Postrider")
-						       : SPAN("")}});
+	smtp_server_take(server, cue, server->options.no_mail ? WHEN_NO_MAIL : WHEN_FINE,
+	    server->options.hostname);
 }
 
 /* A limit of 0 is none. */
@@ -59,11 +56,9 @@ smtp_server_create(const struct smtp_server_options *options, uint64_t now_ms)
 	buf_init(&server->output, OUTPUT_UNSENT_MAX + OUTPUT_ONE_STEP_MAX);
 	server->now_ms = server->created_ms = server->progress_ms = now_ms;
 	server->line = SPAN("");
-	if (!options->tls_from_start) {
-		server->state = SERVER_CONNECTED;
-		smtp_server_move(server, SERVER_GREETED);
-		greet(server);
-	}
+	check(server->state == SERVER_CONNECTED);
+	if (!options->tls_from_start)
+		greet(server, CUE_OPENED);
 	return server;
 }
 
@@ -100,9 +95,10 @@ smtp_server_tls_started(struct smtp_server *server, uint64_t now_ms)
 	server->tls = true;
 	server->esmtp = false;
 	server->now_ms = server->progress_ms = now_ms;
-	smtp_server_move(server, SERVER_GREETED);
 	if (greeting)
-		greet(server);
+		greet(server, CUE_TLS);
+	else
+		smtp_server_take(server, CUE_TLS, WHEN_FINE, SPAN(""));
 }
 
 void
@@ -117,7 +113,7 @@ smtp_server_eof(struct smtp_server *server)
 	if (server->state == SERVER_CLOSED)
 		return;
 	server->line = SPAN("");
-	smtp_server_move(server, SERVER_CLOSED);
+	smtp_server_take(server, CUE_LEFT, WHEN_FINE, SPAN(""));
 }
 
 /* Input. */
@@ -153,12 +149,8 @@ smtp_server_input(struct smtp_server *server, struct span bytes, uint64_t now_ms
 static void
 refuse_long_line(struct smtp_server *server)
 {
-	if (server->state == SERVER_AUTH_LINE) {
-		smtp_server_refuse(server, REPLY_AUTH_LINE_TOO_LONG, SPAN(""));
-		smtp_server_move(server, SERVER_READY);
-		return;
-	}
-	smtp_server_refuse(server, REPLY_LINE_TOO_LONG, SPAN(""));
+	smtp_server_take(server, server->state == SERVER_AUTH_LINE ? CUE_AUTH_LINE : CUE_LINE,
+	    WHEN_TOO_LONG, SPAN(""));
 }
 
 /* False where there is no whole line. */
@@ -192,7 +184,7 @@ step_line(struct smtp_server *server, struct smtp_server_event *event)
 		 * that disagree about line ends can be made to see two messages in
 		 * one; RFC 5321 section 2.3.8 forbids both to the client.
 		 */
-		smtp_server_close(server, REPLY_BARE_LINE_END);
+		smtp_server_take(server, CUE_LINE, WHEN_BARE, SPAN(""));
 		break;
 	case SERVER_LINE_MORE:
 		break;
@@ -201,20 +193,43 @@ step_line(struct smtp_server *server, struct smtp_server_event *event)
 	return true;
 }
 
+/* How many replies the message gets: with LMTP one for each recipient. */
+static uint64_t
+verdicts(const struct smtp_server *server)
+{
+	return server->options.lmtp && server->rcpt_count > 1 ? server->rcpt_count : 1;
+}
+
+static void
+end_message(struct smtp_server *server, struct smtp_server_event *event)
+{
+	event->kind = SMTP_SERVER_BODY_END;
+	server->verdicts_left = verdicts(server);
+	server->accepted = false;
+	smtp_server_take(server, CUE_OCTETS, WHEN_FINE, SPAN(""));
+}
+
 static void
 refuse_body(struct smtp_server *server)
 {
 	uint64_t number = 0;
 	char digits[SERVER_DIGITS_MAX];
 	enum reply_id id = server->chunk_refusal;
+	struct reply reply;
 
-	if (server->state == SERVER_BODY_BAD || id == REPLY_COUNT)
-		id = smtp_server_body_refusal(&server->body, &server->options, &number);
-	if (id == REPLY_BAD_SEQUENCE)
-		smtp_server_refuse_order(server, server->chunk_from);
-	else
-		smtp_server_refuse(server, id, smtp_server_number(digits, number));
-	smtp_server_move(server, smtp_server_idle_state(server));
+	if (server->state == SERVER_CHUNK_BAD && id != REPLY_COUNT) {
+		smtp_server_take_reply(server, CUE_OCTETS, id,
+		    id == REPLY_BAD_SEQUENCE ? smtp_server_expected(server->chunk_from)
+					     : SPAN(""));
+		return;
+	}
+	id = smtp_server_body_refusal(&server->body, &server->options, &number);
+	reply = (struct reply){.id = id, .args = {smtp_server_number(digits, number)}};
+	/* LMTP: one for each recipient (RFC 2033 section 4.2). */
+	if (server->state == SERVER_BODY_BAD || server->chunk_last)
+		for (uint64_t i = 1; i < verdicts(server); i++)
+			smtp_server_say_reply(server, &reply);
+	smtp_server_take_reply(server, CUE_OCTETS, id, reply.args[0]);
 }
 
 /* All octets of a BDAT have come. */
@@ -228,19 +243,17 @@ end_chunk(struct smtp_server *server, struct smtp_server_event *event)
 		return;
 	}
 	if (!server->chunk_last) {
-		smtp_server_say(server, REPLY_CHUNK_OK,
+		smtp_server_take(server, CUE_OCTETS, WHEN_MORE,
 		    smtp_server_number(digits, server->chunk_bytes));
-		smtp_server_move(server, SERVER_CHUNKS);
 		return;
 	}
 	if (smtp_server_body_finish(&server->body)) {
 		event->kind = SMTP_SERVER_BODY;
 		event->body = SPAN("\r\n");
 	} else if (server->body.flaws) {
-		smtp_server_move(server, SERVER_CHUNK_BAD);
+		smtp_server_take(server, CUE_OCTETS, WHEN_FLAW, SPAN(""));
 	} else {
-		event->kind = SMTP_SERVER_BODY_END;
-		smtp_server_move(server, SERVER_VERDICT);
+		end_message(server, event);
 	}
 }
 
@@ -265,7 +278,7 @@ step_chunk(struct smtp_server *server, struct smtp_server_event *event)
 	smtp_server_input_consume(&server->input, taken);
 	body->chunk_left -= taken;
 	if (server->state == SERVER_CHUNK && body->flaws)
-		smtp_server_move(server, SERVER_CHUNK_BAD);
+		smtp_server_take(server, CUE_OCTETS, WHEN_FLAW, SPAN(""));
 	if (run.len > 0) {
 		event->kind = SMTP_SERVER_BODY;
 		event->body = run;
@@ -285,15 +298,14 @@ step_data(struct smtp_server *server, struct smtp_server_event *event)
 	taken = smtp_server_body_take(body, &server->options, text, &run);
 	smtp_server_input_consume(&server->input, taken);
 	if (server->state == SERVER_BODY && body->flaws)
-		smtp_server_move(server, SERVER_BODY_BAD);
+		smtp_server_take(server, CUE_OCTETS, WHEN_FLAW, SPAN(""));
 	if (run.len > 0) {
 		event->kind = SMTP_SERVER_BODY;
 		event->body = run;
 	} else if (body->at == BODY_AT_END && server->state == SERVER_BODY_BAD) {
 		refuse_body(server);
 	} else if (body->at == BODY_AT_END) {
-		event->kind = SMTP_SERVER_BODY_END;
-		smtp_server_move(server, SERVER_VERDICT);
+		end_message(server, event);
 	}
 	return true;
 }
@@ -303,16 +315,18 @@ static bool
 step_limits(struct smtp_server *server)
 {
 	const struct smtp_server_options *options = &server->options;
+	enum smtp_server_when when;
 
 	if (server->auth_failures > options->auth_failures_max)
-		smtp_server_close(server, REPLY_TOO_MANY_AUTH_FAILURES);
+		when = WHEN_AUTH_FAILURES;
 	else if (server->errors > options->errors_max)
-		smtp_server_close(server, REPLY_TOO_MANY_ERRORS);
+		when = WHEN_ERRORS;
 	else if (server->shutting_down && server->state != SERVER_CHUNKS &&
 		 !smtp_server_traits(server)->owes && !smtp_server_traits(server)->body)
-		smtp_server_close(server, REPLY_SHUTTING_DOWN);
+		when = WHEN_SHUT_DOWN;
 	else
 		return false;
+	smtp_server_take(server, CUE_LIMIT, when, options->hostname);
 	return true;
 }
 
@@ -367,10 +381,38 @@ smtp_server_next(struct smtp_server *server)
 	return event;
 }
 
+/* What the caller's answer comes to; what it counts is counted. */
+static enum smtp_server_when
+judge_answer(struct smtp_server *server, enum reply_id id)
+{
+	unsigned code = reply_code(id);
+	bool yes = code / 100 == 2;
+
+	if (code / 100 == 5 && id != REPLY_AUTH_INVALID)
+		server->errors++;
+	if (code == 421)
+		return WHEN_CLOSE;
+	if (server->state == SERVER_AUTH_ASKED) {
+		check(!yes);
+		server->auth_failures += id == REPLY_AUTH_INVALID;
+	} else if (server->state == SERVER_RCPT_ASKED) {
+		server->rcpt_tried = true;
+		server->rcpt_count += yes;
+		if (!yes && server->rcpt_count > 0)
+			return WHEN_EARLIER;
+	} else if (server->state == SERVER_VERDICT) {
+		server->accepted |= yes;
+		if (--server->verdicts_left > 0)
+			return WHEN_MORE;
+		server->messages += server->accepted;
+	}
+	return yes ? WHEN_FINE : WHEN_NO;
+}
+
 void
 smtp_server_reply(struct smtp_server *server, const struct reply *reply)
 {
-	unsigned code = reply_code(reply->id), class = code / 100;
+	unsigned class = reply_code(reply->id) / 100;
 
 	/* The client may have gone while the answer was made. */
 	if (server->state == SERVER_CLOSED)
@@ -379,26 +421,7 @@ smtp_server_reply(struct smtp_server *server, const struct reply *reply)
 	check(class == 2 || class == 4 || class == 5);
 	smtp_server_say_reply(server, reply);
 	server->progress_unknown = true;
-	if (class == 5 && server->state != SERVER_AUTH_ASKED)
-		server->errors++;
-	if (code == 421) {
-		smtp_server_move(server, SERVER_CLOSED);
-	} else if (server->state == SERVER_MAIL_ASKED) {
-		smtp_server_move(server, class == 2 ? SERVER_MAIL : SERVER_READY);
-	} else if (server->state == SERVER_RCPT_ASKED) {
-		server->rcpt_tried = true;
-		server->rcpt_count += class == 2;
-		smtp_server_move(
-		    server, server->rcpt_count > 0 ? SERVER_RCPT : SERVER_MAIL);
-	} else if (server->state == SERVER_VERDICT) {
-		server->messages += class == 2;
-		smtp_server_move(server, SERVER_READY);
-	} else {
-		check(server->state == SERVER_AUTH_ASKED && class != 2);
-		server->auth_failures += reply->id == REPLY_AUTH_INVALID;
-		server->errors += class == 5 && reply->id != REPLY_AUTH_INVALID;
-		smtp_server_move(server, SERVER_READY);
-	}
+	smtp_server_take(server, CUE_ANSWER, judge_answer(server, reply->id), SPAN(""));
 }
 
 /* The clock. */
@@ -429,6 +452,15 @@ smtp_server_deadline_ms(const struct smtp_server *server)
 	return progress_ms < session_ms ? progress_ms : session_ms;
 }
 
+/* Which deadline has passed. */
+static enum smtp_server_when
+passed(const struct smtp_server *server)
+{
+	if (server->now_ms < progress_deadline_ms(server))
+		return WHEN_SESSION_TIME;
+	return smtp_server_traits(server)->body ? WHEN_DATA_TIME : WHEN_COMMAND_TIME;
+}
+
 void
 smtp_server_tick(struct smtp_server *server, uint64_t now_ms)
 {
@@ -437,12 +469,7 @@ smtp_server_tick(struct smtp_server *server, uint64_t now_ms)
 	    smtp_server_traits(server)->owes)
 		return;
 	server->line = SPAN("");
-	if (now_ms < progress_deadline_ms(server))
-		smtp_server_close(server, REPLY_SESSION_TIMEOUT);
-	else if (smtp_server_traits(server)->body)
-		smtp_server_close(server, REPLY_DATA_TIMEOUT);
-	else
-		smtp_server_close(server, REPLY_COMMAND_TIMEOUT);
+	smtp_server_take(server, CUE_TIME, passed(server), server->options.hostname);
 }
 
 void

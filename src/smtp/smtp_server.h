@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/net.h"
 #include "replies/reply.h"
 #include "sasl/sasl_mechanism.h"
 #include "smtp/address.h"
@@ -20,10 +21,16 @@ struct smtp_server;
 
 enum { SMTP_SERVER_INPUT_BYTES = 66 * 1024 };
 
+enum smtp_server_for { SMTP_SERVER_FOR_NOBODY, SMTP_SERVER_FOR_LOGINS, SMTP_SERVER_FOR_ALL };
+
 struct smtp_server_options {
 	struct span hostname;    /* must live as long as the session */
 	bool software_in_greeting;
 	bool submission;         /* MAIL needs AUTH first */
+	bool lmtp;               /* LHLO; one reply to a message for each of its recipients */
+	bool no_mail;            /* 521, and nothing else */
+	bool xclient;            /* the client may say for whom it speaks */
+	enum smtp_server_for vrfy, expn; /* who gets real answers */
 	bool tls_offered;        /* STARTTLS may be used */
 	bool tls_from_start;     /* the greeting waits for smtp_server_tls_started() */
 	unsigned auth_mechanisms; /* a set of SASL mechanisms, offered under TLS only */
@@ -53,7 +60,11 @@ enum smtp_server_event_kind {
 	SMTP_SERVER_RCPT,     /* address, rcpt: owes a reply */
 	SMTP_SERVER_DATA,     /* DATA or the first BDAT was allowed: a body begins; owes nothing */
 	SMTP_SERVER_BODY,     /* bytes: dot-unstuffed, CRLF lines; valid until the next call */
-	SMTP_SERVER_BODY_END, /* owes a reply, once the message is durable */
+	SMTP_SERVER_BODY_END, /* owes a reply, once it is durable; LMTP: one per recipient */
+	SMTP_SERVER_VRFY,     /* query: owes a reply */
+	SMTP_SERVER_EXPN,     /* query: owes a reply */
+	SMTP_SERVER_ETRN,     /* query, a destination: owes a reply */
+	SMTP_SERVER_XCLIENT,  /* client, login: it speaks for another; owes nothing */
 	SMTP_SERVER_ABORT,    /* RSET, EHLO, a refused body, a lost session: drop the transaction */
 	SMTP_SERVER_STARTTLS, /* send the output, then handshake, then smtp_server_tls_started() */
 	SMTP_SERVER_AUTH,     /* auth: owes a challenge, auth_ok() or a reply */
@@ -76,6 +87,8 @@ struct smtp_server_event {
 	struct smtp_mail_parameters mail; /* MAIL; valid until the next call */
 	struct smtp_rcpt_parameters rcpt; /* RCPT; likewise */
 	struct span body;           /* BODY */
+	struct span query;          /* VRFY, EXPN, ETRN; valid until the next call */
+	struct net_addr client;     /* XCLIENT: the client's; family 0: not said */
 	struct smtp_server_step auth; /* AUTH */
 	enum reply_id reply;        /* REFUSED */
 	struct span command;        /* REFUSED: the line, raw */
@@ -89,7 +102,7 @@ void smtp_server_destroy(struct smtp_server *server);
 size_t smtp_server_input(struct smtp_server *server, struct span bytes, uint64_t now_ms);
 struct smtp_server_event smtp_server_next(struct smtp_server *server);
 /*
- * The reply that MAIL, RCPT, BODY_END or AUTH owes.  Its code decides what the session does:
+ * The reply that an event owes.  Its code decides what the session does:
  * a 2xx moves it on, another leaves it; a 421 closes it.
  */
 void smtp_server_reply(struct smtp_server *server, const struct reply *reply);

@@ -64,19 +64,16 @@ decode(struct smtp_server_auth *auth, struct span text, struct span *plain)
 	return err == OK;
 }
 
-/* The caller is asked what becomes of the exchange. */
-static void
-ask(struct smtp_server *server, bool has_response, struct span text,
+/* One answer of the client: where it is FINE, the caller is asked what becomes of the exchange. */
+static enum smtp_server_when
+judge(struct smtp_server *server, bool has_response, struct span text,
     struct smtp_server_event *event)
 {
 	struct smtp_server_auth *auth = server->auth;
 	struct span response = SPAN("");
 
-	if (has_response && !decode(auth, text, &response)) {
-		smtp_server_refuse(server, REPLY_BAD_BASE64, SPAN(""));
-		smtp_server_move(server, SERVER_READY);
-		return;
-	}
+	if (has_response && !decode(auth, text, &response))
+		return WHEN_BASE64;
 	event->kind = SMTP_SERVER_AUTH;
 	event->auth = (struct smtp_server_step){
 	    .begins = !auth->begun,
@@ -85,42 +82,21 @@ ask(struct smtp_server *server, bool has_response, struct span text,
 	    .response = response,
 	};
 	auth->begun = true;
-	smtp_server_move(server, SERVER_AUTH_ASKED);
+	return WHEN_FINE;
 }
 
 void
 smtp_server_auth_line(
     struct smtp_server *server, struct span line, struct smtp_server_event *event)
 {
-	if (span_eq(line, SPAN("*"))) {
-		smtp_server_refuse(server, REPLY_AUTH_CANCELLED, SPAN(""));
-		smtp_server_move(server, SERVER_READY);
-		return;
-	}
-	ask(server, true, line, event);
+	enum smtp_server_when when = WHEN_CANCELLED;
+
+	if (!span_eq(line, SPAN("*")))
+		when = judge(server, true, line, event);
+	smtp_server_take(server, CUE_AUTH_LINE, when, SPAN(""));
 }
 
-/* False where AUTH is refused whatever its mechanism. */
-static bool
-may_begin(struct smtp_server *server)
-{
-	if (server->login) {
-		smtp_server_refuse(
-		    server, REPLY_BAD_SEQUENCE, SPAN("authenticated already"));
-		return false;
-	}
-	if (!server->options.auth_mechanisms) {
-		smtp_server_refuse(server, REPLY_NOT_IMPLEMENTED, SPAN(""));
-		return false;
-	}
-	if (!server->tls) {
-		smtp_server_refuse(server, REPLY_AUTH_NEEDS_TLS, SPAN(""));
-		return false;
-	}
-	return true;
-}
-
-void
+enum smtp_server_when
 smtp_server_auth_begin(
     struct smtp_server *server, struct span args, struct smtp_server_event *event)
 {
@@ -128,19 +104,26 @@ smtp_server_auth_begin(
 	struct span initial = span_trim(span_skip(args, name.len));
 	enum sasl_mechanism mechanism = sasl_mechanism_find(name);
 
-	if (!may_begin(server))
-		return;
+	enum smtp_server_when when;
+
+	if (server->login)
+		return WHEN_AUTHENTICATED;
+	if (!server->options.auth_mechanisms)
+		return WHEN_NOT_HERE;
+	if (!server->tls)
+		return WHEN_NEEDS_TLS;
 	if (mechanism == SASL_MECHANISM_COUNT ||
-	    !(server->options.auth_mechanisms & SASL_BIT(mechanism))) {
-		smtp_server_refuse(server, REPLY_MECHANISM_UNKNOWN, SPAN(""));
-		return;
-	}
+	    !(server->options.auth_mechanisms & SASL_BIT(mechanism)))
+		return WHEN_MECHANISM;
 	server->auth = mem_alloc(sizeof(*server->auth));
 	server->auth->mechanism = mechanism;
 	if (span_eq(initial, SPAN("=")))
-		ask(server, true, SPAN(""), event);
+		when = judge(server, true, SPAN(""), event);
 	else
-		ask(server, initial.len > 0, initial, event);
+		when = judge(server, initial.len > 0, initial, event);
+	if (when != WHEN_FINE)
+		smtp_server_auth_end(server);
+	return when;
 }
 
 void
@@ -155,11 +138,10 @@ smtp_server_auth_challenge(struct smtp_server *server, struct span challenge)
 	buf_init(&text, SERVER_AUTH_LINE_BYTES_MAX);
 	base64_encode(&text, challenge);
 	check(buf_finish(&text) == OK);
-	smtp_server_say(server, REPLY_AUTH_CHALLENGE, buf_span(&text));
-	buf_fini(&text);
 	wipe_response(server->auth);
 	server->progress_unknown = true;
-	smtp_server_move(server, SERVER_AUTH_LINE);
+	smtp_server_take(server, CUE_ANSWER, WHEN_CHALLENGE, buf_span(&text));
+	buf_fini(&text);
 }
 
 void
@@ -170,9 +152,8 @@ smtp_server_auth_ok(struct smtp_server *server, struct span login)
 	check(server->state == SERVER_AUTH_ASKED);
 	check(login.len > 0 && server->login == NULL);
 	server->login = mem_copy(login);
-	smtp_server_say(server, REPLY_AUTH_OK, SPAN(""));
 	server->progress_unknown = true;
-	smtp_server_move(server, SERVER_READY);
+	smtp_server_take(server, CUE_ANSWER, WHEN_FINE, SPAN(""));
 }
 
 void

@@ -1,40 +1,46 @@
 /*
- * The commands: one table, one runner each.
+ * The commands: what each is judged by.
  *
- * A runner is only entered in the states that its row names; elsewhere the
- * answer is a 503 that says what is expected.  No runner looks at bytes past
- * its own line.
+ * A judge is only asked in the states that the table has rows for; it looks at the line and at the
+ * session, fills the event where the caller is to be asked, and says which condition holds.
+ * What is answered then, and where that leads, is the table's (smtp_server_table.c).  No judge
+ * looks at bytes past its own line.
  */
 #include "smtp/smtp_server_internal.h"
 
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/date.h"
+#include "smtp/smtp_xclient.h"
 
-enum { HELLO_BYTES_MAX = 2048, HELP_BYTES_MAX = 1024 };
-
-/* Where a session waits for commands. */
-#define OUTSIDE (BIT(SERVER_GREETED) | BIT(SERVER_READY))
-#define INSIDE (BIT(SERVER_MAIL) | BIT(SERVER_RCPT) | BIT(SERVER_CHUNKS))
-#define ANYWHERE (OUTSIDE | INSIDE)
+enum { TEXT_BYTES_MAX = 4096 };
 
 enum arguments { NO_ARGUMENT, OPTIONAL_ARGUMENT, NEEDS_ARGUMENT };
 
-/* A line as its runner sees it; trailing blanks are gone. */
+/* A line as its judge sees it; trailing blanks are gone. */
 struct command_line {
 	struct span args;
 	struct smtp_server_event *event;
+	struct span arg; /* what the judge gives for the reply's %1 */
+	struct buf text; /* for an arg that has to be put together */
+	char digits[SERVER_DIGITS_MAX];
 };
 
 struct command {
-	const char *verb;
-	unsigned states; /* where it is legal; elsewhere 503 */
 	enum arguments arguments;
-	void (*run)(struct smtp_server *server, const struct command_line *line);
+	enum smtp_server_when (*judge)(struct smtp_server *server, struct command_line *line);
 	const char *syntax;
 };
 
-static const struct command *command_at(size_t index);
+static const struct command commands[CUE_COMMAND_COUNT];
+
+/* For what is wrong with the arguments, with how they are written. */
+static enum smtp_server_when
+wrong(struct command_line *line, struct span syntax)
+{
+	line->arg = syntax;
+	return WHEN_SYNTAX;
+}
 
 /* HELO and EHLO. */
 
@@ -51,26 +57,24 @@ is_helo(struct span name)
 	return true;
 }
 
-static bool
-meet(struct smtp_server *server, struct span name, bool esmtp)
+static enum smtp_server_when
+meet(struct smtp_server *server, struct command_line *line, bool esmtp, const char *syntax)
 {
-	if (!is_helo(name)) {
-		smtp_server_refuse(server, REPLY_SYNTAX,
-		    esmtp ? SPAN("EHLO your.host.name") : SPAN("HELO your.host.name"));
-		return false;
-	}
+	if (!is_helo(line->args))
+		return wrong(line, span_str(syntax));
 	mem_free(server->helo);
-	server->helo = mem_copy(name);
+	server->helo = mem_copy(line->args);
 	server->esmtp = esmtp;
-	smtp_server_move(server, SERVER_READY);
-	return true;
+	line->arg = server->options.hostname;
+	return WHEN_FINE;
 }
 
-static void
-run_helo(struct smtp_server *server, const struct command_line *line)
+static enum smtp_server_when
+judge_helo(struct smtp_server *server, struct command_line *line)
 {
-	if (meet(server, line->args, false))
-		smtp_server_say(server, REPLY_HELLO, server->options.hostname);
+	if (server->options.lmtp)
+		return WHEN_NOT_HERE;
+	return meet(server, line, false, "HELO your.host.name");
 }
 
 /* What the operator and the kind of listener decide. */
@@ -110,34 +114,87 @@ offer_extensions(const struct smtp_server *server, struct buf *hello)
 	}
 }
 
+/* RFC 9422: only what is a limit of this session. */
 static void
-run_ehlo(struct smtp_server *server, const struct command_line *line)
+offer_limits(const struct smtp_server_options *options, struct buf *hello)
+{
+	buf_add_str(hello, "\nLIMITS");
+	if (options->messages_max < UINT64_MAX) {
+		buf_add_str(hello, " MAILMAX=");
+		buf_add_u64(hello, options->messages_max);
+	}
+	if (options->rcpt_max < UINT64_MAX) {
+		buf_add_str(hello, " RCPTMAX=");
+		buf_add_u64(hello, options->rcpt_max);
+	}
+}
+
+static bool
+is_for(const struct smtp_server *server, enum smtp_server_for who)
+{
+	return who == SMTP_SERVER_FOR_ALL || (who == SMTP_SERVER_FOR_LOGINS && server->login);
+}
+
+static void
+offer_commands(const struct smtp_server *server, struct buf *hello)
 {
 	const struct smtp_server_options *options = &server->options;
-	struct buf hello;
 
-	if (!meet(server, line->args, true))
-		return;
-	buf_init(&hello, HELLO_BYTES_MAX);
-	buf_add(&hello, span_first(options->hostname, ADDRESS_DOMAIN_BYTES_MAX));
-	buf_add_str(&hello, " greets you\nPIPELINING\nSIZE");
+	if (options->tls_offered && !server->tls)
+		buf_add_str(hello, "\nSTARTTLS");
+	if (options->auth_mechanisms && server->tls) {
+		buf_add_str(hello, "\nAUTH ");
+		sasl_mechanisms_write(hello, options->auth_mechanisms);
+	}
+	if (options->extensions & SMTP_EXTENSION_ETRN)
+		buf_add_str(hello, "\nETRN");
+	if (is_for(server, options->vrfy))
+		buf_add_str(hello, "\nVRFY");
+	if (is_for(server, options->expn))
+		buf_add_str(hello, "\nEXPN");
+	if (options->xclient)
+		buf_add_str(hello, "\nXCLIENT " SMTP_XCLIENT_ATTRIBUTES);
+	buf_add_str(hello, "\nHELP");
+}
+
+static enum smtp_server_when
+hello(struct smtp_server *server, struct command_line *line, const char *syntax)
+{
+	const struct smtp_server_options *options = &server->options;
+	enum smtp_server_when when = meet(server, line, true, syntax);
+
+	if (when != WHEN_FINE)
+		return when;
+	buf_add(&line->text, span_first(options->hostname, ADDRESS_DOMAIN_BYTES_MAX));
+	buf_add_str(&line->text, " greets you\nPIPELINING\nSIZE");
 	/* RFC 1870 section 4: without a number there is no fixed limit. */
 	if (options->message_bytes_max < UINT64_MAX) {
-		buf_add_char(&hello, ' ');
-		buf_add_u64(&hello, options->message_bytes_max);
+		buf_add_char(&line->text, ' ');
+		buf_add_u64(&line->text, options->message_bytes_max);
 	}
-	buf_add_str(&hello, "\n8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8\nCHUNKING");
-	offer_extensions(server, &hello);
-	if (options->tls_offered && !server->tls)
-		buf_add_str(&hello, "\nSTARTTLS");
-	if (options->auth_mechanisms && server->tls) {
-		buf_add_str(&hello, "\nAUTH ");
-		sasl_mechanisms_write(&hello, options->auth_mechanisms);
-	}
-	buf_add_str(&hello, "\nHELP");
-	check(buf_finish(&hello) == OK);
-	smtp_server_say(server, REPLY_HELLO, buf_span(&hello));
-	buf_fini(&hello);
+	buf_add_str(&line->text, "\n8BITMIME\nENHANCEDSTATUSCODES\nSMTPUTF8\nCHUNKING");
+	offer_extensions(server, &line->text);
+	if (options->extensions & SMTP_EXTENSION_LIMITS)
+		offer_limits(options, &line->text);
+	offer_commands(server, &line->text);
+	line->arg = buf_span(&line->text);
+	return WHEN_FINE;
+}
+
+static enum smtp_server_when
+judge_ehlo(struct smtp_server *server, struct command_line *line)
+{
+	if (server->options.lmtp)
+		return WHEN_NOT_HERE;
+	return hello(server, line, "EHLO your.host.name");
+}
+
+static enum smtp_server_when
+judge_lhlo(struct smtp_server *server, struct command_line *line)
+{
+	if (!server->options.lmtp)
+		return WHEN_NOT_HERE;
+	return hello(server, line, "LHLO your.host.name");
 }
 
 /* The transaction. */
@@ -154,30 +211,32 @@ cut_keyword(struct span *args, struct span keyword)
 	return true;
 }
 
-static void
-refuse_with(struct smtp_server *server, const struct reply *refusal)
-{
-	smtp_server_refuse(server, refusal->id, refusal->args[0]);
-}
-
-/* False where MAIL is refused whatever its address. */
-static bool
-may_mail(struct smtp_server *server)
+/* WHEN_FINE where MAIL is not refused whatever its address. */
+static enum smtp_server_when
+judge_sender(const struct smtp_server *server, struct command_line *line)
 {
 	const struct smtp_server_options *options = &server->options;
 
 	if (server->messages >= options->messages_max) {
-		smtp_server_close(server, REPLY_TOO_MANY_MESSAGES);
-		return false;
+		line->arg = options->hostname;
+		return WHEN_MESSAGES;
 	}
-	if (options->submission && !server->login) {
-		smtp_server_refuse(server,
-		    options->tls_offered && !server->tls ? REPLY_TLS_REQUIRED
-							 : REPLY_AUTH_REQUIRED,
-		    SPAN(""));
-		return false;
-	}
-	return true;
+	if (options->submission && !server->login)
+		return options->tls_offered && !server->tls ? WHEN_NEEDS_TLS : WHEN_NEEDS_AUTH;
+	return WHEN_FINE;
+}
+
+/* The condition under which the table has this refusal. */
+static enum smtp_server_when
+refused_as(const struct smtp_server *server, enum smtp_server_cue cue,
+    const struct reply *refusal, struct command_line *line)
+{
+	const struct smtp_server_row *row =
+	    smtp_server_row_find_reply(server->state, cue, refusal->id);
+
+	check(row != NULL);
+	line->arg = refusal->args[0];
+	return row->when;
 }
 
 static struct smtp_parameter_rules
@@ -196,8 +255,8 @@ parameter_rules(const struct smtp_server *server)
 	};
 }
 
-static void
-run_mail(struct smtp_server *server, const struct command_line *line)
+static enum smtp_server_when
+judge_mail(struct smtp_server *server, struct command_line *line)
 {
 	const struct smtp_parameter_rules rules = parameter_rules(server);
 	struct smtp_server_event *event = line->event;
@@ -205,40 +264,33 @@ run_mail(struct smtp_server *server, const struct command_line *line)
 	struct span args = line->args, rest;
 	struct reply refusal;
 	const char *why = NULL;
-	char digits[SERVER_DIGITS_MAX];
+	enum smtp_server_when when = judge_sender(server, line);
 
-	if (!may_mail(server))
-		return;
-	if (!cut_keyword(&args, SPAN("FROM:"))) {
-		smtp_server_refuse(
-		    server, REPLY_SYNTAX, SPAN("MAIL FROM:<address> [parameters]"));
-		return;
-	}
+	if (when != WHEN_FINE)
+		return when;
+	if (!cut_keyword(&args, SPAN("FROM:")))
+		return wrong(line, SPAN("MAIL FROM:<address> [parameters]"));
 	if (address_parse_path(args, true, false, &event->address, &rest, &why)) {
-		smtp_server_refuse(server, REPLY_BAD_SENDER_SYNTAX, span_str(why));
-		return;
+		line->arg = span_str(why);
+		return WHEN_BAD_ADDRESS;
 	}
-	if (!smtp_parameter_read_mail(rest, &rules, &event->mail, &refusal)) {
-		refuse_with(server, &refusal);
-		return;
-	}
+	if (!smtp_parameter_read_mail(rest, &rules, &event->mail, &refusal))
+		return refused_as(server, CUE_MAIL, &refusal, line);
 	if (mail->size > server->options.message_bytes_max) {
-		smtp_server_refuse(server, REPLY_MESSAGE_TOO_BIG,
-		    smtp_server_number(digits, server->options.message_bytes_max));
-		return;
+		line->arg =
+		    smtp_server_number(line->digits, server->options.message_bytes_max);
+		return WHEN_TOO_BIG;
 	}
-	if (event->address.is_utf8 && !mail->smtputf8) {
-		smtp_server_refuse(server, REPLY_UTF8_NOT_ANNOUNCED, SPAN(""));
-		return;
-	}
+	if (event->address.is_utf8 && !mail->smtputf8)
+		return WHEN_UTF8;
 	event->kind = SMTP_SERVER_MAIL;
 	server->smtputf8 = mail->smtputf8;
 	server->binary = mail->body == SMTP_BODY_BINARYMIME;
-	smtp_server_move(server, SERVER_MAIL_ASKED);
+	return WHEN_FINE;
 }
 
-static void
-run_rcpt(struct smtp_server *server, const struct command_line *line)
+static enum smtp_server_when
+judge_rcpt(struct smtp_server *server, struct command_line *line)
 {
 	const struct smtp_parameter_rules rules = parameter_rules(server);
 	struct span args = line->args, rest;
@@ -246,45 +298,36 @@ run_rcpt(struct smtp_server *server, const struct command_line *line)
 	struct reply refusal;
 	const char *why = NULL;
 
-	if (!cut_keyword(&args, SPAN("TO:"))) {
-		smtp_server_refuse(server, REPLY_SYNTAX, SPAN("RCPT TO:<address>"));
-		return;
-	}
+	if (!cut_keyword(&args, SPAN("TO:")))
+		return wrong(line, SPAN("RCPT TO:<address>"));
 	server->rcpt_tried = true;
 	if (address_parse_path(args, false, true, address, &rest, &why)) {
-		smtp_server_refuse(server, REPLY_BAD_RECIPIENT_SYNTAX, span_str(why));
-	} else if (!smtp_parameter_read_rcpt(
-		       rest, &rules, &line->event->rcpt, &refusal)) {
-		refuse_with(server, &refusal);
-	} else if (address->is_utf8 && !server->smtputf8) {
-		smtp_server_refuse(server, REPLY_UTF8_NOT_ANNOUNCED, SPAN(""));
-	} else if (server->rcpt_count >= server->options.rcpt_max) {
-		smtp_server_refuse(server, REPLY_TOO_MANY_RECIPIENTS, SPAN(""));
-	} else {
-		line->event->kind = SMTP_SERVER_RCPT;
-		smtp_server_move(server, SERVER_RCPT_ASKED);
+		line->arg = span_str(why);
+		return WHEN_BAD_ADDRESS;
 	}
+	if (!smtp_parameter_read_rcpt(rest, &rules, &line->event->rcpt, &refusal))
+		return refused_as(server, CUE_RCPT, &refusal, line);
+	if (address->is_utf8 && !server->smtputf8)
+		return WHEN_UTF8;
+	if (server->rcpt_count >= server->options.rcpt_max)
+		return WHEN_RCPTS;
+	line->event->kind = SMTP_SERVER_RCPT;
+	return WHEN_FINE;
 }
 
-static void
-run_data(struct smtp_server *server, const struct command_line *line)
+static enum smtp_server_when
+judge_data(struct smtp_server *server, struct command_line *line)
 {
 	if (server->rcpt_count == 0) {
-		if (server->rcpt_tried)
-			smtp_server_refuse(server, REPLY_NO_RECIPIENTS, SPAN(""));
-		else
-			smtp_server_refuse_order(server, server->state);
-		return;
+		line->arg = smtp_server_expected(server->state);
+		return server->rcpt_tried ? WHEN_NO_RCPT : WHEN_ORDER;
 	}
 	/* RFC 3030 section 3: dots can't be stuffed where there are no lines. */
-	if (server->binary) {
-		smtp_server_refuse(server, REPLY_BINARY_NEEDS_BDAT, SPAN(""));
-		return;
-	}
-	smtp_server_say(server, REPLY_START_MAIL, SPAN(""));
+	if (server->binary)
+		return WHEN_BINARY;
 	line->event->kind = SMTP_SERVER_DATA;
 	smtp_server_body_begin(&server->body, true, false);
-	smtp_server_move(server, SERVER_BODY);
+	return WHEN_FINE;
 }
 
 /* "octets [LAST]" */
@@ -310,83 +353,91 @@ chunk_refusal(const struct smtp_server *server)
 	return REPLY_COUNT;
 }
 
-static void
-run_bdat(struct smtp_server *server, const struct command_line *line)
+static enum smtp_server_when
+judge_bdat(struct smtp_server *server, struct command_line *line)
 {
-	uint64_t limit = server->options.message_bytes_max;
 	struct smtp_server_body *body = &server->body;
 
-	if (!read_chunk(server, line->args)) {
-		/* Where the next command begins is not known: message text would be run. */
-		smtp_server_move(server, SERVER_CLOSED);
-		smtp_server_refuse(server, REPLY_SYNTAX, SPAN("BDAT octets [LAST]"));
-		return;
-	}
+	/* Where the next command begins is not known then: message text would be run. */
+	if (!read_chunk(server, line->args))
+		return wrong(line, SPAN("BDAT octets [LAST]"));
 	server->chunk_from = server->state;
 	server->chunk_refusal = chunk_refusal(server);
 	if (server->state != SERVER_CHUNKS)
 		smtp_server_body_begin(body, false, server->binary);
 	body->chunk_left = server->chunk_bytes;
-	if (server->chunk_refusal != REPLY_COUNT) {
-		smtp_server_move(server, SERVER_CHUNK_BAD);
-		return;
-	}
+	if (server->chunk_refusal != REPLY_COUNT)
+		return WHEN_MISPLACED;
 	if (server->state == SERVER_RCPT)
 		line->event->kind = SMTP_SERVER_DATA;
 	/* Known before the first octet: nothing of it needs to be stored. */
-	if (server->chunk_bytes > limit - body->bytes)
+	if (server->chunk_bytes > server->options.message_bytes_max - body->bytes)
 		body->flaws |= BIT(FLAW_TOO_BIG);
-	smtp_server_move(server, SERVER_CHUNK);
-	if (body->flaws)
-		smtp_server_move(server, SERVER_CHUNK_BAD);
-}
-
-static void
-run_rset(struct smtp_server *server, const struct command_line *line)
-{
-	(void)line;
-	if (server->state != SERVER_GREETED)
-		smtp_server_move(server, SERVER_READY);
-	smtp_server_say(server, REPLY_OK, SPAN(""));
+	return WHEN_FINE;
 }
 
 /* The rest. */
 
-static void
-run_noop(struct smtp_server *server, const struct command_line *line)
+static enum smtp_server_when
+judge_quit(struct smtp_server *server, struct command_line *line)
 {
-	(void)line;
-	smtp_server_say(server, REPLY_OK, SPAN(""));
+	line->arg = server->options.hostname;
+	return WHEN_FINE;
 }
 
-static void
-run_quit(struct smtp_server *server, const struct command_line *line)
+/*
+ * To strangers the same is said, after the same work, whoever is asked for: nothing is looked up.
+ * Within a transaction everybody is one.
+ */
+static enum smtp_server_when
+judge_query(struct smtp_server *server, struct command_line *line,
+    enum smtp_server_for who, enum smtp_server_event_kind kind)
 {
-	(void)line;
-	smtp_server_move(server, SERVER_CLOSED);
-	smtp_server_say(server, REPLY_CLOSING, server->options.hostname);
+	if (server->state != SERVER_READY || !is_for(server, who))
+		return WHEN_FINE;
+	line->event->kind = kind;
+	line->event->query = line->args;
+	return WHEN_ASK;
 }
 
-/* Says the same, after the same work, whoever is asked for: nothing is looked up. */
-static void
-run_vrfy(struct smtp_server *server, const struct command_line *line)
+static enum smtp_server_when
+judge_vrfy(struct smtp_server *server, struct command_line *line)
 {
-	(void)line;
-	smtp_server_say(server, REPLY_CANNOT_VERIFY, SPAN(""));
+	return judge_query(server, line, server->options.vrfy, SMTP_SERVER_VRFY);
 }
 
-static void
-run_starttls(struct smtp_server *server, const struct command_line *line)
+static enum smtp_server_when
+judge_expn(struct smtp_server *server, struct command_line *line)
+{
+	return judge_query(server, line, server->options.expn, SMTP_SERVER_EXPN);
+}
+
+/* RFC 1985: "@" asks for all domains below too, "#" for a queue by name, of which we have none. */
+static enum smtp_server_when
+judge_etrn(struct smtp_server *server, struct command_line *line)
+{
+	struct span domain = line->args;
+
+	if (!(server->options.extensions & SMTP_EXTENSION_ETRN))
+		return WHEN_NOT_HERE;
+	if (domain.ptr[0] == '@')
+		domain = span_skip(domain, 1);
+	if (!address_domain_is_valid(domain, false))
+		return wrong(line, SPAN("ETRN domain"));
+	line->event->kind = SMTP_SERVER_ETRN;
+	line->event->query = domain;
+	return WHEN_FINE;
+}
+
+static enum smtp_server_when
+judge_starttls(struct smtp_server *server, struct command_line *line)
 {
 	if (server->tls) {
-		smtp_server_refuse(
-		    server, REPLY_BAD_SEQUENCE, SPAN("TLS is active already"));
-		return;
+		line->arg = SPAN("TLS is active already");
+		return WHEN_TLS_ACTIVE;
 	}
-	if (!server->options.tls_offered) {
-		smtp_server_refuse(server, REPLY_TLS_UNAVAILABLE, SPAN(""));
-		return;
-	}
+	if (!server->options.tls_offered)
+		return WHEN_NOT_HERE;
 	/*
 	 * What stands behind STARTTLS in the clear was put there by somebody in
 	 * between, to be run as if it had come through TLS: it is dropped now, and
@@ -394,75 +445,124 @@ run_starttls(struct smtp_server *server, const struct command_line *line)
 	 */
 	line->event->kind = SMTP_SERVER_STARTTLS;
 	smtp_server_input_release(server);
-	smtp_server_say(server, REPLY_TLS_READY, SPAN(""));
-	smtp_server_move(server, SERVER_HANDSHAKE);
+	return WHEN_FINE;
+}
+
+static enum smtp_server_when
+judge_auth(struct smtp_server *server, struct command_line *line)
+{
+	if (server->login)
+		line->arg = SPAN("authenticated already");
+	return smtp_server_auth_begin(server, line->args, line->event);
+}
+
+static enum smtp_server_when
+judge_xclient(struct smtp_server *server, struct command_line *line)
+{
+	struct smtp_xclient xclient;
+
+	if (!server->options.xclient)
+		return WHEN_STRANGER;
+	if (!smtp_xclient_read(line->args, &xclient))
+		return wrong(line, SPAN("XCLIENT attribute=value ..."));
+	line->event->kind = SMTP_SERVER_XCLIENT;
+	if (xclient.has_addr)
+		line->event->client = xclient.addr;
+	mem_free(server->helo);
+	server->helo = NULL;
+	server->esmtp = false;
+	if (xclient.has_login) {
+		mem_free(server->login);
+		server->login = xclient.login_bytes == 0
+				    ? NULL
+				    : mem_copy(span_of(xclient.login, xclient.login_bytes));
+	}
+	return WHEN_FINE;
 }
 
 static void
-run_auth(struct smtp_server *server, const struct command_line *line)
+write_syntax(const struct smtp_server *server, enum smtp_server_cue cue, struct buf *out)
 {
-	smtp_server_auth_begin(server, line->args, line->event);
+	buf_add_str(out, commands[cue].syntax);
+	if (cue == CUE_MAIL || cue == CUE_RCPT)
+		smtp_parameter_write_syntax(out, server->options.extensions, cue == CUE_MAIL);
 }
 
-static void
-run_help(struct smtp_server *server, const struct command_line *line)
+static bool
+is_offered(const struct smtp_server *server, enum smtp_server_cue cue)
 {
-	const struct command *command;
-	struct buf help;
+	const struct smtp_server_options *options = &server->options;
 
-	for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
-		if (span_eq_nocase(line->args, span_str(command->verb))) {
-			smtp_server_say(server, REPLY_HELP, span_str(command->syntax));
-			return;
-		}
-	}
-	buf_init(&help, HELP_BYTES_MAX);
-	buf_add_str(&help, "Commands:");
-	for (size_t i = 0; (command = command_at(i)) != NULL; i++) {
-		buf_add_char(&help, ' ');
-		buf_add_str(&help, command->verb);
-	}
-	buf_add_str(&help, "\nHELP and a command tells how it is written");
-	check(buf_finish(&help) == OK);
-	smtp_server_say(server, REPLY_HELP, buf_span(&help));
-	buf_fini(&help);
+	if (cue == CUE_LHLO)
+		return options->lmtp;
+	if (cue == CUE_HELO || cue == CUE_EHLO)
+		return !options->lmtp;
+	if (cue == CUE_ETRN)
+		return options->extensions & SMTP_EXTENSION_ETRN;
+	return cue != CUE_XCLIENT || options->xclient;
 }
 
-static const struct command commands[] = {
-    {"HELO", ANYWHERE, NEEDS_ARGUMENT, run_helo, "HELO your.host.name"},
-    {"EHLO", ANYWHERE, NEEDS_ARGUMENT, run_ehlo, "EHLO your.host.name"},
-    {"MAIL", BIT(SERVER_READY), NEEDS_ARGUMENT, run_mail,
-	"MAIL FROM:<address> [SIZE=octets] [BODY=7BIT|8BITMIME] [SMTPUTF8]"},
-    {"RCPT", BIT(SERVER_MAIL) | BIT(SERVER_RCPT), NEEDS_ARGUMENT, run_rcpt,
-	"RCPT TO:<address>"},
-    {"DATA", BIT(SERVER_MAIL) | BIT(SERVER_RCPT), NO_ARGUMENT, run_data, "DATA"},
-    {"BDAT", ANYWHERE, OPTIONAL_ARGUMENT, run_bdat, "BDAT octets [LAST]"},
-    {"RSET", ANYWHERE, NO_ARGUMENT, run_rset, "RSET"},
-    {"NOOP", ANYWHERE, OPTIONAL_ARGUMENT, run_noop, "NOOP [text]"},
-    {"QUIT", ANYWHERE, NO_ARGUMENT, run_quit, "QUIT"},
-    {"HELP", ANYWHERE, OPTIONAL_ARGUMENT, run_help, "HELP [command]"},
-    {"VRFY", ANYWHERE, NEEDS_ARGUMENT, run_vrfy, "VRFY name"},
-    {"EXPN", ANYWHERE, NEEDS_ARGUMENT, run_vrfy, "EXPN name"},
-    {"STARTTLS", OUTSIDE, NO_ARGUMENT, run_starttls, "STARTTLS"},
-    {"AUTH", BIT(SERVER_READY), NEEDS_ARGUMENT, run_auth,
-	"AUTH mechanism [initial response]"},
-};
-
-/* NULL past the end. */
-static const struct command *
-command_at(size_t index)
-{
-	return index < LEN(commands) ? &commands[index] : NULL;
-}
-
-static const struct command *
+static enum smtp_server_cue
 find_command(struct span verb)
 {
-	for (size_t i = 0; i < LEN(commands); i++)
-		if (span_eq_nocase(verb, span_str(commands[i].verb)))
-			return &commands[i];
-	return NULL;
+	enum smtp_server_cue cue = 0;
+
+	while (cue < CUE_COMMAND_COUNT &&
+	       !span_eq_nocase(verb, span_str(smtp_server_cue_name(cue))))
+		cue++;
+	return cue;
 }
+
+static enum smtp_server_when
+judge_help(struct smtp_server *server, struct command_line *line)
+{
+	enum smtp_server_cue cue = find_command(line->args);
+
+	if (cue < CUE_COMMAND_COUNT && is_offered(server, cue)) {
+		write_syntax(server, cue, &line->text);
+	} else if (line->args.len > 0) {
+		return WHEN_UNKNOWN;
+	} else {
+		buf_add_str(&line->text, "Commands:");
+		for (cue = 0; cue < CUE_COMMAND_COUNT; cue++) {
+			if (!is_offered(server, cue))
+				continue;
+			buf_add_char(&line->text, ' ');
+			buf_add_str(&line->text, smtp_server_cue_name(cue));
+		}
+		buf_add_str(&line->text, "\nHELP and a command tells how it is written");
+	}
+	line->arg = buf_span(&line->text);
+	return WHEN_FINE;
+}
+
+static enum smtp_server_when
+judge_nothing(struct smtp_server *server, struct command_line *line)
+{
+	(void)server;
+	(void)line;
+	return WHEN_FINE;
+}
+
+static const struct command commands[CUE_COMMAND_COUNT] = {
+    [CUE_HELO] = {NEEDS_ARGUMENT, judge_helo, "HELO your.host.name"},
+    [CUE_EHLO] = {NEEDS_ARGUMENT, judge_ehlo, "EHLO your.host.name"},
+    [CUE_LHLO] = {NEEDS_ARGUMENT, judge_lhlo, "LHLO your.host.name"},
+    [CUE_MAIL] = {NEEDS_ARGUMENT, judge_mail, "MAIL FROM:<address>"},
+    [CUE_RCPT] = {NEEDS_ARGUMENT, judge_rcpt, "RCPT TO:<address>"},
+    [CUE_DATA] = {NO_ARGUMENT, judge_data, "DATA"},
+    [CUE_BDAT] = {OPTIONAL_ARGUMENT, judge_bdat, "BDAT octets [LAST]"},
+    [CUE_RSET] = {NO_ARGUMENT, judge_nothing, "RSET"},
+    [CUE_NOOP] = {OPTIONAL_ARGUMENT, judge_nothing, "NOOP [text]"},
+    [CUE_QUIT] = {NO_ARGUMENT, judge_quit, "QUIT"},
+    [CUE_HELP] = {OPTIONAL_ARGUMENT, judge_help, "HELP [command]"},
+    [CUE_VRFY] = {NEEDS_ARGUMENT, judge_vrfy, "VRFY name"},
+    [CUE_EXPN] = {NEEDS_ARGUMENT, judge_expn, "EXPN name"},
+    [CUE_ETRN] = {NEEDS_ARGUMENT, judge_etrn, "ETRN domain"},
+    [CUE_STARTTLS] = {NO_ARGUMENT, judge_starttls, "STARTTLS"},
+    [CUE_AUTH] = {NEEDS_ARGUMENT, judge_auth, "AUTH mechanism [initial response]"},
+    [CUE_XCLIENT] = {NEEDS_ARGUMENT, judge_xclient, "XCLIENT attribute=value ..."},
+};
 
 static bool
 arguments_fit(const struct command *command, struct span args)
@@ -472,25 +572,53 @@ arguments_fit(const struct command *command, struct span args)
 	return command->arguments == OPTIONAL_ARGUMENT || args.len > 0;
 }
 
+/* What is not offered is not told apart from what is written wrong, but for being in its place. */
+static enum smtp_server_when
+judge(struct smtp_server *server, enum smtp_server_cue cue, struct command_line *line)
+{
+	const struct command *command = &commands[cue];
+
+	if (!smtp_server_row_is_legal(server->state, cue)) {
+		line->arg = smtp_server_expected(server->state);
+		return WHEN_ORDER;
+	}
+	if (!arguments_fit(command, line->args) &&
+	    smtp_server_row_find(server->state, cue, WHEN_SYNTAX)) {
+		write_syntax(server, cue, &line->text);
+		return wrong(line, buf_span(&line->text));
+	}
+	return command->judge(server, line);
+}
+
+static void
+run_command(struct smtp_server *server, enum smtp_server_cue cue, struct command_line *line)
+{
+	enum smtp_server_when when;
+
+	buf_init(&line->text, TEXT_BYTES_MAX);
+	when = judge(server, cue, line);
+	check(buf_finish(&line->text) == OK);
+	smtp_server_take(server, cue, when, line->arg);
+	buf_fini(&line->text);
+	if (server->state == SERVER_CHUNK && server->body.flaws)
+		smtp_server_take(server, CUE_OCTETS, WHEN_FLAW, SPAN(""));
+}
+
 void
 smtp_server_run_line(
     struct smtp_server *server, struct span line, struct smtp_server_event *event)
 {
 	size_t space = span_find(line, ' ');
-	const struct command *command = find_command(span_first(line, space));
+	enum smtp_server_cue cue = find_command(span_first(line, space));
 	struct command_line command_line = {
-	    .args = span_trim(span_skip(line, space)), .event = event};
+	    .args = span_trim(span_skip(line, space)), .arg = SPAN(""), .event = event};
 
 	if (++server->commands > server->options.commands_max)
-		smtp_server_close(server, REPLY_TOO_MANY_COMMANDS);
+		smtp_server_take(server, CUE_LIMIT, WHEN_COMMANDS, server->options.hostname);
 	else if (span_find(line, '\0') < line.len)
-		smtp_server_refuse(server, REPLY_NUL_IN_COMMAND, SPAN(""));
-	else if (!command)
-		smtp_server_refuse(server, REPLY_UNKNOWN_COMMAND, SPAN(""));
-	else if (!(command->states & BIT(server->state)))
-		smtp_server_refuse_order(server, server->state);
-	else if (!arguments_fit(command, command_line.args))
-		smtp_server_refuse(server, REPLY_SYNTAX, span_str(command->syntax));
+		smtp_server_take(server, CUE_LINE, WHEN_NUL, SPAN(""));
+	else if (cue == CUE_COMMAND_COUNT)
+		smtp_server_take(server, CUE_LINE, WHEN_UNKNOWN, SPAN(""));
 	else
-		command->run(server, &command_line);
+		run_command(server, cue, &command_line);
 }

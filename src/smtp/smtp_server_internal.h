@@ -2,6 +2,7 @@
  * What the files smtp_server*.c share; nobody else includes this.
  *
  * smtp_server.c owns the life of a session, its clock and its pump;
+ * smtp_server_table.c says what is answered and where it leads, and
  * smtp_server_state.c is the only one that writes server->state, and speaks;
  * smtp_server_input.c owns the bytes from the client; smtp_server_command.c the
  * command table, smtp_server_auth.c the SASL exchange, smtp_server_body.c the octets of a
@@ -10,30 +11,7 @@
 #pragma once
 
 #include "smtp/smtp_server.h"
-
-#define BIT(n) (1u << (n))
-
-/* Diagram and table of the moves: smtp_server_state.c. */
-enum smtp_server_state {
-	SERVER_CONNECTED,  /* TLS from the start: the handshake comes first */
-	SERVER_GREETED,    /* no HELO or EHLO yet */
-	SERVER_READY,      /* no transaction */
-	SERVER_AUTH_LINE,  /* a 334 was said: the next line is its answer */
-	SERVER_AUTH_ASKED, /* owes a reply */
-	SERVER_MAIL_ASKED, /* owes a reply */
-	SERVER_MAIL,       /* transaction without an accepted recipient */
-	SERVER_RCPT_ASKED, /* owes a reply */
-	SERVER_RCPT,       /* transaction with a recipient */
-	SERVER_BODY,       /* after the 354 */
-	SERVER_BODY_BAD,   /* the same, of a message that will be refused */
-	SERVER_CHUNK,      /* the octets of a BDAT */
-	SERVER_CHUNK_BAD,  /* the same, of a BDAT that will be refused */
-	SERVER_CHUNKS,     /* between one BDAT and the next */
-	SERVER_VERDICT,    /* the message is complete: owes a reply */
-	SERVER_HANDSHAKE,  /* STARTTLS was accepted */
-	SERVER_CLOSED,
-	SERVER_STATE_COUNT
-};
+#include "smtp/smtp_server_table.h"
 
 enum {
 	SERVER_PENDING_MAX = 4,
@@ -121,6 +99,8 @@ struct smtp_server {
 
 	/* The transaction. */
 	uint64_t rcpt_count;
+	uint64_t verdicts_left; /* replies that the message is still owed */
+	bool accepted;          /* one of them was a 2xx */
 	bool rcpt_tried, smtputf8, binary;
 	bool chunk_last;
 	uint64_t chunk_bytes;
@@ -130,27 +110,20 @@ struct smtp_server {
 };
 
 /* smtp_server_state.c */
-struct smtp_server_traits {
-	const char *name;
-	unsigned next;     /* bits of the states this one may move to */
-	bool open;         /* a transaction is open: the caller holds a message for it */
-	bool owes;         /* waits for smtp_server_reply() */
-	bool lines;        /* reads command lines */
-	bool body;         /* reads octets of a message */
-	const char *first; /* the commands that are expected, for a 503 */
-};
 const struct smtp_server_traits *smtp_server_traits(const struct smtp_server *server);
-void smtp_server_move(struct smtp_server *server, enum smtp_server_state next);
-/* Where the session is without a transaction: READY, or GREETED before HELO. */
-enum smtp_server_state smtp_server_idle_state(const struct smtp_server *server);
+/*
+ * Something happened: says and does what the table's row has for it.  arg is the reply's %1.
+ * A 4xx or 5xx is told to the log, and counted.
+ */
+void smtp_server_take(struct smtp_server *server, enum smtp_server_cue cue,
+    enum smtp_server_when when, struct span arg);
+/* The same, where what is to be said is known. */
+void smtp_server_take_reply(struct smtp_server *server, enum smtp_server_cue cue,
+    enum reply_id id, struct span arg);
+/* Adds a reply of the caller to the output. */
 void smtp_server_say_reply(struct smtp_server *server, const struct reply *reply);
-void smtp_server_say(struct smtp_server *server, enum reply_id id, struct span arg);
-/* Says a 4xx or 5xx, tells the log, and counts it where it is an error. */
-void smtp_server_refuse(struct smtp_server *server, enum reply_id id, struct span arg);
-/* 503, with what was expected in a state. */
-void smtp_server_refuse_order(struct smtp_server *server, enum smtp_server_state state);
-/* Refuses and closes; the reply's %1 is the name of this host. */
-void smtp_server_close(struct smtp_server *server, enum reply_id id);
+/* The commands that are expected in a state, for a 503. */
+struct span smtp_server_expected(enum smtp_server_state state);
 /* A number as text, in the caller's memory. */
 struct span smtp_server_number(char digits[static SERVER_DIGITS_MAX], uint64_t number);
 
@@ -175,8 +148,8 @@ void smtp_server_input_release(struct smtp_server *server);
 void smtp_server_run_line(
     struct smtp_server *server, struct span line, struct smtp_server_event *event);
 
-/* smtp_server_auth.c */
-void smtp_server_auth_begin(
+/* smtp_server_auth.c: judges AUTH; where that is FINE the event is filled. */
+enum smtp_server_when smtp_server_auth_begin(
     struct smtp_server *server, struct span args, struct smtp_server_event *event);
 /* The line that answers a 334. */
 void smtp_server_auth_line(

@@ -18,11 +18,13 @@
  *                     v  |
  *                    CHUNKS
  *
- * RSET, HELO and EHLO lead from MAIL, RCPT and CHUNKS back to READY, a misplaced
- * BDAT leads through CHUNK_BAD, and CLOSED can be reached from everywhere.
+ * ETRN, VRFY and EXPN may lead from READY to ASKED and back.  RSET, HELO and EHLO lead from
+ * MAIL, RCPT and CHUNKS back to READY, XCLIENT from READY to GREETED, a misplaced BDAT
+ * leads through CHUNK_BAD, and CLOSED can be reached from everywhere.
  *
  * Invariants:
- *  1. move() is the only writer of the state.
+ *  1. move() is the only writer of the state, and goes where the table says
+ *     (smtp_server_table.c): docs/smtp-states.md is that table, printed.
  *  2. A transaction is open in the states so marked, and only there.  move()
  *     announces ABORT when it leaves them, except for VERDICT: so each MAIL that
  *     got a 2xx ends in exactly one ABORT or BODY_END.
@@ -36,77 +38,10 @@
 #include "base/arena.h"
 #include "base/check.h"
 
-static const struct smtp_server_traits states[SERVER_STATE_COUNT] = {
-#define CLOSED_TOO BIT(SERVER_CLOSED)
-    [SERVER_CONNECTED] = {.name = "connected", .next = BIT(SERVER_GREETED) | CLOSED_TOO},
-    [SERVER_GREETED] = {.name = "greeted",
-	.next = BIT(SERVER_READY) | BIT(SERVER_HANDSHAKE) | BIT(SERVER_CHUNK_BAD) |
-		CLOSED_TOO,
-	.lines = true,
-	.first = "EHLO or HELO first"},
-    [SERVER_READY] = {.name = "ready",
-	.next = BIT(SERVER_READY) | BIT(SERVER_AUTH_ASKED) | BIT(SERVER_MAIL_ASKED) |
-		BIT(SERVER_HANDSHAKE) | BIT(SERVER_CHUNK_BAD) | CLOSED_TOO,
-	.lines = true,
-	.first = "MAIL first"},
-    [SERVER_AUTH_LINE] = {.name = "auth line",
-	.next = BIT(SERVER_AUTH_ASKED) | BIT(SERVER_READY) | CLOSED_TOO,
-	.lines = true},
-    [SERVER_AUTH_ASKED] = {.name = "auth asked",
-	.next = BIT(SERVER_AUTH_LINE) | BIT(SERVER_READY) | CLOSED_TOO,
-	.owes = true},
-    [SERVER_MAIL_ASKED] = {.name = "mail asked",
-	.next = BIT(SERVER_MAIL) | BIT(SERVER_READY) | CLOSED_TOO,
-	.owes = true},
-    [SERVER_MAIL] = {.name = "mail",
-	.next = BIT(SERVER_RCPT_ASKED) | BIT(SERVER_CHUNK_BAD) | BIT(SERVER_READY) |
-		CLOSED_TOO,
-	.open = true,
-	.lines = true,
-	.first = "RCPT or RSET first"},
-    [SERVER_RCPT_ASKED] = {.name = "rcpt asked",
-	.next = BIT(SERVER_MAIL) | BIT(SERVER_RCPT) | CLOSED_TOO,
-	.open = true,
-	.owes = true},
-    [SERVER_RCPT] = {.name = "rcpt",
-	.next = BIT(SERVER_RCPT_ASKED) | BIT(SERVER_BODY) | BIT(SERVER_CHUNK) |
-		BIT(SERVER_CHUNK_BAD) | BIT(SERVER_READY) | CLOSED_TOO,
-	.open = true,
-	.lines = true,
-	.first = "DATA, BDAT or RSET first"},
-    [SERVER_BODY] = {.name = "body",
-	.next = BIT(SERVER_BODY_BAD) | BIT(SERVER_VERDICT) | CLOSED_TOO,
-	.open = true,
-	.body = true},
-    [SERVER_BODY_BAD] = {.name = "bad body",
-	.next = BIT(SERVER_READY) | CLOSED_TOO,
-	.body = true},
-    [SERVER_CHUNK] = {.name = "chunk",
-	.next =
-	    BIT(SERVER_CHUNKS) | BIT(SERVER_CHUNK_BAD) | BIT(SERVER_VERDICT) | CLOSED_TOO,
-	.open = true,
-	.body = true},
-    [SERVER_CHUNK_BAD] = {.name = "bad chunk",
-	.next = BIT(SERVER_GREETED) | BIT(SERVER_READY) | CLOSED_TOO,
-	.body = true},
-    [SERVER_CHUNKS] = {.name = "chunks",
-	.next =
-	    BIT(SERVER_CHUNK) | BIT(SERVER_CHUNK_BAD) | BIT(SERVER_READY) | CLOSED_TOO,
-	.open = true,
-	.lines = true,
-	.first = "BDAT or RSET first"},
-    [SERVER_VERDICT] = {.name = "verdict",
-	.next = BIT(SERVER_READY) | CLOSED_TOO,
-	.owes = true},
-    [SERVER_HANDSHAKE] = {.name = "handshake", .next = BIT(SERVER_GREETED) | CLOSED_TOO},
-    [SERVER_CLOSED] = {.name = "closed"},
-#undef CLOSED_TOO
-};
-
 const struct smtp_server_traits *
 smtp_server_traits(const struct smtp_server *server)
 {
-	return &states[server->state];
+	return smtp_server_state_traits(server->state);
 }
 
 static void
@@ -127,7 +62,7 @@ check_invariants(const struct smtp_server *server)
 		check(server->auth == NULL);
 		break;
 	case SERVER_GREETED:
-		check(server->helo == NULL && server->login == NULL);
+		check(server->helo == NULL);
 		break;
 	case SERVER_AUTH_LINE:
 	case SERVER_AUTH_ASKED:
@@ -137,6 +72,7 @@ check_invariants(const struct smtp_server *server)
 		check(server->rcpt_count == 0);
 		break;
 	case SERVER_CONNECTED:
+	case SERVER_ASKED:
 	case SERVER_MAIL_ASKED:
 	case SERVER_RCPT_ASKED:
 	case SERVER_BODY_BAD:
@@ -144,6 +80,7 @@ check_invariants(const struct smtp_server *server)
 	case SERVER_HANDSHAKE:
 	case SERVER_CLOSED:
 	case SERVER_STATE_COUNT:
+	case SERVER_IDLE:
 		break;
 	}
 }
@@ -155,14 +92,15 @@ announce(struct smtp_server *server, struct smtp_server_pending pending)
 	server->pending[server->pending_count++] = pending;
 }
 
-void
-smtp_server_move(struct smtp_server *server, enum smtp_server_state next)
+/* The only writer of the state. */
+static void
+move(struct smtp_server *server, enum smtp_server_state next)
 {
 	enum smtp_server_state last = server->state;
 
-	check(states[last].next & BIT(next));
 	server->state = next;
-	if (states[last].open && !states[next].open && next != SERVER_VERDICT)
+	if (smtp_server_state_traits(last)->open && !smtp_server_state_traits(next)->open &&
+	    next != SERVER_VERDICT)
 		announce(server, (struct smtp_server_pending){.kind = SMTP_SERVER_ABORT});
 	/* An exchange that waited for its client's answer is over without one. */
 	if (last == SERVER_AUTH_LINE && next != SERVER_AUTH_ASKED)
@@ -176,12 +114,6 @@ smtp_server_move(struct smtp_server *server, enum smtp_server_state next)
 	check_invariants(server);
 }
 
-enum smtp_server_state
-smtp_server_idle_state(const struct smtp_server *server)
-{
-	return server->helo ? SERVER_READY : SERVER_GREETED;
-}
-
 void
 smtp_server_say_reply(struct smtp_server *server, const struct reply *reply)
 {
@@ -189,30 +121,67 @@ smtp_server_say_reply(struct smtp_server *server, const struct reply *reply)
 	check(buf_finish(&server->output) == OK);
 }
 
-void
-smtp_server_say(struct smtp_server *server, enum reply_id id, struct span arg)
-{
-	smtp_server_say_reply(server, &(struct reply){.id = id, .args = {arg}});
-}
-
+/* A 4xx or 5xx: told to the log, and counted where it is an error. */
 static void
-announce_refusal(struct smtp_server *server, enum reply_id id)
+note_refusal(struct smtp_server *server, enum reply_id id)
 {
 	announce(server,
 	    (struct smtp_server_pending){
 		.kind = SMTP_SERVER_REFUSED, .reply = id, .command = server->line});
-}
-
-void
-smtp_server_refuse(struct smtp_server *server, enum reply_id id, struct span arg)
-{
-	smtp_server_say(server, id, arg);
-	announce_refusal(server, id);
 	/* Counted apart: the limit of wrong passwords is another one. */
 	if (id == REPLY_AUTH_INVALID)
 		server->auth_failures++;
 	else if (reply_code(id) >= 500)
 		server->errors++;
+}
+
+static void
+fill_greeting(const struct smtp_server *server, struct reply *reply)
+{
+	reply->args[0] = server->options.hostname;
+	reply->args[1] = server->options.lmtp ? SPAN("LMTP") : SPAN("ESMTP");
+	reply->args[2] =
+	    server->options.software_in_greeting ? SPAN(" Postrider") : SPAN("");
+}
+
+static void
+take_row(struct smtp_server *server, const struct smtp_server_row *row, struct span arg)
+{
+	bool mute = smtp_server_traits(server)->mute &&
+		    (row->cue == CUE_LIMIT || row->cue == CUE_TIME);
+
+	struct reply reply = {.id = row->reply, .args = {arg}};
+
+	if (row->reply == REPLY_GREETING)
+		fill_greeting(server, &reply);
+	if (row->reply != REPLY_COUNT && !mute)
+		smtp_server_say_reply(server, &reply);
+	if (row->next == SERVER_IDLE)
+		move(server, server->helo ? SERVER_READY : SERVER_GREETED);
+	else if (row->next != SERVER_SAME)
+		move(server, row->next);
+	if (row->reply != REPLY_COUNT && reply_code(row->reply) >= 400)
+		note_refusal(server, row->reply);
+}
+
+void
+smtp_server_take(struct smtp_server *server, enum smtp_server_cue cue,
+    enum smtp_server_when when, struct span arg)
+{
+	const struct smtp_server_row *row = smtp_server_row_find(server->state, cue, when);
+
+	check(row != NULL);
+	take_row(server, row, arg);
+}
+
+void
+smtp_server_take_reply(
+    struct smtp_server *server, enum smtp_server_cue cue, enum reply_id id, struct span arg)
+{
+	const struct smtp_server_row *row = smtp_server_row_find_reply(server->state, cue, id);
+
+	check(row != NULL);
+	take_row(server, row, arg);
 }
 
 struct span
@@ -224,22 +193,11 @@ smtp_server_number(char digits[static SERVER_DIGITS_MAX], uint64_t number)
 	return span_of(digits, (size_t)len);
 }
 
-void
-smtp_server_refuse_order(struct smtp_server *server, enum smtp_server_state state)
+struct span
+smtp_server_expected(enum smtp_server_state state)
 {
-	check(states[state].first != NULL);
-	smtp_server_refuse(server, REPLY_BAD_SEQUENCE, span_str(states[state].first));
-}
+	const char *first = smtp_server_state_traits(state)->first;
 
-void
-smtp_server_close(struct smtp_server *server, enum reply_id id)
-{
-	/* Nothing may be said in clear text to a client that expects a handshake. */
-	bool silent =
-	    server->state == SERVER_CONNECTED || server->state == SERVER_HANDSHAKE;
-
-	smtp_server_move(server, SERVER_CLOSED);
-	if (!silent)
-		smtp_server_say(server, id, server->options.hostname);
-	announce_refusal(server, id);
+	check(first != NULL);
+	return span_str(first);
 }

@@ -139,7 +139,8 @@ static const struct dialogue command_dialogues[] = {
     {"VRFY and EXPN say the same of everybody",
 	"VRFY x\r\nEXPN y\r\nVRFY <x@a>\r\nVRFY\r\nEXPN \r\n", "refused 501; refused 501",
 	"220 252 252 252 501 501", NULL},
-    {"HELP of all and of one", "HELP\r\nHELP bdat\r\nHELP me\r\n", "", "220 214 214 214",
+    {"HELP of all and of one", "HELP\r\nHELP bdat\r\nHELP me\r\n", "refused 504",
+	"220 214 214 504",
 	NULL},
     {"a bare LF ends the session", RCPT "NOOP\nNOOP\r\n",
 	IN_RCPT "; abort; refused 500; close", "220 250 250 250 500", NULL},
@@ -513,7 +514,8 @@ ehlo_tells_what_is_offered(void **state)
 	    "250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
 	    "250-BINARYMIME\r\n250-DSN\r\n250-FUTURERELEASE 100 2026-11-27T03:50:06Z\r\n"
 	    "250-DELIVERBY 10\r\n250-MT-PRIORITY\r\n250-NO-SOLICITING a:ADV,b:ADV\r\n"
-	    "250-STARTTLS\r\n250 HELP\r\n");
+	    "250-LIMITS RCPTMAX=100\r\n"
+	    "250-STARTTLS\r\n250-ETRN\r\n250 HELP\r\n");
 	drive_send_str(&drive, "STARTTLS\r\n\x02");
 	buf_reset(&drive.output);
 	drive_send_str(&drive, "EHLO a\r\nMAIL FROM:<x@a> REQUIRETLS\r\n");

@@ -123,7 +123,7 @@ drive_reply(struct drive *drive, enum reply_id id)
 	check(smtp_server_deadline_ms(drive->server) == UINT64_MAX);
 	check(smtp_server_next(drive->server).kind == SMTP_SERVER_WAIT);
 	smtp_server_reply(drive->server, &(struct reply){.id = id, .args = {SPAN("x")}});
-	check(!smtp_server_owes_reply(drive->server));
+	check(drive->server->options.lmtp || !smtp_server_owes_reply(drive->server));
 }
 
 static inline void
@@ -234,7 +234,22 @@ drive_end(struct drive *drive)
 		}
 	}
 	buf_add_char(&drive->events, ')');
+	/* LMTP: the first recipient as the body says, the others well. */
 	drive_reply(drive, drive_decide(body, REPLY_QUEUED));
+	while (smtp_server_owes_reply(drive->server))
+		drive_reply(drive, REPLY_QUEUED);
+}
+
+static inline void
+drive_query(struct drive *drive, const struct smtp_server_event *event)
+{
+	const char *name = event->kind == SMTP_SERVER_VRFY   ? "vrfy "
+			   : event->kind == SMTP_SERVER_EXPN ? "expn "
+							     : "etrn ";
+
+	drive_note(drive, name);
+	buf_add(&drive->events, event->query);
+	drive_reply(drive, drive_decide(event->query, REPLY_VERIFIED));
 }
 
 static inline void
@@ -265,6 +280,17 @@ drive_event(struct drive *drive, const struct smtp_server_event *event)
 		drive->open = 0;
 		drive->in_body = false;
 		drive_note(drive, "abort");
+		break;
+	case SMTP_SERVER_VRFY:
+	case SMTP_SERVER_EXPN:
+	case SMTP_SERVER_ETRN:
+		drive_query(drive, event);
+		break;
+	case SMTP_SERVER_XCLIENT:
+		drive_note(drive, "xclient ");
+		if (event->client.family)
+			net_addr_write(&drive->events, &event->client);
+		buf_addf(&drive->events, " %.*s", SPAN_ARGS(smtp_server_login(drive->server)));
 		break;
 	case SMTP_SERVER_STARTTLS:
 		drive_note(drive, "starttls");

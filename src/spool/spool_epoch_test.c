@@ -57,6 +57,21 @@ one_slot_lost(void **state)
 		}
 }
 
+/* All but the first segment and the epoch's file is gone: headers that have later epochs too. */
+static void
+lose_the_rest(const struct world *world)
+{
+	DIR *listing = opendir(world->path);
+	struct dirent *entry;
+
+	assert_non_null(listing);
+	while ((entry = readdir(listing)) != NULL)
+		if (strcmp(entry->d_name, "epoch") != 0 &&
+		    strcmp(entry->d_name, "seg-00000000.log") != 0)
+			(void)unlinkat(dirfd(listing), entry->d_name, 0);
+	closedir(listing);
+}
+
 static void
 both_slots_lost_again_and_again(void **state)
 {
@@ -72,10 +87,11 @@ both_slots_lost_again_and_again(void **state)
 
 		rot(&world, 0);
 		rot(&world, SLOT_SECOND);
+		lose_the_rest(&world);
 		next = use(&world, 1);
 		assert_true(next > last);
-		assert_int_equal(world.damage_count, 1);
-		world.damage_count = 0;
+		assert_true(world.damage_count > 0);
+		assert_string_equal(world.damages[0].segment, "epoch");
 		last = next;
 	}
 	world_fini(&world);

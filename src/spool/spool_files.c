@@ -43,7 +43,7 @@ spool_recovery_read_epoch(struct recovery *recovery)
 {
 	struct io_op op = {0};
 	struct copies copies;
-	bool found = false, lost = false;
+	bool found = false, lost = false, unused = false;
 	enum err err;
 
 	io_open(recovery->spool->dir, &op, "epoch", IO_OPEN_READ);
@@ -58,21 +58,26 @@ spool_recovery_read_epoch(struct recovery *recovery)
 		found |= err == OK;
 		if (epoch > recovery->epoch)
 			recovery->epoch = epoch;
-		lost |= err == ERR_CORRUPT &&
-			!is_zero(copies.bytes[i], SPOOL_EPOCH_BYTES);
+		if (is_zero(copies.bytes[i], SPOOL_EPOCH_BYTES))
+			unused = true;
+		else
+			lost |= err == ERR_CORRUPT;
 		if (err == ERR_CORRUPT)
 			err = OK;
 	}
 	io_file_close(op.file);
-	/* No epoch comes twice: the slot that cannot be read may have had the last one. */
-	if (lost && found)
-		recovery->epochs_lost = 2;
-	/* Segments have epochs too, but only of runs that needed a new one. */
-	if (lost && !found)
-		recovery->epochs_lost = EPOCHS_LOST_MAX;
 	if (lost)
 		SIM_MARK("spool.epoch_lost");
-	if (!err && lost && !found)
+	/* No epoch comes twice: the slot that cannot be read may have had the last one. */
+	if (lost)
+		recovery->epochs_lost = 2;
+	/*
+	 * Segments have epochs too, but only of runs that needed a new one.  Where one slot was never
+	 * used the other is the first, perhaps torn as it was written: no damage.
+	 */
+	if (lost && !found && !unused)
+		recovery->epochs_lost = EPOCHS_LOST_MAX;
+	if (!err && lost && !found && !unused)
 		recovery->scan->damaged(recovery->scan->owner, "epoch", 0, 0);
 	return err;
 }

@@ -10,7 +10,7 @@ from waiting import free_port
 
 IO_ERROR = 74  # EX_IOERR
 
-COMMANDS = ["serve", "config", "queue", "send", "explain", "compare", "version"]
+COMMANDS = ["serve", "config", "queue", "send", "explain", "compare", "protocol", "version"]
 
 
 def said(*arguments, **options):
@@ -96,7 +96,7 @@ def test_output_that_is_lost_is_an_error(arguments, out):
     assert result.returncode == IO_ERROR and b"standard output" in result.stderr, result
 
 
-@pytest.mark.parametrize("command", ["", "serve", "config", "queue", "explain", "compare", "version"])
+@pytest.mark.parametrize("command", ["", "serve", "config", "queue", "explain", "compare", "protocol", "version"])
 @pytest.mark.parametrize("strange", ["x" * 100_000, "\x1b[2J\udcff\udc80", "%s%n", "--\x1b[31m"],
                          ids=["long", "binary", "format", "option"])
 def test_strange_arguments_are_refused_in_plain_words(command, strange):

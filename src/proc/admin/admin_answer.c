@@ -18,6 +18,7 @@ static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_SUSPECT] = "suspect",
     [IPC_WHY_ACTIVE] = "active",
     [IPC_WHY_BOUNCING] = "bouncing",
+    [IPC_WHY_UNTIL] = "until",
 };
 
 /* Text from anywhere: what is not UTF-8 becomes "?". */

@@ -25,11 +25,16 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	    order->tls <= CONF_TLS_IMPLICIT ? (enum conf_tls)order->tls : CONF_TLS_MAY;
 	attempt->body_bytes = order->body_bytes;
 	attempt->flags = order->flags;
+	/* The queue is believed; what is read here was read there. */
+	check(ipc_extras_read(order->extras, &attempt->extras) == OK);
+	if (attempt_wants_tls(attempt) && attempt->tls_mode != CONF_TLS_IMPLICIT)
+		attempt->tls_mode = CONF_TLS_VERIFIED;
 	attempt->rcpt_room = order->rcpt_count;
 	arena_init(&attempt->arena, ATTEMPT_BYTES_MAX);
 	check(arena_copy(&attempt->arena, order->domain, &attempt->domain) &&
 	      arena_copy(&attempt->arena, order->host, &attempt->host) &&
 	      arena_copy(&attempt->arena, order->credential, &attempt->credential) &&
+	      arena_copy(&attempt->arena, attempt->extras.envid, &attempt->extras.envid) &&
 	      arena_copy(&attempt->arena, order->reverse_path, &attempt->reverse_path));
 	attempt->rcpts = mem_alloc(order->rcpt_count * sizeof(*attempt->rcpts));
 	buf_init(&attempt->body, DELIVERY_BODY_KEPT_MAX + IPC_BODY_BYTES_MAX);
@@ -55,6 +60,12 @@ attempt_free(struct attempt *attempt)
 	buf_fini(&attempt->failure.text);
 	buf_fini(&attempt->failure.remote);
 	mem_free(attempt);
+}
+
+bool
+attempt_wants_tls(const struct attempt *attempt)
+{
+	return attempt->flags & IPC_MESSAGE_REQUIRETLS;
 }
 
 void
@@ -124,6 +135,7 @@ attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
 	    .outcome = (uint8_t)outcome,
 	    .code = (uint16_t)reply->code,
 	    .text = reply->text,
+	    .passed = outcome == IPC_DELIVERED ? attempt->passed : 0,
 	};
 
 	check(!attempt->rcpts[index].told);

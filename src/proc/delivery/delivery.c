@@ -58,8 +58,10 @@ bury(struct delivery *delivery)
 static enum err
 take_attempt(struct delivery *delivery, const struct ipc_qd_attempt *order)
 {
+	struct ipc_extras extras;
+
 	if (map_get_u64(&delivery->attempt_map, order->attempt) || order->rcpt_count == 0 ||
-	    order->rcpt_count > SMTP_CLIENT_RCPT_MAX)
+	    order->rcpt_count > SMTP_CLIENT_RCPT_MAX || ipc_extras_read(order->extras, &extras))
 		return ERR_SYNTAX;
 	bury(delivery);
 	attempt_create(delivery, order);
@@ -73,12 +75,15 @@ static enum err
 take_rcpt(struct delivery *delivery, const struct ipc_qd_rcpt *rcpt)
 {
 	struct attempt *attempt = map_get_u64(&delivery->attempt_map, rcpt->attempt);
+	struct attempt_rcpt *into;
 
 	if (!attempt || attempt->state != ATTEMPT_GATHERING ||
 	    attempt->rcpt_count == attempt->rcpt_room || rcpt->index != attempt->rcpt_count)
 		return ERR_SYNTAX;
-	if (!arena_copy(&attempt->arena, rcpt->address,
-	        &attempt->rcpts[attempt->rcpt_count].address))
+	into = &attempt->rcpts[attempt->rcpt_count];
+	into->notify = rcpt->notify;
+	if (!arena_copy(&attempt->arena, rcpt->address, &into->address) ||
+	    !arena_copy(&attempt->arena, rcpt->orcpt, &into->orcpt))
 		return ERR_TOO_LONG;
 	attempt->rcpt_count++;
 	return OK;

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "ipc/extras.h"
 #include "ipc/targets.h"
 #include "proc/delivery/delivery.h"
 #include "proc/delivery/pool.h"
@@ -43,6 +44,8 @@ enum attempt_state {
 
 struct attempt_rcpt {
 	struct span address;
+	unsigned notify;
+	struct span orcpt;
 	bool told;
 };
 
@@ -72,6 +75,8 @@ struct attempt {
 	enum conf_tls tls_mode;
 	uint64_t body_bytes;
 	uint8_t flags;
+	struct ipc_extras extras;
+	uint8_t passed; /* what the server that took it takes over: enum ipc_passed */
 	struct attempt_rcpt *rcpts;
 	size_t rcpt_count, rcpt_room;
 	uint64_t query;
@@ -151,6 +156,8 @@ void attempt_fail_as(struct attempt *attempt, const struct attempt *other);
 void attempt_next(struct attempt *attempt);
 void attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
     const struct smtp_client_reply *reply);
+/* The message demands what is not to be had: its end, where no other host has it. */
+bool attempt_wants_tls(const struct attempt *attempt);
 /* The reply's enhanced status code as text, "" where it has none. */
 void attempt_write_status(
     char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply);

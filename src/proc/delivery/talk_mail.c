@@ -7,10 +7,13 @@
  */
 #include "proc/delivery/delivery_internal.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "base/check.h"
 #include "base/sim_point.h"
+
+enum { BY_S_MAX = 999999999 };
 
 static uint64_t
 now_ms(const struct talk *talk)
@@ -40,27 +43,77 @@ talk_flush(struct talk *talk)
 	tls_output_done(talk->tls, wire.len);
 }
 
+static_assert(SMTP_CLIENT_NOTIFY_NEVER == (int)IPC_NOTIFY_NEVER &&
+        SMTP_CLIENT_NOTIFY_SUCCESS == (int)IPC_NOTIFY_SUCCESS &&
+        SMTP_CLIENT_NOTIFY_FAILURE == (int)IPC_NOTIFY_FAILURE &&
+        SMTP_CLIENT_NOTIFY_DELAY == (int)IPC_NOTIFY_DELAY &&
+        SMTP_CLIENT_RET_HDRS == (int)IPC_RET_HDRS &&
+        SMTP_CLIENT_RET_FULL == (int)IPC_RET_FULL &&
+        SMTP_CLIENT_BY_RETURN == (int)IPC_BY_RETURN &&
+        SMTP_CLIENT_BY_NOTIFY == (int)IPC_BY_NOTIFY,
+    "what is asked for is the same on the link and in the dialogue");
+
+/* What is left of the time that the sender gave; below 0 it is over. */
+static int64_t
+by_s(const struct talk *talk)
+{
+	uint64_t by_wall_ms = talk->attempt->extras.by_wall_ms;
+	uint64_t now_wall_ms = io_wall_ms(talk->delivery->env->io);
+	uint64_t s = by_wall_ms > now_wall_ms ? (by_wall_ms - now_wall_ms) / 1000
+	                                      : (now_wall_ms - by_wall_ms) / 1000;
+
+	/* RFC 2852: nine digits. */
+	s = s < BY_S_MAX ? s : BY_S_MAX;
+	return by_wall_ms > now_wall_ms ? (int64_t)s : -(int64_t)s;
+}
+
+static void
+note_asked(const struct talk *talk, struct smtp_client_mail *mail)
+{
+	const struct ipc_extras *extras = &talk->attempt->extras;
+
+	mail->ret = (enum smtp_client_ret)extras->ret;
+	mail->envid = extras->envid;
+	mail->by = (enum smtp_client_by)extras->by;
+	mail->by_s = extras->by != IPC_BY_NONE ? by_s(talk) : 0;
+	mail->by_trace = extras->by_trace;
+	mail->has_priority = extras->has_priority;
+	mail->priority = extras->priority;
+}
+
 /* Gives the machine, which is ready for it, the attempt's mail. */
 static void
 send_mail(struct talk *talk)
 {
 	struct attempt *attempt = talk->attempt;
 	struct span *rcpts = mem_alloc(attempt->rcpt_count * sizeof(*rcpts));
-	const struct smtp_client_mail mail = {
+	struct smtp_client_rcpt_asks *asks = mem_alloc(attempt->rcpt_count * sizeof(*asks));
+	struct smtp_client_mail mail = {
 	    .reverse_path = attempt->reverse_path,
 	    .rcpts = rcpts,
 	    .rcpt_count = attempt->rcpt_count,
+	    .asks = asks,
 	    .body_bytes = attempt->body_bytes,
 	    .body_8bit = attempt->flags & IPC_MESSAGE_8BIT,
+	    .body_binary = attempt->flags & IPC_MESSAGE_BINARY,
 	    .smtputf8 = attempt->flags & IPC_MESSAGE_SMTPUTF8,
+	    .requiretls = attempt_wants_tls(attempt),
 	};
 
-	for (size_t i = 0; i < attempt->rcpt_count; i++)
+	note_asked(talk, &mail);
+	for (size_t i = 0; i < attempt->rcpt_count; i++) {
 		rcpts[i] = attempt->rcpts[i].address;
+		asks[i].orcpt = attempt->rcpts[i].orcpt;
+		asks[i].notify = attempt->rcpts[i].notify;
+		/* Nobody is to be told what becomes of a notification (RFC 3461 section 6.3). */
+		if (attempt->flags & IPC_MESSAGE_BOUNCE)
+			asks[i].notify = IPC_NOTIFY_NEVER;
+	}
 	attempt->mail_sent = true;
 	talk->mails++;
 	smtp_client_send(talk->smtp, &mail, now_ms(talk));
 	mem_free(rcpts);
+	mem_free(asks);
 }
 
 /* The first mail of a session; who waits for the way to open is seen to afterwards. */
@@ -101,6 +154,20 @@ try_again(struct attempt *attempt)
 	talk_start(attempt);
 }
 
+/* Another host may have what this one lacks; its connection is as good as before. */
+static void
+take_lack(struct attempt *attempt, const struct smtp_client_event *event)
+{
+	char status[ATTEMPT_STATUS_BYTES], text[IPC_TEXT_MAX];
+
+	SIM_MARK("delivery.extension_lacking");
+	attempt_write_status(status, &event->reply);
+	snprintf(text, sizeof(text), "%.*s", SPAN_ARGS(event->reply.text));
+	attempt_fail(attempt, IPC_FAILED, event->reply.code, status, text);
+	attempt->failure.host_level = true;
+	attempt_next(attempt);
+}
+
 /* The transaction ended: its reply holds for all who were not refused. */
 static void
 take_mail_done(struct talk *talk, const struct smtp_client_event *event)
@@ -108,7 +175,13 @@ take_mail_done(struct talk *talk, const struct smtp_client_event *event)
 	struct attempt *attempt = talk->attempt;
 	enum ipc_outcome outcome = outcome_of(event->reply.code);
 
+	attempt->passed = (uint8_t)((smtp_client_passes_dsn(talk->smtp) ? IPC_PASSED_DSN : 0) |
+	    (smtp_client_passes_by(talk->smtp) ? IPC_PASSED_BY : 0));
 	talk_detach(talk);
+	if (smtp_client_lacks(talk->smtp)) {
+		take_lack(attempt, event);
+		return;
+	}
 	if (talk->mails > 1 && event->stage == SMTP_CLIENT_MAIL && outcome == IPC_DEFERRED) {
 		talk->spent = true;
 		try_again(attempt);
@@ -165,8 +238,11 @@ note_failure(struct talk *talk, const struct smtp_client_event *event)
 		snprintf(text, sizeof(text), "%s (at: %s)%s%s", failure_text(event), stage,
 		    event->err == ERR_CRYPTO && talk->tls ? ": " : "",
 		    event->err == ERR_CRYPTO && talk->tls ? tls_failure(talk->tls) : "");
-		attempt_fail(attempt, IPC_DEFERRED, 0,
-		    event->err == ERR_CRYPTO ? "4.7.5" : status, text);
+		if (event->err == ERR_CRYPTO && attempt_wants_tls(attempt))
+			attempt_fail(attempt, IPC_FAILED, 0, "5.7.30", text);
+		else
+			attempt_fail(attempt, IPC_DEFERRED, 0,
+			    event->err == ERR_CRYPTO ? "4.7.5" : status, text);
 	}
 	attempt->failure.host_level = !attempt->mail_sent;
 	if (attempt->in_doubt && SIM_BUG(DOUBT_IS_DELIVERED))

@@ -3,7 +3,7 @@
  *
  * A message is written to tmp/, synced, renamed to new/, and new/ is synced, before the queue is
  * told that it was delivered; so a crash may leave it twice, never in part and never not at all.
- * Lines end with LF in a Maildir.
+ * Lines end with LF in a Maildir, but for a binary message (RFC 3030), which is kept as it came.
  */
 #include "proc/mailbox/mailbox.h"
 
@@ -43,6 +43,7 @@ struct drop {
 	bool busy;
 	bool dropped; /* the queue is gone */
 	bool unreadable; /* the queue cannot read the rest */
+	bool binary; /* its octets are kept as they are */
 	struct io_file *file;
 	uint64_t offset;
 	struct buf kept; /* to be written */
@@ -258,10 +259,14 @@ step_done(struct io_op *op)
 		go_on(drop);
 }
 
-/* CRs go: the queue holds lines that end with CRLF and no others. */
+/* CRs go: the queue holds lines that end with CRLF and no others, but in binary messages. */
 static void
 keep(struct drop *drop, struct span bytes)
 {
+	if (drop->binary) {
+		buf_add(&drop->kept, bytes);
+		return;
+	}
 	while (bytes.len > 0) {
 		size_t at = span_find(bytes, '\r');
 
@@ -318,6 +323,7 @@ take_deliver(struct mailbox *mailbox, const struct ipc_qm_deliver *deliver)
 	drop->attempt = deliver->attempt;
 	drop->id = deliver->id;
 	drop->body_bytes = deliver->body_bytes;
+	drop->binary = deliver->flags & IPC_MESSAGE_BINARY;
 	buf_init(&drop->kept, KEPT_BYTES_MAX);
 	buf_init(&drop->writing, KEPT_BYTES_MAX);
 	map_set_u64(&mailbox->drops, drop->attempt, drop);

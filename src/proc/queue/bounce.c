@@ -1,7 +1,10 @@
 /*
- * Bounces: a message that failed for some recipients is told to its sender, by a
- * message of its own with the null reverse-path.  The failed recipients end only once the bounce
- * is durable, so a crash may bounce twice, never not at all.  Bounces never bounce.
+ * Bounces: what became of recipients is told to the sender, by a message of its own with the null
+ * reverse-path.  Those that failed, and those that succeeded where the sender asked to be told, end
+ * only once the bounce is durable, so a crash may bounce twice, never not at all.  Bounces never
+ * bounce.
+ *
+ * That a message takes long is told in the same way (told_of); then nobody ends by it.
  */
 #include "proc/queue/queue_internal.h"
 
@@ -23,12 +26,15 @@ struct bounce {
 	struct message *message;
 	struct list node; /* in queue->bounces */
 	bool reading;     /* the envelope */
+	unsigned told_of; /* bits of enum watch_due: it takes long; 0: recipients end */
 	uint64_t query;   /* 0: lookup is to be asked (again) */
 	uint32_t *rcpts;  /* whom it tells of, by index; NULL: all that are BOUNCING */
 	uint32_t rcpt_count;
 	struct buf bytes; /* of the message's envelope, while it is read */
 	struct buf targets;
-	char *header;
+	char *header;     /* or the whole message, where it is to be returned */
+	enum dsn_action worst;
+	bool is_8bit;
 	struct io_op read;
 	uint64_t id;
 	struct buf envelope, body;
@@ -52,6 +58,30 @@ bounce_create(struct message *message)
 	return bounce;
 }
 
+/* Whether its sender wants to be told of the recipient, which the bounce is about. */
+static bool
+is_told(const struct bounce *bounce, uint32_t index)
+{
+	struct sched *sched = bounce->queue->sched;
+	unsigned notify = bounce->message->envelope->rcpts[index].notify;
+	struct sched_rcpt rcpt;
+
+	if (bounce->told_of)
+		return (bounce->told_of & WATCH_DELAY && notify & IPC_NOTIFY_DELAY) ||
+		    (bounce->told_of & WATCH_BY && !(notify & IPC_NOTIFY_NEVER));
+	sched_rcpt_get(
+	    sched, sched_rcpt_find(sched, bounce->message->slot, index), &rcpt);
+	return rcpt.succeeded || notify == 0 || notify & IPC_NOTIFY_FAILURE;
+}
+
+static bool
+is_about(const struct bounce *bounce, uint32_t at)
+{
+	bool ends = sched_rcpt_state(bounce->queue->sched, at) == SCHED_BOUNCING;
+
+	return ends == (bounce->told_of == 0);
+}
+
 /* Those that are BOUNCING now; whoever fails later has a bounce of its own. */
 static void
 gather(struct bounce *bounce)
@@ -68,9 +98,20 @@ gather(struct bounce *bounce)
 	for (uint32_t i = 0; i < known.rcpt_count; i++) {
 		uint32_t at = sched_rcpt_find(sched, message->slot, i);
 
-		if (at != SCHED_NONE && sched_rcpt_state(sched, at) == SCHED_BOUNCING)
+		if (at != SCHED_NONE && is_about(bounce, at))
 			bounce->rcpts[bounce->rcpt_count++] = i;
 	}
+}
+
+/* How many of those that were gathered its sender is told of. */
+static uint32_t
+told_count(const struct bounce *bounce)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < bounce->rcpt_count; i++)
+		count += is_told(bounce, bounce->rcpts[i]);
+	return count;
 }
 
 static void
@@ -81,6 +122,17 @@ get_rcpt(const struct bounce *bounce, uint32_t index, struct sched_rcpt *rcpt)
 	sched_rcpt_get(sched, sched_rcpt_find(sched, bounce->message->slot, index), rcpt);
 }
 
+static enum end_kind
+end_of(const struct bounce *bounce, const struct sched_rcpt *rcpt)
+{
+	struct sched_destination destination;
+
+	if (!rcpt->succeeded)
+		return rcpt->expired ? END_EXPIRED : END_BOUNCED;
+	sched_destination_get(bounce->queue->sched, rcpt->destination, &destination);
+	return destination.kind == IPC_TARGET_MAILBOX ? END_DELIVERED : END_RELAYED;
+}
+
 static void
 end_rcpts(struct bounce *bounce)
 {
@@ -89,11 +141,13 @@ end_rcpts(struct bounce *bounce)
 	for (uint32_t i = 0; i < bounce->rcpt_count; i++) {
 		struct sched_rcpt rcpt;
 		struct sched_reply reply;
-		struct mark mark = {.bounce_id = bounce->id};
+		struct mark mark = {0};
 
 		get_rcpt(bounce, bounce->rcpts[i], &rcpt);
 		reply = sched_reply_get(bounce->queue->sched, rcpt.reply);
-		mark.end = rcpt.expired ? END_EXPIRED : END_BOUNCED;
+		mark.end = end_of(bounce, &rcpt);
+		if (bounce->id && is_told(bounce, bounce->rcpts[i]))
+			mark.bounce_id = bounce->id;
 		mark.code = rcpt.code;
 		mark.status = reply.status;
 		mark.remote = reply.remote;
@@ -102,13 +156,28 @@ end_rcpts(struct bounce *bounce)
 	}
 }
 
+/* It may have been told of nothing, where nothing is to be told: that is over too. */
+static void
+note_told(struct bounce *bounce)
+{
+	const struct mark mark = {.kind = MARK_TOLD,
+	    .wall_ms = io_wall_ms(bounce->queue->env->io),
+	    .told = bounce->told_of};
+
+	outcome_mark(bounce->queue, bounce->message->id, &mark);
+	watch_told(bounce->queue, bounce->message->id, bounce->told_of);
+}
+
 /* The bounce is made, or needs none: its recipients have their end. */
 static void
 finish(struct bounce *bounce)
 {
 	struct message *message = bounce->message;
 
-	end_rcpts(bounce);
+	if (bounce->told_of)
+		note_told(bounce);
+	else
+		end_rcpts(bounce);
 	message->bounce = NULL;
 	list_remove(&bounce->node);
 	buf_fini(&bounce->bytes);
@@ -172,8 +241,13 @@ go_on(struct bounce *bounce)
 
 	if (envelope->reverse_path.len == 0 && SIM_BUG(BOUNCE_A_BOUNCE))
 		envelope->reverse_path = envelope->rcpts[0].address;
-	if (envelope->reverse_path.len == 0)
+	if (envelope->reverse_path.len == 0) {
 		drop(bounce, "the message has a null reverse-path: there is nobody to tell");
+		return;
+	}
+	gather(bounce);
+	if (told_count(bounce) == 0)
+		drop(bounce, "the sender wants no notification of it");
 	else
 		ask_lookup(bounce);
 }
@@ -227,18 +301,18 @@ begun(struct store_op *op)
 	start(bounce);
 }
 
-void
-bounce_start(struct message *message)
+static void
+begin(struct message *message, unsigned told_of)
 {
 	struct bounce *bounce = bounce_create(message);
 	struct sched_message known;
 	uint32_t index = 0, at;
 
+	bounce->told_of = told_of;
 	sched_message_get(bounce->queue->sched, message->slot, &known);
 	while (index < known.rcpt_count) {
 		at = sched_rcpt_find(bounce->queue->sched, message->slot, index);
-		if (at != SCHED_NONE &&
-		    sched_rcpt_state(bounce->queue->sched, at) == SCHED_BOUNCING)
+		if (at != SCHED_NONE && (told_of || is_about(bounce, at)))
 			break;
 		index++;
 	}
@@ -250,6 +324,19 @@ bounce_start(struct message *message)
 	bounce->reading = true;
 	bounce->put = (struct store_op){.done = begun, .owner = bounce};
 	poison_begin(message, index, &bounce->put);
+}
+
+void
+bounce_start(struct message *message)
+{
+	begin(message, 0);
+}
+
+void
+bounce_tell(struct message *message, unsigned what)
+{
+	SIM_MARK("queue.told_of_delay");
+	begin(message, what);
 }
 
 void
@@ -284,6 +371,7 @@ put_done(struct store_op *op)
 	queue_event_begin(&event, queue, "bounce_queued", bounce->id);
 	event_span(&event, "bounce_of", id_text(id, bounce->message->id));
 	event_span(&event, "to", bounce->message->envelope->reverse_path);
+	event_str(&event, "action", dsn_action_name(bounce->worst));
 	event_end(&event);
 	schedule_message(queue, made);
 	finish(bounce);
@@ -305,6 +393,21 @@ explain(struct span status, unsigned code)
 	return entry ? span_first(span_str(entry->sender), EXPLANATION_BYTES_MAX) : SPAN("");
 }
 
+static enum dsn_action
+action_of(const struct bounce *bounce, const struct sched_rcpt *rcpt)
+{
+	if (bounce->told_of)
+		return DSN_DELAYED;
+	switch ((unsigned)end_of(bounce, rcpt)) {
+	case END_DELIVERED:
+		return DSN_DELIVERED;
+	case END_RELAYED:
+		return DSN_RELAYED;
+	default:
+		return DSN_FAILED;
+	}
+}
+
 static void
 describe(const struct bounce *bounce, struct dsn_recipient *to, uint32_t index)
 {
@@ -317,17 +420,60 @@ describe(const struct bounce *bounce, struct dsn_recipient *to, uint32_t index)
 	to->address = from->address;
 	if (!span_eq(from->original, from->address))
 		to->orcpt = from->original;
+	to->asked_orcpt = from->orcpt;
+	to->action = action_of(bounce, &rcpt);
 	to->expired = rcpt.expired;
+	if (to->action == DSN_DELAYED)
+		to->retry_until_wall_ms = bounce->message->arrival_wall_ms +
+		    schedule_destination_limits(bounce->queue, rcpt.destination)->expire_ms;
 	to->status = reply.status;
 	to->code = rcpt.code;
 	to->remote = reply.remote;
 	to->text = reply.text;
 	to->last_attempt_wall_ms = (uint64_t)rcpt.tried_wall_s * 1000;
-	to->explanation = explain(reply.status, rcpt.code);
+	if (to->action == DSN_FAILED)
+		to->explanation = explain(reply.status, rcpt.code);
 }
 
+/*
+ * Whether what failed is returned whole (RFC 3461 section 4.3): where that is asked for, and not
+ * too much; never what may go by verified TLS only (RFC 8689 section 5), or not by every server.
+ */
+static bool
+returns_whole(const struct bounce *bounce)
+{
+	const struct envelope *envelope = bounce->message->envelope;
+
+	return envelope->extras.ret == IPC_RET_FULL && bounce->told_of == 0 &&
+	    !(envelope->flags &
+	        (IPC_MESSAGE_REQUIRETLS | IPC_MESSAGE_BINARY | IPC_MESSAGE_SMTPUTF8)) &&
+	    bounce->message->body_bytes <= bounce->queue->conf->return_bytes_max;
+}
+
+/* A header is all that was read, or all that may be returned. */
 static void
-write_body(struct bounce *bounce, struct span header)
+choose_returned(const struct bounce *bounce, struct dsn *dsn, size_t bytes)
+{
+	struct span all = span_of(bounce->header, bytes);
+
+	if (returns_whole(bounce) && dsn_worst(dsn) == DSN_FAILED &&
+	    bytes == bounce->message->body_bytes && dsn_takes_whole(dsn, all))
+		dsn->whole = all;
+	dsn->header = span_first(all, header_bytes(all));
+}
+
+static bool
+is_7bit(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.ptr[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* False: its sender is to be told of nobody any more. */
+static bool
+write_body(struct bounce *bounce, size_t header_bytes)
 {
 	const struct envelope *envelope = bounce->message->envelope;
 	struct dsn_recipient *rcpts;
@@ -337,20 +483,27 @@ write_body(struct bounce *bounce, struct span header)
 	    .to = envelope->reverse_path,
 	    .id = id_text(id, bounce->message->id),
 	    .envelope_helo = envelope->helo,
+	    .envid = envelope->extras.envid,
+	    .by_wall_ms = envelope->extras.by != IPC_BY_NONE ? envelope->extras.by_wall_ms : 0,
 	    .arrival_wall_ms = envelope->arrival_wall_ms,
 	    .now_wall_ms = io_wall_ms(bounce->queue->env->io),
 	    .unique = bounce->id,
-	    .header = header,
 	};
 
 	gather(bounce);
 	rcpts = mem_alloc(bounce->rcpt_count * sizeof(*rcpts));
 	for (uint32_t i = 0; i < bounce->rcpt_count; i++)
-		describe(bounce, &rcpts[i], bounce->rcpts[i]);
+		if (is_told(bounce, bounce->rcpts[i]))
+			describe(bounce, &rcpts[dsn.recipient_count++], bounce->rcpts[i]);
 	dsn.recipients = rcpts;
-	dsn.recipient_count = bounce->rcpt_count;
-	dsn_write(&bounce->body, &dsn);
+	if (dsn.recipient_count > 0) {
+		choose_returned(bounce, &dsn, header_bytes);
+		dsn_write(&bounce->body, &dsn);
+		bounce->worst = dsn_worst(&dsn);
+		bounce->is_8bit = !is_7bit(dsn.whole);
+	}
 	mem_free(rcpts);
+	return dsn.recipient_count > 0;
 }
 
 static void
@@ -363,31 +516,40 @@ write_envelope(struct bounce *bounce)
 	    .flags = IPC_MESSAGE_BOUNCE,
 	};
 
+	if (bounce->is_8bit)
+		head.flags |= IPC_MESSAGE_8BIT;
+
+
 	while (ipc_target_next(&reader, &target))
 		head.rcpt_count++;
 	envelope_write_head(&bounce->envelope, &head);
 	reader = reader_init(buf_span(&bounce->targets));
-	while (ipc_target_next(&reader, &target))
-		envelope_write_rcpt(&bounce->envelope, &target,
-		    bounce->message->envelope->reverse_path);
+	while (ipc_target_next(&reader, &target)) {
+		const struct envelope_rcpt rcpt = {.kind = target.kind,
+		    .address = target.address,
+		    .mailbox = target.mailbox,
+		    .original = bounce->message->envelope->reverse_path};
+
+		envelope_write_rcpt(&bounce->envelope, &rcpt);
+	}
 }
 
 static void
 header_read(struct io_op *op)
 {
 	struct bounce *bounce = op->owner;
-	struct span header = SPAN("");
+	bool any;
 
-	/* A message that can't be read bounces all the same, without its header. */
-	if (!op->err) {
-		header = span_of(bounce->header, op->count);
-		header = span_first(header, header_bytes(header));
-	}
 	bounce->id = queue_own_id(bounce->queue);
-	write_body(bounce, header);
-	write_envelope(bounce);
+	/* A message that can't be read bounces all the same, without its header. */
+	any = write_body(bounce, op->err ? 0 : op->count);
 	mem_free(bounce->header);
 	bounce->header = NULL;
+	if (!any) {
+		drop(bounce, "nothing is to be told any more");
+		return;
+	}
+	write_envelope(bounce);
 	if (buf_finish(&bounce->body) || buf_finish(&bounce->envelope)) {
 		drop(bounce, "the bounce would be too large");
 		return;
@@ -397,15 +559,22 @@ header_read(struct io_op *op)
 	    buf_span(&bounce->body));
 }
 
+static size_t
+bytes_to_read(const struct bounce *bounce)
+{
+	uint64_t bytes = bounce->message->body_bytes;
+
+	if (returns_whole(bounce) || bytes < QUEUE_BOUNCE_HEADER_BYTES)
+		return (size_t)bytes;
+	return QUEUE_BOUNCE_HEADER_BYTES;
+}
+
 static void
 take_resolved(struct bounce *bounce, const struct ipc_lx_resolved *resolved)
 {
 	struct reader reader = reader_init(resolved->targets);
 	struct ipc_target_entry target;
-	size_t count = 0;
-	size_t bytes = bounce->message->body_bytes < QUEUE_BOUNCE_HEADER_BYTES
-	    ? (size_t)bounce->message->body_bytes
-	    : QUEUE_BOUNCE_HEADER_BYTES;
+	size_t count = 0, bytes = bytes_to_read(bounce);
 
 	if (resolved->verdict == IPC_UNKNOWN) {
 		drop(bounce, "the sender's mailbox does not exist here");

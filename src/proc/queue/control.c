@@ -46,6 +46,7 @@ hold(struct queue *queue, uint64_t id, uint32_t slot, bool held, struct span who
 	    .text = who,
 	};
 	struct sched_message known;
+	struct message *message;
 
 	sched_message_get(queue->sched, slot, &known);
 	if (held ? known.flags & SCHED_HELD : !(known.flags & SCHED_PARKED))
@@ -58,6 +59,9 @@ hold(struct queue *queue, uint64_t id, uint32_t slot, bool held, struct span who
 	message_acquit(queue, slot);
 	poison_forget(queue, id);
 	sched_message_flags(queue->sched, slot, SCHED_RELEASED, SCHED_PARKED);
+	message = message_open(queue, slot);
+	outcome_settle(message);
+	message_close(message);
 }
 
 static void

@@ -9,13 +9,18 @@
  *
  * Keys of destinations come from the routes of the configuration, so a digest is understood
  * only under the same ones ("routes" is a hash of them).
+ *
+ * Version 2 is for the few messages with a priority, or with something due at a time: after the
+ * open ones it has u8 priority (from 0 on), var time until which those are held that were not
+ * tried, var time to tell of delay, var time to be there, u8 whether it is given up then.
  */
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
 
 enum {
-	DIGEST_VERSION = 1,
+	VERSION_PLAIN = 1,
+	VERSION_ASKS = 2,
 	KEY_BYTES_MAX = 2 * IPC_PATH_MAX,
 	REPLY_BYTES_MAX = 200, /* of a reply; its text is cut to it */
 	FLAGS_KEPT = SCHED_HELD | SCHED_ASIDE | SCHED_RELEASED,
@@ -81,23 +86,91 @@ write_rcpt(const struct queue *queue, struct buf *out, uint32_t at, uint32_t *de
 	}
 }
 
+/* What version 2 has. */
+struct asks {
+	uint64_t hold_wall_ms;
+	struct watch_times times;
+	int priority;
+};
+
+static bool
+asks_any(const struct asks *asks)
+{
+	return asks->hold_wall_ms > 0 || asks->times.delay_wall_ms > 0 ||
+	    asks->times.by_wall_ms > 0 || asks->priority != 0;
+}
+
+/* False: some recipient's sender is to be told that it has it, which marks alone say. */
+static bool
+find_asks(const struct queue *queue, uint32_t slot, const struct sched_message *message,
+    struct asks *asks)
+{
+	*asks = (struct asks){.priority = message->priority};
+	watch_get(queue, message->id, &asks->times);
+	for (uint32_t i = 0; i < message->rcpt_count; i++) {
+		uint32_t at = sched_rcpt_find(queue->sched, slot, i);
+		struct sched_rcpt rcpt;
+
+		if (at == SCHED_NONE)
+			continue;
+		sched_rcpt_get(queue->sched, at, &rcpt);
+		if (rcpt.succeeded)
+			return false;
+		if (rcpt.tries == 0 && rcpt.next_wall_ms > asks->hold_wall_ms)
+			asks->hold_wall_ms = rcpt.next_wall_ms;
+	}
+	return true;
+}
+
+static void
+write_asks(struct buf *out, const struct asks *asks)
+{
+	wire_u8(out, (uint8_t)(asks->priority - SCHED_PRIORITY_MIN));
+	wire_var(out, asks->hold_wall_ms);
+	wire_var(out, asks->times.delay_wall_ms);
+	wire_var(out, asks->times.by_wall_ms);
+	wire_u8(out, asks->times.by_returns);
+}
+
+static void
+read_asks(struct reader *reader, struct asks *asks)
+{
+	unsigned priority = reader_u8(reader), returns;
+
+	asks->hold_wall_ms = reader_var(reader, UINT64_MAX);
+	asks->times.delay_wall_ms = reader_var(reader, UINT64_MAX);
+	asks->times.by_wall_ms = reader_var(reader, UINT64_MAX);
+	returns = reader_u8(reader);
+	asks->times.by_returns = returns;
+	asks->priority = (int)priority + SCHED_PRIORITY_MIN;
+	if (priority > SCHED_PRIORITY_MAX - SCHED_PRIORITY_MIN || returns > 1 || !asks_any(asks) ||
+	    (returns && asks->times.by_wall_ms == 0)) {
+		reader->failed = true;
+		*asks = (struct asks){0};
+	}
+}
+
 void
 digest_write(struct queue *queue, uint32_t slot, struct buf *out)
 {
 	struct sched_message message;
 	uint32_t destination = SCHED_NONE;
+	struct asks asks;
 
 	sched_message_get(queue->sched, slot, &message);
 	/* Its keys are of other routes, or nothing is left to be scheduled. */
-	if (message.flags & SCHED_OLD_ROUTES || message.open_count == 0)
+	if (message.flags & SCHED_OLD_ROUTES || message.open_count == 0 ||
+	    !find_asks(queue, slot, &message, &asks))
 		return;
-	wire_u8(out, DIGEST_VERSION);
+	wire_u8(out, asks_any(&asks) ? VERSION_ASKS : VERSION_PLAIN);
 	wire_u32(out, queue->routes);
 	wire_var(out, message.arrival_wall_ms);
 	wire_u8(out, message.flags & FLAGS_KEPT);
 	wire_u32(out, message.sender);
 	wire_var(out, message.rcpt_count);
 	wire_var(out, message.open_count);
+	if (asks_any(&asks))
+		write_asks(out, &asks);
 	for (uint32_t i = 0; i < message.rcpt_count; i++) {
 		uint32_t at = sched_rcpt_find(queue->sched, slot, i);
 
@@ -124,6 +197,7 @@ struct reading {
 	struct queue *queue;
 	uint32_t slot;
 	uint32_t rcpt_count, next_index;
+	uint64_t hold_wall_ms;
 	struct span key;
 	unsigned kind;
 };
@@ -155,6 +229,8 @@ read_rcpt(struct reader *reader, struct reading *reading)
 		rcpt.tried_wall_s = (uint32_t)reader_var(reader, UINT32_MAX);
 		sched_rcpt_due(queue->sched, at, reader_var(reader, UINT64_MAX));
 		rcpt.code = (uint32_t)reader_var(reader, UINT16_MAX);
+	} else {
+		sched_rcpt_due(queue->sched, at, reading->hold_wall_ms);
 	}
 	sched_rcpt_note(queue->sched, at, &rcpt);
 	if (rcpt.begun > 0)
@@ -171,20 +247,27 @@ digest_read(
 	struct sched_message message = {.id = id, .body_bytes = body_bytes};
 	struct reading reading = {.queue = queue};
 	struct span aside = SPAN("");
+	unsigned version = reader_u8(&reader);
+	struct asks asks = {0};
 	uint32_t open_count;
 
-	if (reader_u8(&reader) != DIGEST_VERSION || reader_u32(&reader) != queue->routes)
+	if ((version != VERSION_PLAIN && version != VERSION_ASKS) ||
+	    reader_u32(&reader) != queue->routes)
 		reader.failed = true;
 	message.arrival_wall_ms = reader_var(&reader, UINT64_MAX);
 	message.flags = reader_u8(&reader);
 	message.sender = reader_u32(&reader);
 	message.rcpt_count = (uint32_t)reader_var(&reader, SCHED_RCPTS_MAX);
 	open_count = (uint32_t)reader_var(&reader, SCHED_RCPTS_MAX);
+	if (version == VERSION_ASKS)
+		read_asks(&reader, &asks);
+	message.priority = asks.priority;
 	if (reader.failed || message.flags & ~(unsigned)FLAGS_KEPT || open_count == 0 ||
 	    open_count > message.rcpt_count ||
 	    sched_message_find(queue->sched, id) != SCHED_NONE)
 		return ERR_SYNTAX;
 	reading.rcpt_count = message.rcpt_count;
+	reading.hold_wall_ms = asks.hold_wall_ms;
 	reading.slot = sched_message_add(queue->sched, &message);
 	for (uint32_t i = 0; i < open_count && !reader.failed; i++)
 		read_rcpt(&reader, &reading);
@@ -193,6 +276,7 @@ digest_read(
 	if (reader_finish(&reader) == OK) {
 		if (message.flags & SCHED_ASIDE)
 			poison_keep_text(queue, id, aside);
+		watch_set(queue, id, &asks.times);
 		return OK;
 	}
 	poison_forget(queue, id);

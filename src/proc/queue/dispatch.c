@@ -120,12 +120,13 @@ take_result(struct peer *peer, const struct ipc_dq_result *result)
 	    .status = result->status,
 	    .remote = result->remote,
 	    .text = result->text,
+	    .passed = result->passed,
 	};
 
 	if (!attempt || attempt->peer != peer)
 		return OK;
 	if (result->index >= attempt->rcpt_count || attempt->told[result->index] ||
-	    result->outcome >= IPC_OUTCOME_COUNT)
+	    result->outcome >= IPC_OUTCOME_COUNT || result->passed > IPC_PASSED_ALL)
 		return ERR_SYNTAX;
 	dispatch_result(attempt, result->index, &outcome);
 	return OK;

@@ -94,6 +94,7 @@ send_order_to_mailbox(struct attempt *attempt)
 	    .address = rcpt->address,
 	    .reverse_path = envelope->reverse_path,
 	    .body_bytes = attempt->message->body_bytes,
+	    .flags = envelope->flags,
 	};
 
 	ipc_qm_deliver_send(attempt->peer->channel, &deliver);
@@ -114,7 +115,11 @@ send_order_to_delivery(struct attempt *attempt)
 	    .flags = envelope->flags,
 	    .rcpt_count = attempt->rcpt_count,
 	};
+	struct buf extras;
 
+	buf_init(&extras, IPC_EXTRAS_MAX);
+	ipc_extras_write(&extras, &envelope->extras);
+	order.extras = buf_span(&extras);
 	if (route) {
 		order.host = route->host;
 		order.port = route->port;
@@ -122,11 +127,14 @@ send_order_to_delivery(struct attempt *attempt)
 		order.credential = route->credential;
 	}
 	ipc_qd_attempt_send(attempt->peer->channel, &order);
+	buf_fini(&extras);
 	for (uint32_t i = 0; i < attempt->rcpt_count; i++) {
 		const struct ipc_qd_rcpt rcpt = {
 		    .attempt = attempt->number,
 		    .index = i,
 		    .address = address_of(attempt, i),
+		    .notify = (uint8_t)envelope->rcpts[attempt->rcpts[i]].notify,
+		    .orcpt = envelope->rcpts[attempt->rcpts[i]].orcpt,
 		};
 
 		ipc_qd_rcpt_send(attempt->peer->channel, &rcpt);

@@ -4,41 +4,78 @@
  *
  * u8 version, u64 arrival, u8 flags, reverse-path, login, helo, client, u32 count, then for each
  * recipient: u8 kind, address, mailbox, original.
+ *
+ * That is version 1, which is still what most messages have.  Version 2 is for those that were
+ * sent with more than addresses: after the client it has the extras (ipc/extras.h), and a
+ * recipient whose kind has RCPT_ASKS set has u8 notify and its orcpt at the end.
  */
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
 
 /* RCPT_BYTES_MIN: a kind and three empty strings. */
-enum { ENVELOPE_VERSION = 1, RCPT_BYTES_MIN = 1 + 3 * 4, CLIENT_BYTES_MAX = 64 };
+enum {
+	VERSION_PLAIN = 1,
+	VERSION_ASKS = 2,
+	RCPT_BYTES_MIN = 1 + 3 * 4,
+	RCPT_ASKS = 0x80,
+	CLIENT_BYTES_MAX = 64,
+};
+
+bool
+envelope_rcpt_asks(const struct envelope_rcpt *rcpt)
+{
+	return rcpt->notify != 0 || rcpt->orcpt.len > 0;
+}
+
+uint64_t
+envelope_due_wall_ms(const struct envelope *envelope)
+{
+	uint64_t hold_wall_ms = envelope->extras.hold_until_wall_ms;
+
+	return hold_wall_ms > envelope->arrival_wall_ms ? hold_wall_ms
+	                                                : envelope->arrival_wall_ms;
+}
 
 void
 envelope_write_head(struct buf *out, const struct envelope_head *head)
 {
-	wire_u8(out, ENVELOPE_VERSION);
+	bool asks = head->extras.len > 0 || head->rcpts_ask;
+
+	wire_u8(out, asks ? VERSION_ASKS : VERSION_PLAIN);
 	wire_u64(out, head->arrival_wall_ms);
 	wire_u8(out, head->flags);
 	wire_bytes(out, head->reverse_path);
 	wire_bytes(out, head->login);
 	wire_bytes(out, head->helo);
 	wire_bytes(out, head->client);
+	if (asks)
+		wire_bytes(out, head->extras);
 	wire_u32(out, head->rcpt_count);
 }
 
 void
-envelope_write_rcpt(
-    struct buf *out, const struct ipc_target_entry *target, struct span original)
+envelope_write_rcpt(struct buf *out, const struct envelope_rcpt *rcpt)
 {
-	wire_u8(out, (uint8_t)target->kind);
-	wire_bytes(out, target->address);
-	wire_bytes(out, target->mailbox);
-	wire_bytes(out, original);
+	bool asks = envelope_rcpt_asks(rcpt);
+
+	wire_u8(out, (uint8_t)(rcpt->kind | (asks ? RCPT_ASKS : 0)));
+	wire_bytes(out, rcpt->address);
+	wire_bytes(out, rcpt->mailbox);
+	wire_bytes(out, rcpt->original);
+	if (!asks)
+		return;
+	check(ipc_notify_is_right(rcpt->notify));
+	wire_u8(out, (uint8_t)rcpt->notify);
+	wire_bytes(out, rcpt->orcpt);
 }
 
-static void
+static unsigned
 read_head(struct reader *reader, struct envelope_head *head)
 {
-	if (reader_u8(reader) != ENVELOPE_VERSION)
+	unsigned version = reader_u8(reader);
+
+	if (version != VERSION_PLAIN && version != VERSION_ASKS)
 		reader->failed = true;
 	head->arrival_wall_ms = reader_u64(reader);
 	head->flags = reader_u8(reader);
@@ -46,23 +83,53 @@ read_head(struct reader *reader, struct envelope_head *head)
 	head->login = reader_bytes(reader, IPC_CREDENTIAL_MAX);
 	head->helo = reader_bytes(reader, IPC_DOMAIN_MAX);
 	head->client = reader_bytes(reader, CLIENT_BYTES_MAX);
+	if (version == VERSION_ASKS)
+		head->extras = reader_bytes(reader, IPC_EXTRAS_MAX);
 	head->rcpt_count = reader_u32(reader);
 	if (head->rcpt_count == 0 || head->rcpt_count > SCHED_RCPTS_MAX ||
 	    head->rcpt_count > reader->rest.len / RCPT_BYTES_MIN)
 		reader->failed = true;
+	return version;
 }
 
-static void
+/* Gives whether it has more than version 1 can say. */
+static bool
 read_rcpt(struct reader *reader, struct envelope_rcpt *rcpt)
 {
 	uint8_t kind = reader_u8(reader);
+	bool asks = kind & RCPT_ASKS;
 
-	rcpt->kind = kind == IPC_TARGET_MAILBOX ? IPC_TARGET_MAILBOX : IPC_TARGET_REMOTE;
+	*rcpt = (struct envelope_rcpt){.kind = IPC_TARGET_REMOTE};
+	kind &= (uint8_t)~RCPT_ASKS;
+	if (kind == IPC_TARGET_MAILBOX)
+		rcpt->kind = IPC_TARGET_MAILBOX;
 	if (kind >= IPC_TARGET_COUNT)
 		reader->failed = true;
 	rcpt->address = reader_bytes(reader, IPC_PATH_MAX);
 	rcpt->mailbox = reader_bytes(reader, IPC_MAILBOX_MAX);
 	rcpt->original = reader_bytes(reader, IPC_PATH_MAX);
+	if (!asks)
+		return false;
+	rcpt->notify = reader_u8(reader);
+	rcpt->orcpt = reader_bytes(reader, IPC_ORCPT_MAX);
+	if (!envelope_rcpt_asks(rcpt) || !ipc_notify_is_right(rcpt->notify))
+		reader->failed = true;
+	return true;
+}
+
+static void
+read_rest(struct reader *reader, struct envelope *envelope, const struct envelope_head *head,
+    unsigned version)
+{
+	bool asks = head->extras.len > 0;
+
+	if (ipc_extras_read(head->extras, &envelope->extras))
+		reader->failed = true;
+	for (uint32_t i = 0; !reader->failed && i < head->rcpt_count; i++)
+		asks |= read_rcpt(reader, &envelope->rcpts[i]);
+	/* There is one form of each envelope. */
+	if (asks != (version == VERSION_ASKS))
+		reader->failed = true;
 }
 
 enum err
@@ -71,8 +138,8 @@ envelope_read(struct buf *bytes, struct envelope **into)
 	struct reader reader = reader_init(buf_span(bytes));
 	struct envelope_head head = {0};
 	struct envelope *envelope;
+	unsigned version = read_head(&reader, &head);
 
-	read_head(&reader, &head);
 	if (reader.failed) {
 		buf_fini(bytes);
 		return ERR_SYNTAX;
@@ -88,8 +155,7 @@ envelope_read(struct buf *bytes, struct envelope **into)
 	envelope->helo = head.helo;
 	envelope->client = head.client;
 	envelope->rcpt_count = head.rcpt_count;
-	for (uint32_t i = 0; !reader.failed && i < head.rcpt_count; i++)
-		read_rcpt(&reader, &envelope->rcpts[i]);
+	read_rest(&reader, envelope, &head, version);
 	if (reader_finish(&reader)) {
 		envelope_free(envelope);
 		return ERR_SYNTAX;

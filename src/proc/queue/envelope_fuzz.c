@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 check_written_again(const struct envelope *envelope, struct span bytes)
 {
-	const struct envelope_head head = {
+	struct envelope_head head = {
 	    .arrival_wall_ms = envelope->arrival_wall_ms,
 	    .flags = envelope->flags,
 	    .reverse_path = envelope->reverse_path,
@@ -22,18 +22,18 @@ check_written_again(const struct envelope *envelope, struct span bytes)
 	    .client = envelope->client,
 	    .rcpt_count = envelope->rcpt_count,
 	};
-	struct buf out;
+	struct buf out, extras;
 
+	buf_init(&extras, IPC_EXTRAS_MAX);
+	ipc_extras_write(&extras, &envelope->extras);
+	head.extras = buf_span(&extras);
+	for (uint32_t i = 0; i < envelope->rcpt_count; i++)
+		head.rcpts_ask |= envelope_rcpt_asks(&envelope->rcpts[i]);
 	buf_init(&out, STORE_ENVELOPE_BYTES_MAX);
 	envelope_write_head(&out, &head);
-	for (uint32_t i = 0; i < envelope->rcpt_count; i++) {
-		const struct envelope_rcpt *rcpt = &envelope->rcpts[i];
-		const struct ipc_target_entry target = {.kind = rcpt->kind,
-		    .address = rcpt->address,
-		    .mailbox = rcpt->mailbox};
-
-		envelope_write_rcpt(&out, &target, rcpt->original);
-	}
+	for (uint32_t i = 0; i < envelope->rcpt_count; i++)
+		envelope_write_rcpt(&out, &envelope->rcpts[i]);
+	buf_fini(&extras);
 	check(span_eq(buf_span(&out), bytes));
 	buf_fini(&out);
 }

@@ -24,35 +24,71 @@ static const struct envelope_head head = {
     .rcpt_count = 3,
 };
 
-static const struct {
-	struct ipc_target_entry target;
-	struct span original;
-} rcpts[] = {
-    {{IPC_TARGET_MAILBOX, SPAN("bob@example.org"), SPAN("bob")}, SPAN("Bob@example.org")},
-    {{IPC_TARGET_REMOTE, SPAN("carol@example.net"), SPAN("")}, SPAN("carol@example.net")},
-    {{IPC_TARGET_REMOTE, SPAN("\"x y\"@example.com"), SPAN("")},
-	SPAN("list@example.org")},
+static const struct envelope_rcpt rcpts[] = {
+    {.kind = IPC_TARGET_MAILBOX,
+	.address = SPAN("bob@example.org"),
+	.mailbox = SPAN("bob"),
+	.original = SPAN("Bob@example.org")},
+    {.kind = IPC_TARGET_REMOTE,
+	.address = SPAN("carol@example.net"),
+	.original = SPAN("carol@example.net"),
+	.notify = IPC_NOTIFY_SUCCESS | IPC_NOTIFY_DELAY},
+    {.kind = IPC_TARGET_REMOTE,
+	.address = SPAN("\"x y\"@example.com"),
+	.original = SPAN("list@example.org"),
+	.notify = IPC_NOTIFY_NEVER,
+	.orcpt = SPAN("rfc822;list@example.org")},
 };
 
-static void
-write_envelope(struct buf *out)
+/* All that version 2 has, or only what version 1 can say. */
+enum { PLAIN, EXTRAS, RCPTS, ALL, KIND_COUNT };
+
+static const struct ipc_extras asked = {
+    .ret = IPC_RET_HDRS, .envid = SPAN("QQ314159"), .by = IPC_BY_RETURN, .by_wall_ms = 12345};
+
+static struct envelope_rcpt
+rcpt_of(unsigned kind, size_t index)
 {
+	struct envelope_rcpt rcpt = rcpts[index];
+
+	if (kind == PLAIN || kind == EXTRAS) {
+		rcpt.notify = 0;
+		rcpt.orcpt = SPAN("");
+	}
+	return rcpt;
+}
+
+static void
+write_envelope(struct buf *out, unsigned kind)
+{
+	struct envelope_head written = head;
+	struct buf extras;
+
+	buf_init(&extras, IPC_EXTRAS_MAX);
+	if (kind == EXTRAS || kind == ALL)
+		ipc_extras_write(&extras, &asked);
+	written.extras = buf_span(&extras);
+	written.rcpts_ask = kind == RCPTS || kind == ALL;
 	buf_init(out, BYTES_MAX);
-	envelope_write_head(out, &head);
-	for (size_t i = 0; i < LEN(rcpts); i++)
-		envelope_write_rcpt(out, &rcpts[i].target, rcpts[i].original);
+	envelope_write_head(out, &written);
+	for (size_t i = 0; i < LEN(rcpts); i++) {
+		struct envelope_rcpt rcpt = rcpt_of(kind, i);
+
+		envelope_write_rcpt(out, &rcpt);
+	}
+	buf_fini(&extras);
 	assert_int_equal(buf_finish(out), OK);
 }
 
 static void
-an_envelope_comes_back(void **state)
+comes_back(unsigned kind)
 {
 	struct envelope *envelope;
 	struct buf bytes;
 	const char *memory;
 
-	(void)state;
-	write_envelope(&bytes);
+	write_envelope(&bytes, kind);
+	assert_int_equal(bytes.ptr[0], kind == PLAIN ? 1 : 2);
 	memory = bytes.ptr;
 	assert_int_equal(envelope_read(&bytes, &envelope), OK);
 	/* The bytes are the envelope's now. */
@@ -67,14 +103,56 @@ an_envelope_comes_back(void **state)
 	assert_int_equal(envelope->rcpt_count, LEN(rcpts));
 	for (uint32_t i = 0; i < LEN(rcpts); i++) {
 		const struct envelope_rcpt *rcpt = &envelope->rcpts[i];
+		struct envelope_rcpt was = rcpt_of(kind, i);
 
-		assert_int_equal(rcpt->kind, rcpts[i].target.kind);
-		assert_true(span_eq(rcpt->address, rcpts[i].target.address));
-		assert_true(span_eq(rcpt->mailbox, rcpts[i].target.mailbox));
-		assert_true(span_eq(rcpt->original, rcpts[i].original));
+		assert_int_equal(rcpt->kind, was.kind);
+		assert_true(span_eq(rcpt->address, was.address));
+		assert_true(span_eq(rcpt->mailbox, was.mailbox));
+		assert_true(span_eq(rcpt->original, was.original));
+		assert_int_equal(rcpt->notify, was.notify);
+		assert_true(span_eq(rcpt->orcpt, was.orcpt));
+	}
+	if (kind == EXTRAS || kind == ALL) {
+		assert_int_equal(envelope->extras.ret, asked.ret);
+		assert_true(span_eq(envelope->extras.envid, asked.envid));
+		assert_int_equal(envelope->extras.by_wall_ms, asked.by_wall_ms);
+	} else {
+		assert_false(ipc_extras_any(&envelope->extras));
 	}
 	envelope_free(envelope);
+}
+
+static void
+an_envelope_comes_back(void **state)
+{
+	(void)state;
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++)
+		comes_back(kind);
 	envelope_free(NULL);
+}
+
+/* As version 1 wrote it, byte for byte, before there was another. */
+static void
+an_old_envelope_is_read(void **state)
+{
+	static const char old[] = "\1\10\7\6\5\4\3\2\1\1\3\0\0\0a@b\2\0\0\0me\1\0\0\0h"
+				  "\7\0\0\0001.2.3.4\1\0\0\0\1\3\0\0\0c@d\0\0\0\0\3\0\0\0e@f";
+	struct envelope *envelope;
+	struct buf bytes;
+
+	(void)state;
+	buf_init(&bytes, BYTES_MAX);
+	buf_add(&bytes, span_of(old, sizeof(old) - 1));
+	assert_int_equal(envelope_read(&bytes, &envelope), OK);
+	assert_int_equal(envelope->arrival_wall_ms, 0x0102030405060708);
+	assert_int_equal(envelope->flags, IPC_MESSAGE_8BIT);
+	assert_true(span_eq(envelope->login, SPAN("me")));
+	assert_true(span_eq(envelope->client, SPAN("1.2.3.4")));
+	assert_true(span_eq(envelope->rcpts[0].address, SPAN("c@d")));
+	assert_true(span_eq(envelope->rcpts[0].original, SPAN("e@f")));
+	assert_int_equal(envelope->rcpts[0].notify, 0);
+	assert_false(ipc_extras_any(&envelope->extras));
+	envelope_free(envelope);
 }
 
 static enum err
@@ -96,15 +174,42 @@ try_envelope(struct span bytes)
 static void
 an_envelope_that_is_cut_is_refused(void **state)
 {
+	(void)state;
+	for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+		struct buf bytes;
+
+		write_envelope(&bytes, kind);
+		assert_int_equal(try_envelope(buf_span(&bytes)), OK);
+		for (size_t len = 0; len < bytes.len; len++)
+			assert_int_equal(
+			    try_envelope(span_first(buf_span(&bytes), len)), ERR_SYNTAX);
+		buf_add_char(&bytes, '\0');
+		assert_int_equal(try_envelope(buf_span(&bytes)), ERR_SYNTAX);
+		buf_fini(&bytes);
+	}
+}
+
+/* What asks for nothing is of version 1, and what asks is of version 2. */
+static void
+each_envelope_has_one_version(void **state)
+{
 	struct buf bytes;
 
 	(void)state;
-	write_envelope(&bytes);
-	assert_int_equal(try_envelope(buf_span(&bytes)), OK);
-	for (size_t len = 0; len < bytes.len; len++)
-		assert_int_equal(
-		    try_envelope(span_first(buf_span(&bytes), len)), ERR_SYNTAX);
-	buf_add_char(&bytes, '\0');
+	write_envelope(&bytes, RCPTS);
+	bytes.ptr[0] = 1;
+	assert_int_equal(try_envelope(buf_span(&bytes)), ERR_SYNTAX);
+	buf_fini(&bytes);
+	buf_init(&bytes, BYTES_MAX);
+	wire_u8(&bytes, 2);
+	wire_u64(&bytes, 1);
+	wire_u8(&bytes, 0);
+	for (size_t i = 0; i < 5; i++)
+		wire_bytes(&bytes, SPAN(""));
+	wire_u32(&bytes, 1);
+	wire_u8(&bytes, 0);
+	for (size_t i = 0; i < 3; i++)
+		wire_bytes(&bytes, SPAN(""));
 	assert_int_equal(try_envelope(buf_span(&bytes)), ERR_SYNTAX);
 	buf_fini(&bytes);
 }
@@ -146,7 +251,7 @@ each_part_has_bounds(void **state)
 	    {"all is as large as may be", 1, 1, 1, IPC_PATH_MAX, IPC_CREDENTIAL_MAX,
 		IPC_DOMAIN_MAX, 64, IPC_PATH_MAX, IPC_MAILBOX_MAX, IPC_PATH_MAX, OK},
 	    {"an older version", 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"a newer version", 2, 0, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
+	    {"a newer version", 3, 0, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
 	    {"no such kind", 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
 	    {"no recipients", 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
 	    {"fewer than it says", 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
@@ -200,7 +305,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_envelope_comes_back),
+	    cmocka_unit_test(an_old_envelope_is_read),
 	    cmocka_unit_test(an_envelope_that_is_cut_is_refused),
+	    cmocka_unit_test(each_envelope_has_one_version),
 	    cmocka_unit_test(each_part_has_bounds),
 	    cmocka_unit_test(a_sender_is_a_login_or_else_a_reverse_path),
 	};

@@ -62,9 +62,11 @@ static enum err
 take_begin(struct intake *intake, const struct ipc_rq_begin *begin)
 {
 	struct transaction *transaction;
+	struct ipc_extras extras;
 
 	if (map_get_u64(&intake->transactions, begin->transaction) ||
-	    intake->transactions.count >= TRANSACTIONS_MAX || !is_granted(intake, begin->id))
+	    intake->transactions.count >= TRANSACTIONS_MAX || !is_granted(intake, begin->id) ||
+	    ipc_extras_read(begin->extras, &extras))
 		return ERR_SYNTAX;
 	transaction = mem_alloc(sizeof(*transaction));
 	transaction->intake = intake;
@@ -73,14 +75,15 @@ take_begin(struct intake *intake, const struct ipc_rq_begin *begin)
 	transaction->flags = begin->flags;
 	transaction->envelope = (struct envelope_head){
 	    .arrival_wall_ms = io_wall_ms(intake->queue->env->io),
-	    .flags = begin->flags & (IPC_MESSAGE_8BIT | IPC_MESSAGE_SMTPUTF8),
+	    .flags = begin->flags & IPC_MESSAGE_ASKED,
 	};
-	arena_init(&transaction->arena, 2 * IPC_CREDENTIAL_MAX + 1024);
+	arena_init(&transaction->arena, 2 * IPC_CREDENTIAL_MAX + 1024 + IPC_EXTRAS_MAX);
 	check(arena_copy(&transaction->arena, begin->reverse_path,
 	          &transaction->envelope.reverse_path) &&
 	    arena_copy(&transaction->arena, begin->login, &transaction->envelope.login) &&
 	    arena_copy(&transaction->arena, begin->helo, &transaction->envelope.helo) &&
-	    arena_copy(&transaction->arena, begin->client, &transaction->envelope.client));
+	    arena_copy(&transaction->arena, begin->client, &transaction->envelope.client) &&
+	    arena_copy(&transaction->arena, begin->extras, &transaction->envelope.extras));
 	buf_init(&transaction->rcpts, RCPTS_BYTES_MAX);
 	buf_init(&transaction->body, STORE_INLINE_BYTES_MAX);
 	buf_init(&transaction->bytes, STORE_ENVELOPE_BYTES_MAX);
@@ -103,15 +106,20 @@ static enum err
 take_rcpt(struct intake *intake, const struct ipc_rq_rcpt *rcpt)
 {
 	struct transaction *transaction = growing(intake, rcpt->transaction);
-	const struct ipc_target_entry target = {
+	const struct envelope_rcpt target = {
 	    .kind = rcpt->kind == IPC_TARGET_MAILBOX ? IPC_TARGET_MAILBOX : IPC_TARGET_REMOTE,
 	    .address = rcpt->address,
 	    .mailbox = rcpt->mailbox,
+	    .original = rcpt->original,
+	    .notify = rcpt->notify,
+	    .orcpt = rcpt->orcpt,
 	};
 
-	if (!transaction || transaction->body_bytes > 0 || rcpt->kind >= IPC_TARGET_COUNT)
+	if (!transaction || transaction->body_bytes > 0 || rcpt->kind >= IPC_TARGET_COUNT ||
+	    !ipc_notify_is_right(rcpt->notify))
 		return ERR_SYNTAX;
-	envelope_write_rcpt(&transaction->rcpts, &target, rcpt->original);
+	transaction->envelope.rcpts_ask |= envelope_rcpt_asks(&target);
+	envelope_write_rcpt(&transaction->rcpts, &target);
 	transaction->rcpt_count++;
 	return OK;
 }

@@ -53,6 +53,7 @@ static_assert(SCHED_WHY_TIME == (int)IPC_WHY_TIME && SCHED_WHY_DOWN == (int)IPC_
 	SCHED_WHY_SUSPECT == (int)IPC_WHY_SUSPECT &&
 	SCHED_WHY_ACTIVE == (int)IPC_WHY_ACTIVE &&
 	SCHED_WHY_BOUNCING == (int)IPC_WHY_BOUNCING &&
+	SCHED_WHY_UNTIL == (int)IPC_WHY_UNTIL &&
 	SCHED_WHY_COUNT == (int)IPC_WHY_COUNT,
     "the scheduler's reasons are those of the link");
 
@@ -107,7 +108,7 @@ send_message(const struct listing *listing, uint32_t slot,
 	struct ipc_qa_message answer = {
 	    .query = listing->query,
 	    .id = message->id,
-	    .arrival_wall_ms = message->arrival_wall_ms,
+	    .arrival_wall_ms = envelope ? envelope->arrival_wall_ms : message->arrival_wall_ms,
 	    .expire_wall_ms = expire_wall_ms(queue, slot, message),
 	    .body_bytes = message->body_bytes,
 	    .held = (message->flags & (SCHED_HELD | SCHED_HELD_ALL)) != 0,

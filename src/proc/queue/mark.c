@@ -15,6 +15,7 @@ enum field {
 	REPLY = 1 << 5, /* code, status, remote */
 	TEXT = 1 << 6,
 	BOUNCE = 1 << 7,
+	TOLD = 1 << 8,
 };
 
 /* The fields of a kind after its time; 0: there is no such kind. */
@@ -28,6 +29,8 @@ fields_of(unsigned kind)
 	    [MARK_RELEASED] = TEXT,
 	    [MARK_BEGUN] = INDEX | TRIES,
 	    [MARK_ASIDE] = TEXT,
+	    [MARK_SUCCEEDED] = INDEX | DOUBT | REPLY | TEXT,
+	    [MARK_TOLD] = TOLD,
 	};
 
 	return kind < MARK_KIND_END ? fields[kind] : 0;
@@ -83,6 +86,8 @@ mark_write(struct buf *out, const struct mark *mark)
 		wire_var_bytes(out, span_first(mark->text, MARK_TEXT_MAX));
 	if (fields & BOUNCE)
 		wire_var(out, mark->bounce_id);
+	if (fields & TOLD)
+		wire_var(out, mark->told);
 }
 
 static bool
@@ -143,5 +148,7 @@ mark_read(struct reader *reader, struct mark *mark)
 		mark->text = reader_var_bytes(reader, MARK_TEXT_MAX);
 	if (fields & BOUNCE)
 		mark->bounce_id = reader_var(reader, UINT64_MAX);
+	if (fields & TOLD)
+		mark->told = (uint32_t)reader_var(reader, UINT32_MAX);
 	return !reader->failed;
 }

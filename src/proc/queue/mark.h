@@ -24,6 +24,8 @@ enum mark_kind {
 	MARK_RELEASED,
 	MARK_BEGUN, /* a try is about to be made */
 	MARK_ASIDE, /* the message is left alone until an operator decides */
+	MARK_SUCCEEDED, /* a recipient has it, and its sender is yet to be told: then it ends */
+	MARK_TOLD,      /* the sender was told that it takes longer */
 	MARK_KIND_END,
 };
 
@@ -40,19 +42,20 @@ enum end_kind {
 struct mark {
 	enum mark_kind kind;
 	uint64_t wall_ms;  /* when it happened */
-	uint32_t index;    /* ENDED, DEFERRED, BEGUN: the recipient */
+	uint32_t index;    /* ENDED, DEFERRED, BEGUN, SUCCEEDED: the recipient */
 	enum end_kind end; /* ENDED */
 	/*
-	 * ENDED, DEFERRED: the connection was lost after the final dot (of this try or, for
-	 * ENDED, of an earlier one).
+	 * ENDED, DEFERRED, SUCCEEDED: the connection was lost after the final dot (of this try
+	 * or, for ENDED, of an earlier one).
 	 */
 	bool in_doubt;
 	uint32_t tries;        /* DEFERRED, BEGUN: made so far */
+	uint32_t told;         /* TOLD: of what, bits of enum watch_due */
 	uint64_t next_wall_ms; /* DEFERRED */
-	uint32_t code;         /* ENDED, DEFERRED: of the last reply; 0: none */
+	uint32_t code;         /* ENDED, DEFERRED, SUCCEEDED: of the last reply; 0: none */
 	/*
-	 * ENDED, DEFERRED: of the last reply.  text alone: with ENDED by an operator, HELD,
-	 * RELEASED and ASIDE it says who and why.
+	 * ENDED, DEFERRED, SUCCEEDED: of the last reply.  text alone: with ENDED by an operator,
+	 * HELD, RELEASED and ASIDE it says who and why.
 	 */
 	struct span status, remote, text;
 	uint64_t bounce_id; /* BOUNCED, EXPIRED: the notification; 0: none was due */

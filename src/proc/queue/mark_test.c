@@ -33,6 +33,15 @@ static const struct mark marks[] = {
     {.kind = MARK_HELD, .wall_ms = 1, .text = SPAN("uid 1000")},
     {.kind = MARK_RELEASED, .wall_ms = 2},
     {.kind = MARK_BEGUN, .wall_ms = 3, .index = 1, .tries = 2},
+    {.kind = MARK_SUCCEEDED,
+	.wall_ms = 5,
+	.index = 2,
+	.in_doubt = true,
+	.code = 250,
+	.status = SPAN("2.0.0"),
+	.remote = SPAN("mx.example.net[192.0.2.1]"),
+	.text = SPAN("queued")},
+    {.kind = MARK_TOLD, .wall_ms = 6, .told = 3},
     {.kind = MARK_ASIDE, .wall_ms = 4, .text = SPAN("its handler died 3 times")},
 };
 
@@ -51,6 +60,7 @@ assert_same(const struct mark *a, const struct mark *b)
 	assert_true(span_eq(a->remote, b->remote));
 	assert_true(span_eq(a->text, b->text));
 	assert_true(a->bounce_id == b->bounce_id);
+	assert_true(a->told == b->told);
 }
 
 static void

@@ -13,10 +13,11 @@ message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
 {
 	const struct sched_message message = {
 	    .id = id,
-	    .arrival_wall_ms = envelope->arrival_wall_ms,
+	    .arrival_wall_ms = envelope_due_wall_ms(envelope),
 	    .body_bytes = body_bytes,
 	    .sender = envelope_sender(envelope),
 	    .rcpt_count = envelope->rcpt_count,
+	    .priority = envelope->extras.priority,
 	};
 	uint32_t slot = sched_message_add(queue->sched, &message);
 	struct buf key;
@@ -24,12 +25,15 @@ message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
 	buf_init(&key, 2 * IPC_PATH_MAX);
 	for (uint32_t i = 0; i < envelope->rcpt_count; i++) {
 		const struct envelope_rcpt *rcpt = &envelope->rcpts[i];
+		uint32_t at;
 
 		buf_reset(&key);
 		schedule_key(queue, &key, rcpt->kind, rcpt->address);
-		sched_rcpt_add(queue->sched, slot, i, rcpt->kind, buf_span(&key));
+		at = sched_rcpt_add(queue->sched, slot, i, rcpt->kind, buf_span(&key));
+		sched_rcpt_due(queue->sched, at, envelope->extras.hold_until_wall_ms);
 	}
 	buf_fini(&key);
+	watch_add(queue, id, envelope);
 	return slot;
 }
 
@@ -136,6 +140,7 @@ message_remove(struct message *message)
 	store_remove(queue->store, NULL, message->id, buf_span(&message->why));
 	buf_reset(&message->why);
 	poison_forget(queue, message->id);
+	watch_forget(queue, message->id);
 	summary_forget(queue, message->slot);
 	sched_message_remove(queue->sched, message->slot);
 	message->slot = SCHED_NONE;
@@ -207,6 +212,28 @@ apply_ended(struct reader *reader, struct queue *queue, uint32_t slot, uint32_t 
 		sched_rcpt_end(queue->sched, at);
 }
 
+/* It is not tried again: its sender is told, and it ends. */
+static void
+apply_succeeded(struct reader *reader, struct queue *queue, uint32_t slot,
+    const struct mark *mark)
+{
+	uint32_t at = marked(reader, queue, slot, mark->index);
+	struct sched_rcpt rcpt;
+
+	if (at == SCHED_NONE)
+		return;
+	sched_rcpt_get(queue->sched, at, &rcpt);
+	rcpt.code = mark->code;
+	rcpt.tried_wall_s = (uint32_t)(mark->wall_ms / 1000);
+	rcpt.in_doubt |= mark->in_doubt;
+	rcpt.begun = 0;
+	rcpt.succeeded = true;
+	sched_rcpt_note(queue->sched, at, &rcpt);
+	sched_rcpt_reply(queue->sched, at,
+	    sched_reply_keep(queue->sched,
+	        &(struct sched_reply){mark->code, mark->status, mark->remote, mark->text}));
+}
+
 static void
 apply_begun(struct reader *reader, struct queue *queue, uint32_t slot, uint32_t index,
     unsigned begun)
@@ -257,6 +284,12 @@ apply_mark(struct reader *reader, struct queue *queue, uint32_t slot)
 	case MARK_ASIDE:
 		sched_message_flags(queue->sched, slot, SCHED_ASIDE, 0);
 		poison_keep_text(queue, id_of(queue, slot), mark.text);
+		return;
+	case MARK_SUCCEEDED:
+		apply_succeeded(reader, queue, slot, &mark);
+		return;
+	case MARK_TOLD:
+		watch_told(queue, id_of(queue, slot), mark.told);
 		return;
 	case MARK_BEGUN:
 		apply_begun(reader, queue, slot, mark.index, mark.tries);

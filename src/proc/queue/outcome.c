@@ -148,6 +148,16 @@ mark_deferred(const struct told *told, const struct outcome *outcome, uint64_t n
 	outcome_mark(told->queue, told->message->id, &mark);
 }
 
+/* The sender wants it back when it is not there in time. */
+static bool
+is_over_time(const struct told *told, uint64_t now_wall_ms)
+{
+	const struct envelope *envelope = told->message->envelope;
+
+	return envelope && envelope->extras.by == IPC_BY_RETURN &&
+	    now_wall_ms >= envelope->extras.by_wall_ms;
+}
+
 static void
 defer(struct told *told, const struct outcome *outcome)
 {
@@ -160,7 +170,8 @@ defer(struct told *told, const struct outcome *outcome)
 	io_random(queue->env->io, &chance, sizeof(chance));
 	told->rcpt.tries++;
 	told->rcpt.lost = 0;
-	if (now_wall_ms >= told->message->arrival_wall_ms + limits->expire_ms) {
+	if (now_wall_ms >= told->message->arrival_wall_ms + limits->expire_ms ||
+	    is_over_time(told, now_wall_ms)) {
 		told->rcpt.expired = true;
 		keep_reply(told, outcome);
 		say("expired", told, outcome, 0);
@@ -177,6 +188,49 @@ defer(struct told *told, const struct outcome *outcome)
 	say("deferred", told, outcome, next_wall_ms);
 }
 
+/*
+ * Whether the sender is to be told by us that the recipient has it: as asked for with NOTIFY, where
+ * no next server does; and where the time that was given is no longer seen to, or each step was to
+ * be told (RFC 2852).
+ */
+static bool
+tells_success(const struct told *told, const struct outcome *outcome)
+{
+	const struct envelope *envelope = told->message->envelope;
+	const struct ipc_extras *extras = &envelope->extras;
+	unsigned notify = told->address->notify;
+
+	if (envelope->reverse_path.len == 0 || notify & IPC_NOTIFY_NEVER)
+		return false;
+	if (is_local(told))
+		return notify & IPC_NOTIFY_SUCCESS;
+	return (notify & IPC_NOTIFY_SUCCESS && !(outcome->passed & IPC_PASSED_DSN)) ||
+	    (extras->by != IPC_BY_NONE &&
+	        (extras->by_trace || !(outcome->passed & IPC_PASSED_BY)));
+}
+
+/* It is never tried again, and ends when what tells its sender is durable. */
+static void
+succeed(struct told *told, const struct outcome *outcome)
+{
+	const struct mark mark = {
+	    .kind = MARK_SUCCEEDED,
+	    .wall_ms = io_wall_ms(told->queue->env->io),
+	    .index = told->rcpt.index,
+	    .in_doubt = told->rcpt.in_doubt,
+	    .code = outcome->code,
+	    .status = outcome->status,
+	    .remote = outcome->remote,
+	    .text = outcome->text,
+	};
+
+	outcome_mark(told->queue, told->message->id, &mark);
+	told->rcpt.lost = 0;
+	told->rcpt.succeeded = true;
+	keep_reply(told, outcome);
+	sched_rcpt_bounce(told->queue->sched, told->at);
+}
+
 void
 outcome_apply(struct message *message, uint32_t index, const struct outcome *outcome)
 {
@@ -187,7 +241,10 @@ outcome_apply(struct message *message, uint32_t index, const struct outcome *out
 	sched_message_get(message->queue->sched, message->slot, &known);
 	if (outcome->kind == IPC_DELIVERED) {
 		say(is_local(&told) ? "delivered" : "relayed", &told, outcome, 0);
-		end(&told, is_local(&told) ? END_DELIVERED : END_RELAYED, outcome);
+		if (told.address && tells_success(&told, outcome))
+			succeed(&told, outcome);
+		else
+			end(&told, is_local(&told) ? END_DELIVERED : END_RELAYED, outcome);
 	} else if (known.flags & SCHED_DELETING) {
 		say("deleted", &told, outcome, 0);
 		end(&told, END_DELETED, outcome);
@@ -219,7 +276,7 @@ outcome_doubt(struct message *message, uint32_t index)
 	reply = sched_reply_get(sched, told.rcpt.reply);
 	mark_deferred(&told,
 	    &(struct outcome){IPC_DEFERRED, told.rcpt.code, reply.status, reply.remote,
-	        reply.text},
+	        reply.text, 0},
 	    told.rcpt.next_wall_ms);
 }
 
@@ -247,7 +304,7 @@ outcome_say_expired(struct message *message)
 		reply = sched_reply_get(sched, told.rcpt.reply);
 		if (told.rcpt.reply)
 			outcome = (struct outcome){IPC_FAILED, reply.code, reply.status,
-			    reply.remote, reply.text};
+			    reply.remote, reply.text, 0};
 		told.rcpt.unsaid = false;
 		keep_reply(&told, &outcome);
 		say("expired", &told, &outcome, 0);

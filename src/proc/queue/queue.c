@@ -99,6 +99,7 @@ second_passed(struct io_timer *timer)
 
 	ease_pressure(queue);
 	schedule_expire(queue);
+	watch_sweep(queue);
 	bounce_retry(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
 }
@@ -209,6 +210,7 @@ init_lists(struct queue *queue)
 	list_init(&queue->listings);
 	list_init(&queue->summaries);
 	poison_init(queue, seed);
+	watch_init(queue, seed);
 	queue->routes = digest_routes(queue->conf);
 	schedule_init(queue);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)

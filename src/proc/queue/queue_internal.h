@@ -131,6 +131,8 @@ struct queue {
 	struct sched *sched;
 	struct map message_map; /* struct message by id: only what is under way */
 	struct map attempt_map;
+	struct map watch_map; /* by id: messages about which something is due */
+	size_t watch_at;      /* where the sweep goes on */
 	struct list fresh; /* messages just accepted, oldest first */
 	size_t fresh_bytes;
 	struct io_timer timer, retire;
@@ -239,6 +241,7 @@ struct outcome {
 	enum ipc_outcome kind;
 	unsigned code;
 	struct span status, remote, text;
+	unsigned passed; /* DELIVERED: bits of enum ipc_passed */
 };
 /* What became of the recipient, which is ACTIVE. */
 void outcome_apply(struct message *message, uint32_t index, const struct outcome *outcome);
@@ -255,9 +258,34 @@ void outcome_mark(struct queue *queue, uint64_t id, const struct mark *mark);
 /* bounce.c */
 /* Makes one bounce for all recipients of the message that are BOUNCING. */
 void bounce_start(struct message *message);
+/*
+ * Tells its sender that it takes longer: of what, bits of enum watch_due.  No bounce is being made
+ * for it already.
+ */
+void bounce_tell(struct message *message, unsigned what);
 /* Tries again those that could not be made. */
 void bounce_retry(struct queue *queue);
 void bounce_lookup_link(struct queue *queue, struct io_stream *stream);
+
+/* watch.c: what is due about a message at a time */
+enum watch_due {
+	WATCH_DELAY = 1, /* it takes long, and its sender wants to know */
+	WATCH_BY = 2,    /* it was to be there by now */
+};
+struct watch_times {
+	uint64_t delay_wall_ms, by_wall_ms; /* 0: nothing is due */
+	bool by_returns; /* past by_wall_ms it is given up */
+};
+void watch_init(struct queue *queue, const uint64_t seed[2]);
+void watch_fini(struct queue *queue);
+void watch_add(struct queue *queue, uint64_t id, const struct envelope *envelope);
+void watch_set(struct queue *queue, uint64_t id, const struct watch_times *times);
+void watch_get(const struct queue *queue, uint64_t id, struct watch_times *times);
+/* Its sender was told: bits of enum watch_due. */
+void watch_told(struct queue *queue, uint64_t id, unsigned what);
+void watch_forget(struct queue *queue, uint64_t id);
+/* Once a second: does what is due. */
+void watch_sweep(struct queue *queue);
 
 /* intake.c */
 void intake_link(struct queue *queue, unsigned instance, struct io_stream *stream);

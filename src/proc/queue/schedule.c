@@ -144,11 +144,17 @@ void
 schedule_message(struct queue *queue, uint32_t slot)
 {
 	struct sched_message message;
+	struct message *opened;
 
 	sched_message_get(queue->sched, slot, &message);
 	if (queue->conf->hold_all && !(message.flags & SCHED_RELEASED))
 		sched_message_flags(queue->sched, slot, SCHED_HELD_ALL, 0);
-	sched_message_start(queue->sched, slot);
+	if (!sched_message_start(queue->sched, slot) || message.flags & SCHED_ASIDE)
+		return;
+	/* Some had it before the queue ended, and their sender is yet to be told. */
+	opened = message_open(queue, slot);
+	outcome_settle(opened);
+	message_close(opened);
 }
 
 /* Its recipients go with what the destination, or they themselves, were told last. */

@@ -61,6 +61,7 @@ test_queue_init(struct test_queue *test)
 	list_init(&queue->listings);
 	list_init(&queue->summaries);
 	poison_init(queue, seed);
+	watch_init(queue, seed);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		dispatch_peer_init(queue, &queue->deliveries[i], PROC_DELIVERY);
 	dispatch_peer_init(queue, &queue->mailbox, PROC_MAILBOX);
@@ -85,6 +86,7 @@ test_queue_fini(struct test_queue *test)
 	map_fini(&queue->message_map);
 	map_fini(&queue->attempt_map);
 	poison_fini(queue);
+	watch_fini(queue);
 	io_timer_stop(test->env.io, &queue->timer);
 	io_destroy(test->env.io);
 }
@@ -113,14 +115,15 @@ test_queue_envelope(
 	buf_init(&bytes, STORE_ENVELOPE_BYTES_MAX);
 	envelope_write_head(&bytes, &head);
 	for (uint32_t i = 0; i < count; i++) {
-		struct ipc_target_entry target = {
-		    .kind = IPC_TARGET_REMOTE, .address = span_str(addresses[i])};
+		struct envelope_rcpt rcpt = {.kind = IPC_TARGET_REMOTE,
+		    .address = span_str(addresses[i]),
+		    .original = span_str(addresses[i])};
 
 		if (!strchr(addresses[i], '@')) {
-			target.kind = IPC_TARGET_MAILBOX;
-			target.mailbox = target.address;
+			rcpt.kind = IPC_TARGET_MAILBOX;
+			rcpt.mailbox = rcpt.address;
 		}
-		envelope_write_rcpt(&bytes, &target, target.address);
+		envelope_write_rcpt(&bytes, &rcpt);
 	}
 	check(buf_finish(&bytes) == OK);
 	check(envelope_read(&bytes, &envelope) == OK);

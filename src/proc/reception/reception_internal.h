@@ -37,6 +37,8 @@ struct reception_rcpt {
 	struct reception_rcpt *next;
 	struct ipc_target_entry target;
 	struct span original;
+	unsigned notify;
+	struct span orcpt;
 };
 
 /* From MAIL to the reply for the message. */
@@ -46,12 +48,16 @@ struct transaction {
 	uint64_t id;     /* the message's */
 	struct arena arena;
 	struct span reverse_path;
+	struct span extras;       /* what MAIL asked for, as ipc_extras_write makes it */
 	struct span rcpt_pending; /* the address that lookup is asked for */
+	unsigned notify_pending;  /* what RCPT asked for */
+	struct span orcpt_pending;
 	struct reception_rcpt *rcpts, **rcpts_end;
 	size_t rcpt_count;   /* addresses accepted */
 	struct span first_rcpt;
 	struct buf body;     /* what has not gone to the queue */
 	uint64_t body_bytes; /* in all */
+	bool has_8bit;       /* an octet of the body so far is not ASCII */
 	bool begun;          /* the queue knows of it */
 	uint8_t flags;
 	struct submission *submission; /* its header, where a user sends it; NULL: another server */
@@ -147,6 +153,15 @@ void session_tick(struct session *session, uint64_t now_ms);
 /* Frees a session that is over. */
 void session_free(struct session *session);
 void session_event_begin(struct session *session, struct event *event, const char *name);
+
+/* asks.c: what clients may ask for; trusted: those who may relay */
+/* Bits of enum smtp_extension. */
+unsigned asks_offered(const struct conf *conf, bool trusted);
+/* Of the message, for the queue. */
+uint8_t asks_flags(const struct smtp_mail_parameters *mail);
+/* As ipc_extras_write makes it. */
+void asks_write(struct buf *out, const struct smtp_mail_parameters *mail, const struct conf *conf,
+    bool trusted, uint64_t wall_ms);
 
 /* transaction.c: what the events of a session do to its transaction */
 void transaction_mail(struct session *session, const struct smtp_server_event *event);

@@ -112,6 +112,13 @@ take_events(struct session *session)
 		case SMTP_SERVER_AUTH_ENDED:
 			ask_forget_exchange(session);
 			break;
+		case SMTP_SERVER_VRFY:
+		case SMTP_SERVER_EXPN:
+		case SMTP_SERVER_ETRN:
+		case SMTP_SERVER_XCLIENT:
+			/* Not offered by new_machine(). */
+			check(!event.kind);
+			break;
 		case SMTP_SERVER_REFUSED:
 			say_refused(session, &event);
 			break;
@@ -356,7 +363,7 @@ session_free(struct session *session)
 }
 
 static struct smtp_server *
-new_machine(struct reception *reception, enum conf_listener_kind kind)
+new_machine(struct reception *reception, enum conf_listener_kind kind, bool trusted)
 {
 	const struct conf *conf = reception->conf;
 	const struct smtp_server_options options = {
@@ -365,6 +372,9 @@ new_machine(struct reception *reception, enum conf_listener_kind kind)
 	    .submission = kind != CONF_LISTENER_SMTP,
 	    .tls_offered = reception->tls != NULL,
 	    .tls_from_start = kind == CONF_LISTENER_SUBMISSIONS,
+	    .extensions = asks_offered(conf, trusted || kind != CONF_LISTENER_SMTP),
+	    .hold_max_s = conf->hold_max_ms / 1000,
+	    .wall_ms = io_wall_ms(reception->env->io),
 	    .auth_mechanisms = reception->tls ? reception->mechanisms & ~SASL_BIT(SASL_EXTERNAL) : 0,
 	    .message_bytes_max = conf->message_bytes_max,
 	    .command_bytes_max = conf->command_bytes_max,
@@ -474,7 +484,7 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session->host = enter_host(reception, &session->peer);
 	session->read = (struct io_op){.done = read_done, .owner = session};
 	session->drain = (struct io_op){.done = drained, .owner = session};
-	session->smtp = new_machine(reception, listener->kind);
+	session->smtp = new_machine(reception, listener->kind, session->may_relay);
 	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
 	list_push(&reception->sessions, &session->node);
 	reception->session_count++;

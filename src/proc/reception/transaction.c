@@ -65,6 +65,28 @@ say_refused(struct session *session, enum reply_id id, struct span to)
 	event_end(&event);
 }
 
+/* Who may send to the whole world: authenticated clients, and configured networks. */
+static bool
+may_relay(const struct session *session)
+{
+	return session->may_relay || smtp_server_login(session->smtp).len > 0 ||
+	    SIM_BUG(RELAY_FOR_ALL);
+}
+
+static void
+keep_asked(struct session *session, const struct smtp_mail_parameters *mail)
+{
+	struct transaction *transaction = &session->transaction;
+	struct buf extras;
+
+	buf_init(&extras, IPC_EXTRAS_MAX);
+	asks_write(&extras, mail, session->reception->conf, may_relay(session),
+	    io_wall_ms(session->reception->env->io));
+	check(buf_finish(&extras) == OK &&
+	    arena_copy(&transaction->arena, buf_span(&extras), &transaction->extras));
+	buf_fini(&extras);
+}
+
 void
 transaction_mail(struct session *session, const struct smtp_server_event *event)
 {
@@ -90,8 +112,8 @@ transaction_mail(struct session *session, const struct smtp_server_event *event)
 	arena_init(&transaction->arena, TRANSACTION_BYTES_MAX);
 	buf_init(&transaction->body, RECEPTION_INLINE_BYTES + 2 * RECEPTION_CHUNK_BYTES);
 	transaction->rcpts_end = &transaction->rcpts;
-	transaction->flags = (uint8_t)((event->mail.body != SMTP_BODY_7BIT ? IPC_MESSAGE_8BIT : 0) |
-	    (event->mail.smtputf8 ? IPC_MESSAGE_SMTPUTF8 : 0));
+	transaction->flags = asks_flags(&event->mail);
+	keep_asked(session, &event->mail);
 	check(arena_copy(
 	    &transaction->arena, event->address.whole, &transaction->reverse_path));
 	transaction->active = true;
@@ -143,7 +165,9 @@ transaction_rcpt(struct session *session, const struct smtp_server_event *event)
 	buf_init(&canonical, ADDRESS_BYTES_MAX);
 	address_write_canonical(&canonical, &event->address);
 	room = buf_finish(&canonical) == OK &&
-	    arena_copy(&transaction->arena, buf_span(&canonical), &transaction->rcpt_pending);
+	    arena_copy(&transaction->arena, buf_span(&canonical), &transaction->rcpt_pending) &&
+	    arena_copy(&transaction->arena, event->rcpt.orcpt, &transaction->orcpt_pending);
+	transaction->notify_pending = event->rcpt.notify;
 	buf_fini(&canonical);
 	if (!room) {
 		session_reply_id(session, REPLY_TOO_MANY_RECIPIENTS);
@@ -153,14 +177,6 @@ transaction_rcpt(struct session *session, const struct smtp_server_event *event)
 		rcpt_elsewhere(session, transaction->rcpt_pending);
 	else
 		ask_lookup(session, transaction->rcpt_pending);
-}
-
-/* Who may send to the whole world: authenticated clients, and configured networks. */
-static bool
-may_relay(const struct session *session)
-{
-	return session->may_relay || smtp_server_login(session->smtp).len > 0 ||
-	    SIM_BUG(RELAY_FOR_ALL);
 }
 
 /* Adds the targets that lookup found; false where there is no room. */
@@ -179,6 +195,8 @@ add_targets(struct transaction *transaction, struct span blob)
 			return false;
 		rcpt->target.kind = target.kind;
 		rcpt->original = transaction->rcpt_pending;
+		rcpt->notify = transaction->notify_pending;
+		rcpt->orcpt = transaction->orcpt_pending;
 		*transaction->rcpts_end = rcpt;
 		transaction->rcpts_end = &rcpt->next;
 	}
@@ -256,8 +274,12 @@ send_begin(struct session *session)
 	    .reverse_path = transaction->reverse_path,
 	    .login = smtp_server_login(session->smtp),
 	    .helo = smtp_server_helo(session->smtp),
+	    .extras = transaction->extras,
 	};
 
+	/* What is all ASCII may go to any server. */
+	if (!(transaction->flags & IPC_MESSAGE_LARGE) && !transaction->has_8bit)
+		begin.flags &= (uint8_t)~IPC_MESSAGE_8BIT;
 	buf_init(&client, NET_TEXT_MAX);
 	net_addr_write(&client, &session->peer);
 	begin.client = buf_span(&client);
@@ -270,6 +292,8 @@ send_begin(struct session *session)
 		    .address = rcpt->target.address,
 		    .mailbox = rcpt->target.mailbox,
 		    .original = rcpt->original,
+		    .notify = (uint8_t)rcpt->notify,
+		    .orcpt = rcpt->orcpt,
 		};
 
 		ipc_rq_rcpt_send(queue, &message);
@@ -308,6 +332,16 @@ start_streaming(struct session *session)
 	send_body(session);
 }
 
+static bool
+has_8bit(struct span bytes)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < bytes.len; i++)
+		all |= (unsigned char)bytes.ptr[i];
+	return all >= 0x80;
+}
+
 /* Keeps bytes of the message, here or in the queue. */
 static void
 keep(struct session *session, struct span bytes)
@@ -339,6 +373,7 @@ transaction_body(struct session *session, struct span bytes)
 	struct buf kept;
 
 	transaction->body_bytes += bytes.len;
+	transaction->has_8bit = transaction->has_8bit || has_8bit(bytes);
 	if (transaction->submission) {
 		buf_init(&kept, bytes.len + SUBMISSION_ADDED_BYTES_MAX);
 		bytes = submit_header(session, bytes, &kept);

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "proc/proc_sandbox.h"
+
 extern char **environ;
 
 bool
@@ -29,6 +31,7 @@ list_fds(const struct child *child, const struct child_world *world, int link, i
 	fds[count++] = link;
 	fds[count++] = world->conf_fd;
 	fds[count++] = world->log_fd;
+	fds[count++] = child->words_fd;
 	if (child->proc == PROC_RECEPTION)
 		for (size_t i = 0; i < world->listener_count; i++)
 			fds[count++] = world->listeners[i];
@@ -53,6 +56,9 @@ spawn(struct child *child, const struct child_world *world, int link)
 
 	if (null < 0)
 		return err_from_errno(errno);
+	if (child->words_fd > 0)
+		close(child->words_fd);
+	child->words_fd = proc_words_create();
 	snprintf(name, sizeof(name), "%s", proc_def(child->proc)->name);
 	snprintf(instance, sizeof(instance), "%u", child->instance);
 	options.fd_count = list_fds(child, world, link, fds);

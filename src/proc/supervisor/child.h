@@ -19,6 +19,7 @@ struct child {
 	unsigned instance;
 	enum child_state state;
 	int pid;
+	int words_fd; /* its last words; 0 or -1: none */
 	bool died;    /* the process before this one ended without being told to */
 	bool restart; /* told to finish only to start again with another configuration */
 	struct io_op exited;

@@ -19,6 +19,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "proc/proc_sandbox.h"
 #include "proc/supervisor/supervisor_internal.h"
 #include "proc/supervisor/conf_load.h"
 #include "proc/supervisor/listen.h"
@@ -265,6 +266,28 @@ say_died(struct child *child, int status)
 	event_end(&event);
 }
 
+/* Ended by its sandbox: a call that its role may not make, or an attacker. */
+static void
+say_forbidden(struct child *child)
+{
+	const int call = proc_words_call(child->words_fd);
+	char *name = call >= 0 ? proc_call_name(call) : NULL;
+	struct event event;
+
+	event_begin(&event, &child->supervisor->log, "sandbox_ended_role");
+	event_str(&event, "name", proc_def(child->proc)->name);
+	event_u64(&event, "instance", child->instance);
+	event_u64(&event, "pid", (uint64_t)child->pid);
+	event_str(&event, "call", name ? name : "unknown");
+	if (call >= 0)
+		event_u64(&event, "number", (uint64_t)call);
+	event_str(&event, "text",
+	    "it asked the kernel for what this role may not do: it was taken over, or its list "
+	    "of calls lacks one");
+	event_end(&event);
+	mem_free(name);
+}
+
 static void
 child_exited(struct io_op *op)
 {
@@ -287,6 +310,8 @@ child_exited(struct io_op *op)
 	}
 	if (io_now_ms(supervisor->io) - child->started_ms > STEADY_MS)
 		child->wait_ms = RESPAWN_MS_MIN;
+	if (op->status == 128 + SIGSYS)
+		say_forbidden(child);
 	say_died(child, op->status);
 	if (!child->was_ready && op->status != 0 && op->status < 128) {
 		/* It has said why; it would say the same the next time. */
@@ -431,6 +456,35 @@ raise_descriptor_limit(void)
 	    "fewer connections are possible, which reception notices");
 }
 
+/* The supervisor's own part, and what this machine lacks for those of the roles. */
+static int
+enter_sandbox(struct supervisor *supervisor)
+{
+	const struct proc_sandbox_support support = proc_sandbox_probe();
+	const struct conf *conf = supervisor->conf;
+	const char *lacks = proc_sandbox_lacks(&support);
+	bool complete = support.calls && support.landlock_abi >= PROC_LANDLOCK_FILES &&
+	    conf->sandbox_calls && conf->sandbox_files;
+	enum err err;
+
+	if (conf->sandbox_required && !complete) {
+		fprintf(stderr,
+		    "postrider: \"sandbox required\", but %s.\n",
+		    lacks ? lacks : "\"sandbox limits\" switches a part of it off");
+		return EX_UNAVAILABLE;
+	}
+	if (lacks)
+		event_note(&supervisor->log, "sandbox_partly", lacks);
+	if (!conf->sandbox_calls || !conf->sandbox_files)
+		event_note(&supervisor->log, "sandbox_partly",
+		    "\"sandbox limits\" in the configuration switches a part of it off");
+	err = proc_sandbox_supervisor(conf);
+	if (err)
+		event_note(&supervisor->log, "sandbox_partly",
+		    "the supervisor could not give up calls");
+	return EX_OK;
+}
+
 static int
 serve(struct supervisor *supervisor)
 {
@@ -456,6 +510,9 @@ serve(struct supervisor *supervisor)
 	if (supervisor->world.conf_fd < 0)
 		return EX_OSERR;
 	raise_descriptor_limit();
+	status = enter_sandbox(supervisor);
+	if (status)
+		return status;
 	if (geteuid() != 0)
 		event_note(&supervisor->log, "unprivileged",
 		    "not started as root: all roles run as this user, in this file system");

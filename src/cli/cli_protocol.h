@@ -1,0 +1,3 @@
+#pragma once
+
+int cli_protocol(int argc, char **argv);
