@@ -142,10 +142,21 @@ goes_away(struct sender *sender)
 	return true;
 }
 
+/*
+ * One letter in three says by DSN what is meant by saying nothing, so what is due for it is the
+ * same; its envelopes and digests are of the longer kind.
+ */
+static bool
+asks_dsn(const struct sender *sender)
+{
+	return sender->offers_dsn && sender->job->letter->letter.seed % 3 == 0;
+}
+
 static void
 say_rcpt(struct sender *sender, unsigned rcpt)
 {
-	say(sender, WANT_RCPT, rcpt, "RCPT TO:<%s>", sender->job->letter->rcpts[rcpt].address);
+	say(sender, WANT_RCPT, rcpt, "RCPT TO:<%s>%s", sender->job->letter->rcpts[rcpt].address,
+	    asks_dsn(sender) && rcpt % 2 == 0 ? " NOTIFY=FAILURE ORCPT=rfc822;sim+2Brcpt@x" : "");
 }
 
 /* The first recipient from that on that is still open; LETTER_RCPTS_MAX: none. */
@@ -167,8 +178,8 @@ begin_message(struct sender *sender)
 	sender->mail_ok = sender->sending = false;
 	sender->by_bdat = sender->offers_chunking && chance(sender, 3) == 0;
 	sender->pipelined = sender->offers_pipelining && chance(sender, 2) == 0;
-	say(sender, WANT_MAIL, 0, "MAIL FROM:<%s>%s", letter->letter.from,
-	    eight ? " BODY=8BITMIME" : "");
+	say(sender, WANT_MAIL, 0, "MAIL FROM:<%s>%s%s", letter->letter.from,
+	    eight ? " BODY=8BITMIME" : "", asks_dsn(sender) ? " RET=HDRS ENVID=sim+2Bletter" : "");
 	if (!sender->pipelined)
 		return;
 	for (unsigned i = open_rcpt(sender, 0); i < LETTER_RCPTS_MAX; i = open_rcpt(sender, i + 1))
@@ -401,6 +412,7 @@ take_ehlo(struct sender *sender, unsigned code)
 	}
 	sender->offers_pipelining = memmem(all.ptr, all.len, "PIPELINING", 10) != NULL;
 	sender->offers_chunking = memmem(all.ptr, all.len, "CHUNKING", 8) != NULL;
+	sender->offers_dsn = memmem(all.ptr, all.len, "DSN", 3) != NULL;
 	sender->offers_8bit = memmem(all.ptr, all.len, "8BITMIME", 8) != NULL;
 	begin_message(sender);
 }

@@ -46,7 +46,7 @@ struct sender {
 	struct want wants[SENDER_WANTS_MAX];
 	size_t want_count;
 
-	bool offers_pipelining, offers_chunking, offers_8bit;
+	bool offers_pipelining, offers_chunking, offers_8bit, offers_dsn;
 	bool pipelined, by_bdat, mail_ok;
 	uint32_t accepted; /* recipients that got a 250 */
 	struct buf body;

@@ -8,14 +8,41 @@ struct tls_context {
 };
 
 enum err
-tls_server_context_create(struct span chain_pem, const struct tls_signer *signer,
-    struct tls_context **context, const char **why)
+tls_server_context_create(const struct tls_server_options *options,
+    struct tls_context **context, struct tls_problem *problem)
 {
-	(void)chain_pem;
-	(void)signer;
+	(void)options;
 	*context = NULL;
-	*why = "there is no TLS in the simulation";
+	problem->why = "there is no TLS in the simulation";
 	return ERR_UNSUPPORTED;
+}
+
+struct tls_tickets *
+tls_tickets_create(void)
+{
+	return NULL;
+}
+
+void
+tls_tickets_destroy(struct tls_tickets *tickets)
+{
+	check(tickets == NULL);
+}
+
+enum err
+tls_tickets_set(struct tls_tickets *tickets, struct span newest, struct span before)
+{
+	(void)tickets;
+	(void)newest;
+	(void)before;
+	return ERR_UNSUPPORTED;
+}
+
+bool
+tls_is_resumed(const struct tls *tls)
+{
+	(void)tls;
+	return false;
 }
 
 enum err

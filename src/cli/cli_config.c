@@ -184,10 +184,18 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_LISTEN:
 		return json_listeners(conf);
 	case CONF_CERTIFICATE:
-		if (conf->certificate_path.len == 0)
-			return json_null();
-		return json_pack("{s:o, s:o}", "file", json_text(conf->certificate_path),
-		    "key", json_text(conf->key_path));
+		value = json_array();
+		for (size_t i = 0; i < conf->certificate_count; i++)
+			json_array_append_new(value,
+			    json_pack("{s:o, s:o}", "file",
+				json_text(conf->certificates[i].path), "key",
+				json_text(conf->certificates[i].key_path)));
+		return value;
+	case CONF_CLIENTS:
+		return conf->clients_path.len ? json_text(conf->clients_path)
+					      : json_null();
+	case CONF_TLS_VERSION:
+		return json_string(conf_tls_version_name(conf->tls_version_min));
 	case CONF_DOMAINS:
 		value = json_array();
 		for (size_t i = 0; i < conf->domain_count; i++)
@@ -224,6 +232,7 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_DOMAIN:
 	case CONF_PATH:
 	case CONF_MAILBOX:
+	case CONF_TEXT:
 	case CONF_SEPARATOR:
 	case CONF_INCLUDE:
 	case CONF_BLOCK:
@@ -339,7 +348,7 @@ say_good(const struct conf *conf, const char *path)
 		buf_add(&out, conf->domains[0]);
 	if (conf->domain_count > 1)
 		buf_addf(&out, " and %zu more", conf->domain_count - 1);
-	buf_addf(&out, ", TLS %s.\n", conf->certificate_path.len > 0 ? "on" : "off");
+	buf_addf(&out, ", TLS %s.\n", conf->certificate_count > 0 ? "on" : "off");
 	code = write_out(&out);
 	buf_fini(&out);
 	return code;

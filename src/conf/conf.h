@@ -16,6 +16,7 @@ enum {
 	CONF_LISTENERS_MAX = 32,
 	CONF_RETRIES_MAX = 32,
 	CONF_DNS_SERVERS_MAX = 4,
+	CONF_CERTIFICATES_MAX = 50,
 	CONF_DOMAINS_MAX = 100000,
 	CONF_NETWORKS_MAX = 10000,
 	CONF_ROUTES_MAX = 10000,
@@ -34,6 +35,9 @@ enum conf_listener_kind {
 	CONF_LISTENER_SUBMISSION, /* port 587: STARTTLS, then AUTH */
 	CONF_LISTENER_SUBMISSIONS, /* port 465: TLS from the first byte */
 };
+
+/* The lowest version of TLS that clients may speak. */
+enum conf_tls_version { CONF_TLS_1_2, CONF_TLS_1_3 };
 
 enum conf_tls {
 	CONF_TLS_MAY, /* when the other server offers it */
@@ -72,6 +76,13 @@ struct conf_limits {
 	uint64_t rate_period_ms;
 };
 
+/* A chain in PEM (its text, from the bundle) and the path of its private key. */
+struct conf_certificate {
+	struct span path;
+	struct span pem;
+	struct span key_path;
+};
+
 /* The limits of some destinations.  Whatever a block does not say, it has from the queue. */
 struct conf_destination {
 	struct span pattern; /* as a route's domain; a smart host's name or address too */
@@ -84,10 +95,15 @@ struct conf {
 	struct conf_listener listeners[CONF_LISTENERS_MAX];
 	size_t listener_count;
 
-	/* TLS: PEM chain (its text, from the bundle) and the key's path; "" is no TLS. */
-	struct span certificate_path;
-	struct span certificate_pem;
-	struct span key_path;
+	/* TLS for clients; none without a certificate.  The first one is the default. */
+	struct conf_certificate certificates[CONF_CERTIFICATES_MAX];
+	size_t certificate_count;
+	struct span clients_path; /* who signs clients' certificates; "": not asked for */
+	struct span clients_pem;
+	enum conf_tls_version tls_version_min;
+	struct span tls_ciphers; /* of TLS 1.2, in OpenSSL's language; "": our choice */
+	struct span tls_groups; /* of key exchange; "": our choice */
+	uint64_t tls_ticket_ms; /* how long a session may be resumed; 0: never */
 
 	/* What roles give up; all of it where the kernel lets us. */
 	bool sandbox_calls, sandbox_files; /* seccomp, Landlock */

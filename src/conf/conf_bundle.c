@@ -118,40 +118,74 @@ want(struct conf_bundle *bundle, enum conf_file_kind kind, struct span name)
 	check(arena_copy(&bundle->arena, name, &wanted->name));
 }
 
-/* What the value after a statement's first word would name. */
-static enum conf_file_kind
-kind_after(const struct conf_token *word)
+/* The statements that name files, and which kind each is. */
+static const struct {
+	const char *words[3];
+	size_t count;
+	enum conf_file_kind kind;
+} naming[] = {
+    {{"include"}, 1, CONF_FILE_CONFIG},
+    {{"certificate"}, 1, CONF_FILE_CERTIFICATE},
+    {{"client", "certificates", "from"}, 3, CONF_FILE_CERTIFICATE},
+};
+
+/* The words of a statement that were seen, as far as it may be one that names a file. */
+struct statement {
+	unsigned candidates; /* bits of naming */
+	size_t seen;
+};
+
+static void
+statement_start(struct statement *statement)
 {
-	if (word->kind != CONF_WORD)
-		return CONF_FILE_UNASKED;
-	if (span_eq_nocase(word->text, SPAN("include")))
-		return CONF_FILE_CONFIG;
-	if (span_eq_nocase(word->text, SPAN("certificate")))
-		return CONF_FILE_CERTIFICATE;
+	*statement = (struct statement){.candidates = (1u << LEN(naming)) - 1};
+}
+
+/* What the value at hand names, the words before it being those of such a statement. */
+static enum conf_file_kind
+statement_names(const struct statement *statement)
+{
+	for (size_t i = 0; i < LEN(naming); i++)
+		if (statement->candidates & 1u << i && naming[i].count == statement->seen)
+			return naming[i].kind;
 	return CONF_FILE_UNASKED;
 }
 
-/* Finds "include FILE" and "certificate FILE" at the beginning of statements. */
+static void
+statement_word(struct statement *statement, const struct conf_token *word)
+{
+	for (size_t i = 0; i < LEN(naming); i++)
+		if (word->kind != CONF_WORD || naming[i].count <= statement->seen ||
+		    !span_eq_nocase(
+			word->text, span_str(naming[i].words[statement->seen])))
+			statement->candidates &= ~(1u << i);
+	statement->seen++;
+}
+
+/* Finds "include FILE" and its like at the beginning of statements. */
 static void
 scan(struct conf_bundle *bundle, const struct conf_file *file)
 {
 	struct conf_token token, last = {.kind = CONF_NEWLINE};
-	enum conf_file_kind kind = CONF_FILE_UNASKED;
+	struct statement statement;
+	enum conf_file_kind kind;
 	struct conf_lexer lexer;
 	struct conf_path path;
 	struct arena scratch;
-	bool starts = true;
 
+	statement_start(&statement);
 	arena_init(&scratch, SIZE_MAX / 2);
 	conf_lexer_init(&lexer, file, NULL, &scratch);
 	for (token = conf_lexer_next(&lexer); token.kind != CONF_EOF;
 	     last = token, token = conf_lexer_next(&lexer)) {
+		kind = statement_names(&statement);
 		if (kind != CONF_FILE_UNASKED && conf_token_is_value(&token) &&
 		    conf_bundle_path(file->name, token.text, &path))
 			want(bundle, kind, span_of(path.bytes, path.len));
-		kind = starts ? kind_after(&token) : CONF_FILE_UNASKED;
-		starts = (token.kind == CONF_NEWLINE && last.kind != CONF_COMMA) ||
-			 token.kind == CONF_SEMICOLON || token.kind == CONF_CLOSE;
+		statement_word(&statement, &token);
+		if ((token.kind == CONF_NEWLINE && last.kind != CONF_COMMA) ||
+		    token.kind == CONF_SEMICOLON || token.kind == CONF_CLOSE)
+			statement_start(&statement);
 	}
 	arena_fini(&scratch);
 }

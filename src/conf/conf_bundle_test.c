@@ -97,6 +97,27 @@ a_bundle_wants_includes_and_certificates(void **state)
 }
 
 static void
+a_bundle_wants_the_issuers_of_clients(void **state)
+{
+	struct conf_bundle *bundle = conf_bundle_create();
+	struct span wanted;
+
+	(void)state;
+	assert_int_equal(
+	    conf_bundle_add(bundle, SPAN("/e/main"),
+		SPAN("client certificates no0; client from no1\n"
+		     "x client certificates from no2; certificates from no3\n"
+		     "client include no4\n"
+		     "client certificates from ca.pem no5\n")),
+	    OK);
+	assert_wants(bundle, "/e/ca.pem");
+	assert_int_equal(
+	    conf_bundle_add(bundle, SPAN("/e/ca.pem"), SPAN("include no6\n")), OK);
+	assert_false(conf_bundle_wants(bundle, &wanted));
+	conf_bundle_destroy(bundle);
+}
+
+static void
 a_file_may_come_before_it_is_wanted(void **state)
 {
 	struct conf_bundle *bundle = conf_bundle_create();
@@ -336,6 +357,7 @@ main(void)
 	    cmocka_unit_test(names_are_relative_to_their_file),
 	    cmocka_unit_test(a_path_has_a_name_and_a_length),
 	    cmocka_unit_test(a_bundle_wants_includes_and_certificates),
+	    cmocka_unit_test(a_bundle_wants_the_issuers_of_clients),
 	    cmocka_unit_test(a_file_may_come_before_it_is_wanted),
 	    cmocka_unit_test(what_cannot_go_into_a_bundle),
 	    cmocka_unit_test(too_many_includes_are_said_where_they_stand),

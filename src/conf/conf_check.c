@@ -33,7 +33,7 @@ check_tls(struct conf_parser *parser)
 		     has_listener(conf, CONF_LISTENER_SUBMISSION) ||
 		     has_listener(conf, CONF_LISTENER_SUBMISSIONS);
 
-	if (conf->certificate_path.len > 0)
+	if (conf->certificate_count > 0)
 		return;
 	for (size_t i = 0; i < conf->listener_count; i++)
 		if (conf->listeners[i].kind == CONF_LISTENER_SUBMISSIONS)
@@ -111,7 +111,7 @@ listeners_default(struct conf *conf)
 	if (conf->listener_count > 0)
 		return;
 	listen_everywhere(conf, CONF_LISTENER_SMTP, 25);
-	if (conf->certificate_path.len == 0 || conf->passwords_path.len == 0)
+	if (conf->certificate_count == 0 || conf->passwords_path.len == 0)
 		return;
 	listen_everywhere(conf, CONF_LISTENER_SUBMISSION, 587);
 	listen_everywhere(conf, CONF_LISTENER_SUBMISSIONS, 465);

@@ -227,6 +227,14 @@ static const struct mistake mistakes[] = {
     {"passwords from x", 1,
 	"passwords are taken over TLS only, which needs a certificate; add \"certificate "
 	"FILE key FILE\""},
+    {"certificate a.pem key k; certificate a.pem key k", 38,
+	"\"/etc/p/a.pem\" was said already, at /etc/p/main.conf:4"},
+    {"minimum tls version 1.1", 21, "expected 1.2 or 1.3, not \"1.1\"; did you mean \"1.2\"?"},
+    {"tls ciphers \"a b\"", 13,
+	"\"a b\" is not a list in one word, with colons: only visible ASCII characters may "
+	"stand in it"},
+    {"tls ticket lifetime 2 d", 21,
+	"\"tls ticket lifetime\" is from 1 s to 1 d, or \"none\", not 2 d"},
     {"certificate x.pem", 18, "expected \"key\", not the end of the line"},
     {"include main.conf", 9,
 	"\"/etc/p/main.conf\" is the main file; it cannot include itself"},

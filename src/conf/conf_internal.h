@@ -184,6 +184,9 @@ bool conf_scalar_parse(struct conf_parser *parser, const struct conf_option *opt
 bool conf_statement_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_route_parse(struct conf_parser *parser);
 bool conf_networks_parse(struct conf_parser *parser);
+bool conf_certificate_parse(struct conf_parser *parser);
+bool conf_clients_parse(struct conf_parser *parser);
+bool conf_tls_version_parse(struct conf_parser *parser);
 /* A block "destination": what stands before its brace, and its end. */
 bool conf_destination_open(struct conf_parser *parser);
 void conf_destination_close(struct conf_parser *parser);
@@ -199,6 +202,7 @@ bool conf_value_time(struct span number, struct span unit, uint64_t *ms);
 /* What is wrong with a domain name; NULL where it is right. */
 const char *conf_value_domain_problem(struct span domain);
 const char *conf_value_mailbox_problem(struct span mailbox);
+const char *conf_value_text_problem(struct span text);
 /* "HOST", "HOST:PORT", "[ADDRESS]:PORT"; NULL, or what is wrong.  Without port: 0. */
 const char *conf_value_endpoint(struct span text, struct span *host, uint16_t *port);
 bool conf_value_separator(char c);

@@ -30,6 +30,12 @@ conf_tls_name(enum conf_tls tls)
 }
 
 const char *
+conf_tls_version_name(enum conf_tls_version version)
+{
+	return version == CONF_TLS_1_3 ? "1.3" : "1.2";
+}
+
+const char *
 conf_log_format_name(enum conf_log_format format)
 {
 	return format == CONF_LOG_JSON ? "json" : "logfmt";

@@ -22,7 +22,8 @@
 #define LIMIT(member) .offset = offsetof(struct conf_limits, member)
 
 /* A Unix socket's path has to fit into sockaddr_un, its NUL included. */
-enum { SOCKET_PATH_BYTES_MAX = 107, MAILBOX_BYTES_MAX = 128, CONNECTIONS_MAX = 1000 };
+enum { SOCKET_PATH_BYTES_MAX = 107, MAILBOX_BYTES_MAX = 128, CONNECTIONS_MAX = 1000,
+	TLS_TEXT_BYTES_MAX = 1000 };
 
 static const struct conf_option options[] = {
     {.words = "include",
@@ -54,9 +55,53 @@ static const struct conf_option options[] = {
 	       "passwords, submission and submissions on *."},
     {.words = "certificate",
 	.type = CONF_CERTIFICATE,
+	.repeats = true,
 	.syntax = "FILE key FILE",
-	.doc = "The certificate chain and, in a file of its own, its private key, both "
-	       "in PEM. Without them there is no TLS for clients."},
+	.doc = "A certificate chain and, in a file of its own, its private key, both in "
+	       "PEM; EC (P-256, P-384) or RSA (2048 to 4096 bits). Without any there is "
+	       "no TLS for clients. At most 50: a client gets the first one for the name "
+	       "that it asks for (SNI), one with an EC key or one with an RSA key, as it "
+	       "can use; one that asks for no name or for another gets the first of all. "
+	       "Read again on SIGHUP."},
+    {.words = "client certificates from",
+	.type = CONF_CLIENTS,
+	.syntax = "FILE",
+	.doc = "Clients are asked for a certificate (and go on without one, too); those "
+	       "that the issuers in this file (PEM) signed may log in with it (AUTH "
+	       "EXTERNAL)."},
+    {.words = "minimum tls version",
+	.type = CONF_TLS_VERSION,
+	.syntax = "1.2 | 1.3",
+	.doc = "The lowest version of TLS that clients may speak; 1.2 without. Many "
+	       "servers that send mail still need 1.2."},
+    {.words = "tls ciphers",
+	.type = CONF_TEXT,
+	AT(tls_ciphers),
+	.min = 1,
+	.max = TLS_TEXT_BYTES_MAX,
+	.syntax = "LIST",
+	.doc = "The ciphers of TLS 1.2 for clients, as \"openssl ciphers\" takes them. "
+	       "Without: those with forward secrecy. TLS 1.3 has only good ones."},
+    {.words = "tls groups",
+	.type = CONF_TEXT,
+	AT(tls_groups),
+	.min = 1,
+	.max = TLS_TEXT_BYTES_MAX,
+	.syntax = "LIST",
+	.doc = "The groups for the exchange of keys with clients, the best first, with "
+	       "colons between. Without: X25519MLKEM768 (which a quantum computer does "
+	       "not break; where the TLS library has it), X25519, P-256, P-384."},
+    {.words = "tls ticket lifetime",
+	.type = CONF_TIME,
+	AT(tls_ticket_ms),
+	.preset = 2 * HOUR,
+	.min = SECOND,
+	.max = DAY,
+	.zero = "none",
+	.syntax = "TIME | none",
+	.doc = "How long a client may resume a TLS session without the work of a full "
+	       "handshake. The keys that tickets are sealed with change as often, and are "
+	       "never on disk."},
     {.words = "sandbox required",
 	.type = CONF_BOOL,
 	AT(sandbox_required),
@@ -790,7 +835,7 @@ bool
 conf_option_is_text(const struct conf_option *option)
 {
 	return option->type == CONF_DOMAIN || option->type == CONF_PATH ||
-	       option->type == CONF_MAILBOX;
+	       option->type == CONF_MAILBOX || option->type == CONF_TEXT;
 }
 
 void

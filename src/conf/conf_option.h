@@ -19,6 +19,7 @@ enum conf_type {
 	CONF_DOMAIN, /* struct span */
 	CONF_PATH, /* struct span; min and max are its length */
 	CONF_MAILBOX, /* struct span; min and max are its length */
+	CONF_TEXT, /* struct span, one word; min and max are its length */
 	CONF_SEPARATOR, /* char */
 
 	/* Statements with a grammar of their own. */
@@ -26,6 +27,8 @@ enum conf_type {
 	CONF_RATE, /* rate_count and rate_period_ms of the limits at offset */
 	CONF_LISTEN,
 	CONF_CERTIFICATE,
+	CONF_CLIENTS,
+	CONF_TLS_VERSION,
 	CONF_DOMAINS,
 	CONF_NETWORKS,
 	CONF_MAILDIR,
@@ -70,7 +73,7 @@ struct conf_limits *conf_option_limits(void *holder, const struct conf_option *o
 uint64_t conf_option_number(const void *holder, const struct conf_option *option);
 void
 conf_option_set_number(void *holder, const struct conf_option *option, uint64_t number);
-/* The string of a DOMAIN, PATH or MAILBOX row. */
+/* The string of a DOMAIN, PATH, MAILBOX or TEXT row. */
 struct span conf_option_text(const struct conf *conf, const struct conf_option *option);
 void conf_option_set_text(
     struct conf *conf, const struct conf_option *option, struct span text);
@@ -95,5 +98,6 @@ conf_show_option(struct buf *out, const void *holder, const struct conf_option *
 /* The words of enum values, as the language has them. */
 const char *conf_listener_kind_name(enum conf_listener_kind kind);
 const char *conf_tls_name(enum conf_tls tls);
+const char *conf_tls_version_name(enum conf_tls_version version);
 const char *conf_log_format_name(enum conf_log_format format);
 const char *conf_log_target_name(enum conf_log_target target);

@@ -9,6 +9,11 @@ static const char everything[] =
     "listen submission on 192.0.2.1\n"
     "listen submissions on [2001:db8::1]:4465\n"
     "certificate cert.pem key keys/key.pem\n"
+    "certificate rsa.pem key keys/rsa.pem\n"
+    "client certificates from users-ca.pem\n"
+    "minimum tls version 1.3\n"
+    "tls ciphers ECDHE+AESGCM:!aNULL; tls groups X25519:P-256\n"
+    "tls ticket lifetime 1 h\n"
     "accept mail for Example.ORG,\n\n  # between\n\texample.net\n"
     "accept mail for xn--mller-kva.example\n"
     "relay for 127.0.0.0/8, [::1], 2001:db8::/32, fd00::/8, [fe80::]/10, 192.0.2.7\n"
@@ -119,9 +124,18 @@ static void
 assert_names(const struct conf *conf)
 {
 	kit_assert_span(conf->hostname, "mail.example.org");
-	kit_assert_span(conf->certificate_path, "/etc/p/cert.pem");
-	kit_assert_span(conf->certificate_pem, KIT_PEM);
-	kit_assert_span(conf->key_path, "/etc/p/keys/key.pem");
+	assert_int_equal(conf->certificate_count, 2);
+	kit_assert_span(conf->certificates[0].path, "/etc/p/cert.pem");
+	kit_assert_span(conf->certificates[0].pem, KIT_PEM);
+	kit_assert_span(conf->certificates[0].key_path, "/etc/p/keys/key.pem");
+	kit_assert_span(conf->certificates[1].path, "/etc/p/rsa.pem");
+	kit_assert_span(conf->certificates[1].key_path, "/etc/p/keys/rsa.pem");
+	kit_assert_span(conf->clients_path, "/etc/p/users-ca.pem");
+	kit_assert_span(conf->clients_pem, KIT_PEM);
+	assert_int_equal(conf->tls_version_min, CONF_TLS_1_3);
+	kit_assert_span(conf->tls_ciphers, "ECDHE+AESGCM:!aNULL");
+	kit_assert_span(conf->tls_groups, "X25519:P-256");
+	assert_int_equal(conf->tls_ticket_ms, 3600000);
 	assert_int_equal(conf->domain_count, 3);
 	kit_assert_span(conf->domains[0], "example.org");
 	kit_assert_span(conf->domains[1], "example.net");
@@ -214,7 +228,11 @@ defaults_are_those_of_the_contract(void **state)
 	assert_addr(&conf->listeners[0].addr, "0.0.0.0:25");
 	assert_addr(&conf->listeners[1].addr, "[::]:25");
 	assert_int_equal(conf->domain_count, 0);
-	kit_assert_span(conf->certificate_path, "");
+	assert_int_equal(conf->certificate_count, 0);
+	kit_assert_span(conf->clients_path, "");
+	assert_int_equal(conf->tls_version_min, CONF_TLS_1_2);
+	kit_assert_span(conf->tls_ciphers, "");
+	assert_int_equal(conf->tls_ticket_ms, 7200000);
 	kit_assert_span(conf->spool_path, "/var/spool/postrider");
 	kit_assert_span(conf->control_path, "/run/postrider/control");
 	kit_assert_span(conf->postmaster, "postmaster");

@@ -20,6 +20,8 @@ expected(const struct conf_option *option)
 		return "a domain name";
 	case CONF_MAILBOX:
 		return "the name of a mailbox";
+	case CONF_TEXT:
+		return "a list in one word, with colons";
 	case CONF_PATH:
 		return "a path";
 	case CONF_SEPARATOR:
@@ -27,6 +29,8 @@ expected(const struct conf_option *option)
 	case CONF_BOOL:
 	case CONF_LISTEN:
 	case CONF_CERTIFICATE:
+	case CONF_CLIENTS:
+	case CONF_TLS_VERSION:
 	case CONF_DOMAINS:
 	case CONF_NETWORKS:
 	case CONF_MAILDIR:
@@ -232,6 +236,8 @@ parse_text(
 		problem = conf_value_domain_problem(value.text);
 	else if (value.text.len < option->min || value.text.len > option->max)
 		problem = "it is empty or too long";
+	else if (option->type == CONF_TEXT)
+		problem = conf_value_text_problem(value.text);
 	else
 		problem = conf_value_mailbox_problem(value.text);
 	if (problem)

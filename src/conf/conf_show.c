@@ -51,15 +51,32 @@ show_listeners(struct buf *out, const struct conf *conf)
 }
 
 static void
-show_certificate(struct buf *out, const struct conf *conf)
+show_certificates(struct buf *out, const struct conf *conf)
 {
-	if (conf->certificate_path.len == 0)
+	for (size_t i = 0; i < conf->certificate_count; i++) {
+		buf_add_str(out, "certificate ");
+		conf_value_write_word(out, conf->certificates[i].path);
+		buf_add_str(out, " key ");
+		conf_value_write_word(out, conf->certificates[i].key_path);
+		buf_add_char(out, '\n');
+	}
+}
+
+static void
+show_clients(struct buf *out, const struct conf *conf)
+{
+	if (conf->clients_path.len == 0)
 		return;
-	buf_add_str(out, "certificate ");
-	conf_value_write_word(out, conf->certificate_path);
-	buf_add_str(out, " key ");
-	conf_value_write_word(out, conf->key_path);
+	buf_add_str(out, "client certificates from ");
+	conf_value_write_word(out, conf->clients_path);
 	buf_add_char(out, '\n');
+}
+
+static void
+show_tls_version(struct buf *out, const struct conf *conf)
+{
+	buf_addf(
+	    out, "minimum tls version %s\n", conf_tls_version_name(conf->tls_version_min));
 }
 
 static void
@@ -223,7 +240,9 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 {
 	static void (*const shows[CONF_TYPE_COUNT])(struct buf *, const struct conf *) = {
 	    [CONF_LISTEN] = show_listeners,
-	    [CONF_CERTIFICATE] = show_certificate,
+	    [CONF_CERTIFICATE] = show_certificates,
+	    [CONF_CLIENTS] = show_clients,
+	    [CONF_TLS_VERSION] = show_tls_version,
 	    [CONF_DOMAINS] = show_domains,
 	    [CONF_NETWORKS] = show_networks,
 	    [CONF_MAILDIR] = show_maildir,

@@ -12,6 +12,8 @@ static const char *const confs[] = {
     "hostname a\nspool \"/a b\"; control socket \"/\\\"\\\\;{},#\"\n",
     "hostname a\nmailboxes from \"#x\"\naliases from \"\303\274\"\npasswords from p\n"
     "credentials from c\ncertificate \"c,\" key \"k;\"\n"
+    "certificate c2 key k2; client certificates from \"c a\"\nminimum tls version 1.3\n"
+    "tls ciphers ECDHE+AESGCM:!aNULL; tls groups X25519:P-256; tls ticket lifetime none\n"
     "deliver to maildir \"m m\" as v.mail\n",
     "hostname a\nlisten submission on [2001:db8::1]:1, 192.0.2.1:65535\n"
     "listen smtp on *\n",
@@ -128,9 +130,15 @@ assert_same(const struct conf *a, const struct conf *b)
 			assert_same_span(
 			    conf_option_text(a, option), conf_option_text(b, option));
 	}
-	assert_same_span(a->certificate_path, b->certificate_path);
-	assert_same_span(a->certificate_pem, b->certificate_pem);
-	assert_same_span(a->key_path, b->key_path);
+	assert_int_equal(a->certificate_count, b->certificate_count);
+	for (size_t i = 0; i < a->certificate_count; i++) {
+		assert_same_span(a->certificates[i].path, b->certificates[i].path);
+		assert_same_span(a->certificates[i].pem, b->certificates[i].pem);
+		assert_same_span(a->certificates[i].key_path, b->certificates[i].key_path);
+	}
+	assert_same_span(a->clients_path, b->clients_path);
+	assert_same_span(a->clients_pem, b->clients_pem);
+	assert_int_equal(a->tls_version_min, b->tls_version_min);
 	assert_same_span(a->maildir_path, b->maildir_path);
 	assert_same_span(a->mailbox_user, b->mailbox_user);
 	assert_int_equal(a->log_format, b->log_format);

@@ -159,39 +159,6 @@ parse_listen(struct conf_parser *parser)
 }
 
 static bool
-parse_certificate(struct conf_parser *parser)
-{
-	struct conf *conf = parser->conf;
-	struct conf_place place = parser->token.place;
-	const struct conf_file *file;
-
-	if (!conf_parser_path(parser, "the file of the certificate", CONF_PATH_BYTES_MAX,
-		&conf->certificate_path) ||
-	    !conf_parser_expect(parser, "key") ||
-	    !conf_parser_path(parser, "the file of the private key", CONF_PATH_BYTES_MAX,
-		&conf->key_path))
-		return false;
-	file = conf_bundle_find(parser->bundle, conf->certificate_path);
-	if (!file)
-		return conf_parser_fail(parser, place, "the file %s was not read",
-		    conf_quote(conf->certificate_path).text);
-	if (file->unreadable)
-		return conf_parser_fail(parser, place, "cannot read %.*s: %.*s",
-		    SPAN_ARGS(file->name), SPAN_ARGS(file->text));
-	if (memmem(file->text.ptr, file->text.len, "-----BEGIN CERTIFICATE", 22) == NULL)
-		return conf_parser_fail(parser, place,
-		    "%s holds no certificate in PEM (\"-----BEGIN CERTIFICATE-----\")",
-		    conf_quote(file->name).text);
-	/* Every process gets this text; private keys are for the keyring alone. */
-	if (memmem(file->text.ptr, file->text.len, "PRIVATE KEY-----", 16) != NULL)
-		return conf_parser_fail(parser, place,
-		    "%s holds a private key too; keep it in a file of its own",
-		    conf_quote(file->name).text);
-	check(arena_copy(parser->arena, file->text, &conf->certificate_pem));
-	return true;
-}
-
-static bool
 add_domain(struct conf_parser *parser, const struct conf_token *value)
 {
 	const char *problem = conf_value_domain_problem(value->text);
@@ -304,7 +271,9 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 {
 	static bool (*const parsers[CONF_TYPE_COUNT])(struct conf_parser * parser) = {
 	    [CONF_LISTEN] = parse_listen,
-	    [CONF_CERTIFICATE] = parse_certificate,
+	    [CONF_CERTIFICATE] = conf_certificate_parse,
+	    [CONF_CLIENTS] = conf_clients_parse,
+	    [CONF_TLS_VERSION] = conf_tls_version_parse,
 	    [CONF_DOMAINS] = parse_domains,
 	    [CONF_NETWORKS] = conf_networks_parse,
 	    [CONF_MAILDIR] = parse_maildir,

@@ -140,6 +140,15 @@ conf_value_domain_problem(struct span domain)
 }
 
 const char *
+conf_value_text_problem(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] <= ' ' || text.ptr[i] > '~')
+			return "only visible ASCII characters may stand in it";
+	return NULL;
+}
+
+const char *
 conf_value_mailbox_problem(struct span mailbox)
 {
 	if (mailbox.len > 0 && mailbox.ptr[0] == '.')

@@ -63,11 +63,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .orcpt = next(&rest),
 		    .code = i ? 0 : 550,
 		    .expired = i,
+		    .asked_orcpt = i ? next(&rest) : SPAN(""),
+		    .action = (enum dsn_action)((size + i) % DSN_ACTION_COUNT),
+		    .retry_until_wall_ms = size,
 		    .last_attempt_wall_ms = i};
 	dsn.to = next(&rest);
 	dsn.hostname = next(&rest);
 	dsn.id = next(&rest);
 	dsn.envelope_helo = next(&rest);
+	dsn.envid = next(&rest);
 	dsn.header = rest;
 
 	buf_init(&out, OUT_BYTES_MAX);

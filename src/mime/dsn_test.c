@@ -326,6 +326,94 @@ test_a_full_buffer_is_told(void **state)
 	buf_fini(&out);
 }
 
+/* Fields of RFC 3461 and RFC 2852, and what each action is called. */
+static void
+test_what_else_is_told(void **state)
+{
+	static const struct {
+		enum dsn_action action;
+		struct span subject, sentence, field, status;
+	} cases[] = {
+	    {DSN_DELAYED, SPAN("Subject: Delayed mail: a@b\r\n"), SPAN("we go on trying."),
+		SPAN("Action: delayed\r\n"), SPAN("Status: 4.0.0\r\n")},
+	    {DSN_DELIVERED, SPAN("Subject: Delivered mail: a@b\r\n"),
+		SPAN("The message to a@b has been delivered."), SPAN("Action: delivered\r\n"),
+		SPAN("Status: 2.1.5\r\n")},
+	    {DSN_RELAYED, SPAN("Subject: Relayed mail: a@b\r\n"), SPAN("was handed to the next server"),
+		SPAN("Action: relayed\r\n"), SPAN("Status: 2.1.5\r\n")},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct dsn_recipient recipient = {.action = cases[i].action,
+		    .address = SPAN("a@b"),
+		    .status = SPAN("2.1.5"),
+		    .code = 250,
+		    .asked_orcpt = SPAN("rfc822;A+2Bx+0D+0AX: y@b+"),
+		    .retry_until_wall_ms = 1795489446000};
+		struct dsn dsn = plain_dsn(&recipient, 1);
+		struct buf out;
+
+		dsn.envid = SPAN("Q+2B1+3D+zz");
+		dsn.by_wall_ms = 1795489446000;
+		buf_init(&out, OUT_BYTES_MAX);
+		dsn_write(&out, &dsn);
+		assert_true(has(&out, cases[i].subject));
+		assert_true(has(&out, cases[i].sentence));
+		assert_true(has(&out, cases[i].field));
+		assert_true(has(&out, cases[i].status));
+		assert_true(has(&out, SPAN("\r\nOriginal-Envelope-Id: Q+1=+zz\r\n")));
+		assert_true(
+		    has(&out, SPAN("\r\nOriginal-Recipient: rfc822; A+x?\?X: y@b+\r\n")));
+		assert_true(
+		    has(&out, SPAN("\r\nDeliver-By-Date: Tue, 24 Nov 2026 03:04:06 +0000\r\n")));
+		assert_int_equal(has(&out, SPAN("\r\nWill-Retry-Until: ")),
+		    cases[i].action == DSN_DELAYED);
+		buf_fini(&out);
+	}
+}
+
+static void
+test_the_worst_is_the_subject(void **state)
+{
+	struct dsn_recipient three[] = {{.action = DSN_DELIVERED, .address = SPAN("a@b")},
+	    {.action = DSN_RELAYED, .address = SPAN("c@d")},
+	    {.action = DSN_FAILED, .address = SPAN("e@f")}};
+	struct dsn dsn = plain_dsn(three, 3);
+
+	(void)state;
+	assert_int_equal(dsn_worst(&dsn), DSN_FAILED);
+	dsn.recipient_count = 2;
+	assert_int_equal(dsn_worst(&dsn), DSN_RELAYED);
+	dsn.recipient_count = 1;
+	assert_int_equal(dsn_worst(&dsn), DSN_DELIVERED);
+	assert_string_equal(dsn_action_name(dsn_worst(&dsn)), "delivered");
+}
+
+static void
+test_the_whole_message_comes_back(void **state)
+{
+	static const struct span whole = SPAN("Subject: x\r\n\r\n--not the end\r\n\xc3\xbc\r\n");
+	struct dsn_recipient recipient = plain_recipient();
+	struct dsn dsn = plain_dsn(&recipient, 1);
+	struct buf out;
+
+	(void)state;
+	assert_true(dsn_takes_whole(&dsn, whole));
+	assert_false(dsn_takes_whole(&dsn, SPAN("")));
+	assert_false(dsn_takes_whole(&dsn, SPAN("x\r\n--=_report-0000000000001234--\r\n")));
+	dsn.whole = whole;
+	buf_init(&out, OUT_BYTES_MAX);
+	dsn_write(&out, &dsn);
+	assert_true(has(&out, SPAN("\r\nContent-Type: message/rfc822\r\n"
+				   "Content-Transfer-Encoding: 8bit\r\n\r\nSubject: x\r\n")));
+	assert_true(has(&out, SPAN("\r\nContent-Transfer-Encoding: 8bit\r\n"
+				   "Content-Type: multipart/report")));
+	assert_true(has(&out, whole));
+	assert_false(has(&out, SPAN("rfc822-headers")));
+	buf_fini(&out);
+}
+
 int
 main(void)
 {
@@ -335,6 +423,9 @@ main(void)
 	    cmocka_unit_test(test_nothing_breaks_its_shape),
 	    cmocka_unit_test(test_the_original_header),
 	    cmocka_unit_test(test_addresses_of_the_notification),
+	    cmocka_unit_test(test_what_else_is_told),
+	    cmocka_unit_test(test_the_worst_is_the_subject),
+	    cmocka_unit_test(test_the_whole_message_comes_back),
 	    cmocka_unit_test(test_a_full_buffer_is_told),
 	};
 

@@ -69,6 +69,7 @@ tls_accept(struct tls_context *context)
 
 	check(context->server);
 	tls = session_create(context);
+	tls_ticket_prepare(context, tls->ssl);
 	SSL_set_accept_state(tls->ssl);
 	return tls;
 }
@@ -293,6 +294,12 @@ tls_output_done(struct tls *tls, size_t sent)
 	buf_consume(&tls->out, sent);
 	if (tls->out.len == 0)
 		buf_fini(&tls->out);
+}
+
+bool
+tls_is_resumed(const struct tls *tls)
+{
+	return SSL_session_reused(tls->ssl) == 1;
 }
 
 void

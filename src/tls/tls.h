@@ -10,7 +10,14 @@
 struct tls_context; /* certificates and settings, shared by sessions */
 struct tls;         /* one session */
 
-enum { TLS_SIGNATURE_BYTES_MAX = 1024, TLS_DIGEST_BYTES_MAX = 1024 };
+struct tls_tickets; /* the keys of session tickets, shared by contexts */
+
+enum {
+	TLS_SIGNATURE_BYTES_MAX = 1024,
+	TLS_DIGEST_BYTES_MAX = 1024,
+	TLS_CERTIFICATES_MAX = 50,
+	TLS_TICKET_KEY_BYTES = 80,
+};
 
 /* What is to be signed, and how. */
 enum tls_signature {
@@ -21,18 +28,61 @@ enum tls_signature {
 
 struct tls_signer {
 	void *owner;
-	/* Fills signature (TLS_SIGNATURE_BYTES_MAX) and its length; an error ends the handshake. */
-	enum err (*sign)(void *owner, enum tls_signature kind, struct span input,
-	    char *signature, size_t *signature_bytes);
+	/*
+	 * Signs with the key of the chain of that index.  Fills signature
+	 * (TLS_SIGNATURE_BYTES_MAX) and its length; an error ends the handshake.
+	 */
+	enum err (*sign)(void *owner, unsigned key, enum tls_signature kind,
+	    struct span input, char *signature, size_t *signature_bytes);
 };
 
 /*
- * A server's context: a PEM chain (leaf first) and who signs for its key.  TLS 1.2 and later,
- * forward secrecy only.  ERR_SYNTAX: not a certificate; ERR_UNSUPPORTED: a kind of key that
- * cannot be used; *why is for people (static).
+ * What a server's context is made of.  A client gets the first certificate that is for the name
+ * that it asks for (exactly before by wildcard), one with an EC key and one with an RSA key side
+ * by side; one that asks for no name, or another, gets what the first chain's name gets.
  */
-MUST_USE enum err tls_server_context_create(struct span chain_pem,
-    const struct tls_signer *signer, struct tls_context **context, const char **why);
+struct tls_server_options {
+	const struct span *chains; /* in PEM, each with its leaf first */
+	size_t chain_count;        /* 1 to TLS_CERTIFICATES_MAX */
+	struct tls_signer signer;
+	struct span clients_pem;   /* issuers of clients' certificates; "": none is asked for */
+	bool only_tls13;           /* else TLS 1.2 too */
+	struct span ciphers;       /* of TLS 1.2, as OpenSSL names them; "": our choice */
+	struct span groups;        /* "": our choice */
+	struct tls_tickets *tickets; /* outlives the sessions; NULL: none */
+	uint64_t ticket_ms;
+};
+
+enum tls_part { TLS_PART_CHAIN, TLS_PART_CLIENTS, TLS_PART_CIPHERS, TLS_PART_GROUPS };
+
+/* What of the options is wrong; why is for people (static). */
+struct tls_problem {
+	enum tls_part part;
+	size_t chain; /* the index of the chain, where that is the part */
+	const char *why;
+};
+
+/*
+ * A server's context; forward secrecy only.  ERR_SYNTAX: not a certificate, not a list;
+ * ERR_UNSUPPORTED: something that cannot be used; *problem says what.
+ */
+MUST_USE enum err tls_server_context_create(const struct tls_server_options *options,
+    struct tls_context **context, struct tls_problem *problem);
+/* Whether the library has a group that a quantum computer does not break (X25519MLKEM768). */
+bool tls_has_post_quantum(void);
+/* The library's name and version. */
+const char *tls_library(void);
+
+/*
+ * Tickets, by which sessions are resumed, are sealed with the newest key and opened with that and
+ * the one before; without a key there are none.  A key is TLS_TICKET_KEY_BYTES random bytes.
+ */
+struct tls_tickets *tls_tickets_create(void);
+void tls_tickets_destroy(struct tls_tickets *tickets);
+/* The newest key and the one before ("": none). */
+MUST_USE enum err tls_tickets_set(
+    struct tls_tickets *tickets, struct span newest, struct span before);
+
 /* A client's context.  verify: check the chain (the system's roots) and the name. */
 MUST_USE enum err tls_client_context_create(bool verify, struct tls_context **context);
 /* Sessions keep what they need of it; the signer's owner must outlive them. */
@@ -63,6 +113,8 @@ void tls_shut_down(struct tls *tls);
 struct span tls_output(const struct tls *tls);
 void tls_output_done(struct tls *tls, size_t sent);
 
+/* Whether the session goes on from an earlier one, by a ticket. */
+bool tls_is_resumed(const struct tls *tls);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", for logs and Received; adds nothing before the handshake. */
 void tls_describe(const struct tls *tls, struct buf *out);
 /*

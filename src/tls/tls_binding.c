@@ -54,9 +54,19 @@ tls_binding_end_point(const struct tls *tls, struct buf *out)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE];
 	const X509 *cert;
+	size_t bytes;
+	void *kept;
 
 	if (!SSL_is_init_finished(tls->ssl))
 		return;
+	/* A resumed session shows no certificate; its ticket has that of the first one. */
+	if (tls->context->server && SSL_session_reused(tls->ssl)) {
+		if (SSL_SESSION_get0_ticket_appdata(
+			SSL_get_session(tls->ssl), &kept, &bytes) &&
+		    bytes <= EVP_MAX_MD_SIZE)
+			buf_add(out, span_of(kept, bytes));
+		return;
+	}
 	cert = tls->context->server ? SSL_get_certificate(tls->ssl)
 				    : SSL_get0_peer_certificate(tls->ssl);
 	if (cert)

@@ -17,12 +17,27 @@ enum {
 	TLS_FAILURE_BYTES_MAX = 512,
 };
 
-struct tls_context {
-	SSL_CTX *ssl_ctx;
-	BIO_METHOD *bio_method;
-	struct tls_signer signer;
+/* A server's certificate, and the key that is elsewhere. */
+struct tls_certificate {
+	struct tls_context *context;
+	unsigned index; /* in the context, and the key's for the signer */
+	X509 *leaf;
+	STACK_OF(X509) *chain; /* without the leaf */
+	EVP_PKEY *key;
 	EC_KEY_METHOD *ec_method; /* NULL but for an EC certificate */
 	RSA_METHOD *rsa_method;   /* NULL but for an RSA certificate */
+};
+
+struct tls_sites; /* which certificates are for which name */
+
+struct tls_context {
+	SSL_CTX *ssl_ctx; /* of a server: that for clients that ask for no name of ours */
+	BIO_METHOD *bio_method;
+	struct tls_signer signer;
+	struct tls_certificate certificates[TLS_CERTIFICATES_MAX];
+	size_t certificate_count;
+	struct tls_sites *sites; /* NULL: a client's */
+	struct tls_tickets *tickets; /* may be NULL */
 	size_t refs;              /* the creator, and each session */
 	bool server;
 	bool verify;
@@ -51,10 +66,28 @@ struct tls {
 	size_t first_bytes;
 };
 
-/* The private key that asks context->signer; *why as in tls_server_context_create. */
-MUST_USE enum err tls_signer_key(struct tls_context *context, EVP_PKEY *public_key,
-    EVP_PKEY **key, const char **why);
-void tls_signer_fini(struct tls_context *context);
+/* Makes certificate->key, which asks the context's signer; *why (static) where it can't. */
+MUST_USE enum err tls_signer_key(struct tls_certificate *certificate, const char **why);
+void tls_signer_fini(struct tls_certificate *certificate);
+
+/*
+ * For every name in the certificates an SSL_CTX with those that are for it.  set is called for each
+ * SSL_CTX that is made; the first one is the default.  NULL: a certificate is too weak for OpenSSL,
+ * *index says which.
+ */
+struct tls_sites *tls_sites_create(const struct tls_certificate *certificates, size_t count,
+    SSL_CTX *(*make)(void *owner), void *owner, size_t *index);
+void tls_sites_destroy(struct tls_sites *sites);
+/* The SSL_CTX for a name, in any case; the default for one that is nobody's. */
+SSL_CTX *tls_sites_find(const struct tls_sites *sites, struct span name);
+
+/* An SSL_CTX with what all sessions of ours have in common. */
+SSL_CTX *tls_context_ssl_ctx(bool server);
+struct tls_context *tls_context_create(bool server);
+
+/* Has the sessions of an SSL_CTX give and take tickets; those of a session without keys do not. */
+void tls_ticket_configure(SSL_CTX *ctx, uint64_t lifetime_ms);
+void tls_ticket_prepare(const struct tls_context *context, SSL *ssl);
 
 /* NULL where we can use keys of that kind and size; else why not. */
 const char *tls_key_refusal(const EVP_PKEY *key);

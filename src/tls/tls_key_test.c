@@ -21,9 +21,9 @@ test_contexts_that_cannot_be(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    tls_server_context_create(SPAN(""), &signer, &context, &why), ERR_SYNTAX);
+	    context_make(SPAN(""), &signer, &context, &why), ERR_SYNTAX);
 	assert_int_equal(
-	    tls_server_context_create(SPAN("no"), &signer, &context, &why), ERR_SYNTAX);
+	    context_make(SPAN("no"), &signer, &context, &why), ERR_SYNTAX);
 	assert_non_null(strstr(why, "BEGIN CERTIFICATE"));
 	for (size_t i = 0; i < LEN(keys); i++) {
 		EVP_PKEY *key = keys[i].key[0] == 'E'
@@ -34,7 +34,7 @@ test_contexts_that_cannot_be(void **state)
 		char *pem = pem_of(cert, NULL, NULL);
 
 		assert_int_equal(
-		    tls_server_context_create(span_str(pem), &signer, &context, &why),
+		    context_make(span_str(pem), &signer, &context, &why),
 		    keys[i].err);
 		assert_non_null(strstr(why, keys[i].why));
 		mem_free(pem);
@@ -59,13 +59,13 @@ test_a_damaged_chain(void **state)
 	buf_add_str(&chain, world.leaf_pem);
 	buf_add_str(&chain, world.root_pem);
 	assert_int_equal(
-	    tls_server_context_create(buf_span(&chain), &world.signer, &context, &why),
+	    context_make(buf_span(&chain), &world.signer, &context, &why),
 	    OK);
 	tls_context_destroy(context);
 	context = NULL;
 	chain.ptr[chain.len - 60] = '!';
 	assert_int_equal(
-	    tls_server_context_create(buf_span(&chain), &world.signer, &context, &why),
+	    context_make(buf_span(&chain), &world.signer, &context, &why),
 	    ERR_SYNTAX);
 	assert_non_null(strstr(why, "damaged"));
 	buf_fini(&chain);

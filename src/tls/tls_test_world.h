@@ -101,15 +101,33 @@ struct world {
 };
 
 static inline enum err
-sign(void *owner, enum tls_signature kind, struct span input, char *signature,
-    size_t *signature_bytes)
+sign(void *owner, unsigned key, enum tls_signature kind, struct span input,
+    char *signature, size_t *signature_bytes)
 {
 	struct world *world = owner;
 
+	assert_int_equal(key, 0);
 	world->signed_count++;
 	if (world->signer_err)
 		return world->signer_err;
 	return tls_key_sign(world->key, kind, input, signature, signature_bytes);
+}
+
+/* A server's context of one chain. */
+static inline enum err
+context_make(struct span chain, const struct tls_signer *signer,
+    struct tls_context **context, const char **why)
+{
+	const struct tls_server_options options = {
+	    .chains = &chain, .chain_count = 1, .signer = *signer};
+	struct tls_problem problem;
+	enum err err = tls_server_context_create(&options, context, &problem);
+
+	if (err) {
+		assert_int_equal(problem.part, TLS_PART_CHAIN);
+		*why = problem.why;
+	}
+	return err;
 }
 
 static const struct cert_options good_cert = {
@@ -130,8 +148,8 @@ world_init(struct world *world, enum key_kind kind, const struct cert_options *o
 	world->key_pem = pem_of(NULL, world->leaf_key, NULL);
 	world->signer = (struct tls_signer){.owner = world, .sign = sign};
 	assert_int_equal(tls_key_load(span_str(world->key_pem), &world->key, &why), OK);
-	assert_int_equal(tls_server_context_create(span_str(world->leaf_pem),
-			     &world->signer, &world->server_context, &why),
+	assert_int_equal(context_make(span_str(world->leaf_pem), &world->signer,
+			     &world->server_context, &why),
 	    OK);
 	assert_int_equal(tls_client_context_create(verify, &world->client_context), OK);
 	buf_init(&world->to_server, 4 * BIG_BYTES);

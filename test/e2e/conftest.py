@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from peers import Dns, Postfix, Sink, as_root  # noqa: E402
+from peers import Dns, Exim, Postfix, Sink, Wire, as_root  # noqa: E402
 from server import IS_ROOT, Postrider, make_certificate, make_directory  # noqa: E402
 
 
@@ -72,7 +72,9 @@ def makes(cls):
 
 sink = makes(Sink)
 dns = makes(Dns)
+wire = makes(Wire)
 start_postfix = makes(Postfix)
+start_exim = makes(Exim)
 
 
 @pytest.fixture
@@ -80,6 +82,13 @@ def postfix(start_postfix):
     if not IS_ROOT and as_root("true").returncode != 0:
         pytest.skip("Postfix starts as root only, and sudo asks for a password")
     return start_postfix
+
+
+@pytest.fixture
+def exim(start_exim):
+    if not IS_ROOT and as_root("true").returncode != 0:
+        pytest.skip("Exim starts as root only, and sudo asks for a password")
+    return start_exim
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ from pathlib import Path
 from waiting import free_port, until
 
 IS_ROOT = os.geteuid() == 0
+ROOT = Path(__file__).resolve().parents[2]
+EXIM = ROOT / "build/peers/exim4-daemon-light/usr/sbin/exim4"
+PEER_MESSAGE_BYTES_MAX = 100 << 20
 POSTFIX_MASTER = Path("/usr/share/postfix/master.cf.dist")
 
 
@@ -36,16 +39,18 @@ class Postfix:
     """
     A Postfix with everything of its own below a temporary directory.  It keeps all mail for
     far.example in one Maildir, refuses "nobody@far.example" for good and "later@far.example" for
-    now, and sends mail for home.example to next_hop (host, port), if there is one.
+    now, and sends mail for home.example to next_hop (host, port), if there is one.  settings are
+    further lines of main.cf.
     """
 
-    def __init__(self, certificate=None, host="127.0.0.1", port=None, next_hop=None):
+    def __init__(self, certificate=None, host="127.0.0.1", port=None, next_hop=None, **settings):
         # Postfix limits the length of what it puts into socket names; keep the path short.
         self.directory = Path(tempfile.mkdtemp(prefix="pf-", dir="/var/tmp"))
         self.directory.chmod(0o755)
         self.host, self.port = host, port or free_port(host)
         self.certificate = certificate
         self.next_hop = next_hop
+        self.settings = settings
 
     def write_files(self):
         run = self.directory
@@ -85,6 +90,9 @@ class Postfix:
             "minimal_backoff_time": "1s",
             "maximal_backoff_time": "1s",
             "queue_run_delay": "1s",
+            "message_size_limit": PEER_MESSAGE_BYTES_MAX,
+            "virtual_mailbox_limit": PEER_MESSAGE_BYTES_MAX,
+            **self.settings,
         }
         if self.certificate:
             lines["smtpd_tls_chain_files"] = f"{self.certificate[1]}, {self.certificate[0]}"
@@ -148,6 +156,170 @@ class Postfix:
         return until(lambda: len(found := self.maildir()) >= count and found,
                      lambda: f"{count} messages at Postfix, only {len(self.maildir())}:\n{self.log()}",
                      seconds)
+
+
+EXIM_CONFIG = """\
+spool_directory = {run}/spool
+log_file_path = {run}/log/%s
+pid_file_path = {run}/exim.pid
+primary_hostname = peer.far.example
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = {port}
+exim_path = {run}/exim
+deliver_drop_privilege = true
+message_size_limit = 100M
+chunking_advertise_hosts = *
+dsn_advertise_hosts = *
+smtputf8_advertise_hosts = *
+tls_advertise_hosts =
+keep_environment =
+host_lookup =
+rfc1413_hosts =
+smtp_accept_max_per_connection = 1000
+smtp_accept_queue_per_connection = 0
+acl_smtp_rcpt = accept_all
+
+begin acl
+accept_all:
+  accept
+
+begin routers
+to_us:
+  driver = manualroute
+  domains = home.example
+  transport = to_us
+  route_data = {host}
+  self = send
+
+begin transports
+to_us:
+  driver = smtp
+  port = {hop_port}
+  allow_localhost
+  hosts_try_chunking = *
+  hosts_try_dane =
+  tls_verify_hosts =
+  tls_try_verify_hosts =
+  {settings}
+
+begin retry
+* * F,1h,1s
+"""
+
+
+class Exim:
+    """
+    An Exim that takes all mail and sends that for home.example to next_hop.  It is unpacked, not
+    installed (tools/setup): Debian has one mail server at a time.  settings are lines of the transport.
+    """
+
+    def __init__(self, next_hop, **settings):
+        assert EXIM.exists(), f"{EXIM} is missing: tools/setup test unpacks it"
+        self.directory = Path(tempfile.mkdtemp(prefix="ex-", dir="/var/tmp"))
+        self.directory.chmod(0o755)
+        self.port = free_port()
+        self.next_hop = next_hop
+        self.settings = settings
+
+    def start(self):
+        run = self.directory
+        for name in ("spool", "log"):
+            (run / name).mkdir()
+        shutil.copy(EXIM, run / "exim")  # where its user may reach it
+        (run / "config").write_text(EXIM_CONFIG.format(
+            run=run, port=self.port, host=self.next_hop[0], hop_port=self.next_hop[1],
+            settings="\n  ".join(f"{k} = {v}" for k, v in self.settings.items())))
+        script = 'chown -R Debian-exim "$1" && chown root "$1/config" "$1/exim" && "$1/exim" -C "$1/config" -bd -q1s'
+        result = as_root("sh", "-c", script, "sh", str(run))
+        assert result.returncode == 0, f"Exim does not start:\n{result.stdout}\n{self.log()}"
+        until(lambda: is_greeting("127.0.0.1", self.port), lambda: "Exim greets nobody:\n" + self.log())
+        return self
+
+    def pids(self):
+        """Its daemon and whoever delivers, known by the program, which is this test's own."""
+        found = []
+        for entry in os.scandir("/proc"):
+            if entry.name.isdigit():
+                try:
+                    if os.readlink(f"/proc/{entry.name}/exe").startswith(str(self.directory)):
+                        found.append(entry.name)
+                except OSError:
+                    continue
+        return found
+
+    def stop(self):
+        def gone():
+            pids = self.pids()
+            if pids:
+                as_root("kill", "-9", *pids)
+            return not pids
+
+        until(gone, "Exim still runs")
+        as_root("rm", "-rf", str(self.directory))
+
+    def log(self):
+        texts = [f"{p.name}: {p.read_text(errors='replace')[-3000:]}"
+                 for p in sorted((self.directory / "log").glob("*"))]
+        return "\n".join(texts) or "(no log)"
+
+
+class Wire:
+    """
+    Passes connections on to a port and keeps what clients said: said[n] is what the n-th connection
+    sent, pieces[n] the same as it came, read by read.
+    """
+
+    def __init__(self, port):
+        self.to_port = port
+        self.said, self.pieces, self.answered = [], [], []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.stopping = False
+
+    def start(self):
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def stop(self):
+        self.stopping = True
+        self.listener.close()
+
+    def accept(self):
+        while not self.stopping:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.to_port))
+            self.said.append(bytearray())
+            self.answered.append(bytearray())
+            self.pieces.append([])
+            number = len(self.said) - 1
+            threading.Thread(target=self.pump, args=(client, server, number), daemon=True).start()
+            threading.Thread(target=self.pump, args=(server, client, None, number), daemon=True).start()
+
+    def pump(self, source, target, number, answered=None):
+        try:
+            while piece := source.recv(1 << 16):
+                if number is None:
+                    self.answered[answered] += piece
+                else:
+                    self.said[number] += piece
+                    self.pieces[number].append(piece)
+                target.sendall(piece)
+        except OSError:
+            pass
+        try:  # Exim closes its half with the QUIT, and waits for what it is owed.
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def all_said(self):
+        return b"".join(map(bytes, self.said))
+
+    def one_piece_with(self, *texts):
+        """Whether all of the texts came in one piece."""
+        return any(all(text in piece for text in texts) for pieces in self.pieces for piece in pieces)
 
 
 ZONE = """\

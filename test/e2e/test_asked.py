@@ -4,7 +4,9 @@ there (FUTURERELEASE, DELIVERBY), priority, TLS all the way; all of it reaches i
 """
 import email
 import email.policy
+import os
 import re
+import signal
 import time
 
 import pytest
@@ -82,6 +84,27 @@ def test_delivered_is_told_with_what_the_sender_gave(server):
     assert parsed(found).get_payload()[2].get_content_type() == "text/rfc822-headers"
     assert len(server.maildir("bob")) == 1
     server.wait_queue_empty()
+
+
+def test_what_was_delivered_is_told_after_a_crash_and_not_delivered_again(server):
+    """Who the sender is cannot be asked, so the notification waits; then the power goes."""
+    with Talk(server.smtp_port) as talk:
+        talk.ehlo()
+        talk.expect(f"MAIL FROM:<{ALICE}> ENVID=E9", 250)
+        talk.expect(f"RCPT TO:<{BOB}> NOTIFY=SUCCESS", 250)
+        for pid in server.role_pids("lookup"):
+            os.kill(pid, signal.SIGSTOP)
+        assert talk.data(message("once")).code == 250
+    server.wait_event(logs.DELIVERED)
+    settle(0.5)
+    assert not server.maildir("alice")
+    assert "its sender is being told" in server.queue("show", server.queue_ids()[0])
+    server.kill_everything()
+    server.start()
+    assert fields(server.wait_mail("alice")[0])[1]["Action"] == "delivered"
+    server.wait_queue_empty()
+    assert len(server.maildir("bob")) == 1 and len(server.maildir("alice")) == 1
+    assert server.run("audit").returncode == 0
 
 
 def test_nothing_is_told_where_nothing_is_wanted(postrider, sink):

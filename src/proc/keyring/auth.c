@@ -386,6 +386,13 @@ auth_link(struct auth *auth, enum proc proc, unsigned instance, struct io_stream
 	offer_to(peer);
 }
 
+struct ipc_channel *
+auth_channel(const struct auth *auth, unsigned instance)
+{
+	check(instance < PROC_INSTANCES_MAX);
+	return auth->peers[instance].channel;
+}
+
 struct auth *
 auth_create(struct proc_env *env)
 {

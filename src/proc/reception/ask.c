@@ -9,10 +9,6 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
-#include "base/wire.h"
-#include "ipc/sign_wire.h"
-
-enum { SIGN_TIMEOUT_MS = 3000 };
 
 static void
 start_waiting(struct session *session, enum session_wait wait, uint64_t query)
@@ -217,6 +213,8 @@ receive_keyring(void *owner, struct ipc_channel *channel, unsigned type,
 	if (fd >= 0)
 		io_fd_close(fd);
 	switch (type) {
+	case IPC_kr_TICKET_KEYS:
+		return reception_tls_tickets(reception, payload);
 	case IPC_kr_OFFER:
 		if (ipc_kr_offer_decode(payload, &offer))
 			return ERR_SYNTAX;
@@ -383,8 +381,7 @@ ask_link(struct reception *reception, enum proc peer, enum proc_link_kind kind,
 	struct ipc_channel **channel;
 
 	if (kind == PROC_LINK_SIGN) {
-		io_close(reception->signer);
-		reception->signer = stream;
+		reception_tls_link(reception, stream);
 		reception_check_open(reception);
 		return;
 	}
@@ -398,37 +395,4 @@ ask_link(struct reception *reception, enum proc peer, enum proc_link_kind kind,
 		link_closed(reception, *channel, ERR_CLOSED);
 	*channel = ipc_channel_create(stream, &handlers);
 	reception_check_open(reception);
-}
-
-enum err
-ask_sign(void *owner, enum tls_signature kind, struct span input, char *signature,
-    size_t *signature_bytes)
-{
-	struct reception *reception = owner;
-	char request[SIGN_REQUEST_BYTES_MAX];
-	char answer[SIGN_ANSWER_BYTES];
-	size_t len;
-	enum err err;
-
-	if (!reception->signer || input.len > SIGN_INPUT_BYTES_MAX)
-		return ERR_CLOSED;
-	wire_put_u32(request, (uint32_t)input.len);
-	request[4] = (char)kind;
-	memcpy(request + SIGN_REQUEST_HEADER_BYTES, input.ptr, input.len);
-	err = io_call(reception->signer,
-	    span_of(request, SIGN_REQUEST_HEADER_BYTES + input.len), answer, sizeof(answer),
-	    SIGN_TIMEOUT_MS);
-	if (err) {
-		/* An answer that comes late would be taken for the next one. */
-		io_close(reception->signer);
-		reception->signer = NULL;
-		proc_ask_link(reception->env, PROC_KEYRING);
-		return err;
-	}
-	len = (uint8_t)answer[0] | (size_t)(uint8_t)answer[1] << 8;
-	if (len == 0 || len > SIGN_SIGNATURE_BYTES_MAX)
-		return ERR_CRYPTO;
-	memcpy(signature, answer + 2, len);
-	*signature_bytes = len;
-	return OK;
 }

@@ -116,30 +116,6 @@ reception_check_stopped(struct reception *reception)
 		proc_stopped(reception->env);
 }
 
-static bool
-make_tls(struct reception *reception, const struct conf *conf)
-{
-	const struct tls_signer signer = {reception, ask_sign};
-	struct tls_context *context;
-	const char *why = "";
-
-	if (conf->certificate_pem.len == 0)
-		return true;
-	if (tls_server_context_create(conf->certificate_pem, &signer, &context, &why)) {
-		struct event event;
-
-		event_begin(&event, &reception->env->log, "certificate_refused");
-		event_span(&event, "file", conf->certificate_path);
-		event_str(&event, "text", why);
-		event_end(&event);
-		return false;
-	}
-	/* Sessions of an earlier context hold references of their own. */
-	tls_context_destroy(reception->tls);
-	reception->tls = context;
-	return true;
-}
-
 static void *
 reception_create(struct proc_env *env)
 {
@@ -159,7 +135,8 @@ reception_create(struct proc_env *env)
 	/* The instances take turns with the numbers of sessions. */
 	reception->session_step = proc_instances(PROC_RECEPTION, env->conf);
 	reception->next_session = env->instance + 1;
-	if (!make_tls(reception, env->conf))
+	reception->tickets = tls_tickets_create();
+	if (!reception_tls_load(reception, env->conf))
 		return NULL;
 	return reception;
 }
@@ -226,7 +203,7 @@ reception_reload(void *role, const struct conf *conf)
 	struct reception *reception = role;
 
 	/* A certificate that does not load was told of; the old one stays in use. */
-	if (make_tls(reception, conf))
+	if (reception_tls_load(reception, conf))
 		reception->conf = conf;
 }
 

@@ -103,7 +103,10 @@ struct host {
 struct reception {
 	struct proc_env *env;
 	const struct conf *conf;
-	struct tls_context *tls;
+	struct tls_context *tls; /* NULL: there is no TLS */
+	struct tls_context *tls_loaded; /* takes its place with the next link for signatures */
+	bool tls_is_loaded;
+	struct tls_tickets *tickets;
 	struct reception_listener listeners[CONF_LISTENERS_MAX];
 	size_t listener_count;
 	struct list sessions;
@@ -215,6 +218,13 @@ void ask_queue(struct session *session, uint64_t transaction);
 void ask_forget(struct session *session);
 void ask_link(struct reception *reception, enum proc peer, enum proc_link_kind kind,
     struct io_stream *stream);
-/* The signer for TLS: asks the keyring, blocking. */
-enum err ask_sign(void *owner, enum tls_signature kind, struct span input, char *signature,
-    size_t *signature_bytes);
+
+/* reception_tls.c: certificates, whose keys the keyring has, and tickets */
+/*
+ * A context for a configuration, in use from the next link for signatures on: that is to a keyring
+ * with the same configuration.  False: it can't be made, which the log says.
+ */
+bool reception_tls_load(struct reception *reception, const struct conf *conf);
+void reception_tls_link(struct reception *reception, struct io_stream *stream);
+/* A ticket_keys message of the keyring. */
+enum err reception_tls_tickets(struct reception *reception, struct span payload);

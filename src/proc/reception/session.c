@@ -35,6 +35,8 @@ flush(struct session *session)
 		session->draining = true;
 		return 0;
 	}
+	if (session->handshaking && !session->tls)
+		return 0;
 	if (!session->tls) {
 		io_send(session->stream, plain);
 		smtp_server_output_done(session->smtp, plain.len);
@@ -67,11 +69,8 @@ say_refused(struct session *session, const struct smtp_server_event *refused)
 static void
 start_tls(struct session *session)
 {
-	struct reception *reception = session->reception;
-
 	/* The 220 must leave before the handshake's first byte. */
 	flush(session);
-	session->tls = tls_accept(reception->tls);
 	session->handshaking = true;
 	buf_reset(&session->held);
 }
@@ -210,12 +209,19 @@ say_tls(struct session *session, bool failed)
 	struct buf text;
 
 	session_event_begin(session, &event, failed ? "tls_failed" : "tls");
-	buf_init(&text, 200);
+	buf_init(&text, 600);
 	if (failed)
 		buf_add_str(&text, tls_failure(session->tls));
 	else
 		tls_describe(session->tls, &text);
 	event_span(&event, failed ? "text" : "tls", buf_span(&text));
+	if (!failed && tls_is_resumed(session->tls))
+		event_str(&event, "resumed", "yes");
+	buf_reset(&text);
+	if (!failed)
+		tls_peer_name(session->tls, &text);
+	if (text.len > 0)
+		event_span(&event, "certificate", buf_span(&text));
 	event_end(&event);
 	buf_fini(&text);
 }
@@ -240,8 +246,14 @@ static bool
 take_tls(struct session *session, struct span bytes)
 {
 	struct span plain = {0};
-	enum err err = tls_input(session->tls, bytes);
+	enum err err;
 
+	/* Only now, so that certificate and keyring are those of the same configuration. */
+	if (!session->tls && !session->reception->tls)
+		return false;
+	if (!session->tls)
+		session->tls = tls_accept(session->reception->tls);
+	err = tls_input(session->tls, bytes);
 	while (!err) {
 		plain.len = 0;
 		err = tls_next(session->tls, &plain);
@@ -273,7 +285,7 @@ read_done(struct io_op *op)
 		session_close(session);
 		return;
 	}
-	if (!session->tls)
+	if (!session->tls && !session->handshaking)
 		take_plain(session, op->bytes);
 	else if (!take_tls(session, op->bytes)) {
 		session_close(session);
@@ -496,10 +508,7 @@ session_open(struct reception *reception, struct reception_listener *listener,
 		refuse_session(session, why);
 		return;
 	}
-	if (listener->kind == CONF_LISTENER_SUBMISSIONS) {
-		session->tls = tls_accept(reception->tls);
-		session->handshaking = true;
-	}
+	session->handshaking = listener->kind == CONF_LISTENER_SUBMISSIONS;
 	session_pump(session);
 }
 

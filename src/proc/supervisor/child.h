@@ -21,7 +21,8 @@ struct child {
 	int pid;
 	int words_fd; /* its last words; 0 or -1: none */
 	bool died;    /* the process before this one ended without being told to */
-	bool restart; /* told to finish only to start again with another configuration */
+	bool candidate; /* shows whether it can start with another configuration; has no links */
+	bool spare; /* no candidate so far, and nobody misses it */
 	struct io_op exited;
 	struct io_timer respawn;
 	struct ipc_channel *link;

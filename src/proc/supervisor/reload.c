@@ -7,9 +7,21 @@
 
 #include "base/check.h"
 #include "proc/proc_tables.h"
+#include "proc/proc_tls.h"
 #include "proc/supervisor/conf_load.h"
 #include "proc/supervisor/supervisor_internal.h"
-#include "tls/tls.h"
+
+enum { CANDIDATE_MS = 30 * 1000, RETIRE_MS = 1000 };
+
+/* SIGHUP that came during a reload. */
+static void
+retry(struct supervisor *supervisor)
+{
+	if (!supervisor->reload.again)
+		return;
+	supervisor->reload.again = false;
+	reload_told(supervisor);
+}
 
 int
 reload_memory_file(const struct conf_bundle *bundle)
@@ -41,26 +53,6 @@ same_listeners(const struct conf *a, const struct conf *b)
 	       memcmp(a->listeners, b->listeners, sizeof(a->listeners)) == 0;
 }
 
-static void
-send_conf(struct supervisor *supervisor)
-{
-	for (size_t i = 0; i < supervisor->child_count; i++) {
-		struct child *child = &supervisor->children[i];
-
-		if (!child->link)
-			continue;
-		if (child->proc == PROC_KEYRING || child->proc == PROC_LOOKUP) {
-			/* They read their files once, before they give up the right to. */
-			child->restart = true;
-			child_stop(child);
-			continue;
-		}
-		ipc_sx_conf_encode(ipc_channel_begin(child->link, IPC_sx_CONF),
-		    &(struct ipc_sx_conf){0});
-		ipc_channel_end_fd(child->link, supervisor->world.conf_fd);
-	}
-}
-
 /* The files that the configuration names, all but the private key, which is the keyring's. */
 static bool
 files_are_good(struct supervisor *supervisor, const struct conf *conf)
@@ -68,58 +60,223 @@ files_are_good(struct supervisor *supervisor, const struct conf *conf)
 	struct proc_env env = {
 	    .io = supervisor->io, .conf = conf, .log = supervisor->log};
 	const struct tls_signer nobody = {0};
-	struct tls_context *context = NULL;
-	const char *why = "";
-	struct event event;
+	struct tls_context *context;
 
-	if (conf->certificate_pem.len > 0 &&
-	    tls_server_context_create(conf->certificate_pem, &nobody, &context, &why)) {
-		event_begin(&event, &supervisor->log, "certificate_refused");
-		event_span(&event, "file", conf->certificate_path);
-		event_str(&event, "text", why);
-		event_end(&event);
+	if (proc_tls_context(&supervisor->log, conf, &nobody, NULL, &context))
 		return false;
-	}
 	tls_context_destroy(context);
 	return proc_check_tables(&env);
+}
+
+/* The one that takes a child's place at a reload; NULL where it takes configurations as it runs. */
+static struct child *
+place_taker(struct supervisor *supervisor, const struct child *child)
+{
+	if (child->proc != PROC_KEYRING && child->proc != PROC_LOOKUP)
+		return NULL;
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		if (supervisor->children[i].proc == child->proc &&
+		    &supervisor->children[i] != child)
+			return &supervisor->children[i];
+	return NULL;
+}
+
+/* The old configuration stays. */
+static void
+give_up(struct supervisor *supervisor, const char *why)
+{
+	struct reload *reload = &supervisor->reload;
+
+	event_note(&supervisor->log, "config_refused", why);
+	event_note(&supervisor->log, "config_kept", "the old configuration is in use");
+	if (reload->conf_fd >= 0)
+		close(reload->conf_fd);
+	conf_destroy(reload->conf);
+	conf_bundle_destroy(reload->bundle);
+	reload->conf = NULL;
+	reload->bundle = NULL;
+	reload->conf_fd = -1;
+	reload->under_way = false;
+	io_timer_stop(supervisor->io, &reload->late);
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		if (supervisor->children[i].candidate)
+			child_kill(&supervisor->children[i], supervisor->io);
+}
+
+/* Whoever reads its files once, before it gives up the right to, has a candidate started. */
+static bool
+start_candidates(struct supervisor *supervisor)
+{
+	struct child_world world = supervisor->world;
+	bool good = true;
+
+	world.conf_fd = supervisor->reload.conf_fd;
+	for (size_t i = 0; i < supervisor->child_count && good; i++) {
+		struct child *spare = &supervisor->children[i];
+
+		if (!spare->spare)
+			continue;
+		spare->candidate = true;
+		spare->died = false;
+		spare->was_ready = false;
+		good = supervisor_start(spare, &world) == OK;
+		spare->candidate = good;
+		spare->spare = !good;
+	}
+	return good;
+}
+
+static void
+send_conf(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->child_count; i++) {
+		struct child *child = &supervisor->children[i];
+
+		if (!child->link || place_taker(supervisor, child))
+			continue;
+		ipc_sx_conf_encode(ipc_channel_begin(child->link, IPC_sx_CONF),
+		    &(struct ipc_sx_conf){0});
+		ipc_channel_end_fd(child->link, supervisor->world.conf_fd);
+	}
+}
+
+/*
+ * Everybody has the configuration before a link to whom it made: reception's certificates and the
+ * keyring's keys change together.
+ */
+static void
+take_places(struct supervisor *supervisor)
+{
+	send_conf(supervisor);
+	for (size_t i = 0; i < supervisor->child_count; i++) {
+		struct child *child = &supervisor->children[i];
+		struct child *old = place_taker(supervisor, child);
+
+		if (!child->candidate)
+			continue;
+		child->candidate = false;
+		old->spare = true;
+		io_timer_stop(supervisor->io, &old->respawn);
+		if (old->state == CHILD_DEAD)
+			old->state = CHILD_GONE;
+		supervisor_wire(supervisor, child);
+	}
+	io_timer_start(supervisor->io, &supervisor->reload.retired, RETIRE_MS);
+}
+
+static void
+replace(struct supervisor *supervisor)
+{
+	struct reload *reload = &supervisor->reload;
+
+	if (!same_listeners(reload->conf, supervisor->conf))
+		event_note(&supervisor->log, "config_partly",
+		    "changed \"listen\" statements need a restart");
+	close(supervisor->world.conf_fd);
+	conf_destroy(supervisor->conf);
+	conf_bundle_destroy(supervisor->bundle);
+	supervisor->world.conf_fd = reload->conf_fd;
+	supervisor->conf = reload->conf;
+	supervisor->bundle = reload->bundle;
+	reload->conf_fd = -1;
+	reload->conf = NULL;
+	reload->bundle = NULL;
+	supervisor->log.format = supervisor->conf->log_format;
+	io_timer_stop(supervisor->io, &reload->late);
+	take_places(supervisor);
+	event_note(
+	    &supervisor->log, "config_replaced", "the new configuration is in use");
+}
+
+void
+reload_candidate_ready(struct supervisor *supervisor)
+{
+	if (!supervisor->reload.under_way || supervisor->stopping)
+		return;
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		if (supervisor->children[i].candidate &&
+		    supervisor->children[i].state != CHILD_RUNNING)
+			return;
+	replace(supervisor);
+}
+
+void
+reload_spare_ended(struct supervisor *supervisor)
+{
+	if (supervisor->reload.under_way && supervisor->reload.conf)
+		give_up(supervisor, "a key or a table cannot be used: see the lines before");
+	retry(supervisor);
+}
+
+static void
+candidate_late(struct io_timer *timer)
+{
+	give_up(timer->owner, "keyring and lookup do not get ready with it");
+}
+
+static void
+retire(struct io_timer *timer)
+{
+	struct supervisor *supervisor = timer->owner;
+
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		if (supervisor->children[i].spare)
+			child_stop(&supervisor->children[i]);
+	supervisor->reload.under_way = false;
+	retry(supervisor);
+}
+
+void
+reload_init(struct supervisor *supervisor)
+{
+	supervisor->reload = (struct reload){
+	    .conf_fd = -1,
+	    .late = {.fired = candidate_late, .owner = supervisor},
+	    .retired = {.fired = retire, .owner = supervisor},
+	};
+}
+
+/* Those whose places were taken, and candidates that were refused, end first. */
+static bool
+spares_are_free(const struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < supervisor->child_count; i++) {
+		const struct child *child = &supervisor->children[i];
+
+		if ((child->spare || child->candidate) && child_is_alive(child))
+			return false;
+	}
+	return true;
 }
 
 void
 reload_told(void *owner)
 {
 	struct supervisor *supervisor = owner;
-	struct conf_bundle *bundle = NULL;
-	struct conf *conf = NULL;
+	struct reload *reload = &supervisor->reload;
 	struct buf problems;
-	int fd = -1;
 
+	if (supervisor->stopping)
+		return;
+	if (reload->under_way || !spares_are_free(supervisor)) {
+		reload->again = true;
+		return;
+	}
+	reload->under_way = true;
 	buf_init(&problems, 64 << 10);
-	if (conf_load(supervisor->conf_path, &bundle, &conf, &problems) == OK &&
-	    files_are_good(supervisor, conf))
-		fd = reload_memory_file(bundle);
-	if (fd < 0) {
-		buf_add_char(&problems, '\0');
-		event_note(&supervisor->log, "config_refused",
-		    problems.len > 1 ? problems.ptr
-				     : "a file that it names cannot be used");
-		event_note(
-		    &supervisor->log, "config_kept", "the old configuration is in use");
-		conf_destroy(conf);
-		conf_bundle_destroy(bundle);
+	if (conf_load(supervisor->conf_path, &reload->bundle, &reload->conf, &problems) ==
+		OK &&
+	    files_are_good(supervisor, reload->conf))
+		reload->conf_fd = reload_memory_file(reload->bundle);
+	if (reload->conf_fd >= 0) {
+		io_timer_start(supervisor->io, &reload->late, CANDIDATE_MS);
+		if (!start_candidates(supervisor))
+			give_up(supervisor, "a process for it cannot be started");
 	} else {
-		if (!same_listeners(conf, supervisor->conf))
-			event_note(&supervisor->log, "config_partly",
-			    "changed \"listen\" statements need a restart");
-		close(supervisor->world.conf_fd);
-		supervisor->world.conf_fd = fd;
-		conf_destroy(supervisor->conf);
-		conf_bundle_destroy(supervisor->bundle);
-		supervisor->conf = conf;
-		supervisor->bundle = bundle;
-		supervisor->log.format = conf->log_format;
-		send_conf(supervisor);
-		event_note(&supervisor->log, "config_replaced",
-		    "the new configuration is in use");
+		buf_add_char(&problems, '\0');
+		give_up(supervisor, problems.len > 1
+					? problems.ptr
+					: "a file that it names cannot be used");
 	}
 	buf_fini(&problems);
 }

@@ -56,7 +56,7 @@ wire_child(struct supervisor *supervisor, struct child *child, enum proc only)
 		for (size_t k = 0; k < supervisor->child_count; k++) {
 			struct child *peer = &supervisor->children[k];
 
-			if (!child_is_alive(peer) ||
+			if (!child_is_alive(peer) || peer->candidate || peer->spare ||
 			    (only != PROC_SUPERVISOR && peer->proc != only))
 				continue;
 			if ((def->a == child->proc && def->b == peer->proc) ||
@@ -74,7 +74,8 @@ say_ready(struct supervisor *supervisor)
 	if (supervisor->ready_said)
 		return;
 	for (size_t i = 0; i < supervisor->child_count; i++)
-		if (supervisor->children[i].state != CHILD_RUNNING)
+		if (supervisor->children[i].state != CHILD_RUNNING &&
+		    !supervisor->children[i].spare)
 			return;
 	supervisor->ready_said = true;
 	for (size_t i = 0; i < conf->listener_count; i++) {
@@ -104,7 +105,7 @@ end_bad_peer(struct child *by, const struct ipc_xs_bad_peer *bad)
 	for (size_t i = 0; i < supervisor->child_count; i++) {
 		struct child *child = &supervisor->children[i];
 
-		if (child->proc == (enum proc)bad->role &&
+		if (child->proc == (enum proc)bad->role && !child->candidate &&
 		    child->instance == bad->instance)
 			child_kill(child, supervisor->io);
 	}
@@ -139,6 +140,8 @@ receive(
 	if (child->state == CHILD_STARTING)
 		child->state = CHILD_RUNNING;
 	child->was_ready = true;
+	if (child->candidate)
+		reload_candidate_ready(child->supervisor);
 	say_ready(child->supervisor);
 	return OK;
 }
@@ -162,15 +165,28 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 
 static void respawn(struct io_timer *timer);
 
+void
+supervisor_wire(struct supervisor *supervisor, struct child *child)
+{
+	wire_child(supervisor, child, PROC_SUPERVISOR);
+}
+
+enum err
+supervisor_start(struct child *child, const struct child_world *world)
+{
+	const struct ipc_handlers handlers = {child, receive, link_closed};
+
+	return child_start(child, world, &handlers, child_exited);
+}
+
 static void
 start_child(struct child *child)
 {
 	struct supervisor *supervisor = child->supervisor;
-	const struct ipc_handlers handlers = {child, receive, link_closed};
 	struct event event;
 	enum err err;
 
-	err = child_start(child, &supervisor->world, &handlers, child_exited);
+	err = supervisor_start(child, &supervisor->world);
 	if (!err) {
 		wire_child(supervisor, child, PROC_SUPERVISOR);
 		return;
@@ -293,21 +309,22 @@ child_exited(struct io_op *op)
 {
 	struct child *child = op->owner;
 	struct supervisor *supervisor = child->supervisor;
-	bool told = child->state == CHILD_STOPPING;
+	bool over = child->state == CHILD_STOPPING || child->candidate || child->spare;
 
 	ipc_channel_destroy(child->link);
 	child->link = NULL;
-	child->state = told && !child->restart ? CHILD_GONE : CHILD_DEAD;
+	child->state = over ? CHILD_GONE : CHILD_DEAD;
+	child->spare = over;
 	if (supervisor->stopping) {
 		stop_rank(supervisor);
 		return;
 	}
-	child->died = !told;
-	if (child->restart) {
-		child->restart = false;
-		start_child(child);
+	child->candidate = false;
+	if (over) {
+		reload_spare_ended(supervisor);
 		return;
 	}
+	child->died = true;
 	if (io_now_ms(supervisor->io) - child->started_ms > STEADY_MS)
 		child->wait_ms = RESPAWN_MS_MIN;
 	if (op->status == 128 + SIGSYS)
@@ -419,6 +436,22 @@ check_users(const struct supervisor *supervisor)
 	return EX_OK;
 }
 
+static void
+list_child(struct supervisor *supervisor, enum proc proc, unsigned instance, bool spare)
+{
+	struct child *child = &supervisor->children[supervisor->child_count++];
+
+	*child = (struct child){
+	    .supervisor = supervisor,
+	    .proc = proc,
+	    .instance = instance,
+	    .state = spare ? CHILD_GONE : CHILD_DEAD,
+	    .spare = spare,
+	    .wait_ms = RESPAWN_MS_MIN,
+	    .respawn = {.fired = respawn, .owner = child},
+	};
+}
+
 /* Roles others depend on come first. */
 static void
 list_children(struct supervisor *supervisor)
@@ -429,19 +462,11 @@ list_children(struct supervisor *supervisor)
 	for (size_t i = 0; i < LEN(order); i++) {
 		unsigned count = proc_instances(order[i], supervisor->conf);
 
-		for (unsigned k = 0; k < count; k++) {
-			struct child *child =
-			    &supervisor->children[supervisor->child_count++];
-
-			*child = (struct child){
-			    .supervisor = supervisor,
-			    .proc = order[i],
-			    .instance = k,
-			    .wait_ms = RESPAWN_MS_MIN,
-			    .respawn = {.fired = respawn, .owner = child},
-			};
-		}
+		for (unsigned k = 0; k < count; k++)
+			list_child(supervisor, order[i], k, false);
 	}
+	list_child(supervisor, PROC_KEYRING, 0, true);
+	list_child(supervisor, PROC_LOOKUP, 0, true);
 }
 
 static void
@@ -517,8 +542,10 @@ serve(struct supervisor *supervisor)
 		event_note(&supervisor->log, "unprivileged",
 		    "not started as root: all roles run as this user, in this file system");
 	list_children(supervisor);
+	reload_init(supervisor);
 	for (size_t i = 0; i < supervisor->child_count; i++)
-		start_child(&supervisor->children[i]);
+		if (!supervisor->children[i].spare)
+			start_child(&supervisor->children[i]);
 	io_signal(supervisor->io, SIGINT, told_to_stop, supervisor);
 	io_signal(supervisor->io, SIGTERM, told_to_stop, supervisor);
 	io_signal(supervisor->io, SIGHUP, reload_told, supervisor);

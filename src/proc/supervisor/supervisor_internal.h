@@ -4,7 +4,20 @@
 #include "proc/supervisor/child.h"
 #include "proc/supervisor/supervisor.h"
 
-enum { CHILDREN_MAX = 2 * PROC_INSTANCES_MAX + PROC_COUNT };
+enum { CHILDREN_MAX = 2 * PROC_INSTANCES_MAX + 2 * PROC_COUNT };
+
+/*
+ * Another configuration under way: roles that read files at their start are started with it as
+ * candidates, beside those that work.  When all are ready they take their places.
+ */
+struct reload {
+	bool under_way, again; /* again: SIGHUP came meanwhile */
+	struct conf_bundle *bundle;
+	struct conf *conf;
+	int conf_fd;
+	struct io_timer late;    /* a candidate takes too long */
+	struct io_timer retired; /* those whose places were taken may go */
+};
 
 struct supervisor {
 	struct io *io;
@@ -16,6 +29,7 @@ struct supervisor {
 	size_t child_count;
 	struct child_world world;
 	int listeners[CONF_LISTENERS_MAX];
+	struct reload reload;
 	bool ready_said;
 	bool stopping;
 	int rank; /* that is being stopped */
@@ -26,5 +40,15 @@ struct supervisor {
 /* reload.c */
 /* The bundle in a memory file, for the children; -1 where it can't be made. */
 int reload_memory_file(const struct conf_bundle *bundle);
+void reload_init(struct supervisor *supervisor);
 /* SIGHUP: a good configuration replaces the one in use, a bad one does not. */
 void reload_told(void *owner);
+/* A candidate is ready; a candidate, or one whose place was taken, has ended. */
+void reload_candidate_ready(struct supervisor *supervisor);
+void reload_spare_ended(struct supervisor *supervisor);
+
+/* supervisor.c */
+/* Wires a child with all that its row allows. */
+void supervisor_wire(struct supervisor *supervisor, struct child *child);
+/* Starts a process from the descriptors of a world, which need not be the supervisor's. */
+MUST_USE enum err supervisor_start(struct child *child, const struct child_world *world);

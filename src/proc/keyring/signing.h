@@ -1,0 +1,14 @@
+/*
+ * The keyring's private keys, and the links by which each reception has them sign
+ * (ipc/sign_wire.h).  A key is named by its certificate's place in the configuration.
+ */
+#pragma once
+
+#include "proc/proc.h"
+
+struct signing;
+
+/* Loads the key of every certificate; NULL where one is refused: the log says why. */
+struct signing *signing_create(struct proc_env *env);
+/* A reception's link for signatures; a new one takes the place of the old one. */
+void signing_link(struct signing *signing, unsigned instance, struct io_stream *stream);
