@@ -1,4 +1,4 @@
-/* Passwords come from a terminal or from standard input, never from the arguments, which all see. */
+/* Passwords come from a terminal or from standard input, never from arguments, which all see. */
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>

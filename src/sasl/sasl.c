@@ -1,6 +1,6 @@
 /*
- * PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), EXTERNAL (RFC 4422), the steps of SCRAM, and
- * what all exchanges share.
+ * PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), EXTERNAL (RFC 4422), the steps of SCRAM,
+ * and what all exchanges share.
  */
 #include "sasl/sasl.h"
 

@@ -67,8 +67,8 @@ void auth_challenge(struct exchange *exchange, struct span challenge);
 
 /* auth_guard.c */
 /*
- * Counts the attempt.  False where the client or the login must pause: that was concluded.  login ""
- * is not known yet.
+ * Counts the attempt.  False where the client or the login must pause: that was concluded.  login
+ * "" is not known yet.
  */
 bool auth_may_try(struct exchange *exchange, struct span login);
 /* What the verdict does to the counts; gives how late it is to be told. */

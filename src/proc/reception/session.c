@@ -387,7 +387,8 @@ new_machine(struct reception *reception, enum conf_listener_kind kind, bool trus
 	    .extensions = asks_offered(conf, trusted || kind != CONF_LISTENER_SMTP),
 	    .hold_max_s = conf->hold_max_ms / 1000,
 	    .wall_ms = io_wall_ms(reception->env->io),
-	    .auth_mechanisms = reception->tls ? reception->mechanisms & ~SASL_BIT(SASL_EXTERNAL) : 0,
+	    .auth_mechanisms =
+		reception->tls ? reception->mechanisms & ~SASL_BIT(SASL_EXTERNAL) : 0,
 	    .message_bytes_max = conf->message_bytes_max,
 	    .command_bytes_max = conf->command_bytes_max,
 	    .line_bytes_max = conf->line_bytes_max,
