@@ -89,7 +89,7 @@ struct oracle_copy {
 };
 
 struct oracle_numbers {
-	uint64_t promised, copies, bounces, doubts, deleted, damaged, dropped, duplicates;
+	uint64_t promised, copies, bounces, notices, doubts, deleted, damaged, dropped, duplicates;
 };
 
 struct oracle *oracle_create(struct sim *sim);

@@ -294,7 +294,7 @@ static bool
 fits_name(struct span start, char c)
 {
 	if (start.len == 0)
-		return c == '\r' || (c > ' ' && c < 127);
+		return c == '\r' || (c > ' ' && c < 127 && c != ':');
 	if (start.ptr[0] == '\r')
 		return false;
 	return is_blank(c) || (c > ' ' && c < 127 && !is_blank(start.ptr[start.len - 1]));

@@ -88,6 +88,8 @@ static const struct {
 	"line 1 is neither"},
     {"begins with a blank", " From: a@b.example\r\n\r\n", NULL, "line 1 is neither"},
     {"no name", "From: a@b.example\r\n: x\r\n\r\n", NULL, "line 2 is neither"},
+    {"no name, but a colon and another", "From: a@b.example\r\n:Bcc: x\r\n\r\n", NULL,
+	"line 2 is neither"},
     {"a name with a blank inside", "From: a@b.example\r\nX: y\r\n z\r\nB cc: x\r\n\r\n", NULL,
 	"line 4 is neither"},
     {"a name that is not ASCII", "Fr\xc3\xb6m: a@b.example\r\n\r\n", NULL, "line 1 is neither"},

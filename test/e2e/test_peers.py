@@ -35,11 +35,15 @@ class Near:
 
     def __init__(self, name, certificate):
         self.server = Postrider(certificate, mailboxes={
-            ALICE: "alice", BOB: "bob", "jörg@home.example": "joerg"}).start()
+            ALICE: "alice", BOB: "bob", "jörg@home.example": "joerg"})
         self.line = Wire(self.server.smtp_port).start()
         hop = ("127.0.0.1", self.line.port)
         self.peer = (Exim(hop, hosts_avoid_tls="*") if name == "exim" else
-                     Postfix(next_hop=hop, smtp_tls_security_level="none")).start()
+                     Postfix(next_hop=hop, smtp_tls_security_level="none"))
+        self.server.extra = ["relay for 127.0.0.0/8"]
+        self.server.routes = [f"send mail for far.example through 127.0.0.1:{self.peer.port}"]
+        self.server.start()
+        self.peer.start()
         self.name = name
 
     def hand_in(self, *arguments):
@@ -143,6 +147,56 @@ def test_many_messages_at_once(near):
     found = near.wait_mail("alice", b"X-Token: many")
     tokens = sorted(re.search(rb"X-Token: (\S+)", raw)[1] for raw in found)
     assert tokens == sorted(f"many{n}".encode() for n in range(40))
+
+
+def notification(raw):
+    """(of the message, of its recipient): what a notification says to programs."""
+    parts = email.message_from_bytes(raw, policy=email.policy.default).get_payload()
+    assert parts[1].get_content_type() == "message/delivery-status", raw
+    return parts[1].get_payload()[:2]
+
+
+def send_asking(port, recipient, mail, rcpt, content):
+    with Talk(port) as talk:
+        assert "DSN" in talk.ehlo()
+        talk.expect(f"MAIL FROM:<{BOB}> {mail}", 250)
+        talk.expect(f"RCPT TO:<{recipient}> {rcpt}", 250)
+        assert talk.data(content).code == 250
+
+
+def test_they_pass_on_what_is_to_be_notified(near):
+    """The peer's client asks for DSN, the peer asks us, and we tell the sender."""
+    send_asking(near.peer.port, ALICE, "RET=HDRS ENVID=peer+2B1",
+                "NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Alice+2BX@home.example", message("dsn"))
+    near.wait_mail("alice", b"X-Token: dsn")
+    of_message, of_rcpt = notification(near.wait_mail("bob", b"peer+1")[0])
+    assert of_message["Original-Envelope-Id"] == "peer+1"
+    assert of_message["Reporting-MTA"].endswith("mail.home.example"), "the peer told, not we"
+    assert of_rcpt["Action"] == "delivered"
+    assert of_rcpt["Original-Recipient"] == "rfc822; Alice+X@home.example"
+    said = near.said(b"X-Token: dsn").decode()
+    for text in ("ENVID=peer+2B1", "RET=HDRS", "NOTIFY=SUCCESS,FAILURE",
+                 "ORCPT=rfc822;Alice+2BX@home.example"):
+        assert text in said, said[:2000]
+
+
+def test_never_is_never(near):
+    send_asking(near.peer.port, "nosuch2@home.example", "RET=HDRS", "NOTIFY=NEVER", message("never"))
+    send_asking(near.peer.port, "nosuch3@home.example", "RET=HDRS", "NOTIFY=FAILURE", message("ever"))
+    near.wait_mail("bob", b"nosuch3@home.example")
+    settle(1)
+    assert not [raw for raw in near.server.maildir("bob") if b"nosuch2" in raw]
+    assert re.search(rb"RCPT TO:<nosuch2@home.example>[^\r]* NOTIFY=NEVER", near.line.all_said())
+
+
+@pytest.mark.parametrize("near", ["postfix"], indirect=True)
+def test_we_pass_it_on_and_they_tell(near):
+    """Us to Postfix with DSN; Postfix delivers, and its notification comes back through us."""
+    send_asking(near.server.smtp_port, "ann@far.example", "ENVID=ours", "NOTIFY=SUCCESS", message("out"))
+    of_message, of_rcpt = notification(near.wait_mail("bob", b"ours")[0])
+    assert of_message["Original-Envelope-Id"] == "ours"
+    assert of_message["Reporting-MTA"].endswith("peer.far.example"), "we told, not Postfix"
+    assert of_rcpt["Action"] == "delivered"
 
 
 def test_exim_under_tls(server, exim):
