@@ -77,7 +77,7 @@ REPLY_ENUM(REPLY_SENDER_NOT_YOURS, 553, "5.7.1", "%1 may not send as %2: use an 
 REPLY_ENUM(REPLY_AUTHOR_NOT_YOURS, 550, "5.7.1", "%1 may not send as %2, which is in From or Sender: use an address of your own, or ask the postmaster here to allow this one")
 REPLY_ENUM(REPLY_HEADER_MALFORMED, 554, "5.6.0", "The header is malformed: %1")
 REPLY_ENUM(REPLY_LOOP, 554, "5.4.6", "Mail loop: the message holds %1 Received fields already (HELP loop)")
-REPLY_ENUM(REPLY_MESSAGE_TOO_BIG, 552, "5.3.4", "Message exceeds the limit of %1 octets (HELP size)")
+REPLY_ENUM(REPLY_MESSAGE_TOO_BIG, 552, "5.3.4", "Message exceeds the limit of %1 octets")
 REPLY_ENUM(REPLY_HEADER_TOO_BIG, 552, "5.3.4", "Message header exceeds the limit of %1 octets")
 REPLY_ENUM(REPLY_TEXT_LINE_TOO_LONG, 554, "5.6.0", "A line of the message is longer than %1 octets")
 REPLY_ENUM(REPLY_BARE_LINE_END_IN_DATA, 554, "5.6.0", "The message has a bare CR or LF; lines must end with CR LF (HELP lines)")

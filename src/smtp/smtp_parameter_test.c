@@ -129,7 +129,8 @@ static const struct {
 } refused[] = {
     {"x", "501 5.5.4 Syntax: a space is needed after the address"},
     {" FOO=1", "555 5.5.4 Parameter not recognized or not implemented: FOO (HELP parameters)"},
-    {" NOTIFY=NEVER", "555 5.5.4 Parameter not recognized or not implemented: NOTIFY (HELP parameters)"},
+    {" NOTIFY=NEVER",
+	"555 5.5.4 Parameter not recognized or not implemented: NOTIFY (HELP parameters)"},
     {" SIZE", "501 5.5.4 Syntax: SIZE=octets"},
     {" SIZE=1 SIZE=1", "501 5.5.4 Syntax: each parameter at most once"},
     {" SIZE=18446744073709551616", "501 5.5.4 Syntax: SIZE=octets"},
