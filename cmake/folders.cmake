@@ -85,15 +85,31 @@ endif()
 file(GLOB CATALOGUE_TEXT CONFIGURE_DEPENDS
   ${CMAKE_SOURCE_DIR}/src/replies/catalogue/*.txt)
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
-set(replies_EXTRA_SOURCES ${CMAKE_BINARY_DIR}/generated/catalogue_data.c)
-add_custom_command(OUTPUT ${replies_EXTRA_SOURCES}
-  COMMAND catalogue_gen ${replies_EXTRA_SOURCES} ${CATALOGUE_TEXT}
+set(CATALOGUE_DATA ${CMAKE_BINARY_DIR}/generated/catalogue_data.c)
+add_custom_command(OUTPUT ${CATALOGUE_DATA}
+  COMMAND catalogue_gen ${CATALOGUE_DATA} ${CATALOGUE_TEXT}
   DEPENDS catalogue_gen ${CATALOGUE_TEXT} VERBATIM)
+# So are its translations.
+add_executable(po_gen ${CMAKE_SOURCE_DIR}/tools/po_gen.c)
+target_link_libraries(po_gen postrider_base)
+if(FUZZ)
+  target_link_options(po_gen PRIVATE -fsanitize=address,undefined)
+endif()
+file(GLOB LANGUAGE_TEXT CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/replies/po/*.po)
+set(LANGUAGE_DATA ${CMAKE_BINARY_DIR}/generated/language_data.c)
+add_custom_command(OUTPUT ${LANGUAGE_DATA}
+  COMMAND po_gen ${LANGUAGE_DATA} ${LANGUAGE_TEXT}
+  DEPENDS po_gen ${LANGUAGE_TEXT} VERBATIM)
+set(replies_EXTRA_SOURCES ${CATALOGUE_DATA} ${LANGUAGE_DATA})
 folder(replies postrider_base)
 if(TARGET catalogue_test)
   target_compile_definitions(catalogue_test PRIVATE
     CATALOGUE_GEN="$<TARGET_FILE:catalogue_gen>")
   add_dependencies(catalogue_test catalogue_gen)
+endif()
+if(TARGET language_test)
+  target_compile_definitions(language_test PRIVATE PO_GEN="$<TARGET_FILE:po_gen>")
+  add_dependencies(language_test po_gen)
 endif()
 
 folder(sasl postrider_base PkgConfig::SSL PkgConfig::JANSSON)

@@ -181,7 +181,22 @@ add_copy(struct oracle *oracle, struct oracle_letter *letter, const struct oracl
 	list_push(&letter->copies, &copy->node);
 }
 
-/* A bounce has come: each recipient that it names has its end. */
+/* What a notification says of the recipient that rest begins with; false: it ends by that. */
+static bool
+only_tells(struct oracle *oracle, const struct oracle_letter *letter, struct span rest)
+{
+	struct span action = word_after(rest, "\nAction: ");
+
+	if (span_eq(action, SPAN("failed")))
+		return false;
+	if (!letter_asks(&letter->letter) || letter->loose)
+		sim_fail(oracle_sim(oracle), "property 4: nobody asked to be told of T%06u: %.*s",
+		    letter->letter.number, SPAN_ARGS(action));
+	oracle_count(oracle)->notices++;
+	return true;
+}
+
+/* A notification has come: each recipient that it says has failed has its end. */
 static void
 take_bounce(struct oracle *oracle, struct oracle_letter *letter,
     const struct oracle_mail *mail, const struct oracle_chain *way)
@@ -191,7 +206,7 @@ take_bounce(struct oracle *oracle, struct oracle_letter *letter,
 	struct span host = word_after(rest, "\nReporting-MTA: dns; ");
 	struct oracle_copy copy = {.bounce = true, .replied = mail->replied};
 	const char *header = memmem(rest.ptr, rest.len, "text/rfc822-headers", 19);
-	unsigned named = 0;
+	unsigned named = 0, failed = 0;
 	struct span address;
 
 	(void)way;
@@ -222,12 +237,15 @@ take_bounce(struct oracle *oracle, struct oracle_letter *letter,
 		if (!copy.key)
 			sim_fail(sim, "property 4: a bounce of T%06u names <%.*s>",
 			    letter->letter.number, SPAN_ARGS(address));
-		add_copy(oracle, letter, &copy);
+		if (!only_tells(oracle, letter, rest)) {
+			add_copy(oracle, letter, &copy);
+			failed++;
+		}
 		named++;
 	}
 	if (named == 0)
 		sim_fail(sim, "property 4: a bounce of T%06u names nobody", letter->letter.number);
-	oracle_count(oracle)->bounces++;
+	oracle_count(oracle)->bounces += failed > 0;
 }
 
 /* What is read in pieces is checked as a whole once, and may rot after that. */

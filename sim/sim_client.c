@@ -142,21 +142,18 @@ goes_away(struct sender *sender)
 	return true;
 }
 
-/*
- * One letter in three says by DSN what is meant by saying nothing, so what is due for it is the
- * same; its envelopes and digests are of the longer kind.
- */
+/* Every second recipient of some letters asks for all notifications there are. */
 static bool
 asks_dsn(const struct sender *sender)
 {
-	return sender->offers_dsn && sender->job->letter->letter.seed % 3 == 0;
+	return sender->offers_dsn && letter_asks(&sender->job->letter->letter);
 }
 
 static void
 say_rcpt(struct sender *sender, unsigned rcpt)
 {
 	say(sender, WANT_RCPT, rcpt, "RCPT TO:<%s>%s", sender->job->letter->rcpts[rcpt].address,
-	    asks_dsn(sender) && rcpt % 2 == 0 ? " NOTIFY=FAILURE ORCPT=rfc822;sim+2Brcpt@x" : "");
+	    asks_dsn(sender) && rcpt % 2 == 0 ? " NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;sim+2Brcpt@x" : "");
 }
 
 /* The first recipient from that on that is still open; LETTER_RCPTS_MAX: none. */

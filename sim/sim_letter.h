@@ -43,6 +43,13 @@ struct letter {
 	char from[LETTER_ADDRESS_BYTES]; /* reverse-path; "" is null */
 };
 
+/* Whether its sender asks, by DSN, to be told of success and of delay too. */
+static inline bool
+letter_asks(const struct letter *letter)
+{
+	return letter->seed % 3 == 0;
+}
+
 /* Adds the bytes of the letter, lines ending with CRLF, not stuffed. */
 void letter_write(struct buf *out, const struct letter *letter);
 /* The number behind a mark ("T000017", 'T': the letter; 'B': its sender); 0: there is none. */

@@ -40,6 +40,7 @@ add(struct scenario_numbers *sum, const struct scenario_numbers *numbers)
 	sum->promised += numbers->promised;
 	sum->copies += numbers->copies;
 	sum->bounces += numbers->bounces;
+	sum->notices += numbers->notices;
 	sum->doubts += numbers->doubts;
 	sum->deleted += numbers->deleted;
 	sum->dropped += numbers->dropped;
@@ -93,10 +94,11 @@ say_sum(const struct tally *tally)
 	    (unsigned long long)(tally->passed + tally->failed), days,
 	    (unsigned long long)sum->steps);
 	printf("%llu letters: %llu accepted, %llu left in doubt; %llu copies, %llu bounces, "
-	       "%llu bounces dropped\n",
+	       "%llu other notifications, %llu bounces dropped\n",
 	    (unsigned long long)sum->letters, (unsigned long long)sum->promised,
 	    (unsigned long long)sum->doubts, (unsigned long long)sum->copies,
-	    (unsigned long long)sum->bounces, (unsigned long long)sum->dropped);
+	    (unsigned long long)sum->bounces, (unsigned long long)sum->notices,
+	    (unsigned long long)sum->dropped);
 	printf("second copies, each with its reason: %llu; damage reported: %llu\n",
 	    (unsigned long long)sum->duplicates, (unsigned long long)sum->damaged);
 	printf("faults: of other servers and the DNS %llu", (unsigned long long)sum->actor_faults);

@@ -194,6 +194,7 @@ count_up(struct world *world)
 	    .promised = numbers.promised,
 	    .copies = numbers.copies,
 	    .bounces = numbers.bounces,
+	    .notices = numbers.notices,
 	    .doubts = numbers.doubts,
 	    .deleted = numbers.deleted,
 	    .dropped = numbers.dropped,

@@ -41,6 +41,7 @@ write_conf(struct world *world, const struct town *town, size_t index, struct bu
 	    1 + (unsigned)dice_below(dice, 5), 1 + (unsigned)dice_below(dice, 5));
 	buf_add_str(conf, "queue {\n\tsegment size 1 MB\n\tdisk reserve 1 MB\n");
 	buf_addf(conf, "\tretry after %s\n", waits[dice_below(dice, LEN(waits))]);
+	buf_add_str(conf, "\ttell of delay after 30 s\n");
 	buf_addf(conf, "\texpire after %llu m\n}\n",
 	    (unsigned long long)(world->expire_ms / 60000));
 	buf_addf(conf, "delivery {\n\treply timeout %u m\n\trecipients per transaction %u\n}\n",

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/check.h"
+#include "c_string.h"
 
 enum { RECORDS_MAX = 1024, FILE_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 8 << 20 };
 
@@ -395,19 +396,9 @@ check_record(struct generator *gen, const struct record *record)
 static void
 add_string(struct buf *out, const char *name, struct span text)
 {
-	buf_addf(out, "\t    .%s = \"", name);
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i];
-
-		if (c == '\n') {
-			buf_add_str(out, "\\n");
-			continue;
-		}
-		if (c == '"' || c == '\\' || c == '?')
-			buf_add_char(out, '\\');
-		buf_add_char(out, c);
-	}
-	buf_add_str(out, "\",\n");
+	buf_addf(out, "\t    .%s = ", name);
+	c_string_add(out, text);
+	buf_add_str(out, ",\n");
 }
 
 /* "4xx: transient negative completion", from the group of the code. */
@@ -422,6 +413,7 @@ add_category(struct buf *out, const struct generator *gen, const struct record *
 	buf_addf(
 	    &text, "%.*s: %.*s", SPAN_ARGS(group->code), SPAN_ARGS(group->values[NAME]));
 	add_string(out, "category", buf_span(&text));
+	add_string(out, "group", group->code);
 	buf_fini(&text);
 }
 

@@ -12,7 +12,7 @@
 enum { OUT_BYTES_MAX = 1 << 18, TEXT_BYTES_MAX = 1 << 14 };
 
 static const char usage[] =
-    "usage: postrider compare [--json] CODE CODE\n"
+    "usage: postrider compare [--json] [--lang LANGUAGE] CODE CODE\n"
     "\n"
     "Tells two SMTP reply codes or enhanced status codes apart: the difference that\n"
     "matters, who sends which, what the client does after each, and which to use.\n"
@@ -20,10 +20,11 @@ static const char usage[] =
     "  postrider compare 220 252\n"
     "  postrider compare 4.7.0 5.7.1\n"
     "\n"
-    "  --json   for programs\n";
+    "  --json             for programs\n"
+    "  --lang LANGUAGE    as with postrider explain\n";
 
 json_t *
-cli_compare_json(struct span a, struct span b)
+cli_compare_json(const struct language *language, struct span a, struct span b)
 {
 	static const char *const keys[CATALOGUE_ASPECT_COUNT] = {
 	    [CATALOGUE_DIFFERENCE] = "difference",
@@ -46,8 +47,8 @@ cli_compare_json(struct span a, struct span b)
 		json_t *value;
 
 		buf_reset(&text);
-		check(catalogue_compare_aspect(&text, a, b, (enum catalogue_aspect)i) ==
-		      OK);
+		check(catalogue_compare_aspect(
+			  &text, language, a, b, (enum catalogue_aspect)i) == OK);
 		if (text.len == 0)
 			continue;
 		value = json_stringn(text.ptr, text.len);
@@ -83,14 +84,14 @@ complain(char *const codes[2])
 }
 
 static int
-answer(char *const codes[2], bool as_json, struct buf *out)
+answer(char *const codes[2], const struct cli_explain_options *options, struct buf *out)
 {
 	struct span a = span_str(codes[0]);
 	struct span b = span_str(codes[1]);
-	struct page page = cli_explain_page_of(out);
+	struct page page = cli_explain_page_of(out, options->language);
 
-	if (as_json) {
-		json_t *json = cli_compare_json(a, b);
+	if (options->json) {
+		json_t *json = cli_compare_json(options->language, a, b);
 
 		if (!json)
 			return complain(codes);
@@ -121,7 +122,7 @@ cli_compare(int argc, char **argv)
 	if (options.help)
 		buf_add_str(&out, usage);
 	else
-		status = answer(argv + 1, options.json, &out);
+		status = answer(argv + 1, &options, &out);
 	if (status == EX_OK)
 		status = cli_explain_print(&out);
 	buf_fini(&out);

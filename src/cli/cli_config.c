@@ -82,16 +82,16 @@ json_listeners(const struct conf *conf)
 }
 
 static json_t *
-json_networks(const struct conf *conf)
+json_networks(const struct conf_networks *networks)
 {
 	json_t *array = json_array();
 	struct buf text;
 
 	buf_init(&text, NET_TEXT_MAX);
-	for (size_t i = 0; i < conf->relay_network_count; i++) {
+	for (size_t i = 0; i < networks->count; i++) {
 		buf_reset(&text);
-		net_addr_write(&text, &conf->relay_networks[i].addr);
-		buf_addf(&text, "/%u", (unsigned)conf->relay_networks[i].bits);
+		net_addr_write(&text, &networks->at[i].addr);
+		buf_addf(&text, "/%u", (unsigned)networks->at[i].bits);
 		json_array_append_new(array, json_text(buf_span(&text)));
 	}
 	buf_fini(&text);
@@ -178,6 +178,7 @@ json_destinations(const struct conf *conf)
 static json_t *
 json_statement(const struct conf *conf, const struct conf_option *option)
 {
+	struct conf_networks networks;
 	json_t *value;
 
 	switch (option->type) {
@@ -202,7 +203,8 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 			json_array_append_new(value, json_text(conf->domains[i]));
 		return value;
 	case CONF_NETWORKS:
-		return json_networks(conf);
+		networks = conf_option_networks(conf, option);
+		return json_networks(&networks);
 	case CONF_MAILDIR:
 		if (conf->maildir_path.len == 0)
 			return json_null();

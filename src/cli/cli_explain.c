@@ -18,8 +18,8 @@
 enum { OUT_BYTES_MAX = 1 << 20, QUESTION_BYTES_MAX = 8192 };
 
 static const char usage[] =
-    "usage: postrider explain [--json] CODE | REPLY\n"
-    "       postrider explain [--json] --list\n"
+    "usage: postrider explain [--json] [--lang LANGUAGE] CODE | REPLY\n"
+    "       postrider explain [--json] [--lang LANGUAGE] --list\n"
     "\n"
     "Explains an SMTP reply: what it means, when it is seen, what the client does,\n"
     "and what to do about it.\n"
@@ -30,26 +30,62 @@ static const char usage[] =
     "  postrider explain 4xx                          all codes of a class\n"
     "  postrider explain --list                       the codes there are\n"
     "\n"
-    "  --json   for programs\n"
+    "  --json             for programs\n"
+    "  --lang LANGUAGE    en, or another one (a wrong one lists them); otherwise that of\n"
+    "                     the environment (LC_ALL, LC_MESSAGES, LANG)\n"
     "\n"
     "To tell two codes apart: postrider compare 450 550\n";
+
+static void
+refuse_language(const char *tag)
+{
+	const struct language *language;
+
+	fprintf(stderr, "postrider: there is no language \"%s\" here; there are en (English)",
+	    cli_quote(tag).text);
+	for (size_t i = 0; (language = language_at(i)) != NULL; i++)
+		fprintf(stderr, ", %s (%s)", language_tag(language), language_name(language));
+	fprintf(stderr, "\n");
+}
+
+const struct language *
+cli_explain_language(void)
+{
+	static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+	const struct language *language = NULL;
+	const char *value = NULL;
+
+	for (size_t i = 0; i < LEN(names) && (!value || !*value); i++)
+		value = getenv(names[i]);
+	/* In another character set it could not be read. */
+	if (value && (strcasestr(value, ".utf-8") || strcasestr(value, ".utf8")))
+		(void)language_find(span_str(value), &language);
+	return language;
+}
 
 bool
 cli_explain_options(
     int argc, char **argv, const char *text, struct cli_explain_options *options)
 {
+	const char *tag = NULL;
 	const struct cli_option rows[] = {{"--json", &options->json, NULL},
-	    {"--list", &options->list, NULL}, {"--help", &options->help, NULL}};
+	    {"--list", &options->list, NULL}, {"--help", &options->help, NULL},
+	    {"--lang", NULL, &tag}};
 
-	*options = (struct cli_explain_options){0};
+	*options = (struct cli_explain_options){.language = cli_explain_language()};
 	options->words = cli_options(argc, argv, rows, LEN(rows), text);
+	if (options->words >= 0 && tag &&
+	    !language_find(span_str(tag), &options->language)) {
+		refuse_language(tag);
+		return false;
+	}
 	return options->words >= 0;
 }
 
 struct page
-cli_explain_page_of(struct buf *out)
+cli_explain_page_of(struct buf *out, const struct language *language)
 {
-	struct page page = {.out = out, .width = PAGE_WIDTH};
+	struct page page = {.out = out, .width = PAGE_WIDTH, .language = language};
 	struct winsize size;
 
 	if (isatty(STDOUT_FILENO)) {
@@ -107,8 +143,15 @@ codes_json(struct span codes, const struct explain_code *code)
 	return list;
 }
 
+/* A text of the catalogue in a language. */
+static void
+set_text(json_t *object, const char *key, const struct language *language, const char *english)
+{
+	set(object, key, json_string(language_text(language, english)));
+}
+
 static json_t *
-code_json(const struct explain_code *code)
+code_json(const struct explain_code *code, const struct language *language)
 {
 	const struct catalogue_entry *entry = code->entry;
 	json_t *object = json_object();
@@ -117,59 +160,59 @@ code_json(const struct explain_code *code)
 	set(object, "standard", json_boolean(entry && catalogue_is_standard(entry)));
 	set(object, "retry", json_boolean(code->retry));
 	if (code->class)
-		set(object, "class", json_string(code->class->name));
+		set_text(object, "class", language, code->class->name);
 	if (code->subject)
-		set(object, "subject", json_string(code->subject->name));
+		set_text(object, "subject", language, code->subject->name);
 	if (entry) {
-		set(object, "name", json_string(entry->name));
+		set_text(object, "name", language, entry->name);
 		set(object, "category", json_string(entry->category));
-		set(object, "meaning", json_string(entry->meaning));
-		set(object, "when", json_string(entry->when));
-		set(object, "client", json_string(entry->client));
-		set(object, "sender", json_string(entry->sender));
-		set(object, "admin", json_string(entry->admin));
-		set(object, "developer", json_string(entry->developer));
-		set(object, "mistakes", json_string(entry->mistakes));
+		set_text(object, "meaning", language, entry->meaning);
+		set_text(object, "when", language, entry->when);
+		set_text(object, "client", language, entry->client);
+		set_text(object, "sender", language, entry->sender);
+		set_text(object, "admin", language, entry->admin);
+		set_text(object, "developer", language, entry->developer);
+		set_text(object, "mistakes", language, entry->mistakes);
 		set(object, "transcript", json_string(entry->transcript));
 		set(object, "rfc", json_string(entry->rfc));
 		set(object, "with", codes_json(span_str(entry->with), code));
 		set(object, "see", codes_json(span_str(entry->see), code));
 	} else if (code->class) {
-		set(object, "meaning", json_string(code->class->meaning));
-		set(object, "client", json_string(code->class->client));
-		set(object, "fix", json_string(code->class->fix));
+		set_text(object, "meaning", language, code->class->meaning);
+		set_text(object, "client", language, code->class->client);
+		set_text(object, "fix", language, code->class->fix);
 	}
 	return object;
 }
 
 json_t *
-cli_explain_json(const struct explain *explain)
+cli_explain_json(const struct explain *explain, const struct language *language)
 {
 	json_t *object = json_object();
 
 	if (explain->group) {
 		set(object, "group", json_string(explain->group->code));
-		set(object, "name", json_string(explain->group->name));
-		set(object, "meaning", json_string(explain->group->meaning));
+		set_text(object, "name", language, explain->group->name);
+		set_text(object, "meaning", language, explain->group->meaning);
 		if (*explain->group->client) {
-			set(object, "client", json_string(explain->group->client));
-			set(object, "fix", json_string(explain->group->fix));
+			set_text(object, "client", language, explain->group->client);
+			set_text(object, "fix", language, explain->group->fix);
 		}
 		return object;
 	}
 	if (explain->reply.len)
 		set(object, "question", json_text(explain->reply));
 	if (*explain->basic.name)
-		set(object, "reply", code_json(&explain->basic));
+		set(object, "reply", code_json(&explain->basic, language));
 	if (*explain->status.name)
-		set(object, "status", code_json(&explain->status));
+		set(object, "status", code_json(&explain->status, language));
 	if (explain->clash)
 		set(object, "contradiction", json_true());
 	return object;
 }
 
 json_t *
-cli_explain_json_list(void)
+cli_explain_json_list(const struct language *language)
 {
 	const struct catalogue_entry *entry;
 	json_t *list = json_array();
@@ -178,7 +221,7 @@ cli_explain_json_list(void)
 		json_t *object = json_object();
 
 		set(object, "code", json_string(entry->code));
-		set(object, "name", json_string(entry->name));
+		set_text(object, "name", language, entry->name);
 		set(object, "category", json_string(entry->category));
 		check(json_array_append_new(list, object) == 0);
 	}
@@ -203,7 +246,7 @@ cli_explain_json_write(struct buf *out, json_t *json)
 static int
 answer(char **argv, const struct cli_explain_options *options, struct buf *out)
 {
-	struct page page = cli_explain_page_of(out);
+	struct page page = cli_explain_page_of(out, options->language);
 	struct explain explain;
 	struct buf question;
 	int status = EX_OK;
@@ -224,7 +267,7 @@ answer(char **argv, const struct cli_explain_options *options, struct buf *out)
 		    cli_quote(buf_span(&question).len ? argv[1] : "").text);
 		status = EX_DATAERR;
 	} else if (options->json) {
-		cli_explain_json_write(out, cli_explain_json(&explain));
+		cli_explain_json_write(out, cli_explain_json(&explain, options->language));
 	} else {
 		explain_page(&page, &explain);
 	}
@@ -249,9 +292,9 @@ cli_explain(int argc, char **argv)
 	if (options.help) {
 		buf_add_str(&out, usage);
 	} else if (options.list && options.json) {
-		cli_explain_json_write(&out, cli_explain_json_list());
+		cli_explain_json_write(&out, cli_explain_json_list(options.language));
 	} else if (options.list) {
-		struct page page = cli_explain_page_of(&out);
+		struct page page = cli_explain_page_of(&out, options.language);
 
 		explain_list(&page);
 	} else {

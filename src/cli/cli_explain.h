@@ -17,20 +17,23 @@ struct cli_explain_options {
 	bool json;
 	bool list;
 	bool help;
+	const struct language *language; /* of --lang, or of the environment */
 	int words; /* that are no options, from argv[1] on */
 };
 
-/* False, and says why on standard error, where an option is unknown. */
+/* False, and says why on standard error, where an option or a language is unknown. */
 bool cli_explain_options(
     int argc, char **argv, const char *usage, struct cli_explain_options *options);
 /* A page for standard output: as wide as the terminal, bold only there. */
-struct page cli_explain_page_of(struct buf *out);
+struct page cli_explain_page_of(struct buf *out, const struct language *language);
+/* The language of LC_ALL, LC_MESSAGES or LANG, if it is one in UTF-8 that there is, else English. */
+const struct language *cli_explain_language(void);
 /* Writes all of it to standard output; EX_OK, or EX_IOERR. */
 int cli_explain_print(const struct buf *out);
 /* The answer as JSON; the caller owns it. */
-json_t *cli_explain_json(const struct explain *explain);
-json_t *cli_explain_json_list(void);
+json_t *cli_explain_json(const struct explain *explain, const struct language *language);
+json_t *cli_explain_json_list(const struct language *language);
 /* NULL where one of them is not in the catalogue. */
-json_t *cli_compare_json(struct span a, struct span b);
+json_t *cli_compare_json(const struct language *language, struct span a, struct span b);
 /* The text of json, with a line end; json is released. */
 void cli_explain_json_write(struct buf *out, json_t *json);

@@ -135,7 +135,7 @@ ask(const char *question)
 	struct buf out;
 
 	assert_int_equal(explain_parse(span_str(question), &explain), OK);
-	json = cli_explain_json(&explain);
+	json = cli_explain_json(&explain, NULL);
 	assert_non_null(json);
 	buf_init(&out, OUT_BYTES_MAX);
 	cli_explain_json_write(&out, json_incref(json));
@@ -188,16 +188,16 @@ static void
 test_list_and_compare_json(void **state)
 {
 	static const char *const keys[] = {"difference", "when", "client", "choose"};
-	json_t *forth = cli_compare_json(SPAN("220"), SPAN("252"));
-	json_t *back = cli_compare_json(SPAN("252"), SPAN("220"));
-	json_t *list = cli_explain_json_list();
+	json_t *forth = cli_compare_json(NULL, SPAN("220"), SPAN("252"));
+	json_t *back = cli_compare_json(NULL, SPAN("252"), SPAN("220"));
+	json_t *list = cli_explain_json_list(NULL);
 
 	(void)state;
 	for (size_t i = 0; i < LEN(keys); i++)
 		assert_true(strlen(text_of(forth, NULL, keys[i])) > 20);
 	assert_true(json_equal(forth, back));
-	assert_null(cli_compare_json(SPAN("220"), SPAN("472")));
-	assert_null(cli_compare_json(SPAN("hello"), SPAN("220")));
+	assert_null(cli_compare_json(NULL, SPAN("220"), SPAN("472")));
+	assert_null(cli_compare_json(NULL, SPAN("hello"), SPAN("220")));
 	assert_true(json_array_size(list) > 100);
 	assert_string_equal(text_of(json_array_get(list, 0), NULL, "code"), "101");
 	json_decref(forth);

@@ -89,6 +89,11 @@ struct conf_destination {
 	struct conf_limits limits;
 };
 
+struct conf_networks {
+	struct net_prefix *at;
+	size_t count;
+};
+
 struct conf {
 	struct span hostname;
 	bool greeting_software; /* "Postrider" after ESMTP in the greeting */
@@ -113,6 +118,12 @@ struct conf {
 	size_t domain_count;
 	struct net_prefix *relay_networks; /* clients that may relay without AUTH */
 	size_t relay_network_count;
+	struct conf_networks xclient_networks; /* proxies that may say for whom they speak */
+	bool no_mail;     /* 521 for everybody */
+	bool answer_vrfy; /* to clients that may relay */
+	bool answer_expn;
+	bool offer_etrn;
+	bool no_soliciting; /* offered in EHLO */
 	bool hold_all; /* queue everything, deliver nothing until released */
 
 	/* Tables; "" is none. */

@@ -18,7 +18,7 @@ static const struct mistake mistakes[] = {
 	"unknown statement \"frobnicate\"; \"postrider config manual\" lists all"},
     {"accept mail example.org", 13,
 	"expected \"for\" after \"accept mail\", not \"example.org\""},
-    {"accept", 7, "expected \"mail\" after \"accept\", not the end of the line"},
+    {"accept", 7, "expected \"mail\" or \"no\" after \"accept\", not the end of the line"},
     {"\"hostname\" x", 1, "a statement begins with a word, not with \"hostname\""},
     {"message size 5 MB", 1, "\"message size\" belongs in the block \"limits\""},
     {"limits { hostname x }", 10, "\"hostname\" belongs outside of the block \"limits\""},

@@ -1,6 +1,7 @@
 /*
- * "relay for NETWORK, ...": who may send mail anywhere without a password.  The statement
- * that can make an open relay, so it says no to what nobody can mean.
+ * "relay for NETWORK, ...": who may send mail anywhere without a password; and whose word is
+ * taken for who the client is.  Statements that can make an open relay, so they say no to
+ * what nobody can mean.
  */
 #include "conf/conf_internal.h"
 
@@ -76,10 +77,19 @@ fail_syntax(struct conf_parser *parser, const struct conf_token *value, struct s
 	return false;
 }
 
-static bool
-add_network(struct conf_parser *parser, const struct conf_token *value,
-    const struct net_prefix *prefix)
+static struct conf_list *
+list_of(struct conf_parser *parser, const struct conf_option *option)
 {
+	if (option->offset == offsetof(struct conf, xclient_networks))
+		return &parser->xclient_networks;
+	return &parser->relay_networks;
+}
+
+static bool
+add_network(struct conf_parser *parser, const struct conf_option *option,
+    const struct conf_token *value, const struct net_prefix *prefix)
+{
+	struct conf_list *list = list_of(parser, option);
 	struct buf text;
 	bool first;
 
@@ -94,21 +104,24 @@ add_network(struct conf_parser *parser, const struct conf_token *value,
 		    "least is /%d",
 		    conf_quote(value->text).text,
 		    prefix->addr.family == 4 ? (int)IPV4_BITS_MIN : (int)IPV6_BITS_MIN);
-	if (parser->networks.count == CONF_NETWORKS_MAX)
+	if (list->count == CONF_NETWORKS_MAX)
 		return conf_parser_fail(
 		    parser, value->place, "at most %d networks", (int)CONF_NETWORKS_MAX);
 	buf_init(&text, CONF_TEXT_MAX);
+	/* An address may be in each list once. */
+	if (list != &parser->relay_networks)
+		buf_addf(&text, "%s ", option->words);
 	buf_add_str(&text, "network ");
 	conf_value_write_prefix(&text, prefix);
 	first = conf_parser_once(parser, value->place, buf_span(&text));
 	buf_fini(&text);
 	if (first)
-		conf_list_add(&parser->networks, prefix, sizeof(*prefix), value->place);
+		conf_list_add(list, prefix, sizeof(*prefix), value->place);
 	return first;
 }
 
 bool
-conf_networks_parse(struct conf_parser *parser)
+conf_networks_parse(struct conf_parser *parser, const struct conf_option *option)
 {
 	struct conf_token value;
 	struct net_prefix prefix;
@@ -125,7 +138,7 @@ conf_networks_parse(struct conf_parser *parser)
 		    net_prefix_parse(buf_span(&plain), &prefix) != OK)
 			good = fail_syntax(parser, &value, buf_span(&plain));
 		else
-			good = add_network(parser, &value, &prefix);
+			good = add_network(parser, option, &value, &prefix);
 	} while (good && conf_parser_more(parser));
 	buf_fini(&plain);
 	return good;

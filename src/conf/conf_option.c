@@ -133,9 +133,18 @@ static const struct conf_option options[] = {
     {.words = "relay for",
 	.type = CONF_NETWORKS,
 	.repeats = true,
+	AT(relay_networks),
 	.syntax = "NETWORK, ...",
 	.doc = "Clients at these addresses may send mail anywhere without a password: "
 	       "192.0.2.1, 192.168.1.0/24, [2001:db8::]/32."},
+    {.words = "take xclient from",
+	.type = CONF_NETWORKS,
+	.repeats = true,
+	AT(xclient_networks),
+	.syntax = "NETWORK, ...",
+	.doc = "Proxies at these addresses may say with XCLIENT for which client they "
+	       "speak, and who that client has authenticated as. Whoever is here is "
+	       "believed: it may relay as anybody."},
     {.words = "mailboxes from",
 	.type = CONF_PATH,
 	AT(mailboxes_path),
@@ -203,6 +212,35 @@ static const struct conf_option options[] = {
 	AT(hold_all),
 	.syntax = "[yes | no]",
 	.doc = "Accept and queue mail, but deliver nothing until it is released."},
+    {.words = "accept no mail",
+	.type = CONF_BOOL,
+	AT(no_mail),
+	.syntax = "[yes | no]",
+	.doc = "Greet everybody with 521 and close: this host takes no mail (RFC 7504)."},
+    {.words = "answer vrfy",
+	.type = CONF_BOOL,
+	AT(answer_vrfy),
+	.syntax = "[yes | no]",
+	.doc = "Whether clients that may relay (with a password, or in \"relay for\") get "
+	       "real answers to VRFY. Everybody else always gets the same 252."},
+    {.words = "answer expn",
+	.type = CONF_BOOL,
+	AT(answer_expn),
+	.syntax = "[yes | no]",
+	.doc = "Whether clients that may relay are told with EXPN where an address "
+	       "leads. Everybody else always gets the same 252."},
+    {.words = "offer etrn",
+	.type = CONF_BOOL,
+	AT(offer_etrn),
+	.syntax = "[yes | no]",
+	.doc = "Whether clients that may relay can have the mail for a destination tried "
+	       "at once (ETRN, RFC 1985)."},
+    {.words = "offer no soliciting",
+	.type = CONF_BOOL,
+	AT(no_soliciting),
+	.syntax = "[yes | no]",
+	.doc = "Whether EHLO says NO-SOLICITING (RFC 3865): senders may then say of what "
+	       "class a solicitation is."},
     {.words = "send mail",
 	.type = CONF_ROUTE,
 	.repeats = true,
@@ -854,6 +892,15 @@ conf_option_set_number(void *holder, const struct conf_option *option, uint64_t 
 		memcpy(at, &small, sizeof(small));
 	else
 		memcpy(at, &number, sizeof(number));
+}
+
+struct conf_networks
+conf_option_networks(const struct conf *conf, const struct conf_option *option)
+{
+	check(option->type == CONF_NETWORKS);
+	if (option->offset == offsetof(struct conf, xclient_networks))
+		return conf->xclient_networks;
+	return (struct conf_networks){conf->relay_networks, conf->relay_network_count};
 }
 
 struct span

@@ -81,6 +81,10 @@ void conf_option_set_text(
 bool conf_option_is_number(const struct conf_option *option);
 bool conf_option_is_text(const struct conf_option *option);
 
+/* The networks of a NETWORKS row. */
+struct conf_networks
+conf_option_networks(const struct conf *conf, const struct conf_option *option);
+
 /* Adds a number as the language writes it for that row: "50 MB", "5 m", "1000", "yes". */
 void conf_option_write_number(
     struct buf *out, const struct conf_option *option, uint64_t number);

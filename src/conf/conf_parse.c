@@ -380,6 +380,13 @@ list_keep(struct conf_parser *parser, const struct conf_list *list, size_t item_
 	return items;
 }
 
+static struct conf_networks
+keep_networks(struct conf_parser *parser, struct conf_list *list)
+{
+	return (struct conf_networks){
+	    .at = list_keep(parser, list, sizeof(struct net_prefix)), .count = list->count};
+}
+
 static void
 list_fini(struct conf_list *list)
 {
@@ -391,7 +398,8 @@ static void
 parser_fini(struct conf_parser *parser)
 {
 	list_fini(&parser->domains);
-	list_fini(&parser->networks);
+	list_fini(&parser->relay_networks);
+	list_fini(&parser->xclient_networks);
 	list_fini(&parser->routes);
 	list_fini(&parser->destinations);
 	list_fini(&parser->patterns);
@@ -437,8 +445,9 @@ conf_parse(struct conf_bundle *bundle, struct conf **conf,
 	holder->conf.domains = list_keep(parser, &parser->domains, sizeof(struct span));
 	holder->conf.domain_count = parser->domains.count;
 	holder->conf.relay_networks =
-	    list_keep(parser, &parser->networks, sizeof(struct net_prefix));
-	holder->conf.relay_network_count = parser->networks.count;
+	    list_keep(parser, &parser->relay_networks, sizeof(struct net_prefix));
+	holder->conf.relay_network_count = parser->relay_networks.count;
+	holder->conf.xclient_networks = keep_networks(parser, &parser->xclient_networks);
 	holder->conf.routes =
 	    list_keep(parser, &parser->routes, sizeof(struct conf_route));
 	holder->conf.route_count = parser->routes.count;

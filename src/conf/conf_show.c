@@ -90,16 +90,18 @@ show_domains(struct buf *out, const struct conf *conf)
 }
 
 static void
-show_networks(struct buf *out, const struct conf *conf)
+show_networks(
+    struct buf *out, const struct conf *conf, const struct conf_option *option)
 {
+	struct conf_networks networks = conf_option_networks(conf, option);
 	struct list_writer list = {.out = out};
 	struct buf item;
 
 	buf_init(&item, 2 * NET_TEXT_MAX);
-	for (size_t i = 0; i < conf->relay_network_count; i++) {
+	for (size_t i = 0; i < networks.count; i++) {
 		buf_reset(&item);
-		conf_value_write_prefix(&item, &conf->relay_networks[i]);
-		list_write(&list, "relay for", buf_span(&item));
+		conf_value_write_prefix(&item, &networks.at[i]);
+		list_write(&list, option->words, buf_span(&item));
 	}
 	list_end(&list);
 	buf_fini(&item);
@@ -244,7 +246,6 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 	    [CONF_CLIENTS] = show_clients,
 	    [CONF_TLS_VERSION] = show_tls_version,
 	    [CONF_DOMAINS] = show_domains,
-	    [CONF_NETWORKS] = show_networks,
 	    [CONF_MAILDIR] = show_maildir,
 	    [CONF_ROUTE] = show_routes,
 	    [CONF_DNS] = show_dns,
@@ -262,6 +263,8 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 		buf_addf(out, "%s ", option->words);
 		conf_value_write_word(out, text);
 		buf_add_char(out, '\n');
+	} else if (option->type == CONF_NETWORKS) {
+		show_networks(out, conf, option);
 	} else if (shows[option->type]) {
 		shows[option->type](out, conf);
 	}

@@ -275,7 +275,6 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_CLIENTS] = conf_clients_parse,
 	    [CONF_TLS_VERSION] = conf_tls_version_parse,
 	    [CONF_DOMAINS] = parse_domains,
-	    [CONF_NETWORKS] = conf_networks_parse,
 	    [CONF_MAILDIR] = parse_maildir,
 	    [CONF_ROUTE] = conf_route_parse,
 	    [CONF_DNS] = parse_dns,
@@ -285,6 +284,8 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 
 	if (option->type == CONF_TIMES || option->type == CONF_RATE)
 		return conf_scalar_parse(parser, option);
+	if (option->type == CONF_NETWORKS)
+		return conf_networks_parse(parser, option);
 	check(parsers[option->type] != NULL);
 	return parsers[option->type](parser);
 }

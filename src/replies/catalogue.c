@@ -9,8 +9,12 @@
  */
 #include "replies/catalogue.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "replies/catalogue_internal.h"
+
+enum { CODE_BYTES = 16 };
 
 /* A code as numbers: {0, 252} or {5, 7, 1}; the class of "X.7.1" is 0. */
 struct code {
@@ -48,14 +52,14 @@ code_parse(struct span text, struct code *code)
 }
 
 static void
-code_add(struct buf *out, const struct code *code)
+code_name(char name[CODE_BYTES], const struct code *code)
 {
 	if (!code->enhanced)
-		buf_addf(out, "%u", code->number);
-	else if (code->class == 0)
-		buf_addf(out, "X.%u.%u", code->subject, code->detail);
+		(void)snprintf(name, CODE_BYTES, "%u", code->number % 1000);
 	else
-		buf_addf(out, "%u.%u.%u", code->class, code->subject, code->detail);
+		(void)snprintf(name, CODE_BYTES, "%c.%u.%u",
+		    code->class ? (char)('0' + code->class % 10) : 'X',
+		    code->subject % 1000, code->detail % 1000);
 }
 
 static bool
@@ -144,23 +148,43 @@ catalogue_order(struct span a, struct span b)
 					 : known_right - known_left;
 }
 
-const char *
-catalogue_aspect_name(enum catalogue_aspect aspect)
+enum word
+catalogue_aspect_word(enum catalogue_aspect aspect)
 {
-	static const char *const names[CATALOGUE_ASPECT_COUNT] = {
-	    [CATALOGUE_DIFFERENCE] = "The difference that matters",
-	    [CATALOGUE_WHEN] = "Who sends which, when",
-	    [CATALOGUE_CLIENT] = "What the client does",
-	    [CATALOGUE_CHOOSE] = "Which to use when you write a server",
+	static const enum word words[CATALOGUE_ASPECT_COUNT] = {
+	    [CATALOGUE_DIFFERENCE] = WORD_ASPECT_DIFFERENCE,
+	    [CATALOGUE_WHEN] = WORD_ASPECT_WHEN,
+	    [CATALOGUE_CLIENT] = WORD_ASPECT_CLIENT,
+	    [CATALOGUE_CHOOSE] = WORD_ASPECT_CHOOSE,
 	};
 
 	check(aspect < CATALOGUE_ASPECT_COUNT);
-	return names[aspect];
+	return words[aspect];
+}
+
+bool
+catalogue_pair_at(size_t index, struct catalogue_pair_texts *texts)
+{
+	const struct catalogue_pair *pair = &catalogue_pairs[index];
+
+	if (index >= catalogue_pair_count)
+		return false;
+	*texts = (struct catalogue_pair_texts){
+	    {pair->difference, pair->when, pair->client, pair->choose}};
+	return true;
+}
+
+const struct catalogue_group *
+catalogue_group_at(size_t index)
+{
+	return index < catalogue_group_count ? &catalogue_groups[index] : NULL;
 }
 
 /* Two codes to compare, the lower one first, and all that is known of them. */
 struct comparison {
+	const struct language *language;
 	struct code code[2];
+	char names[2][CODE_BYTES];
 	const struct catalogue_entry *entry[2];
 	const struct catalogue_group *class[2]; /* NULL for "X" */
 	const struct catalogue_pair *by_hand;
@@ -231,17 +255,39 @@ comparison_make(struct comparison *comparison, struct span a, struct span b)
 		comparison->class[i] = class_of(&code[i]);
 		if (!comparison->entry[i])
 			return ERR_NOT_FOUND;
+		code_name(comparison->names[i], &code[i]);
 	}
 	comparison->by_hand = pair_by_hand(code);
 	comparison->classes = pair_of_classes(code);
 	return OK;
 }
 
+/* Adds a word, with texts of the catalogue, each in the comparison's language, in it. */
 static void
-add_says(struct buf *out, const struct comparison *comparison, size_t i)
+say(struct buf *out, const struct comparison *comparison, enum word word, const char *text,
+    const char *other)
 {
-	code_add(out, &comparison->code[i]);
-	buf_addf(out, " says \"%s\"", comparison->entry[i]->says);
+	const struct word_fields fields = {
+	    .a = span_str(comparison->names[0]),
+	    .b = span_str(comparison->names[1]),
+	    .text = span_str(language_text(comparison->language, text)),
+	    .other = span_str(language_text(comparison->language, other)),
+	};
+
+	word_add(out, comparison->language, word, &fields);
+}
+
+static void
+say_plain(struct buf *out, const struct comparison *comparison, enum word word)
+{
+	say(out, comparison, word, "", "");
+}
+
+static void
+say_both(struct buf *out, const struct comparison *comparison)
+{
+	say(out, comparison, WORD_BOTH_SAY, comparison->entry[0]->says,
+	    comparison->entry[1]->says);
 }
 
 /* A basic and an enhanced code are no alternatives: they make up one line. */
@@ -251,140 +297,97 @@ compare_kinds(
 {
 	const struct code *code = comparison->code;
 	bool clash = code[1].class && code[0].class != code[1].class;
+	char class[] = {(char)('0' + code[0].class), '\0'};
 
 	if (aspect == CATALOGUE_DIFFERENCE) {
-		code_add(out, &code[0]);
-		buf_add_str(out, " is the reply code, on which programs act; ");
-		code_add(out, &code[1]);
-		buf_add_str(out,
-		    " is an enhanced status code, the detail that stands behind it "
-		    "in the same line and in bounces. ");
-		if (clash)
-			buf_addf(out,
-			    "These two do not go together: the class of the enhanced "
-			    "code must be the first digit of the reply, %u. ",
-			    code[0].class);
-		add_says(out, comparison, 0);
-		buf_add_str(out, "; ");
-		add_says(out, comparison, 1);
-		buf_add_str(out, ".");
+		say_plain(out, comparison, WORD_KINDS);
+		buf_add_char(out, ' ');
+		if (clash) {
+			say(out, comparison, WORD_KINDS_CLASH, class, "");
+			buf_add_char(out, ' ');
+		}
+		say_both(out, comparison);
 	} else if (aspect == CATALOGUE_WHEN) {
-		buf_add_str(out,
-		    "A reply code begins every reply. An enhanced code is added only "
-		    "by servers that announced ENHANCEDSTATUSCODES, and never to the "
-		    "greeting, to EHLO or to 3xx replies.");
+		say_plain(out, comparison, WORD_KINDS_WHEN);
 	} else if (aspect == CATALOGUE_CLIENT) {
-		buf_add_str(out, "It goes by ");
-		code_add(out, &code[0]);
-		buf_addf(out,
-		    ": it %s. The enhanced code tells people, and the bounce, why.",
-		    comparison->entry[0]->next);
-	} else if (clash) {
-		buf_add_str(out, "Never both in one line.");
+		say(out, comparison, WORD_KINDS_CLIENT, comparison->entry[0]->next, "");
 	} else {
-		buf_add_str(out,
-		    "Both, where they fit: the reply code for the program, the enhanced "
-		    "code and the text for the person who must do something.");
+		say_plain(out, comparison, clash ? WORD_KINDS_NEVER : WORD_KINDS_BOTH);
 	}
 }
 
 /* Adds the text of a pair of classes, with the codes for {a} and {b}. */
 static void
-add_filled(struct buf *out, const struct comparison *comparison, const char *text)
+say_classes(struct buf *out, const struct comparison *comparison, const char *text)
 {
-	for (size_t n; *text; text += n) {
-		n = strcspn(text, "{");
-		buf_add(out, span_of(text, n));
-		if (text[n] == '{') {
-			check((text[n + 1] == 'a' || text[n + 1] == 'b') &&
-			      text[n + 2] == '}');
-			code_add(out, &comparison->code[text[n + 1] - 'a']);
-			n += 3;
-		}
-	}
+	const struct word_fields fields = {
+	    .a = span_str(comparison->names[0]), .b = span_str(comparison->names[1])};
+
+	word_fill(out, language_text(comparison->language, text), &fields);
+}
+
+/* What an entry belongs to, by its second number. */
+static const char *
+subject_name(const struct catalogue_entry *entry)
+{
+	const struct catalogue_group *group = catalogue_group(span_str(entry->group));
+
+	check(group);
+	return group->name;
 }
 
 static void
 derive_difference(struct buf *out, const struct comparison *comparison)
 {
 	const struct code *code = comparison->code;
+	const struct catalogue_entry *const *entry = comparison->entry;
 
 	if (comparison->classes) {
-		add_filled(out, comparison, comparison->classes->difference);
+		say_classes(out, comparison, comparison->classes->difference);
 		buf_add_char(out, ' ');
 	}
-	if (comparison->entry[0] == comparison->entry[1]) {
-		buf_addf(out, "The reason is the same for both: \"%s\".",
-		    comparison->entry[0]->says);
+	if (entry[0] == entry[1]) {
+		say(out, comparison, WORD_SAME_REASON, entry[0]->says, "");
 		return;
 	}
 	if (code[0].enhanced && code[0].subject != code[1].subject && code[0].subject &&
 	    code[1].subject) {
-		/* Behind "X.7.x: ". */
-		code_add(out, &code[0]);
-		buf_addf(out, " belongs to \"%s\", ", comparison->entry[0]->category + 7);
-		code_add(out, &code[1]);
-		buf_addf(out, " to \"%s\". ", comparison->entry[1]->category + 7);
+		say(out, comparison, WORD_SUBJECTS, subject_name(entry[0]),
+		    subject_name(entry[1]));
+		buf_add_char(out, ' ');
 	}
-	add_says(out, comparison, 0);
-	buf_add_str(out, "; ");
-	add_says(out, comparison, 1);
-	buf_add_str(out, ".");
+	say_both(out, comparison);
 }
 
+/* What both have in common, or what each has. */
 static void
-derive_when(struct buf *out, const struct comparison *comparison)
+say_either(struct buf *out, const struct comparison *comparison, const char *a, const char *b,
+    enum word both, enum word each)
 {
-	if (strcmp(comparison->entry[0]->answers, comparison->entry[1]->answers) == 0) {
-		buf_addf(
-		    out, "Both come in answer to %s.", comparison->entry[0]->answers);
-		return;
-	}
-	for (size_t i = 0; i < 2; i++) {
-		code_add(out, &comparison->code[i]);
-		buf_addf(out, " comes in answer to %s.%s", comparison->entry[i]->answers,
-		    i ? "" : " ");
-	}
-}
-
-/* "After either it X." or "After 450 it X. After 550 it Y." */
-static void
-add_after(struct buf *out, const struct comparison *comparison,
-    const char *const texts[2], const char *both, const char *joint)
-{
-	if (strcmp(texts[0], texts[1]) == 0) {
-		buf_addf(out, "%s%s.", both, texts[0]);
-		return;
-	}
-	for (size_t i = 0; i < 2; i++) {
-		buf_add_str(out, i ? " After " : "After ");
-		code_add(out, &comparison->code[i]);
-		buf_addf(out, "%s%s.", joint, texts[i]);
-	}
+	if (strcmp(a, b) == 0)
+		say(out, comparison, both, a, "");
+	else
+		say(out, comparison, each, a, b);
 }
 
 static void
 derive_client(struct buf *out, const struct comparison *comparison)
 {
-	const char *const next[] = {
-	    comparison->entry[0]->next, comparison->entry[1]->next};
-	const char *const mail[] = {
-	    comparison->entry[0]->mail, comparison->entry[1]->mail};
+	const struct catalogue_entry *const *entry = comparison->entry;
+	const struct catalogue_group *const *class = comparison->class;
 
-	if (!comparison->class[0] || !comparison->class[1]) {
-		buf_add_str(out,
-		    "That is for the class to say: with 2 it goes on, with 4 it tries "
-		    "again later, with 5 it gives up.");
+	if (!class[0] || !class[1]) {
+		say_plain(out, comparison, WORD_CLASS_DECIDES);
 	} else if (comparison->code[0].enhanced) {
 		/* In enhanced codes the class says it all, the fate of the mail as well. */
-		const char *const classes[] = {
-		    comparison->class[0] -> next, comparison -> class[1] -> next};
-
-		add_after(out, comparison, classes, "After either it ", " it ");
+		say_either(out, comparison, class[0]->next, class[1]->next, WORD_NEXT_BOTH,
+		    WORD_NEXT_EACH);
 	} else {
-		add_after(out, comparison, next, "After either it ", " it ");
+		say_either(out, comparison, entry[0]->next, entry[1]->next, WORD_NEXT_BOTH,
+		    WORD_NEXT_EACH);
 		buf_add_char(out, ' ');
-		add_after(out, comparison, mail, "Either way, ", ", ");
+		say_either(out, comparison, entry[0]->mail, entry[1]->mail, WORD_MAIL_BOTH,
+		    WORD_MAIL_EACH);
 	}
 }
 
@@ -392,11 +395,9 @@ static void
 derive_choose(struct buf *out, const struct comparison *comparison)
 {
 	if (comparison->classes)
-		add_filled(out, comparison, comparison->classes->choose);
+		say_classes(out, comparison, comparison->classes->choose);
 	else
-		buf_add_str(out,
-		    "First the class: 4 if the same attempt can succeed later without "
-		    "anybody changing something, else 5. Then the reason.");
+		say_plain(out, comparison, WORD_CHOOSE_CLASS);
 }
 
 static void
@@ -408,20 +409,19 @@ compare_aspect(
 	if (order(&comparison->code[0], &comparison->code[1]) == 0) {
 		if (aspect != CATALOGUE_DIFFERENCE)
 			return;
-		buf_add_str(out, "There is none: these are the same code. ");
-		add_says(out, comparison, 0);
-		buf_add_str(out, ".");
+		say(out, comparison, WORD_SAME_CODE, comparison->entry[0]->says, "");
 	} else if (pair) {
 		const char *const texts[CATALOGUE_ASPECT_COUNT] = {
 		    pair->difference, pair->when, pair->client, pair->choose};
 
-		buf_add_str(out, texts[aspect]);
+		buf_add_str(out, language_text(comparison->language, texts[aspect]));
 	} else if (comparison->code[0].enhanced != comparison->code[1].enhanced) {
 		compare_kinds(out, comparison, aspect);
 	} else if (aspect == CATALOGUE_DIFFERENCE) {
 		derive_difference(out, comparison);
 	} else if (aspect == CATALOGUE_WHEN) {
-		derive_when(out, comparison);
+		say_either(out, comparison, comparison->entry[0]->answers,
+		    comparison->entry[1]->answers, WORD_ANSWER_BOTH, WORD_ANSWER_EACH);
 	} else if (aspect == CATALOGUE_CLIENT) {
 		derive_client(out, comparison);
 	} else {
@@ -430,10 +430,10 @@ compare_aspect(
 }
 
 enum err
-catalogue_compare_aspect(
-    struct buf *out, struct span a, struct span b, enum catalogue_aspect aspect)
+catalogue_compare_aspect(struct buf *out, const struct language *language, struct span a,
+    struct span b, enum catalogue_aspect aspect)
 {
-	struct comparison comparison = {0};
+	struct comparison comparison = {.language = language};
 	enum err err = comparison_make(&comparison, a, b);
 
 	check(aspect < CATALOGUE_ASPECT_COUNT);
@@ -444,9 +444,10 @@ catalogue_compare_aspect(
 }
 
 enum err
-catalogue_compare(struct buf *out, struct span a, struct span b)
+catalogue_compare(
+    struct buf *out, const struct language *language, struct span a, struct span b)
 {
-	struct comparison comparison = {0};
+	struct comparison comparison = {.language = language};
 	enum err err = comparison_make(&comparison, a, b);
 	size_t start = out->len;
 

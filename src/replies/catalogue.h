@@ -5,13 +5,14 @@
  */
 #pragma once
 
-#include "base/buf.h"
+#include "replies/language.h"
 
 /* All text is UTF-8 without control characters; in it "\n\n" parts paragraphs. */
 struct catalogue_entry {
 	const char *code;      /* "252", or "X.7.1" for an enhanced status code */
 	const char *name;      /* "Cannot VRFY user, but will accept and attempt delivery" */
 	const char *category;  /* "2xx: positive completion" */
+	const char *group;     /* the code of the group that names it: "2xx", "X.7.x" */
 	const char *meaning;   /* what it says, a short paragraph */
 	const char *when;      /* who says it, in answer to which command, in which state */
 	const char *client;    /* what the client does next */
@@ -72,11 +73,19 @@ const struct catalogue_group *catalogue_group(struct span code);
  * text is one paragraph for each aspect that there is; paragraphs are parted by "\n\n".
  * ERR_NOT_FOUND where one is not in the catalogue.
  */
-MUST_USE enum err catalogue_compare(struct buf *out, struct span a, struct span b);
+MUST_USE enum err catalogue_compare(
+    struct buf *out, const struct language *language, struct span a, struct span b);
 /* One paragraph of the same; nothing is added where there is nothing to say. */
-MUST_USE enum err catalogue_compare_aspect(struct buf *out, struct span a, struct span b,
-    enum catalogue_aspect aspect);
+MUST_USE enum err catalogue_compare_aspect(struct buf *out, const struct language *language,
+    struct span a, struct span b, enum catalogue_aspect aspect);
 /* What lists call an aspect: "The difference that matters". */
-const char *catalogue_aspect_name(enum catalogue_aspect aspect);
+enum word catalogue_aspect_word(enum catalogue_aspect aspect);
+/* Pairs compared by hand, and of classes, in the order of the file: their four texts. */
+struct catalogue_pair_texts {
+	const char *texts[CATALOGUE_ASPECT_COUNT]; /* "" where there is none */
+};
+bool catalogue_pair_at(size_t index, struct catalogue_pair_texts *texts);
+/* The groups; NULL past the end. */
+const struct catalogue_group *catalogue_group_at(size_t index);
 /* Less than, equal to or greater than zero: the order in which two codes are shown. */
 int catalogue_order(struct span a, struct span b);

@@ -122,15 +122,34 @@ explain_related(struct buf *out, struct span related, const struct explain_code 
 	buf_add(out, related);
 }
 
+/* A text of the catalogue, in the language of the page. */
+static struct span
+text_of(const struct page *page, const char *english)
+{
+	return span_str(language_text(page->language, english));
+}
+
 static void
-page_codes(struct page *page, const char *heading, const char *codes,
+page_word(struct page *page, enum word word, const struct word_fields *fields)
+{
+	struct buf text;
+
+	buf_init(&text, ADVICE_BYTES_MAX);
+	word_add(&text, page->language, word, fields);
+	check(buf_finish(&text) == OK);
+	page_text(page, buf_span(&text));
+	buf_fini(&text);
+}
+
+static void
+page_codes(struct page *page, enum word heading, const char *codes,
     const struct explain_code *code)
 {
 	struct span rest = span_str(codes);
 	struct span related;
 
 	if (rest.len)
-		page_heading(page, heading);
+		page_word_heading(page, heading);
 	while (rest.len && span_cut(&rest, ' ', &related)) {
 		const struct catalogue_entry *entry = catalogue_find(related);
 		struct buf name;
@@ -138,7 +157,7 @@ page_codes(struct page *page, const char *heading, const char *codes,
 		check(entry);
 		buf_init(&name, EXPLAIN_CODE_BYTES);
 		explain_related(&name, related, code);
-		page_row(page, buf_span(&name), 6, span_str(entry->name));
+		page_row(page, buf_span(&name), 6, text_of(page, entry->name));
 		buf_fini(&name);
 	}
 }
@@ -146,79 +165,97 @@ page_codes(struct page *page, const char *heading, const char *codes,
 static void
 page_advice(struct page *page, const struct catalogue_entry *entry)
 {
-	const char *const advice[][2] = {
-	    {"Sender", entry->sender},
-	    {"Administrator", entry->admin},
-	    {"Developer", entry->developer},
+	const struct {
+		enum word word;
+		const char *text;
+	} advice[] = {
+	    {WORD_SENDER, entry->sender},
+	    {WORD_ADMIN, entry->admin},
+	    {WORD_DEVELOPER, entry->developer},
 	};
-	struct buf text;
 
-	page_heading(page, "What to do");
-	buf_init(&text, ADVICE_BYTES_MAX);
-	for (size_t i = 0; i < LEN(advice); i++)
-		buf_addf(&text, "%s%s: %s", i ? "\n\n" : "", advice[i][0], advice[i][1]);
-	check(buf_finish(&text) == OK);
-	page_text(page, buf_span(&text));
-	buf_fini(&text);
+	page_word_heading(page, WORD_TO_DO);
+	for (size_t i = 0; i < LEN(advice); i++) {
+		if (i)
+			buf_add_char(page->out, '\n');
+		page_word(page, advice[i].word,
+		    &(struct word_fields){.text = text_of(page, advice[i].text)});
+	}
+}
+
+/* "2xx: positive completion; trying again ..." */
+static void
+page_category(struct page *page, const struct explain_code *code)
+{
+	const struct catalogue_entry *entry = code->entry;
+	const struct catalogue_group *group = catalogue_group(span_str(entry->group));
+	char class = code->name[0];
+	struct buf line;
+
+	check(group);
+	buf_init(&line, 2048);
+	buf_addf(&line, "%s: %.*s", group->code, SPAN_ARGS(text_of(page, group->name)));
+	if (code->name[1] == '.' && code->class) {
+		buf_add_str(&line, "; ");
+		word_add(&line, page->language, WORD_CLASS,
+		    &(struct word_fields){.a = span_of(code->name, 1),
+			.text = text_of(page, code->class->name)});
+	}
+	if (class == '4' || class == '5')
+		buf_addf(&line, "; %s",
+		    word_text(page->language, code->retry ? WORD_MAY_HELP : WORD_NO_HELP));
+	page_text(page, buf_span(&line));
+	buf_fini(&line);
+	if (!catalogue_is_standard(entry))
+		page_word(page, WORD_MADE_UP, &(struct word_fields){0});
+}
+
+static void
+page_section(struct page *page, enum word heading, const char *english)
+{
+	page_word_heading(page, heading);
+	page_text(page, text_of(page, english));
 }
 
 static void
 page_entry(struct page *page, const struct explain_code *code)
 {
 	const struct catalogue_entry *entry = code->entry;
-	char class = code->name[0];
 	struct buf line;
 
 	buf_init(&line, 1024);
-	buf_addf(&line, "%s %s", code->name, entry->name);
+	buf_addf(&line, "%s %.*s", code->name, SPAN_ARGS(text_of(page, entry->name)));
 	page_title(page, buf_span(&line));
-	buf_reset(&line);
-	buf_addf(&line, "%s", entry->category);
-	if (code->name[1] == '.' && code->class)
-		buf_addf(&line, "; class %c: %s", class, code->class->name);
-	if (class == '4' || class == '5')
-		buf_addf(&line, "; trying again unchanged %s",
-		    code->retry ? "may help" : "does not help");
-	page_text(page, buf_span(&line));
 	buf_fini(&line);
-
-	if (!catalogue_is_standard(entry))
-		page_text(page,
-		    SPAN("No standard has this code: go by its first digit and by the text."));
-
-	page_heading(page, "Meaning");
-	page_text(page, span_str(entry->meaning));
-	page_heading(page, "When it is seen");
-	page_text(page, span_str(entry->when));
-	page_heading(page, "What the client does");
-	page_text(page, span_str(entry->client));
+	page_category(page, code);
+	page_section(page, WORD_MEANING, entry->meaning);
+	page_section(page, WORD_WHEN, entry->when);
+	page_section(page, WORD_CLIENT, entry->client);
 	page_advice(page, entry);
-	page_heading(page, "Common mistakes");
-	page_text(page, span_str(entry->mistakes));
+	page_section(page, WORD_MISTAKES, entry->mistakes);
 	if (*entry->transcript) {
-		page_heading(page, "An example");
+		page_word_heading(page, WORD_EXAMPLE);
 		page_lines(page, span_str(entry->transcript));
 	}
-	page_codes(page, "Goes with", entry->with, code);
-	page_codes(page, "Read next", entry->see, code);
+	page_codes(page, WORD_WITH, entry->with, code);
+	page_codes(page, WORD_SEE, entry->see, code);
 	if (catalogue_is_standard(entry))
-		page_row(page, SPAN("and"), 6, span_str(entry->rfc));
+		page_row(page, text_of(page, word_english(WORD_AND)), 6, span_str(entry->rfc));
 }
 
-/* A group as a sentence: "Its class is 4xx, transient negative completion: ..." */
+/* What a group says of a digit, or that none does. */
 static void
-page_digit(struct page *page, const char *what, const struct catalogue_group *group)
+page_digit(struct page *page, enum word word, enum word none,
+    const struct catalogue_group *group)
 {
-	struct buf line;
-
-	buf_init(&line, 4096);
-	if (group)
-		buf_addf(&line, "%s (%s: %s): %s", what, group->code, group->name,
-		    group->meaning);
-	else
-		buf_addf(&line, "%s: no standard gives it a meaning.", what);
-	page_text(page, buf_span(&line));
-	buf_fini(&line);
+	if (!group) {
+		page_word(page, none, &(struct word_fields){0});
+		return;
+	}
+	page_word(page, word,
+	    &(struct word_fields){.a = span_str(group->code),
+		.name = text_of(page, group->name),
+		.text = text_of(page, group->meaning)});
 }
 
 static void
@@ -227,25 +264,22 @@ page_unknown(struct page *page, const struct explain_code *code)
 	bool enhanced = code->name[1] == '.';
 	struct buf line;
 
-	buf_init(&line, 256);
-	buf_addf(&line, "%s is not a standard code", code->name);
+	buf_init(&line, 1024);
+	word_add(&line, page->language, WORD_NOT_STANDARD,
+	    &(struct word_fields){.a = span_str(code->name)});
 	page_title(page, buf_span(&line));
 	buf_fini(&line);
-	page_text(page,
-	    SPAN("Servers make such codes up, each with its own meaning. Programs go by "
-		 "the first digit; people should read the text that comes with it."));
-	page_heading(page, "Meaning");
+	page_word(page, WORD_SERVERS_MAKE_UP, &(struct word_fields){0});
+	page_word_heading(page, WORD_MEANING);
 	if (code->class || !enhanced)
-		page_digit(page, "By its first digit", code->class);
-	page_digit(page, enhanced ? "By its second number" : "By its second digit",
-	    code->subject);
+		page_digit(page, WORD_FIRST_DIGIT, WORD_FIRST_DIGIT_NONE, code->class);
+	page_digit(page, enhanced ? WORD_SECOND_NUMBER : WORD_SECOND_DIGIT,
+	    enhanced ? WORD_SECOND_NUMBER_NONE : WORD_SECOND_DIGIT_NONE, code->subject);
 	if (code->class) {
-		page_heading(page, "What the client does");
-		page_text(page, span_str(code->class->client));
-		page_heading(page, "What to do");
-		page_text(page, span_str(code->class->fix));
+		page_section(page, WORD_CLIENT, code->class->client);
+		page_section(page, WORD_TO_DO, code->class->fix);
 	}
-	page_heading(page, "Read next");
+	page_word_heading(page, WORD_SEE);
 	page_text(page, enhanced ? SPAN("RFC 3463 section 2")
 				 : SPAN("RFC 5321 sections 4.2.1 and 4.3.2"));
 }
@@ -255,17 +289,14 @@ page_group(struct page *page, const struct catalogue_group *group)
 {
 	struct buf line;
 
-	buf_init(&line, 256);
-	buf_addf(&line, "%s %s", group->code, group->name);
+	buf_init(&line, 1024);
+	buf_addf(&line, "%s %.*s", group->code, SPAN_ARGS(text_of(page, group->name)));
 	page_title(page, buf_span(&line));
 	buf_fini(&line);
-	page_heading(page, "Meaning");
-	page_text(page, span_str(group->meaning));
+	page_section(page, WORD_MEANING, group->meaning);
 	if (*group->client) {
-		page_heading(page, "What the client does");
-		page_text(page, span_str(group->client));
-		page_heading(page, "What to do");
-		page_text(page, span_str(group->fix));
+		page_section(page, WORD_CLIENT, group->client);
+		page_section(page, WORD_TO_DO, group->fix);
 	}
 }
 
@@ -280,10 +311,7 @@ explain_page(struct page *page, const struct explain *explain)
 		return;
 	}
 	if (explain->clash)
-		page_text(page,
-		    SPAN("The two codes contradict each other: the first number of the "
-			 "enhanced code must be the first digit of the reply code. "
-			 "Clients go by the reply code."));
+		page_word(page, WORD_CONTRADICT, &(struct word_fields){0});
 	for (size_t i = 0; i < LEN(codes); i++) {
 		if (!*codes[i]->name)
 			continue;
@@ -303,7 +331,7 @@ explain_list(struct page *page)
 	const struct catalogue_entry *entry;
 
 	for (size_t i = 0; (entry = catalogue_at(i)) != NULL; i++)
-		page_row(page, span_str(entry->code), 6, span_str(entry->name));
+		page_row(page, span_str(entry->code), 6, text_of(page, entry->name));
 }
 
 enum err
@@ -321,15 +349,15 @@ explain_compare(struct page *page, struct span a, struct span b)
 		if (!catalogue_find(codes[i]))
 			return ERR_NOT_FOUND;
 	for (size_t i = 0; i < (catalogue_order(a, b) == 0 ? 1u : 2u); i++)
-		page_row(page, codes[i], 6, span_str(catalogue_find(codes[i])->name));
+		page_row(page, codes[i], 6, text_of(page, catalogue_find(codes[i])->name));
 	buf_init(&text, 16384);
 	for (unsigned i = 0; !err && i < CATALOGUE_ASPECT_COUNT; i++) {
 		enum catalogue_aspect aspect = (enum catalogue_aspect)i;
 
 		buf_reset(&text);
-		err = catalogue_compare_aspect(&text, a, b, aspect);
+		err = catalogue_compare_aspect(&text, page->language, a, b, aspect);
 		if (text.len) {
-			page_heading(page, catalogue_aspect_name(aspect));
+			page_word_heading(page, catalogue_aspect_word(aspect));
 			page_text(page, buf_span(&text));
 		}
 	}

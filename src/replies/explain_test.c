@@ -224,6 +224,21 @@ test_wrapping(void **state)
 	    "  \u00e4\u00f6\u00fc\u00e4\u00f6\u00fc\u00e4\u00f6\u00fc\u00e4 "
 	    "\u00e4\u00f6\u00fc\u00e4\u00f6\u00fc\u00e4\u00f6\u00fc\u00e4\u00f6\n  x\n");
 	buf_reset(&out);
+	/* Wide characters take two columns and part lines, but not before what ends something. */
+	page_text(&page, SPAN("\u90ae\u4ef6\u670d\u52a1\u5668\u8bf4 250\uff1a\u90ae\u4ef6"
+			      "\u5df2\u7ecf\u4fdd\u5b58\u3002"));
+	buf_add_char(&out, 0);
+	assert_string_equal(out.ptr,
+	    "  \u90ae\u4ef6\u670d\u52a1\u5668\u8bf4 250\uff1a\u90ae\u4ef6\n  "
+	    "\u5df2\u7ecf\u4fdd\u5b58\u3002\n");
+	buf_reset(&out);
+	/* Signs above and below others take none. */
+	page_text(&page, SPAN("a\u0301b\u0301c\u0301d\u0301e\u0301f\u0301g\u0301h\u0301 "
+			      "abcdefghijklm x"));
+	buf_add_char(&out, 0);
+	assert_string_equal(out.ptr,
+	    "  a\u0301b\u0301c\u0301d\u0301e\u0301f\u0301g\u0301h\u0301 abcdefghijklm\n  x\n");
+	buf_reset(&out);
 	page_row(&page, SPAN("5.1.1"), 6, SPAN("a word at_a_time_that_is_too_long z"));
 	buf_add_char(&out, 0);
 	assert_string_equal(out.ptr,

@@ -72,8 +72,8 @@ spool_recovery_read_epoch(struct recovery *recovery)
 	if (lost)
 		recovery->epochs_lost = 2;
 	/*
-	 * Segments have epochs too, but only of runs that needed a new one.  Where one slot was never
-	 * used the other is the first, perhaps torn as it was written: no damage.
+	 * Segments have epochs too, but only of runs that needed a new one.  Where one slot was
+	 * never used the other is the first, perhaps torn as it was written: no damage.
 	 */
 	if (lost && !found && !unused)
 		recovery->epochs_lost = EPOCHS_LOST_MAX;

@@ -305,6 +305,29 @@ slow_down(struct intake *intake)
 	io_timer_start(intake->queue->env->io, &intake->resume, 20);
 }
 
+/* Cheap whatever is asked for: one destination is looked up, and is not down from now on. */
+static enum err
+take_retry(struct intake *intake, const struct ipc_rq_retry *asked)
+{
+	struct queue *queue = intake->queue;
+	struct buf address, key;
+	uint32_t destination;
+
+	buf_init(&address, IPC_DOMAIN_MAX + 2);
+	buf_addf(&address, "x@%.*s", SPAN_ARGS(asked->domain));
+	buf_init(&key, 2 * IPC_PATH_MAX);
+	schedule_key(queue, &key, IPC_TARGET_REMOTE, buf_span(&address));
+	check(buf_finish(&address) == OK);
+	destination =
+	    sched_destination_find(queue->sched, IPC_TARGET_REMOTE, buf_span(&key));
+	if (destination != SCHED_NONE)
+		sched_destination_up(queue->sched, destination);
+	dispatch(queue);
+	buf_fini(&key);
+	buf_fini(&address);
+	return OK;
+}
+
 static enum err
 take(struct intake *intake, unsigned type, struct span payload)
 {
@@ -313,6 +336,7 @@ take(struct intake *intake, unsigned type, struct span payload)
 	struct ipc_rq_body body;
 	struct ipc_rq_commit commit;
 	struct ipc_rq_abort abort;
+	struct ipc_rq_retry retry;
 
 	switch (type) {
 	case IPC_rq_BEGIN:
@@ -332,6 +356,9 @@ take(struct intake *intake, unsigned type, struct span payload)
 		return ipc_rq_abort_decode(payload, &abort)
 		    ? ERR_SYNTAX
 		    : take_abort(intake, abort.transaction);
+	case IPC_rq_RETRY:
+		return ipc_rq_retry_decode(payload, &retry) ? ERR_SYNTAX
+		                                            : take_retry(intake, &retry);
 	case IPC_rq_WANT_IDS:
 		return take_want_ids(intake);
 	default:

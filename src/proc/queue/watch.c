@@ -9,7 +9,6 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
-#include "base/sim_point.h"
 
 enum {
 	SWEEP_SECONDS = 10, /* in so long all are looked at, if they are many */
@@ -137,7 +136,6 @@ return_message(struct queue *queue, uint32_t slot)
 	struct message *message = message_open(queue, slot);
 	struct sched_message known;
 
-	SIM_MARK("queue.returned_by_time");
 	sched_message_get(queue->sched, slot, &known);
 	for (uint32_t i = 0; i < known.rcpt_count; i++) {
 		uint32_t at = sched_rcpt_find(queue->sched, slot, i);

@@ -256,8 +256,10 @@ receive_lookup(void *owner, struct ipc_channel *channel, unsigned type,
 	if (type != IPC_lx_RESOLVED || ipc_lx_resolved_decode(payload, &answer))
 		return ERR_SYNTAX;
 	session = answered(reception, answer.query, WAIT_LOOKUP);
-	if (session)
+	if (session && session->transaction.active)
 		transaction_rcpt_resolved(session, &answer);
+	else if (session)
+		query_resolved(session, &answer);
 	return OK;
 }
 

@@ -85,6 +85,7 @@ struct session {
 	bool handshaking;
 	struct buf held; /* bytes that the session had no room for */
 	enum session_wait wait;
+	bool expands; /* the question to lookup is EXPN's, not VRFY's */
 	uint64_t query;
 	uint64_t exchange; /* of AUTH, that the keyring knows; 0: none */
 	enum sasl_mechanism mechanism;
@@ -204,6 +205,11 @@ void submit_end(struct session *session);
 void submit_answered(struct session *session, const struct ipc_lx_senders *senders);
 /* Lookup is gone. */
 void submit_lost(struct session *session);
+
+/* query.c: VRFY, EXPN, ETRN */
+void query_address(struct session *session, struct span query, bool expand);
+void query_resolved(struct session *session, const struct ipc_lx_resolved *resolved);
+void query_retry(struct session *session, struct span domain);
 
 /* ask.c: questions to other roles, and their answers */
 void ask_lookup(struct session *session, struct span address);

@@ -75,6 +75,36 @@ start_tls(struct session *session)
 	buf_reset(&session->held);
 }
 
+static bool
+is_of(const struct net_prefix *networks, size_t count, const struct net_addr *peer)
+{
+	for (size_t i = 0; i < count; i++)
+		if (net_prefix_has(&networks[i], peer))
+			return true;
+	return false;
+}
+
+/* A proxy says who its client is: from here on everything is judged by that one. */
+static void
+speak_for(struct session *session, const struct net_addr *client)
+{
+	const struct conf *conf = session->reception->conf;
+	struct event event;
+	struct buf address;
+
+	if (client->family != 0) {
+		buf_init(&address, NET_TEXT_MAX);
+		net_addr_write(&address, client);
+		session_event_begin(session, &event, "speaks_for");
+		event_span(&event, "address", buf_span(&address));
+		event_end(&event);
+		buf_fini(&address);
+		session->peer = *client;
+	}
+	session->may_relay =
+	    is_of(conf->relay_networks, conf->relay_network_count, &session->peer);
+}
+
 /* Everything that a client can make us do passes through this switch. */
 static void
 take_events(struct session *session)
@@ -113,10 +143,14 @@ take_events(struct session *session)
 			break;
 		case SMTP_SERVER_VRFY:
 		case SMTP_SERVER_EXPN:
+			query_address(
+			    session, event.query, event.kind == SMTP_SERVER_EXPN);
+			break;
 		case SMTP_SERVER_ETRN:
+			query_retry(session, event.query);
+			break;
 		case SMTP_SERVER_XCLIENT:
-			/* Not offered by new_machine(). */
-			check(!event.kind);
+			speak_for(session, &event.client);
 			break;
 		case SMTP_SERVER_REFUSED:
 			say_refused(session, &event);
@@ -358,17 +392,34 @@ session_free(struct session *session)
 	mem_free(session);
 }
 
+static unsigned
+offered(const struct conf *conf, bool trusted)
+{
+	return asks_offered(conf, trusted) | SMTP_EXTENSION_LIMITS |
+	    (conf->no_soliciting ? SMTP_EXTENSION_NO_SOLICITING : 0) |
+	    (conf->offer_etrn ? SMTP_EXTENSION_ETRN : 0);
+}
+
 static struct smtp_server *
-new_machine(struct reception *reception, enum conf_listener_kind kind, bool trusted)
+new_machine(struct reception *reception, enum conf_listener_kind kind,
+    const struct net_addr *peer, bool trusted)
 {
 	const struct conf *conf = reception->conf;
+	bool proxy = is_of(conf->xclient_networks.at, conf->xclient_networks.count, peer);
+	/* A proxy's client is another one than the proxy. */
+	enum smtp_server_for who =
+	    trusted && !proxy ? SMTP_SERVER_FOR_ALL : SMTP_SERVER_FOR_LOGINS;
 	const struct smtp_server_options options = {
 	    .hostname = conf->hostname,
 	    .software_in_greeting = conf->greeting_software,
 	    .submission = kind != CONF_LISTENER_SMTP,
 	    .tls_offered = reception->tls != NULL,
 	    .tls_from_start = kind == CONF_LISTENER_SUBMISSIONS,
-	    .extensions = asks_offered(conf, trusted || kind != CONF_LISTENER_SMTP),
+	    .no_mail = conf->no_mail,
+	    .xclient = proxy,
+	    .vrfy = conf->answer_vrfy ? who : SMTP_SERVER_FOR_NOBODY,
+	    .expn = conf->answer_expn ? who : SMTP_SERVER_FOR_NOBODY,
+	    .extensions = offered(conf, (trusted && !proxy) || kind != CONF_LISTENER_SMTP),
 	    .hold_max_s = conf->hold_max_ms / 1000,
 	    .wall_ms = io_wall_ms(reception->env->io),
 	    .auth_mechanisms = reception->tls ? reception->mechanisms : 0,
@@ -408,15 +459,6 @@ enter_host(struct reception *reception, const struct net_addr *peer)
 	}
 	host->sessions++;
 	return host;
-}
-
-static bool
-is_relay_network(const struct conf *conf, const struct net_addr *peer)
-{
-	for (size_t i = 0; i < conf->relay_network_count; i++)
-		if (net_prefix_has(&conf->relay_networks[i], peer))
-			return true;
-	return false;
 }
 
 /* Why the session can't be served, said in the greeting's place; REPLY_COUNT where it can. */
@@ -476,11 +518,13 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session->stream = accepted->stream;
 	session->peer = accepted->peer;
 	session->kind = listener->kind;
-	session->may_relay = is_relay_network(reception->conf, &session->peer);
+	session->may_relay = is_of(reception->conf->relay_networks,
+	    reception->conf->relay_network_count, &session->peer);
 	session->host = enter_host(reception, &session->peer);
 	session->read = (struct io_op){.done = read_done, .owner = session};
 	session->drain = (struct io_op){.done = drained, .owner = session};
-	session->smtp = new_machine(reception, listener->kind, session->may_relay);
+	session->smtp = new_machine(
+	    reception, listener->kind, &session->peer, session->may_relay);
 	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
 	list_push(&reception->sessions, &session->node);
 	reception->session_count++;
