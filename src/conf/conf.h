@@ -167,6 +167,10 @@ struct conf {
 	uint64_t data_timeout_ms; /* between two pieces of a message */
 	uint64_t session_timeout_ms; /* a session in all */
 	uint64_t auth_failures_max; /* of a session */
+	uint64_t auth_failures_per_host_max; /* before it must pause; 0 is any number */
+	uint64_t auth_failures_per_login_max;
+	uint64_t auth_delay_ms; /* before a failure is answered, the first time */
+	uint64_t auth_pause_ms; /* the first time */
 
 	/* Submission: what users send, see docs/submission.md. */
 	bool check_envelope; /* MAIL FROM is held against the login */
