@@ -149,6 +149,12 @@ uint64_t sim_server_memory(
  */
 void sim_server_each_file(struct sim_server *server, const char *folder, bool durable_only,
     void (*each)(void *owner, const char *name, struct span bytes), void *owner);
+/*
+ * An io beside the server's roles, as another program on its machine would have: for looks at its
+ * files, at once and between two steps.  It reads also while the machine is off.
+ */
+struct io *sim_server_io(struct sim_server *server);
+void sim_server_io_end(struct io *io);
 /* The log lines of all servers' roles. */
 void sim_on_log(struct sim *sim,
     void (*line)(void *owner, struct sim_server *server, struct span line), void *owner);

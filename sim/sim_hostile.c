@@ -38,6 +38,10 @@ struct hostile {
 	struct io_op connect, read;
 	struct io_timer timer, end;
 	struct buf script; /* what is left to say */
+	/* Without a 354 the lines of a message are commands, and nothing in them is smuggled. */
+	bool waits; /* for it; so much of the script may be said before: */
+	size_t before;
+	bool in_line; /* of what is read */
 	size_t piece_max;
 };
 
@@ -95,6 +99,8 @@ write_smuggled(struct hostile *hostile)
 	size_t which = chance(hostile, LEN(ends));
 
 	write_envelope(hostile, hostile->bait);
+	hostile->waits = true;
+	hostile->before = hostile->script.len;
 	buf_add_str(&hostile->script, "Subject: harmless\r\n\r\nbody");
 	buf_add(&hostile->script, span_of(ends[which], bytes[which]));
 	write_envelope(hostile, hostile->smuggled);
@@ -114,6 +120,7 @@ write_script(struct hostile *hostile)
 	struct buf *script = &hostile->script;
 
 	buf_reset(script);
+	hostile->waits = hostile->in_line = false;
 	if (hostile->evil != EVIL_GARBAGE)
 		buf_add_str(script, "EHLO evil.example\r\n");
 	switch (hostile->evil) {
@@ -165,6 +172,8 @@ write_script(struct hostile *hostile)
 	}
 	if (hostile->evil == EVIL_DROP_ANYWHERE || chance(hostile, 4) == 0)
 		script->len = chance(hostile, script->len + 1);
+	if (hostile->before > script->len)
+		hostile->before = script->len;
 }
 
 static void
@@ -173,15 +182,19 @@ say_more(struct io_timer *timer)
 	struct hostile *hostile = timer->owner;
 	struct buf *script = &hostile->script;
 	size_t bytes = 1 + chance(hostile, hostile->piece_max);
+	size_t left = hostile->waits ? hostile->before : script->len;
 
 	if (!hostile->stream)
 		return;
 	if (io_pending(hostile->stream) < PENDING_MAX) {
-		if (bytes > script->len)
-			bytes = script->len;
+		if (bytes > left)
+			bytes = left;
+		hostile->before -= hostile->waits ? bytes : 0;
 		io_send(hostile->stream, span_of(script->ptr, bytes));
 		buf_consume(script, bytes);
 	}
+	if (hostile->waits && hostile->before == 0 && script->len > 0)
+		return;
 	if (script->len > 0) {
 		io_timer_start(hostile->io, &hostile->timer,
 		    hostile->piece_max < 10 ? 1 + chance(hostile, 3000) : chance(hostile, 20));
@@ -192,12 +205,30 @@ say_more(struct io_timer *timer)
 	}
 }
 
+/* False: the server takes no data, so there is nothing to smuggle it in. */
+static bool
+read_replies(struct hostile *hostile, struct span bytes)
+{
+	for (size_t i = 0; i < bytes.len && hostile->waits; i++) {
+		char c = bytes.ptr[i];
+
+		if (!hostile->in_line && (c == '4' || c == '5'))
+			return false;
+		if (!hostile->in_line && c == '3') {
+			hostile->waits = false;
+			io_timer_start(hostile->io, &hostile->timer, chance(hostile, 20));
+		}
+		hostile->in_line = c != '\n';
+	}
+	return true;
+}
+
 static void
 read_done(struct io_op *op)
 {
 	struct hostile *hostile = op->owner;
 
-	if (op->err)
+	if (op->err || !read_replies(hostile, op->bytes))
 		session_over(hostile, false);
 	else
 		io_read(hostile->stream, &hostile->read);

@@ -344,6 +344,7 @@ struct sim_life {
 	int status;       /* it ended with; negative: killed */
 	bool restart;     /* told to stop only to start again */
 	bool was_ready;
+	bool died; /* the process before this one ended untold, and not with the machine */
 };
 
 enum { SIM_LIVES_MAX = 24 };

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/id.h"
+#include "sim_audit.h"
 
 enum { LETTERS_MAX = 2000, CLOSE_MS = 10 };
 
@@ -163,6 +164,22 @@ oracle_remote_took(struct oracle *oracle, const struct oracle_mail *mail)
 	arrival_take(oracle, mail, false, NULL);
 }
 
+void
+oracle_audit(struct oracle *oracle, struct sim_server *server, bool drained)
+{
+	uint64_t live = 0;
+
+	if (witness_was_hurt(oracle->witness, server))
+		return;
+	if (!audit_server(oracle->sim, server, &live) && drained)
+		sim_fail(oracle->sim, "property 14: ledger and spool of %s cannot be read",
+		    sim_server_name(server));
+	if (drained && live > 0)
+		sim_fail(oracle->sim,
+		    "property 14: the spool of %s has %u messages, its queue has none",
+		    sim_server_name(server), (unsigned)live);
+}
+
 /* One file of a server's Maildirs. */
 struct reading {
 	struct oracle *oracle;
@@ -296,6 +313,7 @@ oracle_check_end(struct oracle *oracle)
 		struct reading reading = {oracle, server};
 
 		sim_server_each_file(server, "/mail", true, read_file, &reading);
+		oracle_audit(oracle, server, true);
 	}
 	for (unsigned i = 0; i < oracle->letter_count; i++) {
 		struct oracle_letter *letter = oracle->letters[i];

@@ -126,6 +126,9 @@ void oracle_remote_took(struct oracle *oracle, const struct oracle_mail *mail);
 /* The end: what is in the Maildirs is read, and all that was promised must have its end. */
 void oracle_check_end(struct oracle *oracle);
 
+/* Ledger and spool of a server whose disk is whole agree, now; drained: and nothing waits. */
+void oracle_audit(struct oracle *oracle, struct sim_server *server, bool drained);
+
 /* sim_witness.c: what the log and the faults say */
 struct witness;
 struct witness *witness_create(struct oracle *oracle);
@@ -145,6 +148,8 @@ bool witness_was_damaged(struct witness *witness, struct sim_server *server, uin
 unsigned witness_rot_count(struct witness *witness, struct sim_server *server);
 /* The spool failed to write or to sync, or found no room, at some time. */
 bool witness_has_no_marks(struct witness *witness, struct sim_server *server);
+/* Bytes of its spool rotted, or could not be read. */
+bool witness_was_hurt(struct witness *witness, struct sim_server *server);
 bool witness_lost_segment(struct witness *witness, struct sim_server *server);
 /* The server gave the recipient up, and nobody could be told, as its log says. */
 bool witness_was_dropped(struct witness *witness, struct oracle_letter *letter,

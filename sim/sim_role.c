@@ -143,7 +143,8 @@ begin(struct sim_event *event)
 	life->io = sim_io_create(sim, life->server->host);
 	life->io->life = life;
 	life->io->pool = &life->pool;
-	life->env = (struct proc_env){.io = life->io, .instance = life->instance};
+	life->env = (struct proc_env){
+	    .io = life->io, .instance = life->instance, .died = life->died};
 	give_listeners(life);
 	*current = (struct sim_current){sim, life->io, &life->pool};
 	good = create(life);
@@ -169,6 +170,7 @@ sim_life_end(struct sim_life *life, int status, bool power_cut)
 	if (life->state == SIM_LIFE_DEAD)
 		return;
 	check(!sim_current()->pool);
+	life->died = !power_cut && life->state != SIM_LIFE_STOPPING;
 	sim_io_kill(life->io, power_cut);
 	sim_pool_free(&life->pool);
 	life->state = SIM_LIFE_DEAD;

@@ -361,6 +361,18 @@ sim_server_memory(
 	return 0;
 }
 
+struct io *
+sim_server_io(struct sim_server *server)
+{
+	return sim_io_create(server->sim, server->host);
+}
+
+void
+sim_server_io_end(struct io *io)
+{
+	sim_io_kill(io, false);
+}
+
 struct walk {
 	bool durable_only;
 	void (*each)(void *owner, const char *name, struct span bytes);

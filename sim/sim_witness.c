@@ -271,6 +271,9 @@ take_event(void *owner, enum sim_event_kind kind, struct sim_server *server, enu
 	case SIM_ROLE_ENDED:
 		note_add(witness, NOTE_CRASH, server)->proc = proc;
 		break;
+	case SIM_POWER_ON:
+		oracle_audit(witness->oracle, server, false);
+		break;
 	case SIM_BIT_ROT:
 		note_add(witness, NOTE_ROT, server);
 		break;
@@ -448,6 +451,13 @@ bool
 witness_has_no_marks(struct witness *witness, struct sim_server *server)
 {
 	return count_notes(witness, NOTE_NO_MARKS, server, 0) > 0;
+}
+
+bool
+witness_was_hurt(struct witness *witness, struct sim_server *server)
+{
+	return count_notes(witness, NOTE_ROT, server, 0) > 0 ||
+	    count_notes(witness, NOTE_READ_ERROR, server, 0) > 0;
 }
 
 bool

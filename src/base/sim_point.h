@@ -5,6 +5,8 @@
  *     SIM_MARK("spool.torn_tail");            this path was taken
  *     if (SIM_BUG(REPLY_BEFORE_SYNC)) ...     constant false, unless the simulator chose it
  *
+ *     SIM_SMALLER(256 << 20, 1 << 20)         a bound, and one that a simulation reaches
+ *
  * A simulation over many seeds fails where a mark is never reached; a deliberate bug
  * shows that the simulator finds its kind.
  */
@@ -35,7 +37,11 @@
 	BUG(DOTS_TAKEN, "a line's own dot goes with the dot before it")                  \
 	BUG(DOUBT_IS_DELIVERED, "a lost reply counts as delivered")                      \
 	BUG(FORGET_DEFERRED, "who was deferred is forgotten at a restart")               \
-	BUG(RELAY_FOR_ALL, "everybody may relay")
+	BUG(RELAY_FOR_ALL, "everybody may relay")                                        \
+	BUG(FORGET_BEGUN, "whose attempt began before the queue died counts as ended")  \
+	BUG(LEDGER_FORGETS, "the ledger is told of the end of the first recipient only") \
+	BUG(LEDGER_NOT_SYNCED, "the ledger's file is not synced, and the log is freed")  \
+	BUG(CHECKPOINT_AHEAD, "a checkpoint is published before its marks are durable")
 
 enum sim_bug {
 #define SIM_BUG_ENUM(name, text) SIM_BUG_##name,
@@ -63,6 +69,7 @@ struct sim_mark {
 	} while (0)
 
 #define SIM_BUG(name) sim_bug_is(SIM_BUG_##name)
+#define SIM_SMALLER(usual, simulated) (simulated)
 
 bool sim_bug_is(enum sim_bug bug);
 
@@ -70,5 +77,6 @@ bool sim_bug_is(enum sim_bug bug);
 
 #define SIM_MARK(text) ((void)0)
 #define SIM_BUG(name) (false)
+#define SIM_SMALLER(usual, simulated) (usual)
 
 #endif

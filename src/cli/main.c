@@ -14,6 +14,7 @@
 #include "cli/cli_ledger.h"
 #include "cli/cli_protocol.h"
 #include "cli/cli_queue.h"
+#include "cli/cli_sandbox.h"
 #include "cli/cli_send.h"
 #include "cli/cli_serve.h"
 #include "cli/cli_spool.h"
@@ -47,6 +48,7 @@ static const struct command {
     {"audit", cli_audit, "hold what was accepted against what ended and what waits"},
     {"spool", cli_spool, "check, dump, back up, restore the files of the queue"},
     {"send", cli_send, "send a message over SMTP, for trying and scripting"},
+    {"sandbox", cli_sandbox, "what each process may, and a test that it may no more"},
     {"explain", cli_explain, "explain a reply code or an enhanced status code"},
     {"compare", cli_compare, "tell two codes apart"},
     {"protocol", cli_protocol, "what is answered to which SMTP command, and when"},

@@ -119,7 +119,6 @@ struct conf {
 	struct net_prefix *relay_networks; /* clients that may relay without AUTH */
 	size_t relay_network_count;
 	struct conf_networks xclient_networks; /* proxies that may say for whom they speak */
-	struct conf_networks proxy_networks;   /* their connections begin with a PROXY header */
 	bool no_mail;     /* 521 for everybody */
 	bool answer_vrfy; /* to clients that may relay */
 	bool answer_expn;

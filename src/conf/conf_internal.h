@@ -144,7 +144,7 @@ struct conf_parser {
 	struct conf_place read[CONF_FILES_MAX]; /* where each file was included */
 	struct conf_place listeners[CONF_LISTENERS_MAX];
 	struct conf_list domains, routes, destinations;
-	struct conf_list relay_networks, xclient_networks, proxy_networks;
+	struct conf_list relay_networks, xclient_networks;
 	struct conf_list patterns; /* of the block "destination" that is open */
 	struct conf_limits limits; /* and what it says */
 	struct map seen; /* what may be said once: text to struct conf_place */

@@ -82,8 +82,6 @@ list_of(struct conf_parser *parser, const struct conf_option *option)
 {
 	if (option->offset == offsetof(struct conf, xclient_networks))
 		return &parser->xclient_networks;
-	if (option->offset == offsetof(struct conf, proxy_networks))
-		return &parser->proxy_networks;
 	return &parser->relay_networks;
 }
 

@@ -145,8 +145,6 @@ conf_option_networks(const struct conf *conf, const struct conf_option *option)
 	check(option->type == CONF_NETWORKS);
 	if (option->offset == offsetof(struct conf, xclient_networks))
 		return conf->xclient_networks;
-	if (option->offset == offsetof(struct conf, proxy_networks))
-		return conf->proxy_networks;
 	return (struct conf_networks){conf->relay_networks, conf->relay_network_count};
 }
 

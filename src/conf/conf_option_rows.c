@@ -146,14 +146,6 @@ static const struct conf_option options[] = {
 	.doc = "Proxies at these addresses may say with XCLIENT for which client they "
 	       "speak, and who that client has authenticated as. Whoever is here is "
 	       "believed: it may relay as anybody."},
-    {.words = "take proxy header from",
-	.type = CONF_NETWORKS,
-	.repeats = true,
-	AT(proxy_networks),
-	.syntax = "NETWORK, ...",
-	.doc = "Each connection from these addresses (load balancers) begins with a PROXY "
-	       "header, version 1 or 2, that names its client; one without is closed. "
-	       "From elsewhere such a header is an error."},
     {.words = "mailboxes from",
 	.type = CONF_PATH,
 	AT(mailboxes_path),

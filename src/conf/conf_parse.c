@@ -400,7 +400,6 @@ parser_fini(struct conf_parser *parser)
 	list_fini(&parser->domains);
 	list_fini(&parser->relay_networks);
 	list_fini(&parser->xclient_networks);
-	list_fini(&parser->proxy_networks);
 	list_fini(&parser->routes);
 	list_fini(&parser->destinations);
 	list_fini(&parser->patterns);
@@ -449,7 +448,6 @@ conf_parse(struct conf_bundle *bundle, struct conf **conf,
 	    list_keep(parser, &parser->relay_networks, sizeof(struct net_prefix));
 	holder->conf.relay_network_count = parser->relay_networks.count;
 	holder->conf.xclient_networks = keep_networks(parser, &parser->xclient_networks);
-	holder->conf.proxy_networks = keep_networks(parser, &parser->proxy_networks);
 	holder->conf.routes =
 	    list_keep(parser, &parser->routes, sizeof(struct conf_route));
 	holder->conf.route_count = parser->routes.count;

@@ -6,6 +6,7 @@
 #include "ledger/ledger_internal.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 
 static struct ledger_sealed *
 first_unwritten(const struct ledger *ledger)
@@ -129,7 +130,10 @@ start_sync(struct ledger *ledger)
 			break;
 		ledger->op_serial = block->serial;
 	}
-	io_sync(ledger->file, &ledger->op);
+	if (SIM_BUG(LEDGER_NOT_SYNCED))
+		io_dir_sync(ledger->dir, &ledger->op, LEDGER_DIR);
+	else
+		io_sync(ledger->file, &ledger->op);
 }
 
 static void

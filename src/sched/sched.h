@@ -6,6 +6,7 @@
  *                    ▲   (next_wall_ms)     ▲         │ │
  *                    │                      │ lost    │ └────► BOUNCING ──► ENDED
  *                    └──────────────────────┴─────────┘ deferred
+ *                    └─────────────────────────────────────── BOUNCING, where nobody can be told
  *
  * Messages, recipients and destinations are numbers that hold while the thing lives.
  * now_ms comes from a clock that never runs back; wall times may jump either way.
@@ -90,6 +91,8 @@ struct sched_message {
 	unsigned flags;
 	int priority; /* SCHED_PRIORITY_MIN to _MAX: which line its recipients are in */
 };
+/* Makes room for so many messages at once, for a start with many. */
+void sched_message_reserve(struct sched *sched, size_t count);
 /* open_count recipients follow, each by sched_rcpt_add; then sched_message_start. */
 uint32_t sched_message_add(struct sched *sched, const struct sched_message *message);
 /* Its recipients wait, or are ready; or are parked.  True: some are BOUNCING. */

@@ -1,6 +1,9 @@
 /*
  * Open addressing with linear probing.  What is removed leaves no trace: those behind it move up.
  * A shard is between 45 and 80 percent full, whatever its size, which need be no power of two.
+ *
+ * Beside each place stands a byte of the hash, 0 where it is free: keys, which are anywhere in
+ * memory, are looked at only where it fits, one in 255 of the others.
  */
 #include "sched/sched_index.h"
 
@@ -9,6 +12,9 @@
 #include "sched/sched_pool.h"
 
 enum { ROOM_MIN = 8 };
+
+/* A slot and its tag; the tags stand behind all slots of a shard. */
+#define PLACE_BYTES (sizeof(uint32_t) + sizeof(uint8_t))
 
 void
 sched_index_init(struct index *index, const void *owner,
@@ -51,6 +57,19 @@ home_of(const struct index_shard *shard, uint32_t hash)
 	    (32 - INDEX_SHARD_BITS));
 }
 
+/* The byte of a hash that is kept; bits that say neither the shard nor much of the home. */
+static uint8_t
+tag_of(uint32_t hash)
+{
+	return (uint8_t)((hash >> INDEX_SHARD_BITS) % UINT8_MAX + 1);
+}
+
+static uint8_t *
+tags_of(const struct index_shard *shard)
+{
+	return (uint8_t *)(shard->places + shard->room);
+}
+
 static uint32_t
 after(const struct index_shard *shard, uint32_t at)
 {
@@ -62,12 +81,13 @@ sched_index_find(const struct index *index, uint32_t hash,
     bool (*is)(const void *owner, uint32_t slot, const void *key), const void *key)
 {
 	const struct index_shard *shard = &index->shards[hash & (INDEX_SHARDS - 1)];
+	const uint8_t *tags = tags_of(shard);
+	const uint8_t tag = tag_of(hash);
 
 	if (shard->count == 0)
 		return POOL_NONE;
-	for (uint32_t at = home_of(shard, hash); shard->places[at] != POOL_NONE;
-	     at = after(shard, at))
-		if (is(index->owner, shard->places[at], key))
+	for (uint32_t at = home_of(shard, hash); tags[at]; at = after(shard, at))
+		if (tags[at] == tag && is(index->owner, shard->places[at], key))
 			return shard->places[at];
 	return POOL_NONE;
 }
@@ -76,9 +96,11 @@ static void
 put(struct index_shard *shard, uint32_t hash, uint32_t slot)
 {
 	uint32_t at = home_of(shard, hash);
+	uint8_t *tags = tags_of(shard);
 
-	while (shard->places[at] != POOL_NONE)
+	while (tags[at])
 		at = after(shard, at);
+	tags[at] = tag_of(hash);
 	shard->places[at] = slot;
 }
 
@@ -88,12 +110,29 @@ resize(struct index *index, struct index_shard *shard, uint32_t room)
 	struct index_shard old = *shard;
 
 	shard->room = room;
-	shard->places = mem_alloc(room * sizeof(*shard->places));
-	memset(shard->places, 0xff, room * sizeof(*shard->places));
+	shard->places = mem_alloc(room * PLACE_BYTES);
 	for (uint32_t i = 0; i < old.room; i++)
-		if (old.places[i] != POOL_NONE)
+		if (tags_of(&old)[i])
 			put(shard, index->hash(index->owner, old.places[i]), old.places[i]);
 	mem_free(old.places);
+}
+
+static bool
+has_room(const struct index_shard *shard, uint32_t count)
+{
+	return (uint64_t)count * 5 <= (uint64_t)shard->room * 4;
+}
+
+void
+sched_index_reserve(struct index *index, size_t count)
+{
+	/* Chance makes some shards a little larger than others. */
+	uint32_t each = (uint32_t)(count / INDEX_SHARDS + count / INDEX_SHARDS / 64);
+
+	check(count <= POOL_SLOTS_MAX);
+	for (size_t i = 0; i < INDEX_SHARDS; i++)
+		if (!has_room(&index->shards[i], each))
+			resize(index, &index->shards[i], each + each / 3 + 1);
 }
 
 void
@@ -102,7 +141,7 @@ sched_index_add(struct index *index, uint32_t slot)
 	uint32_t hash = index->hash(index->owner, slot);
 	struct index_shard *shard = shard_of(index, hash);
 
-	if ((uint64_t)(shard->count + 1) * 5 > (uint64_t)shard->room * 4)
+	if (!has_room(shard, shard->count + 1))
 		resize(index, shard, shard->room ? shard->room + shard->room / 3 + 1 : ROOM_MIN);
 	put(shard, hash, slot);
 	shard->count++;
@@ -113,13 +152,14 @@ sched_index_add(struct index *index, uint32_t slot)
 static void
 close_gap(struct index *index, struct index_shard *shard, uint32_t gap)
 {
+	uint8_t *tags = tags_of(shard);
 	uint32_t at = gap;
 
 	for (;;) {
 		uint32_t home, distance, to_gap;
 
 		at = after(shard, at);
-		if (shard->places[at] == POOL_NONE)
+		if (!tags[at])
 			break;
 		home = home_of(shard, index->hash(index->owner, shard->places[at]));
 		distance = at >= home ? at - home : at + shard->room - home;
@@ -127,9 +167,10 @@ close_gap(struct index *index, struct index_shard *shard, uint32_t gap)
 		if (distance < to_gap)
 			continue;
 		shard->places[gap] = shard->places[at];
+		tags[gap] = tags[at];
 		gap = at;
 	}
-	shard->places[gap] = POOL_NONE;
+	tags[gap] = 0;
 }
 
 void
@@ -141,7 +182,8 @@ sched_index_remove(struct index *index, uint32_t slot)
 
 	check(shard->count > 0);
 	for (at = home_of(shard, hash); shard->places[at] != slot; at = after(shard, at))
-		check(shard->places[at] != POOL_NONE);
+		check(tags_of(shard)[at] != 0);
+	check(tags_of(shard)[at] == tag_of(hash));
 	close_gap(index, shard, at);
 	shard->count--;
 	index->count--;
@@ -155,6 +197,6 @@ sched_index_bytes(const struct index *index)
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < INDEX_SHARDS; i++)
-		bytes += index->shards[i].room * sizeof(uint32_t);
+		bytes += index->shards[i].room * PLACE_BYTES;
 	return bytes;
 }

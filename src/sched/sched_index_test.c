@@ -93,6 +93,35 @@ it_holds_what_was_added_and_not_removed(void **state)
 }
 
 static void
+what_is_reserved_need_not_grow(void **state)
+{
+	static struct keys keys;
+	size_t bytes = 0;
+	struct index index;
+
+	(void)state;
+	keys = (struct keys){0};
+	sched_index_init(&index, &keys, hash_of);
+	sched_index_add(&index, 0);
+	keys.in[0] = true;
+	/* Shards differ by chance: so few keys find room in what is made for twice as many. */
+	sched_index_reserve(&index, 2 * KEYS);
+	bytes = sched_index_bytes(&index);
+	assert_all(&index, &keys);
+	for (uint32_t key = 1; key < KEYS; key++) {
+		sched_index_add(&index, key);
+		keys.in[key] = true;
+	}
+	assert_all(&index, &keys);
+	assert_int_equal(sched_index_bytes(&index), bytes);
+	assert_in_range(bytes, 2 * KEYS * 5, 2 * KEYS * 8);
+	/* Less than there is: nothing changes. */
+	sched_index_reserve(&index, 10);
+	assert_int_equal(sched_index_bytes(&index), bytes);
+	sched_index_fini(&index);
+}
+
+static void
 a_place_costs_few_bytes(void **state)
 {
 	static struct keys keys;
@@ -112,6 +141,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(it_holds_what_was_added_and_not_removed),
+	    cmocka_unit_test(what_is_reserved_need_not_grow),
 	    cmocka_unit_test(a_place_costs_few_bytes),
 	};
 

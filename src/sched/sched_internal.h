@@ -1,6 +1,6 @@
 /*
  * What the files of the scheduler share.  A queued message with one recipient costs a struct
- * message (48), a struct rcpt (40) and a place in the table of ids (5 to 7 bytes); its
+ * message (48), a struct rcpt (40) and a place in the table of ids (6 to 9 bytes); its
  * place in the timer wheel or in a line is in struct rcpt.
  */
 #pragma once

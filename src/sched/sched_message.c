@@ -51,6 +51,12 @@ sched_message_fini(struct sched *sched)
 	sched_index_fini(&sched->message_index);
 }
 
+void
+sched_message_reserve(struct sched *sched, size_t count)
+{
+	sched_index_reserve(&sched->message_index, count);
+}
+
 uint32_t
 sched_message_find(const struct sched *sched, uint64_t id)
 {
@@ -268,7 +274,7 @@ move(struct sched *sched, uint32_t at, enum sched_state state)
 	        1 << SCHED_BOUNCING | 1 << SCHED_ENDED,
 	    [SCHED_ACTIVE] = 1 << SCHED_READY | 1 << SCHED_WAITING | 1 << SCHED_BOUNCING |
 	        1 << SCHED_ENDED,
-	    [SCHED_BOUNCING] = 1 << SCHED_ENDED,
+	    [SCHED_BOUNCING] = 1 << SCHED_WAITING | 1 << SCHED_ENDED,
 	};
 	struct rcpt *rcpt = rcpt_at(sched, at);
 

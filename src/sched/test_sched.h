@@ -139,3 +139,26 @@ test_sched_idle(const struct test_sched *test, uint64_t max_ms)
 {
 	return sched_idle_ms(test->sched, test->now_ms, test->now_wall_ms, max_ms);
 }
+
+/* Takes one, which must be this one, and ends it. */
+static inline void
+serve(struct test_sched *test, uint32_t expected)
+{
+	assert_int_equal(test_sched_take(test), expected);
+	test_sched_over(test, expected, SCHED_SERVED, true);
+}
+
+/* The attempt found nobody; the recipient is ready again. */
+static inline void
+fail_to_reach(struct test_sched *test, uint32_t rcpt)
+{
+	uint32_t reply = sched_reply_keep(
+	    test->sched, &(struct sched_reply){.text = SPAN("connection refused"),
+	                     .status = SPAN("4.4.1"),
+	                     .remote = SPAN("mx")});
+
+	sched_rcpt_ready(test->sched, rcpt, false);
+	sched_attempt_over(test->sched, test_sched_rcpt(test, rcpt).destination,
+	    SCHED_NO_ANSWER, reply, test->now_ms);
+	sched_reply_drop(test->sched, reply);
+}

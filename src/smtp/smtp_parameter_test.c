@@ -128,8 +128,9 @@ static const struct {
 	const char *text, *said;
 } refused[] = {
     {"x", "501 5.5.4 Syntax: a space is needed after the address"},
-    {" FOO=1", "555 5.5.4 Parameter not recognized or not implemented: FOO"},
-    {" NOTIFY=NEVER", "555 5.5.4 Parameter not recognized or not implemented: NOTIFY"},
+    {" FOO=1", "555 5.5.4 Parameter not recognized or not implemented: FOO (HELP parameters)"},
+    {" NOTIFY=NEVER",
+	"555 5.5.4 Parameter not recognized or not implemented: NOTIFY (HELP parameters)"},
     {" SIZE", "501 5.5.4 Syntax: SIZE=octets"},
     {" SIZE=1 SIZE=1", "501 5.5.4 Syntax: each parameter at most once"},
     {" SIZE=18446744073709551616", "501 5.5.4 Syntax: SIZE=octets"},
@@ -213,7 +214,7 @@ static const struct {
 	"notify=8 orcpt=rfc822;Bob@Example.COM"},
     {" ORCPT=rfc822;a+2Bb@c", "notify=0 orcpt=rfc822;a+2Bb@c"},
     {"x", "501 5.5.4 Syntax: a space is needed after the address"},
-    {" SIZE=1", "555 5.5.4 Parameter not recognized or not implemented: SIZE"},
+    {" SIZE=1", "555 5.5.4 Parameter not recognized or not implemented: SIZE (HELP parameters)"},
 #define NOTIFY_RULE \
 	"501 5.5.4 Syntax: NOTIFY=NEVER alone, or NOTIFY= with some of SUCCESS,FAILURE,DELAY"
     {" NOTIFY=", NOTIFY_RULE},

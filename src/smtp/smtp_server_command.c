@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/date.h"
+#include "replies/topic.h"
 #include "smtp/smtp_xclient.h"
 
 enum { TEXT_BYTES_MAX = 4096 };
@@ -517,9 +518,12 @@ static enum smtp_server_when
 judge_help(struct smtp_server *server, struct command_line *line)
 {
 	enum smtp_server_cue cue = find_command(line->args);
+	const struct topic *topic = topic_find(line->args);
 
 	if (cue < CUE_COMMAND_COUNT && is_offered(server, cue)) {
 		write_syntax(server, cue, &line->text);
+	} else if (topic) {
+		topic_write(&line->text, topic);
 	} else if (line->args.len > 0) {
 		return WHEN_UNKNOWN;
 	} else {
@@ -531,6 +535,9 @@ judge_help(struct smtp_server *server, struct command_line *line)
 			buf_add_str(&line->text, smtp_server_cue_name(cue));
 		}
 		buf_add_str(&line->text, "\nHELP and a command tells how it is written");
+		buf_add_str(&line->text, "\nTopics:");
+		for (size_t i = 0; (topic = topic_at(i)) != NULL; i++)
+			buf_addf(&line->text, " %s", topic->tag);
 	}
 	line->arg = buf_span(&line->text);
 	return WHEN_FINE;
@@ -555,7 +562,7 @@ static const struct command commands[CUE_COMMAND_COUNT] = {
     [CUE_RSET] = {NO_ARGUMENT, judge_nothing, "RSET"},
     [CUE_NOOP] = {OPTIONAL_ARGUMENT, judge_nothing, "NOOP [text]"},
     [CUE_QUIT] = {NO_ARGUMENT, judge_quit, "QUIT"},
-    [CUE_HELP] = {OPTIONAL_ARGUMENT, judge_help, "HELP [command]"},
+    [CUE_HELP] = {OPTIONAL_ARGUMENT, judge_help, "HELP [command or topic]"},
     [CUE_VRFY] = {NEEDS_ARGUMENT, judge_vrfy, "VRFY name"},
     [CUE_EXPN] = {NEEDS_ARGUMENT, judge_expn, "EXPN name"},
     [CUE_ETRN] = {NEEDS_ARGUMENT, judge_etrn, "ETRN domain"},

@@ -43,6 +43,9 @@ choose_options(uint8_t choice)
 		options.hold_max_s = 100;
 		options.by_min_s = 10;
 		options.wall_ms = 1795751306000;
+		options.vrfy = options.expn = SMTP_SERVER_FOR_ALL;
+		options.xclient = true;
+		options.lmtp = choice & 16;
 	}
 	return options;
 }

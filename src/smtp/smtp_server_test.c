@@ -424,8 +424,9 @@ help_tells_how_commands_are_written(void **state)
 	} rows[] = {
 	    {"HELP\r\n",
 		"214-2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT HELP VRFY "
-		"EXPN STARTTLS AUTH\r\n214 2.0.0 HELP and a command tells how it is "
-		"written\r\n"},
+		"EXPN STARTTLS AUTH\r\n214-2.0.0 HELP and a command tells how it is "
+		"written\r\n214 2.0.0 Topics: relay user auth tls lines loop size recipients "
+		"limits order syntax parameters utf8 full later etrn\r\n"},
 	    {"HELP bdat\r\n", "214 2.0.0 BDAT octets [LAST]\r\n"},
 	    {"DATA\r\n", "503 5.5.1 Bad sequence of commands: EHLO or HELO first\r\n"},
 	    {"VRFY\r\n", "501 5.5.4 Syntax: VRFY name\r\n"},

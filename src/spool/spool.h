@@ -81,6 +81,8 @@ struct spool_op {
 /* What start-up found: called for each live message, oldest first, then for its marks in order. */
 struct spool_scan {
 	void *owner;
+	/* Before the first: about how many there are.  NULL: nobody wants to know. */
+	void (*count)(void *owner, uint64_t messages);
 	void (*message)(void *owner, uint64_t id, struct span envelope, uint64_t body_bytes);
 	void (*mark)(void *owner, uint64_t id, struct span mark);
 	/* A record that is damaged: where, and which message if that can be told (else 0). */

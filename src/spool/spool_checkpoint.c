@@ -12,6 +12,7 @@
  */
 #include "spool/spool_internal.h"
 
+#include "base/sim_point.h"
 #include "base/wire.h"
 #include "spool/crc32c.h"
 #include "spool/spool_block.h"
@@ -19,7 +20,7 @@
 enum {
 	BLOCK_BYTES = 256 << 10, /* a block is closed when it has so much */
 	SYNC_BYTES = 8 << 20, /* written between syncs */
-	GROWN_BYTES = 256 << 20, /* where options say nothing */
+	GROWN_BYTES = SIM_SMALLER(256 << 20, 256 << 10), /* where options say nothing */
 	LIVE_SHARE = 4, /* of what lives: as much, at least, between two */
 	QUICK_MESSAGES = 100000, /* at a clean end, up to so many are written */
 	QUICK_BYTES = 1 << 20, /* and only if the log has grown so much */
@@ -297,8 +298,11 @@ static bool
 may_publish(struct spool *spool)
 {
 	const struct spool_checkpoint *checkpoint = &spool->checkpoint;
+	bool durable = spool->log_bytes_durable >= checkpoint->until;
 
-	return spool->log_bytes_durable >= checkpoint->until &&
+	if (!durable)
+		SIM_MARK("spool.checkpoint_waits_for_marks");
+	return (durable || SIM_BUG(CHECKPOINT_AHEAD)) &&
 	       (!spool->options.want_release || spool->released >= checkpoint->fed);
 }
 
@@ -307,6 +311,10 @@ publish(struct spool *spool)
 {
 	struct spool_checkpoint *checkpoint = &spool->checkpoint;
 
+	/* A batch that failed is never durable, and so neither is what this tells of it. */
+	check(!spool->broken);
+	if (!checkpoint->final)
+		SIM_MARK("spool.checkpoint_published");
 	checkpoint->state = CHECKPOINT_RENAMING;
 	spool->running++;
 	checkpoint->op = (struct io_op){.done = step, .owner = spool};
@@ -351,7 +359,11 @@ paced(struct io_timer *timer)
 {
 	struct spool *spool = timer->owner;
 
-	if (spool->checkpoint.state == CHECKPOINT_PACING)
+	if (spool->checkpoint.state != CHECKPOINT_PACING)
+		return;
+	if (spool->broken)
+		finish(spool, ERR_BROKEN);
+	else
 		write_next(spool);
 }
 
@@ -524,8 +536,15 @@ spool_checkpoint_final(struct spool *spool)
 	struct spool_checkpoint *checkpoint = &spool->checkpoint;
 	uint64_t grown = spool->log_bytes_durable - checkpoint->at_log_bytes;
 
-	if (spool->broken || spool->finishing)
+	if (spool->finishing)
 		return false;
+	if (spool->broken) {
+		/* What stands between two steps is not to go on by itself. */
+		if (checkpoint->state == CHECKPOINT_PACING ||
+		    checkpoint->state == CHECKPOINT_WAITING)
+			finish(spool, ERR_BROKEN);
+		return false;
+	}
 	if (checkpoint->state == CHECKPOINT_PACING) {
 		finish(spool, ERR_BUSY);
 		return checkpoint->state != CHECKPOINT_IDLE;

@@ -300,6 +300,27 @@ put(struct world *world, uint64_t id, size_t body_bytes)
 	return waited.op.err;
 }
 
+/* Many puts at once, as writers on many connections make them. */
+static inline void
+put_many(struct world *world, uint64_t first, size_t count, size_t body_bytes)
+{
+	struct waited *waits = mem_alloc(count * sizeof(*waits));
+	struct bytes *bytes = mem_alloc(count * sizeof(*bytes));
+
+	for (size_t i = 0; i < count; i++) {
+		waited_init(&waits[i], world);
+		bytes_init(&bytes[i], first + i, body_bytes);
+		spool_put(world->spool, &waits[i].op, first + i,
+		    bytes_envelope(&bytes[i], first + i), bytes_body(&bytes[i]));
+	}
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(waited_end(&waits[i]), OK);
+	for (size_t i = 0; i < count; i++)
+		mem_free(bytes[i].body);
+	mem_free(bytes);
+	mem_free(waits);
+}
+
 static inline enum err
 mark(struct world *world, uint64_t id, const char *text)
 {

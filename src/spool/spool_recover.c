@@ -329,6 +329,8 @@ recover(struct recovery *recovery)
 		err = spool_recovery_write_epoch(recovery);
 	if (err)
 		return err;
+	if (recovery->scan->count)
+		recovery->scan->count(recovery->scan->owner, spool->index.count);
 	spool_recovery_tell_digests(recovery);
 	spool_recovery_each(recovery, tell_message);
 	if (can_go_on(recovery))

@@ -361,6 +361,15 @@ prepare_end(struct spool *spool, enum err err)
 	spool_settle(spool);
 }
 
+/* How a step ended.  Where something else failed meanwhile, no other may follow it. */
+static enum err
+step_err(const struct io_op *op)
+{
+	const struct spool *spool = op->owner;
+
+	return op->err == OK && spool->broken ? ERR_BROKEN : op->err;
+}
+
 /*
  * The steps.  The second copy of the header is written when the first is
  * durable, so that one of them is whole at any moment; it need not be synced:
@@ -419,8 +428,8 @@ write_second(struct spool *spool)
 static void
 directory_synced(struct io_op *op)
 {
-	if (op->err)
-		prepare_end(op->owner, op->err);
+	if (step_err(op))
+		prepare_end(op->owner, step_err(op));
 	else
 		write_second(op->owner);
 }
@@ -433,6 +442,8 @@ head_synced(struct io_op *op)
 	if (op->err) {
 		/* Not "full", whatever it says: never a second try after a sync. */
 		prepare_end(spool, ERR_IO);
+	} else if (step_err(op)) {
+		prepare_end(spool, step_err(op));
 	} else if (spool->prepare.created && !SIM_BUG(NO_DIRECTORY_SYNC)) {
 		op->done = directory_synced;
 		io_dir_sync(spool->dir, op, NULL);
@@ -446,8 +457,8 @@ head_written(struct io_op *op)
 {
 	struct spool *spool = op->owner;
 
-	if (op->err) {
-		prepare_end(spool, op->err);
+	if (step_err(op)) {
+		prepare_end(spool, step_err(op));
 		return;
 	}
 	op->done = head_synced;
@@ -468,8 +479,8 @@ write_head(struct spool *spool)
 static void
 allocated(struct io_op *op)
 {
-	if (op->err)
-		prepare_end(op->owner, op->err);
+	if (step_err(op))
+		prepare_end(op->owner, step_err(op));
 	else
 		write_head(op->owner);
 }
@@ -498,7 +509,10 @@ created(struct io_op *op)
 		return;
 	}
 	spool->prepare.segment->file = op->file;
-	allocate(spool);
+	if (spool->broken)
+		prepare_end(spool, ERR_BROKEN);
+	else
+		allocate(spool);
 }
 
 bool

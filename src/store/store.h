@@ -63,6 +63,8 @@ struct store_options {
 /* What is found when it is opened: each live message, oldest first, then its marks in order. */
 struct store_scan {
 	void *owner;
+	/* Before the first: about how many there are.  NULL: nobody wants to know. */
+	void (*count)(void *owner, uint64_t messages);
 	void (*message)(void *owner, uint64_t id, struct span envelope, uint64_t body_bytes);
 	void (*mark)(void *owner, uint64_t id, struct span mark);
 	/* What is damaged: where, and which message if that can be told (else 0). */

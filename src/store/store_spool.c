@@ -224,6 +224,7 @@ store_spool_open(struct io *io, struct io_dir *dir,
 	    .mark = scan->mark,
 	    .damaged = scan->damaged,
 	    .digest = scan->digest,
+	    .count = scan->count,
 	    .since = scan->since,
 	};
 	enum err err;

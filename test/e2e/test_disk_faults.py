@@ -6,7 +6,7 @@ from disk import SmallDisk, reason_to_skip
 from faults import Faults
 from server import settle
 from talk import Talk, message, submit
-from waiting import until
+from waiting import free_port, until
 
 ALICE = "alice@home.example"
 SENDER = "ann@client.example"
@@ -197,3 +197,37 @@ def test_a_full_disk_is_a_reply(postrider, small_disk):
     finally:
         if server.process and server.process.poll() is None:
             server.kill_everything()
+
+
+def test_a_bounce_of_what_cannot_be_read_is_set_aside(postrider):
+    """Nobody can be told, since it cannot be read whom: so an operator is, and nothing is dropped."""
+    closed = free_port()
+    server = postrider(
+        extra=["relay for 127.0.0.0/8", "hold all mail"], retry="1 h", expire="5 s",
+        routes=[f"send mail for dead.example through 127.0.0.1:{closed} with tls never"])
+    server.faults = Faults(server.directory)
+    server.env = server.faults.env
+    server.start()
+    # More than the first connections take: the others fail without being read.
+    ids = [submit(server.smtp_port, ALICE, f"joe{n}@dead.example", message(f"m{n}"))
+           for n in range(40)]
+    last = ids[-1]
+    server.stop()
+    server.extra = ["relay for 127.0.0.0/8"]
+    path, at = segment_of(server, b"joe39@dead.example")
+    server.faults.set(read_inode=path.stat().st_ino, read_start=at, read_end=at + 10)
+    server.faults.set(read_inode=0)
+    server.start()
+    server.faults.set(read_inode=path.stat().st_ino)
+    [aside] = server.wait_event("set_aside", id=last)
+    assert "cannot be read" in aside["text"], aside
+    [failed] = logs.select(server.events(), "spool_read_failed", id=last)
+    assert "sender cannot be told" in failed["text"], "it was its bounce that needed it"
+    assert not logs.select(server.events(), "bounce_dropped")
+    assert last in server.queue_ids(), "it is neither lost nor forgotten"
+    # The disk can be read again: it is released, fails again, and its sender is told.
+    server.faults.set(read_inode=0)
+    server.queue("release", last)
+    until(lambda: any(b"joe39@dead.example" in mail for mail in server.maildir("alice")),
+          server.log_tail)
+    until(lambda: last not in server.queue_ids(), server.log_tail)

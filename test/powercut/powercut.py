@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -280,6 +281,11 @@ class Run:
             if not self.options.break_it:
                 round_.finish()
             failed = self.lost > 0
+        except BaseException as error:
+            # Said here, as ending the round may fail in turn; also where a signal ends it.
+            say(f"disk {number}, cut {self.cuts}, seed {self.seed}: {type(error).__name__}; "
+                f"the end of the server's log:\n{round_.server.log_tail(60)}")
+            raise
         finally:
             round_.end(failed and self.options.keep)
 
@@ -338,8 +344,8 @@ def main():
         run = Run(OPTIONS, Path(directory))
         try:
             run.go()
-        except (Failed, AssertionError, OSError) as error:
-            say(f"{error}\nFAILED after {run.sum_up()}; --keep DIR keeps what there is")
+        except Exception:  # of any kind: none may go by without its reason and the seed
+            say(f"{traceback.format_exc()}FAILED after {run.sum_up()}; --keep DIR keeps what there is")
             return 1
     say(run.sum_up())
     if OPTIONS.break_it:

@@ -1,6 +1,8 @@
 /*
  * For tests, by LD_PRELOAD: a role that ends when it writes a certain text, as one would that has
- * a mistake which some message meets.  POSTRIDER_TEST_CRASH is "ROLE:TEXT".  The queue ends only
+ * a mistake which some message meets.  POSTRIDER_TEST_CRASH is "ROLE:TEXT".  Where
+ * POSTRIDER_TEST_FORBIDDEN is set it does not end by itself, but does what an attacker would: it
+ * opens a connection of its own and writes to standard error that it could.  The queue ends only
  * when it writes it to another process, not to its spool.  Nothing of it is in the server.
  */
 #include <dlfcn.h>
@@ -17,6 +19,7 @@
 static const char *text;
 static size_t text_bytes;
 static bool sockets_only;
+static bool forbidden;
 
 /* Before the role gives up /proc with its rights. */
 __attribute__((constructor)) static void
@@ -40,6 +43,7 @@ begin(void)
 	if (!memmem(arguments, count, wanted, 5 + role_bytes + 1))
 		return;
 	sockets_only = strncmp(order, "queue:", 6) == 0;
+	forbidden = getenv("POSTRIDER_TEST_FORBIDDEN") != NULL;
 	text = colon + 1;
 	text_bytes = strlen(text);
 }
@@ -53,7 +57,11 @@ look(int fd, const void *bytes, size_t count)
 		return;
 	if (sockets_only && (fstat(fd, &status) || !S_ISSOCK(status.st_mode)))
 		return;
-	raise(SIGKILL);
+	if (!forbidden)
+		raise(SIGKILL);
+	text = NULL;
+	if (socket(AF_INET, SOCK_STREAM, 0) >= 0)
+		fprintf(stderr, "crash_on: the sandbox let it through\n");
 }
 
 static void

@@ -168,16 +168,11 @@ note_told(struct bounce *bounce)
 	watch_told(bounce->queue, bounce->message->id, bounce->told_of);
 }
 
-/* The bounce is made, or needs none: its recipients have their end. */
 static void
-finish(struct bounce *bounce)
+end_bounce(struct bounce *bounce)
 {
 	struct message *message = bounce->message;
 
-	if (bounce->told_of)
-		note_told(bounce);
-	else
-		end_rcpts(bounce);
 	message->bounce = NULL;
 	list_remove(&bounce->node);
 	buf_fini(&bounce->bytes);
@@ -190,6 +185,17 @@ finish(struct bounce *bounce)
 	poison_ended(message);
 	outcome_settle(message);
 	message_close(message);
+}
+
+/* The bounce is made, or needs none: its recipients have their end. */
+static void
+finish(struct bounce *bounce)
+{
+	if (bounce->told_of)
+		note_told(bounce);
+	else
+		end_rcpts(bounce);
+	end_bounce(bounce);
 }
 
 static void
@@ -252,6 +258,45 @@ go_on(struct bounce *bounce)
 		ask_lookup(bounce);
 }
 
+/*
+ * Nobody can be told, as it cannot be read whom: it is set aside, and who failed waits with it, so
+ * that an operator may release it (to be tried again) or delete it.  What was delivered, or deleted
+ * already, ends all the same.
+ */
+static void
+set_aside(struct bounce *bounce, enum err err)
+{
+	struct sched *sched = bounce->queue->sched;
+	struct message *message = bounce->message;
+	struct sched_message known;
+	uint32_t over = 0;
+
+	SIM_MARK("queue.bounce_unreadable");
+	gather(bounce);
+	sched_message_get(sched, message->slot, &known);
+	for (uint32_t i = 0; i < bounce->rcpt_count; i++) {
+		uint32_t at = sched_rcpt_find(sched, message->slot, bounce->rcpts[i]);
+		struct sched_rcpt rcpt;
+
+		sched_rcpt_get(sched, at, &rcpt);
+		if (rcpt.succeeded || known.flags & SCHED_DELETING) {
+			bounce->rcpts[over++] = bounce->rcpts[i];
+			continue;
+		}
+		if (!(known.flags & SCHED_ASIDE)) {
+			poison_unreadable(message, err);
+			known.flags |= SCHED_ASIDE;
+		}
+		rcpt.expired = false;
+		sched_rcpt_note(sched, at, &rcpt);
+		sched_rcpt_wait(sched, at, 0);
+	}
+	bounce->rcpt_count = over;
+	bounce->id = 0;
+	end_rcpts(bounce);
+	end_bounce(bounce);
+}
+
 static void
 envelope_done(struct io_op *op)
 {
@@ -270,8 +315,16 @@ envelope_done(struct io_op *op)
 	}
 	queue_event_begin(&event, bounce->queue, "spool_read_failed", message->id);
 	event_err(&event, err);
+	event_str(&event, "text", "its sender cannot be told yet that it failed");
 	event_end(&event);
-	drop(bounce, "the message cannot be read from the spool");
+	/* Else bounce_retry looks again. */
+	buf_init(&bounce->bytes, STORE_ENVELOPE_BYTES_MAX);
+	if (poison_may_pass(err))
+		return;
+	if (bounce->told_of)
+		drop(bounce, "the message cannot be read from the spool");
+	else
+		set_aside(bounce, err);
 }
 
 /* It may be at hand by now, from an attempt. */

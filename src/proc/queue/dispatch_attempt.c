@@ -368,19 +368,11 @@ dispatch_lose(struct attempt *attempt)
 	end_attempt(attempt, SCHED_UNTRIED);
 }
 
-/* What another try may well read. */
-static bool
-may_pass(enum err err)
-{
-	return err == ERR_MEMORY || err == ERR_DESCRIPTORS || err == ERR_AGAIN ||
-	    err == ERR_BUSY || err == ERR_LIMIT || err == ERR_CLOSED;
-}
-
 /* Nothing is delivered in part. */
 static void
 cannot_read(struct attempt *attempt, enum err err)
 {
-	bool aside = !may_pass(err);
+	bool aside = !poison_may_pass(err);
 	const struct outcome outcome = {
 	    .kind = IPC_DEFERRED,
 	    .status = SPAN("4.3.0"),

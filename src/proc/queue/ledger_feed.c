@@ -6,6 +6,7 @@
 #include "proc/queue/ledger_feed.h"
 
 #include "base/check.h"
+#include "base/sim_point.h"
 #include "ledger/ledger.h"
 #include "proc/queue/ledger_record.h"
 #include "proc/queue/queue_internal.h"
@@ -33,6 +34,8 @@ add(void *owner, const struct ledger_entry *entry)
 {
 	struct ledger_feed *feed = owner;
 
+	if (SIM_BUG(LEDGER_FORGETS) && entry->kind == LEDGER_ENDED && entry->index > 0)
+		return;
 	ledger_add(feed->ledger, entry);
 }
 

@@ -243,6 +243,10 @@ apply_begun(struct reader *reader, struct queue *queue, uint32_t slot, uint32_t 
 
 	if (at == SCHED_NONE)
 		return;
+	if (SIM_BUG(FORGET_BEGUN)) {
+		sched_rcpt_end(queue->sched, at);
+		return;
+	}
 	sched_rcpt_get(queue->sched, at, &rcpt);
 	rcpt.begun = begun;
 	sched_rcpt_note(queue->sched, at, &rcpt);

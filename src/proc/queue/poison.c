@@ -18,6 +18,7 @@
  * What is set aside has a mark (MARK_ASIDE) with the reason, and waits for an operator.
  */
 #include "base/check.h"
+#include "base/sim_point.h"
 #include "proc/queue/queue_internal.h"
 
 enum {
@@ -191,6 +192,13 @@ set_aside_deadly(struct queue *queue, uint32_t slot, const struct suspect *suspe
 	    suspect->lost, suspect->lost == 1 ? "" : "s");
 	set_aside(queue, slot, buf_span(&text));
 	buf_fini(&text);
+}
+
+bool
+poison_may_pass(enum err err)
+{
+	return err == ERR_MEMORY || err == ERR_DESCRIPTORS || err == ERR_AGAIN ||
+	       err == ERR_BUSY || err == ERR_LIMIT || err == ERR_CLOSED;
 }
 
 void
@@ -468,6 +476,7 @@ poison_begin(struct message *message, uint32_t index, struct store_op *op)
 	struct sched_rcpt rcpt;
 	struct buf bytes;
 
+	SIM_MARK("poison.begun");
 	sched_rcpt_get(queue->sched, at, &rcpt);
 	rcpt.begun++;
 	sched_rcpt_note(queue->sched, at, &rcpt);
@@ -540,8 +549,10 @@ poison_start(struct queue *queue)
 		if (suspect->lost == 0 || !poison->careful) {
 			drop(queue, suspect);
 		} else if (suspect->lost >= begun_limit(queue)) {
+			SIM_MARK("poison.aside_for_queue");
 			set_aside_deadly(queue, slot, suspect);
 		} else {
+			SIM_MARK("poison.begun_found");
 			put_in_line(poison, suspect);
 			sched_message_flags(queue->sched, slot, SCHED_SUSPECT, 0);
 		}

@@ -115,6 +115,14 @@ say_damaged(struct queue *queue, uint64_t id)
 }
 
 static void
+found_count(void *owner, uint64_t messages)
+{
+	const struct queue *queue = owner;
+
+	sched_message_reserve(queue->sched, messages);
+}
+
+static void
 found_message(void *owner, uint64_t id, struct span bytes, uint64_t body_bytes)
 {
 	struct queue *queue = owner;
@@ -253,6 +261,7 @@ open_store(struct queue *queue)
 	};
 	struct store_scan scan = {
 	    .owner = queue,
+	    .count = found_count,
 	    .message = found_message,
 	    .mark = found_mark,
 	    .damaged = found_damage,

@@ -329,6 +329,8 @@ void poison_ended(struct message *message);
 /* A mark that was read back: so many attempts of the recipient began and did not end. */
 void poison_found(struct queue *queue, uint32_t slot);
 /* The message cannot be read: it is set aside. */
+/* An error of a read that says nothing of the message: another try may go well. */
+bool poison_may_pass(enum err err);
 void poison_unreadable(struct message *message, enum err err);
 /* Nothing is known of it any more: it is removed, or an operator releases it. */
 void poison_forget(struct queue *queue, uint64_t id);

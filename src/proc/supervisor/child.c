@@ -5,10 +5,21 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "proc/proc_sandbox.h"
+
+/*
+ * The queue's memory is many small things that are touched in no order, and at a start millions of
+ * them at once: the C library is asked for large pages (glibc from 2.35 on; others ignore
+ * it), and to take memory from the kernel in steps large enough for them.
+ */
+static const char queue_memory[] =
+    "GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.top_pad=33554432:"
+    "glibc.malloc.mmap_threshold=4194304";
 
 extern char **environ;
 
@@ -41,6 +52,22 @@ list_fds(const struct child *child, const struct child_world *world, int link, i
 	return count;
 }
 
+/* The environment of a role, for mem_free: ours, and what the queue has beside. */
+static char **
+make_environment(enum proc proc)
+{
+	char **variables;
+	size_t count = 0, used = 0;
+
+	while (environ[count])
+		count++;
+	variables = mem_alloc((count + 2) * sizeof(*variables));
+	if (proc == PROC_QUEUE && !getenv("GLIBC_TUNABLES"))
+		variables[used++] = (char *)(uintptr_t)queue_memory;
+	memcpy(variables + used, environ, count * sizeof(*variables));
+	return variables;
+}
+
 static enum err
 spawn(struct child *child, const struct child_world *world, int link)
 {
@@ -51,12 +78,16 @@ spawn(struct child *child, const struct child_world *world, int link)
 	char *argv[] = {(char *)(uintptr_t)world->program, role, name, instance,
 	    child->died ? died : NULL, NULL};
 	int fds[PROC_FD_LISTENERS + CONF_LISTENERS_MAX];
-	struct io_spawn_options options = {.argv = argv, .envp = environ, .fds = fds};
+	char **variables = make_environment(child->proc);
+	struct io_spawn_options options = {.argv = argv, .envp = variables, .fds = fds};
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	enum err err;
 
-	if (null < 0)
-		return err_from_errno(errno);
+	if (null < 0) {
+		err = err_from_errno(errno);
+		mem_free(variables);
+		return err;
+	}
 	if (child->words_fd > 0)
 		close(child->words_fd);
 	child->words_fd = proc_words_create();
@@ -67,6 +98,7 @@ spawn(struct child *child, const struct child_world *world, int link)
 		if (fds[i] < 0)
 			fds[i] = null;
 	err = io_spawn(world->io, &child->exited, &options, &child->pid);
+	mem_free(variables);
 	close(null);
 	return err;
 }

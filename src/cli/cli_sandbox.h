@@ -1,0 +1,3 @@
+#pragma once
+
+int cli_sandbox(int argc, char **argv);
