@@ -10,7 +10,7 @@ CMAKE_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
-	sim sim-long fuzz bench bench-profile bench-latency bench-slow bench-dead bench-huge bench-spool \
+	sim sim-long fuzz bench bench-profile bench-latency bench-slow bench-dead bench-huge bench-spool bench-tls testssl \
 	powercut clean
 
 help: ## list these targets
@@ -79,6 +79,13 @@ bench-dead: build ## 1,000,000 messages for a destination that does not answer
 bench-huge: build ## 10,000,000 queued messages: start and memory
 	@ninja -C build spool_fill >/dev/null
 	@bench/huge.py $(BENCH_FLAGS)
+
+bench-tls: build ## memory of idle TLS sessions, CPU time of handshakes
+	@ninja -C build tls_bench >/dev/null
+	@bench/tls.py $(BENCH_FLAGS)
+
+testssl: setup-test build ## all checks of testssl.sh (some minutes)
+	@TESTSSL=all tools/run-tests --build build --only e2e -- test/e2e/test_tls.py -k testssl
 
 bench-spool: build ## build, and measure the spool alone in BENCH_SPOOL (./run/bench-spool)
 	@tools/bench-spool $(BUILD) $(BENCH_SPOOL)

@@ -158,3 +158,8 @@ set_target_properties(spool_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BI
 add_executable(spool_fill EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/spool_fill.c)
 target_link_libraries(spool_fill postrider_spool)
 set_target_properties(spool_fill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+
+# What a handshake costs without a network: make bench-tls.
+add_executable(tls_bench EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/tls_bench.c)
+target_link_libraries(tls_bench postrider_proc)
+set_target_properties(tls_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)

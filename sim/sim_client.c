@@ -153,7 +153,9 @@ static void
 say_rcpt(struct sender *sender, unsigned rcpt)
 {
 	say(sender, WANT_RCPT, rcpt, "RCPT TO:<%s>%s", sender->job->letter->rcpts[rcpt].address,
-	    asks_dsn(sender) && rcpt % 2 == 0 ? " NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;sim+2Brcpt@x" : "");
+	    asks_dsn(sender) && rcpt % 2 == 0
+	        ? " NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;sim+2Brcpt@x"
+	        : "");
 }
 
 /* The first recipient from that on that is still open; LETTER_RCPTS_MAX: none. */

@@ -8,7 +8,8 @@
 
 struct scenario_numbers {
 	uint64_t hash, steps, simulated_ms;
-	uint64_t letters, promised, copies, bounces, notices, doubts, deleted, dropped, damaged, duplicates;
+	uint64_t letters, promised, copies, bounces, notices, doubts;
+	uint64_t deleted, dropped, damaged, duplicates;
 	uint64_t actor_faults;
 	uint64_t events[SIM_EVENT_COUNT];
 };

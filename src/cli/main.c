@@ -18,6 +18,7 @@
 #include "cli/cli_send.h"
 #include "cli/cli_serve.h"
 #include "cli/cli_spool.h"
+#include "cli/cli_user.h"
 #include "proc/proc.h"
 
 static int cli_help(int argc, char **argv);
@@ -47,6 +48,7 @@ static const struct command {
     {"ledger", cli_ledger, "what happened to a message; what was queued when"},
     {"audit", cli_audit, "hold what was accepted against what ended and what waits"},
     {"spool", cli_spool, "check, dump, back up, restore the files of the queue"},
+    {"user", cli_user, "list, add, remove logins, change passwords"},
     {"send", cli_send, "send a message over SMTP, for trying and scripting"},
     {"sandbox", cli_sandbox, "what each process may, and a test that it may no more"},
     {"explain", cli_explain, "explain a reply code or an enhanced status code"},

@@ -184,6 +184,10 @@ struct conf {
 	uint64_t reception_bytes_max; /* memory of a process for its sessions */
 	uint64_t stress_percent;      /* of sessions or memory; 0: never */
 	bool repair_line_ends;
+	uint64_t auth_failures_per_host_max; /* before it must pause; 0 is any number */
+	uint64_t auth_failures_per_login_max;
+	uint64_t auth_delay_ms; /* before a failure is answered, the first time */
+	uint64_t auth_pause_ms; /* the first time */
 
 	/* Submission: what users send, see docs/submission.md. */
 	bool check_envelope; /* MAIL FROM is held against the login */

@@ -208,6 +208,9 @@ call_now(struct io_stream *stream, char *reply, size_t reply_bytes, uint64_t dea
 		err = wait_ready(stream, POLLOUT, deadline_ms);
 		io_stream_write(stream);
 	}
+	/* The peer has only just been asked: there is nothing to read yet. */
+	if (!err)
+		err = wait_ready(stream, POLLIN, deadline_ms);
 	while (!err && reply_bytes > 0) {
 		ssize_t got;
 

@@ -21,6 +21,12 @@
 #define IPC_PREFIX kr
 #define IPC_FILE "ipc/links/kr.def"
 #include "ipc/ipc_define.h"
+#define IPC_PREFIX kl
+#define IPC_FILE "ipc/links/kl.def"
+#include "ipc/ipc_define.h"
+#define IPC_PREFIX lk
+#define IPC_FILE "ipc/links/lk.def"
+#include "ipc/ipc_define.h"
 #define IPC_PREFIX qd
 #define IPC_FILE "ipc/links/qd.def"
 #include "ipc/ipc_define.h"

@@ -20,6 +20,12 @@
 #define IPC_PREFIX kr
 #include "ipc/links/kr.def"
 #undef IPC_PREFIX
+#define IPC_PREFIX kl
+#include "ipc/links/kl.def"
+#undef IPC_PREFIX
+#define IPC_PREFIX lk
+#include "ipc/links/lk.def"
+#undef IPC_PREFIX
 #define IPC_PREFIX qd
 #include "ipc/links/qd.def"
 #undef IPC_PREFIX

@@ -339,8 +339,9 @@ test_what_else_is_told(void **state)
 	    {DSN_DELIVERED, SPAN("Subject: Delivered mail: a@b\r\n"),
 		SPAN("The message to a@b has been delivered."), SPAN("Action: delivered\r\n"),
 		SPAN("Status: 2.1.5\r\n")},
-	    {DSN_RELAYED, SPAN("Subject: Relayed mail: a@b\r\n"), SPAN("was handed to the next server"),
-		SPAN("Action: relayed\r\n"), SPAN("Status: 2.1.5\r\n")},
+	    {DSN_RELAYED, SPAN("Subject: Relayed mail: a@b\r\n"),
+		SPAN("was handed to the next server"), SPAN("Action: relayed\r\n"),
+		SPAN("Status: 2.1.5\r\n")},
 	};
 
 	(void)state;

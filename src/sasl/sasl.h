@@ -9,22 +9,25 @@
  */
 #pragma once
 
+#include "sasl/password.h"
 #include "sasl/sasl_mechanism.h"
 
 struct sasl;
 
 enum {
-	SASL_RESPONSE_BYTES_MAX = 9216, /* what a line of 12 KB (RFC 4954) holds of base64 */
+	SASL_RESPONSE_BYTES_MAX =
+	    9216, /* what a line of 12 KB (RFC 4954) holds of base64 */
 	SASL_LOGIN_BYTES_MAX = 512,
 	SASL_PASSWORD_BYTES_MAX = 1024,
 };
 
 enum sasl_step {
-	SASL_CHALLENGE,      /* say out.challenge, and give the answer to sasl_take */
+	SASL_CHALLENGE, /* say out.challenge, and give the answer to sasl_take */
 	SASL_CHECK_PASSWORD, /* out.login, out.password: the end, as the caller judges */
-	SASL_OK,             /* out.login is who it is */
-	SASL_FAILED,         /* out.login, as far as it is known, is not who it is */
-	SASL_MALFORMED,      /* out.why says what was expected */
+	SASL_WANT_KEYS, /* answer with sasl_give_keys for out.login */
+	SASL_OK, /* out.login is who it is */
+	SASL_FAILED, /* out.login, as far as it is known, is not who it is */
+	SASL_MALFORMED, /* out.why says what was expected */
 };
 
 /* All spans are valid until the next call. */
@@ -35,11 +38,15 @@ struct sasl_out {
 
 /* What the exchange may rest on beside the answers. */
 struct sasl_context {
-	struct span certificate; /* EXTERNAL: the name in the client's certificate; "" none */
+	struct span
+	    certificate; /* EXTERNAL: the name in the client's certificate; "" none */
+	struct span exporter, end_point; /* SCRAM: bindings to the TLS channel; "" none */
+	bool plus_offered; /* SCRAM: the client could have chosen -PLUS */
 };
 
-/* A mechanism that sasl_create does not run has a role of its own for it: NULL. */
-struct sasl *sasl_create(enum sasl_mechanism mechanism, const struct sasl_context *context);
+/* What of the context is needed is copied.  NULL: a mechanism that others run. */
+struct sasl *
+sasl_create(enum sasl_mechanism mechanism, const struct sasl_context *context);
 void sasl_destroy(struct sasl *sasl);
 /*
  * The client's answer; at the start its initial response, where there is one.  After anything but
@@ -47,5 +54,11 @@ void sasl_destroy(struct sasl *sasl);
  */
 enum sasl_step sasl_take(
     struct sasl *sasl, bool has_response, struct span response, struct sasl_out *out);
+/*
+ * After SASL_WANT_KEYS: the keys of the login, or, where known is false, some that look like them;
+ * nonce are random characters.  As sasl_take.
+ */
+enum sasl_step sasl_give_keys(struct sasl *sasl, const struct scram_keys *keys,
+    bool known, struct span nonce, struct sasl_out *out);
 /* Who the client says to be, as far as is known; for the log and for counting. */
 struct span sasl_login(const struct sasl *sasl);

@@ -2,13 +2,15 @@
 #pragma once
 
 #include "sasl/sasl.h"
+#include "sasl/scram.h"
 
 struct sasl {
 	enum sasl_mechanism mechanism;
-	struct sasl_context context;
-	bool asked;              /* a challenge was said */
-	struct buf login, password;
-	struct buf challenge;
+	bool asked; /* a challenge was said */
+	struct buf login, password, challenge;
+	struct buf certificate, exporter, end_point;
+	struct scram *scram; /* of the SCRAM mechanisms */
+	enum { SCRAM_FIRST, SCRAM_FINAL, SCRAM_ENDED } scram_at;
 };
 
 /* Keeps a login, where it can be one: not empty, not too long, no NUL and no other control. */

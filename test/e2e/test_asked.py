@@ -235,7 +235,9 @@ def test_held_until_its_time_also_over_a_restart(postrider, sink):
     server.wait_mail("bob")
     assert time.monotonic() - begun > 5.9
     server.wait_queue_empty()
-    assert [b"held" in m["data"] for m in far.messages] == [False, True]
+    # What was just delivered when all was killed may come twice; what was held comes once, at last.
+    order = [b"X-Token: held" in m["data"] for m in far.messages]
+    assert order[-1] and order.count(True) == 1 and len(order) >= 2
 
 
 def test_a_hold_has_an_end(postrider):

@@ -1,6 +1,8 @@
 """TLS of reception: certificates by name, tickets, clients' certificates, reload, STARTTLS."""
+import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -202,6 +204,30 @@ def test_old_versions_and_weak_ciphers_are_refused(postrider):
                       ["-tls1_2", "-cipher", "AES128-SHA:AES256-GCM-SHA384:DES-CBC3-SHA:AECDH"]):
         said = s_client(server.submissions_port, *arguments, check=False)
         assert "220 " not in said, said
+
+
+# What each check finds is rated; an own certificate's trust is not TLS's.
+TESTSSL_CHECKS = ["-p"]
+TESTSSL_BAD = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}
+
+
+@pytest.mark.parametrize("starttls", [False, True])
+def test_testssl_finds_nothing_above_low(postrider, starttls):
+    assert shutil.which("testssl"), "testssl.sh is not there: tools/setup test installs it"
+    everything = os.environ.get("TESTSSL") == "all"
+    server = postrider(extra=["limits { sessions per host 1000 }"]).start()
+    found = server.directory / "testssl.json"
+    port = server.smtp_port if starttls else server.submissions_port
+    result = subprocess.run(
+        ["testssl", "--quiet", "--color", "0", "--warnings", "off", "--jsonfile", str(found),
+         *(["-p", "-s", "-f", "-P", "-U"] if everything else TESTSSL_CHECKS),
+         *(["-t", "smtp"] if starttls else []), f"127.0.0.1:{port}"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900)
+    rows = json.loads(found.read_text())
+    bad = [row for row in rows if row["severity"] in TESTSSL_BAD]
+    assert not bad, bad
+    rated = {row["id"]: row["finding"] for row in rows}
+    assert "offered" in rated["TLS1_3"] and "not" in rated["TLS1"], result.stdout[-2000:]
 
 
 def test_names_of_clients(postrider):

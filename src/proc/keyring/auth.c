@@ -1,270 +1,327 @@
 /*
- * AUTH: exchanges with clients of all receptions, and the passwords that they are held against.
+ * AUTH: exchanges with clients of all receptions.  The mechanisms are in sasl/; here they meet what
+ * they are held against, and the counts of failures, which hold across receptions.
  *
- * An exchange belongs to the reception that began it and ends with the first verdict, when it is
- * given up, or with the link; there are EXCHANGES_MAX of a reception at most.  Passwords are
- * checked on other threads, since a good hash is slow on purpose.
- *
- * A wrong password and an unknown login take the same work: an unknown login is checked against
- * a hash of the table that no answer of ours depends on.
+ * An exchange belongs to the reception that began it and ends with its verdict, when it is given
+ * up, or with the link.  A failure is told a while after the step that made it, whatever it took to
+ * find it; it is counted before it is told, so who goes away meanwhile has gained nothing.
  */
-#include "proc/keyring/auth.h"
-
-#include <crypt.h>
-
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/check.h"
-#include "base/list.h"
-#include "base/map.h"
-#include "proc/proc_tables.h"
-#include "sasl/sasl.h"
-
-enum { EXCHANGES_MAX = 4096, PASSWORD_JOBS_MAX = 256 };
-
-/* A reception. */
-struct peer {
-	struct auth *auth;
-	unsigned instance;
-	struct ipc_channel *channel;
-	struct list exchanges;
-	struct map by_number;
-	size_t count;
-};
-
-struct auth {
-	struct proc_env *env;
-	struct table *passwords;
-	uint64_t seed[2];
-	unsigned job_count;
-	struct peer peers[PROC_INSTANCES_MAX];
-};
-
-struct exchange {
-	struct list node; /* in peer->exchanges */
-	struct peer *peer;
-	uint64_t number;
-	struct sasl *sasl;
-	struct job *job; /* its password is being checked */
-};
-
-/* A password being checked, on another thread. */
-struct job {
-	struct auth *auth;
-	struct exchange *exchange; /* NULL: nobody waits for it any more */
-	char *password;
-	size_t password_bytes;
-	char *hash;
-	bool known, right;
-	struct io_op op;
-};
-
-static const char no_hash[] =
-    "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$oVBhTERooSeDwS5UArf51X8xu7gAADzMM8t3hbAEZo8";
-
-static bool
-equal_in_constant_time(const char *a, const char *b)
-{
-	size_t len = strlen(a);
-	unsigned char difference = 0;
-
-	if (strlen(b) != len)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		difference |= (unsigned char)(a[i] ^ b[i]);
-	return difference == 0;
-}
+#include "proc/keyring/auth_internal.h"
 
 static void
-check_password(void *argument)
+wipe(struct buf *buf)
 {
-	struct job *job = argument;
-	struct crypt_data *data = mem_alloc(sizeof(*data));
-	const char *hash = crypt_r(job->password, job->hash, data);
-
-	job->right = hash && hash[0] != '*' && equal_in_constant_time(hash, job->hash);
-	mem_wipe(data, sizeof(*data));
-	mem_free(data);
+	mem_wipe(buf->ptr, buf->len);
+	buf_fini(buf);
 }
 
-static void
-end(struct exchange *exchange)
+void
+auth_end(struct exchange *exchange)
 {
-	struct peer *peer = exchange->peer;
+	struct auth_peer *peer = exchange->peer;
 
-	if (exchange->job)
-		exchange->job->exchange = NULL;
+	auth_lookup_forget(exchange);
+	password_job_leave(exchange->job);
+	io_timer_stop(peer->auth->env->io, &exchange->delay);
 	map_remove_u64(&peer->by_number, exchange->number);
 	list_remove(&exchange->node);
 	peer->count--;
 	sasl_destroy(exchange->sasl);
+	wipe(&exchange->login);
+	wipe(&exchange->text);
+	wipe(&exchange->client);
+	wipe(&exchange->host);
 	mem_free(exchange);
 }
 
 static void
-answer(struct peer *peer, const struct ipc_kr_authenticated *verdict)
+tell(struct auth_peer *peer, const struct ipc_kr_authenticated *verdict)
 {
 	if (peer->channel)
 		ipc_kr_authenticated_send(peer->channel, verdict);
 }
 
 static void
-conclude(struct exchange *exchange, enum ipc_auth result, const char *text)
+delay_over(struct io_timer *timer)
 {
+	struct exchange *exchange = timer->owner;
 	const struct ipc_kr_authenticated verdict = {
 	    .exchange = exchange->number,
-	    .result = (uint8_t)result,
-	    .login = sasl_login(exchange->sasl),
-	    .text = span_str(text),
+	    .result = (uint8_t)exchange->result,
+	    .login = buf_span(&exchange->login),
+	    .text = buf_span(&exchange->text),
 	};
 
-	answer(exchange->peer, &verdict);
-	end(exchange);
+	tell(exchange->peer, &verdict);
+	auth_end(exchange);
 }
 
-static void
-password_checked(struct io_op *op)
+void
+auth_conclude(
+    struct exchange *exchange, enum ipc_auth result, struct span login, struct span text)
 {
-	struct job *job = op->owner;
-	struct exchange *exchange = job->exchange;
+	uint64_t delay_ms = auth_judge(exchange, result, login), wait_s = 0;
+	struct ipc_kr_authenticated verdict = {.exchange = exchange->number,
+	    .result = (uint8_t)result,
+	    .login = login,
+	    .text = text};
 
-	job->auth->job_count--;
-	if (exchange) {
-		exchange->job = NULL;
-		conclude(exchange, job->known && job->right ? IPC_AUTH_OK : IPC_AUTH_DENIED,
-		    NULL);
+	if (result == IPC_AUTH_TOO_MANY && span_u64(text, UINT32_MAX, &wait_s)) {
+		verdict.wait_s = (uint32_t)wait_s;
+		verdict.text = SPAN("");
 	}
-	mem_wipe(job->password, job->password_bytes);
-	mem_free(job->password);
-	mem_free(job->hash);
-	mem_free(job);
+	if (delay_ms == 0) {
+		tell(exchange->peer, &verdict);
+		auth_end(exchange);
+		return;
+	}
+	exchange->waits = true;
+	exchange->result = result;
+	buf_add(&exchange->login, login);
+	buf_add(&exchange->text, text);
+	io_timer_start(exchange->peer->auth->env->io, &exchange->delay, delay_ms);
 }
 
-/* Which hash stands in for that of an unknown login: always the same for the same one. */
-static struct span
-stand_in(const struct auth *auth, struct span login)
+void
+auth_challenge(struct exchange *exchange, struct span challenge)
 {
-	size_t count = table_count(auth->passwords);
+	ipc_kr_challenge_send(exchange->peer->channel,
+	    &(struct ipc_kr_challenge){
+		.exchange = exchange->number, .challenge = challenge});
+}
 
-	if (count == 0)
-		return span_str(no_hash);
-	return table_at(auth->passwords, map_hash(auth->seed, login) % count)->value;
+/* The login as the table writes it: in lower case. */
+static void
+conclude_ok(struct exchange *exchange)
+{
+	struct span login = sasl_login(exchange->sasl);
+	char folded[SASL_LOGIN_BYTES_MAX];
+
+	for (size_t i = 0; i < login.len; i++)
+		folded[i] = ascii_lower(login.ptr[i]);
+	auth_conclude(exchange, IPC_AUTH_OK, span_of(folded, login.len), SPAN(""));
 }
 
 static void
-start_job(struct exchange *exchange, const struct sasl_out *out)
+password_checked(void *owner, bool right)
+{
+	struct exchange *exchange = owner;
+
+	exchange->job = NULL;
+	if (right)
+		conclude_ok(exchange);
+	else
+		auth_conclude(
+		    exchange, IPC_AUTH_DENIED, sasl_login(exchange->sasl), SPAN(""));
+}
+
+static void
+check_password(struct exchange *exchange, const struct sasl_out *out)
+{
+	if (!auth_may_try(exchange, out->login))
+		return;
+	exchange->job = passwords_check(exchange->peer->auth->passwords, out->login,
+	    out->password, password_checked, exchange);
+	if (!exchange->job)
+		auth_conclude(exchange, IPC_AUTH_TEMPORARY, out->login,
+		    SPAN("too many passwords to check"));
+}
+
+static void
+go_on(struct exchange *exchange, enum sasl_step step, const struct sasl_out *out);
+
+static void
+give_keys(struct exchange *exchange, struct span login)
 {
 	struct auth *auth = exchange->peer->auth;
-	struct span hash = stand_in(auth, out->login);
-	struct job *job;
+	struct scram_keys keys;
+	struct sasl_out out;
+	char random[SCRAM_NONCE_BYTES * 3 / 4];
+	struct buf nonce;
+	bool known;
 
-	if (auth->job_count >= PASSWORD_JOBS_MAX) {
-		conclude(exchange, IPC_AUTH_TEMPORARY, "too many passwords to check");
+	if (!auth_may_try(exchange, login))
 		return;
-	}
-	job = mem_alloc(sizeof(*job));
-	job->known = table_find(auth->passwords, out->login, &hash);
-	job->auth = auth;
-	job->exchange = exchange;
-	job->password = mem_copy(out->password);
-	job->password_bytes = out->password.len;
-	job->hash = mem_copy(hash);
-	/* A NUL in it would end the password early, and let a shorter one pass. */
-	if (span_find(out->password, '\0') < out->password.len)
-		job->known = false;
-	job->op = (struct io_op){.done = password_checked, .owner = job};
-	exchange->job = job;
-	auth->job_count++;
-	io_work(auth->env->io, &job->op, check_password, job);
+	passwords_keys(auth->passwords, login, &keys, &known);
+	io_random(auth->env->io, random, sizeof(random));
+	buf_init(&nonce, SCRAM_NONCE_BYTES);
+	base64_encode(&nonce, span_of(random, sizeof(random)));
+	go_on(exchange,
+	    sasl_give_keys(exchange->sasl, &keys, known, buf_span(&nonce), &out), &out);
+	buf_fini(&nonce);
+	mem_wipe(&keys, sizeof(keys));
+}
+
+/* Fails what was not counted yet: it must not be told at once either. */
+static void
+fail(struct exchange *exchange, struct span login)
+{
+	if (exchange->judged || auth_may_try(exchange, login))
+		auth_conclude(exchange, IPC_AUTH_DENIED, login, SPAN(""));
 }
 
 static void
-go_on(struct exchange *exchange, bool has_response, struct span response)
+succeed(struct exchange *exchange)
 {
-	struct sasl_out out;
+	struct auth *auth = exchange->peer->auth;
+	struct span login = sasl_login(exchange->sasl);
 
-	switch (sasl_take(exchange->sasl, has_response, response, &out)) {
+	/* A certificate names somebody; who may log in stands in the table. */
+	if (exchange->mechanism == SASL_EXTERNAL &&
+	    !passwords_know(auth->passwords, login))
+		fail(exchange, login);
+	else
+		conclude_ok(exchange);
+}
+
+static void
+go_on(struct exchange *exchange, enum sasl_step step, const struct sasl_out *out)
+{
+	switch (step) {
 	case SASL_CHALLENGE:
-		ipc_kr_challenge_send(exchange->peer->channel,
-		    &(struct ipc_kr_challenge){
-		        .exchange = exchange->number, .challenge = out.challenge});
+		auth_challenge(exchange, out->challenge);
 		return;
 	case SASL_CHECK_PASSWORD:
-		start_job(exchange, &out);
+		check_password(exchange, out);
+		return;
+	case SASL_WANT_KEYS:
+		give_keys(exchange, out->login);
 		return;
 	case SASL_OK:
-		conclude(exchange, IPC_AUTH_OK, NULL);
+		succeed(exchange);
 		return;
 	case SASL_FAILED:
-		conclude(exchange, IPC_AUTH_DENIED, NULL);
+		fail(exchange, out->login);
 		return;
 	case SASL_MALFORMED:
-		conclude(exchange, IPC_AUTH_MALFORMED, out.why);
+		auth_conclude(
+		    exchange, IPC_AUTH_MALFORMED, out->login, span_str(out->why));
 		return;
 	}
 }
 
+/* Those that run here. */
 static unsigned
-mechanisms(const struct auth *auth)
+own_mechanisms(const struct auth *auth)
 {
 	unsigned set = 0;
 
-	if (auth->env->conf->passwords_path.len > 0)
-		set |= SASL_BIT(SASL_PLAIN) | SASL_BIT(SASL_LOGIN);
+	if (auth->env->conf->passwords_path.len == 0)
+		return 0;
+	set = SASL_BIT(SASL_PLAIN) | SASL_BIT(SASL_LOGIN) | SASL_BIT(SASL_EXTERNAL);
+	if (passwords_have_scram(auth->passwords))
+		set |= SASL_BIT(SASL_SCRAM_SHA_256) | SASL_BIT(SASL_SCRAM_SHA_256_PLUS);
 	return set;
 }
 
-static enum err
-begin(struct peer *peer, const struct ipc_rk_auth *asked)
+static void
+offer_to(struct auth_peer *peer)
 {
+	unsigned set = own_mechanisms(peer->auth) | peer->auth->lookup_offer;
+
+	ipc_kr_offer_send(peer->channel, &(struct ipc_kr_offer){.mechanisms = set});
+}
+
+void
+auth_offer(struct auth *auth)
+{
+	for (size_t i = 0; i < PROC_INSTANCES_MAX; i++)
+		if (auth->peers[i].channel)
+			offer_to(&auth->peers[i]);
+}
+
+static struct exchange *
+create(struct auth_peer *peer, const struct ipc_rk_auth *asked)
+{
+	const struct sasl_context context = {
+	    .certificate = asked->certificate,
+	    .exporter = asked->exporter,
+	    .end_point = asked->end_point,
+	    .plus_offered = asked->exporter.len > 0 || asked->end_point.len > 0,
+	};
+	struct exchange *exchange = mem_alloc(sizeof(*exchange));
+
+	exchange->peer = peer;
+	exchange->number = asked->exchange;
+	exchange->mechanism = (enum sasl_mechanism)asked->mechanism;
+	exchange->since_ms = io_now_ms(peer->auth->env->io);
+	exchange->delay = (struct io_timer){.fired = delay_over, .owner = exchange};
+	buf_init(&exchange->client, 64);
+	buf_add(&exchange->client, asked->client);
+	buf_init(&exchange->login, IPC_CREDENTIAL_MAX);
+	buf_init(&exchange->text, IPC_REPLY_MAX);
+	buf_init(&exchange->host, 32);
+	exchange->sasl = sasl_create(exchange->mechanism, &context);
+	list_push(&peer->exchanges, &exchange->node);
+	map_set_u64(&peer->by_number, exchange->number, exchange);
+	peer->count++;
+	return exchange;
+}
+
+static enum err
+begin(struct auth_peer *peer, const struct ipc_rk_auth *asked)
+{
+	unsigned bit = SASL_BIT(asked->mechanism), own = own_mechanisms(peer->auth);
 	struct exchange *exchange;
+	struct sasl_out out;
+	enum sasl_step step;
 
 	if (asked->mechanism >= SASL_MECHANISM_COUNT || asked->exchange == 0 ||
 	    map_get_u64(&peer->by_number, asked->exchange))
 		return ERR_SYNTAX;
-	if (peer->count >= EXCHANGES_MAX ||
-	    !(mechanisms(peer->auth) & SASL_BIT(asked->mechanism))) {
-		answer(peer,
+	if (peer->count >= AUTH_EXCHANGES_MAX ||
+	    !((own | peer->auth->lookup_offer) & bit)) {
+		tell(peer,
 		    &(struct ipc_kr_authenticated){.exchange = asked->exchange,
-		        .result = IPC_AUTH_TEMPORARY,
-		        .text = SPAN("too many exchanges, or not offered any more")});
+			.result = IPC_AUTH_TEMPORARY,
+			.text = SPAN("too many exchanges, or not offered any more")});
 		return OK;
 	}
-	exchange = mem_alloc(sizeof(*exchange));
-	exchange->peer = peer;
-	exchange->number = asked->exchange;
-	exchange->sasl = sasl_create((enum sasl_mechanism)asked->mechanism,
-	    &(struct sasl_context){.certificate = SPAN("")});
+	exchange = create(peer, asked);
+	if (!(own & bit)) {
+		auth_lookup_begin(exchange, asked->has_response != 0, asked->response);
+		return OK;
+	}
 	check(exchange->sasl != NULL);
-	list_push(&peer->exchanges, &exchange->node);
-	map_set_u64(&peer->by_number, exchange->number, exchange);
-	peer->count++;
-	go_on(exchange, asked->has_response != 0, asked->response);
+	step = sasl_take(exchange->sasl, asked->has_response != 0, asked->response, &out);
+	go_on(exchange, step, &out);
 	return OK;
 }
 
 static enum err
-take_response(struct peer *peer, const struct ipc_rk_response *response)
+take_response(struct auth_peer *peer, const struct ipc_rk_response *response)
 {
 	struct exchange *exchange = map_get_u64(&peer->by_number, response->exchange);
+	struct sasl_out out;
+	enum sasl_step step;
 
 	/* The keyring may have been started anew in the middle of it. */
 	if (!exchange) {
-		answer(peer,
-		    &(struct ipc_kr_authenticated){.exchange = response->exchange,
-		        .result = IPC_AUTH_TEMPORARY,
-		        .text = SPAN("the exchange was lost")});
+		tell(peer, &(struct ipc_kr_authenticated){.exchange = response->exchange,
+			       .result = IPC_AUTH_TEMPORARY,
+			       .text = SPAN("the exchange was lost")});
 		return OK;
 	}
-	if (exchange->job)
+	if (exchange->job || exchange->waits)
 		return ERR_SYNTAX;
-	go_on(exchange, true, response->response);
+	exchange->since_ms = io_now_ms(peer->auth->env->io);
+	if (exchange->id != 0) {
+		auth_lookup_go_on(exchange, response->response);
+		return OK;
+	}
+	step = sasl_take(exchange->sasl, true, response->response, &out);
+	go_on(exchange, step, &out);
 	return OK;
 }
 
 static enum err
-receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+receive(
+    void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
 {
-	struct peer *peer = owner;
+	struct auth_peer *peer = owner;
 	struct exchange *exchange;
 	struct ipc_rk_auth auth;
 	struct ipc_rk_response response;
@@ -275,17 +332,18 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 		io_fd_close(fd);
 	switch (type) {
 	case IPC_rk_AUTH:
-		return ipc_rk_auth_decode(payload, &auth) ? ERR_SYNTAX : begin(peer, &auth);
+		return ipc_rk_auth_decode(payload, &auth) ? ERR_SYNTAX
+							  : begin(peer, &auth);
 	case IPC_rk_RESPONSE:
 		return ipc_rk_response_decode(payload, &response)
-		    ? ERR_SYNTAX
-		    : take_response(peer, &response);
+			   ? ERR_SYNTAX
+			   : take_response(peer, &response);
 	case IPC_rk_FORGET:
 		if (ipc_rk_forget_decode(payload, &forget))
 			return ERR_SYNTAX;
 		exchange = map_get_u64(&peer->by_number, forget.exchange);
 		if (exchange)
-			end(exchange);
+			auth_end(exchange);
 		return OK;
 	default:
 		return ERR_SYNTAX;
@@ -293,16 +351,16 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 }
 
 static void
-lose_exchanges(struct peer *peer)
+lose_exchanges(struct auth_peer *peer)
 {
-	list_for_each_safe(node, &peer->exchanges)
-		end(container_of(node, struct exchange, node));
+	list_for_each_safe (node, &peer->exchanges)
+		auth_end(container_of(node, struct exchange, node));
 }
 
 static void
 closed(void *owner, struct ipc_channel *channel, enum err err)
 {
-	struct peer *peer = owner;
+	struct auth_peer *peer = owner;
 
 	if (err != ERR_CLOSED)
 		proc_bad_peer(peer->auth->env, PROC_RECEPTION, peer->instance, err);
@@ -312,17 +370,20 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 }
 
 void
-auth_link(struct auth *auth, unsigned instance, struct io_stream *stream)
+auth_link(struct auth *auth, enum proc proc, unsigned instance, struct io_stream *stream)
 {
-	struct peer *peer = &auth->peers[instance];
+	struct auth_peer *peer = &auth->peers[instance];
 	const struct ipc_handlers handlers = {peer, receive, closed};
 
 	check(instance < PROC_INSTANCES_MAX);
+	if (proc == PROC_LOOKUP) {
+		auth_lookup_link(auth, stream);
+		return;
+	}
 	ipc_channel_destroy(peer->channel);
 	lose_exchanges(peer);
 	peer->channel = ipc_channel_create(stream, &handlers);
-	ipc_kr_offer_send(
-	    peer->channel, &(struct ipc_kr_offer){.mechanisms = mechanisms(auth)});
+	offer_to(peer);
 }
 
 struct ipc_channel *
@@ -336,19 +397,22 @@ struct auth *
 auth_create(struct proc_env *env)
 {
 	struct auth *auth = mem_alloc(sizeof(*auth));
+	uint64_t seed[2];
 
 	auth->env = env;
-	io_random(env->io, auth->seed, sizeof(auth->seed));
+	io_random(env->io, seed, sizeof(seed));
+	map_init(&auth->asked, seed);
 	for (unsigned i = 0; i < PROC_INSTANCES_MAX; i++) {
-		struct peer *peer = &auth->peers[i];
+		struct auth_peer *peer = &auth->peers[i];
 
 		peer->auth = auth;
 		peer->instance = i;
 		list_init(&peer->exchanges);
-		map_init(&peer->by_number, auth->seed);
+		map_init(&peer->by_number, seed);
 	}
-	if (!proc_load_table(
-	        env, env->conf->passwords_path, &table_passwords, &auth->passwords))
-		return NULL;
-	return auth;
+	auth->hosts = guard_create(seed);
+	auth->logins = guard_create(seed);
+	auth->friends = guard_create(seed);
+	auth->passwords = passwords_create(env);
+	return auth->passwords ? auth : NULL;
 }

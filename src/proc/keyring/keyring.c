@@ -108,9 +108,11 @@ keyring_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind 
 		signing_link(keyring->signing, instance, stream);
 		return;
 	}
-	if (peer == PROC_RECEPTION) {
-		auth_link(keyring->auth, instance, stream);
-		tickets_send(&keyring->tickets, auth_channel(keyring->auth, instance));
+	if (peer == PROC_RECEPTION || peer == PROC_LOOKUP) {
+		auth_link(keyring->auth, peer, instance, stream);
+		if (peer == PROC_RECEPTION)
+			tickets_send(
+			    &keyring->tickets, auth_channel(keyring->auth, instance));
 		return;
 	}
 	asker = &keyring->deliveries[instance];

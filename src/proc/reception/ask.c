@@ -66,8 +66,17 @@ begin_exchange(struct session *session, const struct smtp_server_step *step)
 	    .has_response = step->has_response,
 	    .response = step->response,
 	};
-	struct buf client;
+	struct buf client, exporter, end_point, certificate;
 
+	buf_init(&exporter, IPC_BINDING_MAX);
+	buf_init(&end_point, IPC_BINDING_MAX);
+	buf_init(&certificate, IPC_DOMAIN_MAX);
+	tls_binding_exporter(session->tls, &exporter);
+	tls_binding_end_point(session->tls, &end_point);
+	tls_peer_name(session->tls, &certificate);
+	auth.exporter = buf_span(&exporter);
+	auth.end_point = buf_span(&end_point);
+	auth.certificate = buf_span(&certificate);
 	session->exchange = auth.exchange;
 	session->mechanism = step->mechanism;
 	buf_init(&client, NET_TEXT_MAX);
@@ -75,6 +84,9 @@ begin_exchange(struct session *session, const struct smtp_server_step *step)
 	auth.client = buf_span(&client);
 	ipc_rk_auth_send(session->reception->keyring, &auth);
 	buf_fini(&client);
+	buf_fini(&exporter);
+	buf_fini(&end_point);
+	buf_fini(&certificate);
 }
 
 void

@@ -277,6 +277,21 @@ say_tls(struct session *session, bool failed)
 	buf_fini(&text);
 }
 
+/* EXTERNAL is of use only to a client with a certificate. */
+static void
+offer_auth(struct session *session)
+{
+	unsigned mechanisms = session->reception->mechanisms;
+	struct buf name;
+
+	buf_init(&name, IPC_DOMAIN_MAX);
+	tls_peer_name(session->tls, &name);
+	if (name.len == 0)
+		mechanisms &= ~SASL_BIT(SASL_EXTERNAL);
+	smtp_server_offer_auth(session->smtp, mechanisms);
+	buf_fini(&name);
+}
+
 /* True while the session goes on. */
 static bool
 take_tls(struct session *session, struct span bytes)
@@ -296,6 +311,7 @@ take_tls(struct session *session, struct span bytes)
 		if (session->handshaking && tls_is_ready(session->tls)) {
 			session->handshaking = false;
 			say_tls(session, false);
+			offer_auth(session);
 			smtp_server_tls_started(
 			    session->smtp, io_now_ms(session->reception->env->io));
 		}
@@ -437,7 +453,8 @@ new_machine(struct reception *reception, enum conf_listener_kind kind,
 	    .extensions = offered(conf, (trusted && !proxy) || kind != CONF_LISTENER_SMTP),
 	    .hold_max_s = conf->hold_max_ms / 1000,
 	    .wall_ms = io_wall_ms(reception->env->io),
-	    .auth_mechanisms = reception->tls ? reception->mechanisms : 0,
+	    .auth_mechanisms =
+		reception->tls ? reception->mechanisms & ~SASL_BIT(SASL_EXTERNAL) : 0,
 	    .message_bytes_max = conf->message_bytes_max,
 	    .command_bytes_max = conf->command_bytes_max,
 	    .line_bytes_max = conf->line_bytes_max,

@@ -342,11 +342,17 @@ start_streaming(struct session *session)
 static bool
 has_8bit(struct span bytes)
 {
-	unsigned char all = 0;
+	const uint64_t highest = 0x8080808080808080;
+	uint64_t all = 0, eight;
+	size_t i = 0;
 
-	for (size_t i = 0; i < bytes.len; i++)
+	for (; i + sizeof(eight) <= bytes.len; i += sizeof(eight)) {
+		memcpy(&eight, bytes.ptr + i, sizeof(eight));
+		all |= eight;
+	}
+	for (; i < bytes.len; i++)
 		all |= (unsigned char)bytes.ptr[i];
-	return all >= 0x80;
+	return all & highest;
 }
 
 /* Keeps bytes of the message, here or in the queue. */

@@ -23,6 +23,7 @@
 #include "proc/supervisor/supervisor_internal.h"
 #include "proc/supervisor/conf_load.h"
 #include "proc/supervisor/listen.h"
+#include "tls/tls.h"
 
 enum {
 	RESPAWN_MS_MIN = 100,
@@ -542,6 +543,9 @@ serve(struct supervisor *supervisor)
 	if (geteuid() != 0)
 		event_note(&supervisor->log, "unprivileged",
 		    "not started as root: all roles run as this user, in this file system");
+	if (supervisor->conf->certificate_count > 0 &&
+	    supervisor->conf->tls_groups.len == 0 && !tls_has_post_quantum())
+		event_note(&supervisor->log, "tls_without_post_quantum", tls_library());
 	list_children(supervisor);
 	reload_init(supervisor);
 	for (size_t i = 0; i < supervisor->child_count; i++)
