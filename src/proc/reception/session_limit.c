@@ -104,7 +104,8 @@ session_judge_again(struct session *session)
 	why = limit_reply(limit);
 	/* Behind a handshake the connection just ends. */
 	if (!session->tls)
-		session_refuse_client(reception, session->stream, &session->peer, session->kind, why);
+		session_refuse_client(
+		    reception, session->stream, &session->peer, session->kind, why);
 	session_say_turned_away(reception, &session->peer, why, limit);
 	return false;
 }
