@@ -26,7 +26,7 @@ bool cli_explain_options(
     int argc, char **argv, const char *usage, struct cli_explain_options *options);
 /* A page for standard output: as wide as the terminal, bold only there. */
 struct page cli_explain_page_of(struct buf *out, const struct language *language);
-/* The language of LC_ALL, LC_MESSAGES or LANG, if it is one in UTF-8 that there is, else English. */
+/* The language of LC_ALL, LC_MESSAGES or LANG, if that is one in UTF-8 and here; else English. */
 const struct language *cli_explain_language(void);
 /* Writes all of it to standard output; EX_OK, or EX_IOERR. */
 int cli_explain_print(const struct buf *out);

@@ -18,7 +18,7 @@ static const char *const confs[] = {
     "hostname a\nlisten submission on [2001:db8::1]:1, 192.0.2.1:65535\n"
     "listen smtp on *\n",
     "hostname a\nrelay for 10.0.0.0/8, 192.0.2.1, ::1, [2001:db8::]/32, fc00::/7\n"
-    "take xclient from 10.0.0.0/8, ::1\ntake proxy header from 192.0.2.2, 10.0.0.0/8\n"
+    "take xclient from 10.0.0.0/8, ::1\n"
     "accept no mail\nanswer vrfy\nanswer expn yes\noffer etrn\noffer no soliciting\n",
     "hostname a\naliases from a\naccept mail for " DOMAIN_60 ", b" DOMAIN_60
     ", c" DOMAIN_60 ", d, e\n",

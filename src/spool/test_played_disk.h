@@ -1,8 +1,8 @@
 /*
  * For tests of power cuts: the C library's calls that write, sync and name files are replaced in
  * the program that includes this by ones that take notes; a sync only takes its time.  From the
- * notes up to any moment a directory is made as a cut at that moment would leave it: what was synced
- * is there, of the rest any sectors, and of the names the first few.
+ * notes up to any moment a directory is made as a cut at that moment would leave it: what was
+ * synced is there, of the rest any sectors, and of the names the first few.
  */
 #pragma once
 
