@@ -126,7 +126,8 @@ def serving(options):
     server = Postrider(make_certificate(directory, options.key))
     server.passwords = {}
     server.extra = ["reception processes 1", "relay for 127.0.0.0/8",
-                    "limits {\n\tsessions 20000\n\tsessions per host 20000\n}"]
+                    "limits { sessions 20000; sessions per host 20000; sessions per network 20000",
+                    "connection rate per host unlimited; connection rate per network unlimited }"]
     server.start()
     try:
         yield server
