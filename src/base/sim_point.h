@@ -40,8 +40,7 @@
 	BUG(RELAY_FOR_ALL, "everybody may relay")                                        \
 	BUG(FORGET_BEGUN, "whose attempt began before the queue died counts as ended")  \
 	BUG(LEDGER_FORGETS, "the ledger is told of the end of the first recipient only") \
-	BUG(LEDGER_NOT_SYNCED, "the ledger's file is not synced, and the log is freed")  \
-	BUG(CHECKPOINT_AHEAD, "a checkpoint is published before its marks are durable")
+	BUG(LEDGER_NOT_SYNCED, "the ledger's file is not synced, and the log is freed")
 
 enum sim_bug {
 #define SIM_BUG_ENUM(name, text) SIM_BUG_##name,

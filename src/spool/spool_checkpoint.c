@@ -302,8 +302,7 @@ may_publish(struct spool *spool)
 
 	if (!durable)
 		SIM_MARK("spool.checkpoint_waits_for_marks");
-	return (durable || SIM_BUG(CHECKPOINT_AHEAD)) &&
-	       (!spool->options.want_release || spool->released >= checkpoint->fed);
+	return durable && (!spool->options.want_release || spool->released >= checkpoint->fed);
 }
 
 static void
