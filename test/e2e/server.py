@@ -302,9 +302,10 @@ class Postrider:
         until(lambda: not self.queue_ids(), lambda: f"the queue still has {self.queue('list')}", seconds)
 
 
-def program(*arguments, input=None, timeout=30):
-    """Runs the program without any configuration."""
+def program(*arguments, input=None, timeout=30, environment=()):
+    """Runs the program without any configuration, with some variables besides."""
     env = {k: v for k, v in os.environ.items() if k != "POSTRIDER_CONFIG"}
+    env.update(environment)
     return subprocess.run([PROGRAM, *arguments], input=input, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=timeout, env=env)
 

@@ -74,6 +74,30 @@ def test_explain_252_says_what_it_means():
     assert "vrfy" in text
 
 
+TRANSLATED = {"de": "Bedeutung", "es": "Significado", "fr": "Signification", "zh": "含义"}
+
+
+@pytest.mark.parametrize("language, word", TRANSLATED.items())
+def test_pages_in_other_languages(language, word):
+    english = said("explain", "252")
+    text = said("explain", "252", "--lang", language)
+    assert word in text and "252" in text and "VRFY" in text and "RFC 5321" in text
+    assert text.splitlines()[0] != english.splitlines()[0] and "Meaning" not in text
+    meaning = json.loads(said("explain", "252", "--json", "--lang", language))["reply"]["meaning"]
+    assert "".join(meaning.split()) in "".join(text.split())
+    for environment in ({"LC_ALL": f"{language}_XX.UTF-8"}, {"LC_ALL": "", "LANG": f"{language}.utf8"}):
+        assert said("explain", "252", environment=environment) == text
+    # What could not be shown in another character set is in English.
+    assert said("explain", "252", environment={"LC_ALL": f"{language}_XX.ISO-8859-1"}) == english
+    forth = said("compare", "450", "550", "--lang", language)
+    assert forth == said("compare", "550", "450", "--lang", language) != said("compare", "450", "550")
+
+
+def test_a_language_that_is_not_there():
+    result = program("explain", "250", "--lang", "xx")
+    assert result.returncode == USAGE_ERROR and b"en (English)" in result.stderr and not result.stdout
+
+
 @pytest.mark.parametrize("code", ["999", "abc", "", "25", "25 0 ok"])
 def test_explain_of_what_is_no_code(code):
     result = program("explain", code)
