@@ -11,12 +11,25 @@ sys.path.insert(0, str(Path(__file__).parent))
 from peers import Dns, Exim, Postfix, Sink, Wire, as_root  # noqa: E402
 from server import IS_ROOT, Postrider, make_certificate, make_directory  # noqa: E402
 
+# Files whose tests share what is dear to start, or would have the whole machine for themselves.
+TOGETHER = ("test_peers.py", "test_powercut.py")
+
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
     if call.when == "call":
         item.call_failed = outcome.get_result().failed
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Tests that need port 25, of which there is one, run in one process, one after the other."""
+    for item in items:
+        if "port_25" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("port_25"))
+        elif Path(item.path).name in TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
 
 
 def has_failed(request):

@@ -190,11 +190,15 @@ class Postrider:
         pids = self.role_pids(role)
         assert pids, f"no process of {role}: {[r for r in process_rows() if r[1] == self.process.pid]}"
         for pid in pids:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            self.kill(pid)
         return pids
+
+    @staticmethod
+    def kill(pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
     def kill_everything(self):
         """All processes at once, as a power cut would."""

@@ -1,4 +1,5 @@
 """Waiting for a fact instead of for a time."""
+import os
 import random
 import socket
 import time
@@ -6,6 +7,8 @@ import time
 # Slower builds (sanitizers) and busy machines wait longer for the same facts.
 PATIENCE_S = 20.0
 
+# Below the range that the kernel gives to clients; each process of pytest has a part of its own.
+PORT_MIN, PORT_MAX, PORT_PARTS = 12000, 31999, 10
 given_ports = set()
 
 
@@ -23,9 +26,11 @@ def until(fact, what, seconds=PATIENCE_S):
 
 
 def free_port(host="127.0.0.1"):
-    """A port that nobody has, below the range that the kernel gives to clients."""
+    """A port that nobody has."""
+    part = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PORT_PARTS
+    size = (PORT_MAX - PORT_MIN + 1) // PORT_PARTS
     while True:
-        port = random.randint(12000, 31999)
+        port = PORT_MIN + part * size + random.randrange(size)
         if port in given_ports:
             continue
         with socket.socket() as probe:
