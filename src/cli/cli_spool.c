@@ -2,7 +2,9 @@
 #include "cli/cli_spool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
@@ -70,26 +72,51 @@ cli_spool_size(uint64_t bytes)
 }
 
 /*
+ * A file as the kernel's list of locks names it, "MAJOR:MINOR:INODE".  On some file systems (btrfs,
+ * overlays) the device there is not what stat() says, so it is asked of the mount.
+ */
+static bool
+name_in_locks(const char *path, char *name, size_t size)
+{
+	unsigned long long mount;
+	unsigned major, minor;
+	struct statx file;
+	char line[4096];
+	bool found = false;
+	FILE *mounts;
+
+	if (statx(AT_FDCWD, path, 0, STATX_INO | STATX_MNT_ID, &file))
+		return false;
+	mounts = fopen("/proc/self/mountinfo", "re");
+	while (mounts && !found && fgets(line, sizeof(line), mounts))
+		found = sscanf(line, "%llu %*u %u:%u ", &mount, &major, &minor) == 3 &&
+			mount == file.stx_mnt_id;
+	if (mounts)
+		fclose(mounts);
+	if (found)
+		snprintf(name, size, "%02x:%02x:%llu", major, minor,
+		    (unsigned long long)file.stx_ino);
+	return found;
+}
+
+/*
  * A server holds a lock for as long as it lives.  Trying to take it ourselves could make a server
  * fail that starts at this moment; the kernel's list only says.
  */
 bool
 cli_spool_is_running(const char *path)
 {
-	char name[4096], line[256];
-	unsigned long long inode;
-	struct stat file;
+	char lock[4096], line[256], ours[64], theirs[64];
 	bool found = false;
 	FILE *locks;
 
-	snprintf(name, sizeof(name), "%s/spool.lock", path);
-	if (stat(name, &file))
+	snprintf(lock, sizeof(lock), "%s/spool.lock", path);
+	if (!name_in_locks(lock, ours, sizeof(ours)))
 		return false;
 	locks = fopen("/proc/locks", "re");
 	while (locks && !found && fgets(line, sizeof(line), locks))
-		found = sscanf(line, "%*[^:]: FLOCK %*s WRITE %*d %*[^:]:%*[^:]:%llu",
-			    &inode) == 1 &&
-			inode == file.st_ino;
+		found = sscanf(line, "%*[^:]: FLOCK %*s WRITE %*d %63s", theirs) == 1 &&
+			strcmp(ours, theirs) == 0;
 	if (locks)
 		fclose(locks);
 	return found;

@@ -1,4 +1,7 @@
 """Disks that fail, that are full, and that are somebody else's already."""
+import json
+from pathlib import Path
+
 import pytest
 
 import logs
@@ -160,6 +163,29 @@ def small_disk():
         yield disk
 
 
+@pytest.fixture
+def other_disk(small_disk):
+    with SmallDisk(24) as disk:
+        yield disk
+
+
+def test_a_server_on_another_disk_is_not_ours(postrider, small_disk, other_disk):
+    """Numbers of files are given anew on each disk: the same number there is another file."""
+    servers = [postrider(storage=disk.path, segment_size="1 MB") for disk in (small_disk, other_disk)]
+    try:
+        for server in servers:
+            server.start()
+        locks = [Path(server.spool, "spool.lock").stat() for server in servers]
+        assert locks[0].st_ino == locks[1].st_ino and locks[0].st_dev != locks[1].st_dev
+        servers[1].stop()
+        runs = [json.loads(server.run("spool", "check", "--json").stdout)["running"]
+                for server in servers]
+        assert runs == [True, False]
+    finally:
+        for server in servers:
+            server.stop()
+
+
 def test_a_full_disk_is_a_reply(postrider, small_disk):
     """452 at MAIL before anything is taken; what was taken is delivered, and then there is room."""
     server = postrider(extra=["hold all mail"], storage=small_disk.path, segment_size="1 MB",
@@ -191,6 +217,10 @@ def test_a_full_disk_is_a_reply(postrider, small_disk):
         server.wait_mail("alice", taken, 60)
         server.wait_queue_empty()
         server.wait_event("pressure_over", seconds=30)
+        with Talk(server.smtp_port) as talk:
+            talk.ehlo()
+            # Reception hears of it a moment after the log.
+            until(lambda: talk.ask(f"MAIL FROM:<{SENDER}>").code == 250, "MAIL is still refused")
         submit(server.smtp_port, SENDER, ALICE, message("again"))
         server.stop()
         assert server.run("spool", "check").returncode == 0
