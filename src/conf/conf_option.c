@@ -1,35 +1,43 @@
 /* Finding rows, and what a row stands for in a configuration. */
-#include "conf/conf_option.h"
+#include "conf/conf_rows.h"
 
 #include <assert.h>
 
 #include "base/check.h"
 
-#define SECOND UINT64_C(1000)
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-
 /* 5 minutes to 4 hours: soon at first, for greylisting; then in peace. */
 static const uint64_t retry_presets[] = {
     5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 40 * MINUTE, 1 * HOUR, 2 * HOUR, 4 * HOUR};
 
+static const struct conf_option *(*const groups[])(size_t *count) = {
+    conf_rows_general, conf_rows_limits, conf_rows_queue};
+
 size_t
 conf_option_count(void)
 {
-	size_t count;
+	size_t count, sum = 0;
 
-	conf_option_rows(&count);
-	return count;
+	for (size_t i = 0; i < LEN(groups); i++) {
+		groups[i](&count);
+		sum += count;
+	}
+	return sum;
 }
 
 const struct conf_option *
 conf_option_at(size_t index)
 {
-	size_t count;
-	const struct conf_option *rows = conf_option_rows(&count);
+	const struct conf_option *rows = NULL;
+	size_t count = 0;
 
-	check(index < count);
-	return &rows[index];
+	for (size_t i = 0; i < LEN(groups); i++) {
+		rows = groups[i](&count);
+		if (index < count)
+			return &rows[index];
+		index -= count;
+	}
+	check(false);
+	return NULL;
 }
 
 const struct conf_option *

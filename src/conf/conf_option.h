@@ -56,8 +56,7 @@ struct conf_option {
 	bool repeats; /* may be given again, and adds */
 };
 
-/* conf_option_rows.c: all of them. */
-const struct conf_option *conf_option_rows(size_t *count);
+/* All rows, in the order in which conf_show and the manual have them. */
 size_t conf_option_count(void);
 const struct conf_option *conf_option_at(size_t index);
 /* The row of that block (NULL: none) and those words; NULL where there is none. */
