@@ -5,10 +5,10 @@
  *
  * A file holds records of "key: value" lines.  A line that begins with a blank
  * goes on with the value before it; an empty line before such a line begins a
- * new paragraph (in a transcript each line stays one); "#" begins a comment line.  The keys "code", "group" and
- * "pair" begin a record; each kind of record has the fields of its row below,
- * all of them and no other.  Any mistake is told with file and line, and then
- * nothing is written.
+ * new paragraph (in a transcript each line stays one); "#" begins a comment line.  The keys "code", "group",
+ * "pair" and those of topics ("keyword", "finding") begin a record; each kind of record has the fields of its
+ * row below, all of them (but those that a topic may lack) and no other.  Any mistake is told with file and
+ * line, and then nothing is written.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #include "base/check.h"
 #include "c_string.h"
 
-enum { RECORDS_MAX = 1024, FILE_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 8 << 20 };
+enum { RECORDS_MAX = 2048, KEY_BYTES_MAX = 40, FILE_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 8 << 20 };
 
 enum field {
 	NAME,
@@ -42,6 +42,7 @@ enum field {
 	MAIL,
 	DIFFERENCE,
 	CHOOSE,
+	SEVERITY,
 	FIELD_COUNT
 };
 
@@ -67,9 +68,25 @@ static const char *const field_names[FIELD_COUNT] = {
     [MAIL] = "mail",
     [DIFFERENCE] = "difference",
     [CHOOSE] = "choose",
+    [SEVERITY] = "severity",
 };
 
-enum kind { BASIC, STATUS, CLASS, GROUP, PAIR, CLASS_PAIR, KIND_COUNT };
+/* The topics stand in the order of enum catalogue_kind. */
+enum kind {
+	BASIC,
+	STATUS,
+	CLASS,
+	GROUP,
+	PAIR,
+	CLASS_PAIR,
+	KEYWORD,
+	ACTION,
+	AUTH_RESULT,
+	TLS_RESULT,
+	REASON,
+	FINDING,
+	KIND_COUNT
+};
 
 #define BIT(field) (1u << (field))
 #define ENTRY_FIELDS                                                                     \
@@ -77,12 +94,16 @@ enum kind { BASIC, STATUS, CLASS, GROUP, PAIR, CLASS_PAIR, KIND_COUNT };
 	    BIT(DEVELOPER) | BIT(MISTAKES) | BIT(WITH) | BIT(RFC) | BIT(SEE) |       \
 	    BIT(ANSWERS) | BIT(SAYS))
 #define CLASS_FIELDS (BIT(SAYS) | BIT(NEXT) | BIT(MAIL) | BIT(CLIENT) | BIT(FIX))
+#define TOPIC_FIELDS (BIT(NAME) | BIT(MEANING) | BIT(RFC))
+#define ADVICE_FIELDS (BIT(SENDER) | BIT(ADMIN) | BIT(DEVELOPER))
+#define TOPIC_MAY (ADVICE_FIELDS | BIT(TRANSCRIPT) | BIT(SEE))
 
-/* Forms: d a digit, n a number of at most three digits, the rest itself. */
+/* Forms: d a digit, n a number of at most three digits, the rest itself; of topics "K" a key. */
 static const struct {
 	const char *key;
 	const char *form;
 	unsigned fields;
+	unsigned may; /* fields that it need not have */
 } kinds[KIND_COUNT] = {
     [BASIC] = {"code", "ddd",
 	ENTRY_FIELDS | BIT(RETRY) | BIT(NEXT) | BIT(MAIL) | BIT(TRANSCRIPT)},
@@ -92,6 +113,21 @@ static const struct {
     [PAIR] = {"pair", "ddd ddd|d.d.n d.d.n",
 	BIT(DIFFERENCE) | BIT(WHEN) | BIT(CLIENT) | BIT(CHOOSE)},
     [CLASS_PAIR] = {"pair", "dxx dxx", BIT(DIFFERENCE) | BIT(CHOOSE)},
+    [KEYWORD] = {"keyword", "K", TOPIC_FIELDS | BIT(WHEN), TOPIC_MAY},
+    [ACTION] = {"action", "K", TOPIC_FIELDS | BIT(WHEN), TOPIC_MAY},
+    [AUTH_RESULT] = {"auth-result", "K", TOPIC_FIELDS | BIT(WHEN), TOPIC_MAY},
+    [TLS_RESULT] = {"tls-result", "K", TOPIC_FIELDS | BIT(WHEN), TOPIC_MAY},
+    [REASON] = {"reason", "K", TOPIC_FIELDS, TOPIC_MAY | BIT(WHEN)},
+    [FINDING] = {"finding", "K", TOPIC_FIELDS | BIT(SEVERITY), TOPIC_MAY | BIT(WHEN)},
+};
+
+static const char *const kind_names[KIND_COUNT] = {
+    [KEYWORD] = "CATALOGUE_KEYWORD",
+    [ACTION] = "CATALOGUE_ACTION",
+    [AUTH_RESULT] = "CATALOGUE_AUTH_RESULT",
+    [TLS_RESULT] = "CATALOGUE_TLS_RESULT",
+    [REASON] = "CATALOGUE_REASON",
+    [FINDING] = "CATALOGUE_FINDING",
 };
 
 struct record {
@@ -128,8 +164,30 @@ fault(struct generator *gen, const char *file, size_t line, const char *what,
 }
 
 static bool
+is_topic(enum kind kind)
+{
+	return kind >= KEYWORD;
+}
+
+/* "STARTTLS", "dkim=fail": a word that a person may type. */
+static bool
+is_key(struct span text)
+{
+	bool letter = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		letter |= ascii_is_alpha(text.ptr[i]);
+		if (!ascii_is_alnum(text.ptr[i]) && !strchr("-=._", text.ptr[i]))
+			return false;
+	}
+	return letter && text.len > 1 && text.len <= KEY_BYTES_MAX;
+}
+
+static bool
 form_fits(const char *form, struct span text)
 {
+	if (*form == 'K')
+		return is_key(text);
 	for (; *form && *form != '|'; form++) {
 		size_t digits = 0;
 
@@ -189,6 +247,16 @@ record_find(const struct generator *gen, const char *key, struct span code)
 	return NULL;
 }
 
+/* The topic of a key, of any kind: keys are one name space, in which case does not matter. */
+static const struct record *
+topic_find(const struct generator *gen, struct span key)
+{
+	for (size_t i = 0; i < gen->count; i++)
+		if (is_topic(gen->records[i].kind) && span_eq_nocase(gen->records[i].code, key))
+			return &gen->records[i];
+	return NULL;
+}
+
 static void
 record_begin(struct generator *gen, struct span code)
 {
@@ -201,7 +269,8 @@ record_begin(struct generator *gen, struct span code)
 		fault(gen, gen->file, gen->key_line, "malformed code", code);
 		return;
 	}
-	if (record_find(gen, kinds[kind].key, code))
+	if (is_topic((enum kind)kind) ? topic_find(gen, code)
+				      : record_find(gen, kinds[kind].key, code))
 		fault(gen, gen->file, gen->key_line, "is there already", code);
 	check(gen->count < RECORDS_MAX);
 	*record = (struct record){
@@ -221,7 +290,8 @@ keep_value(struct generator *gen, struct span text)
 	if (!record) {
 		fault(
 		    gen, gen->file, gen->key_line, "stands before any record", gen->key);
-	} else if (field == FIELD_COUNT || !(kinds[record->kind].fields & BIT(field))) {
+	} else if (field == FIELD_COUNT ||
+		   !((kinds[record->kind].fields | kinds[record->kind].may) & BIT(field))) {
 		fault(gen, gen->file, gen->key_line, "unknown field", gen->key);
 	} else if (record->given[field]) {
 		fault(gen, gen->file, gen->key_line, "is given twice", gen->key);
@@ -229,6 +299,15 @@ keep_value(struct generator *gen, struct span text)
 		record->given[field] = true;
 		check(arena_copy(&gen->text, text, &record->values[field]));
 	}
+}
+
+static bool
+begins_record(struct span key)
+{
+	for (size_t kind = 0; kind < KIND_COUNT; kind++)
+		if (span_eq(key, span_str(kinds[kind].key)))
+			return true;
+	return false;
 }
 
 /* The field that was being read is complete. */
@@ -241,8 +320,7 @@ field_end(struct generator *gen)
 		return;
 	if (text.len == 0)
 		fault(gen, gen->file, gen->key_line, "has no value", gen->key);
-	else if (span_eq(gen->key, SPAN("code")) || span_eq(gen->key, SPAN("group")) ||
-		 span_eq(gen->key, SPAN("pair")))
+	else if (begins_record(gen->key))
 		record_begin(gen, text);
 	else
 		keep_value(gen, text);
@@ -328,7 +406,7 @@ check_codes(struct generator *gen, const struct record *record, struct span code
 	struct span code;
 
 	while (span_cut(&codes, ' ', &code)) {
-		char form[16] = {0};
+		char form[KEY_BYTES_MAX + 1] = {0};
 
 		if (code.len == 0 || code.len >= sizeof(form)) {
 			fault(gen, record->file, record->line, "malformed list of codes",
@@ -338,7 +416,8 @@ check_codes(struct generator *gen, const struct record *record, struct span code
 		memcpy(form, code.ptr, code.len);
 		if (form[1] == '.')
 			form[0] = 'X';
-		if (!record_find(gen, "code", span_str(form)))
+		if (!record_find(gen, "code", span_str(form)) &&
+		    !(is_topic(record->kind) && topic_find(gen, code)))
 			fault(gen, record->file, record->line,
 			    "names a code without entry", code);
 		if (span_eq(code, record->code))
@@ -360,6 +439,23 @@ group_of(const struct generator *gen, const struct record *record)
 }
 
 static void
+check_topic(struct generator *gen, const struct record *record)
+{
+	struct span severity = record->values[SEVERITY];
+
+	if (record->given[SEE])
+		check_codes(gen, record, record->values[SEE]);
+	if (!record->given[SENDER] && !record->given[ADMIN] && !record->given[DEVELOPER])
+		fault(gen, record->file, record->line, "has nothing to do for anybody",
+		    record->code);
+	if (record->kind == FINDING && !span_eq(severity, SPAN("good")) &&
+	    !span_eq(severity, SPAN("info")) && !span_eq(severity, SPAN("warning")) &&
+	    !span_eq(severity, SPAN("error")))
+		fault(gen, record->file, record->line,
+		    "severity is good, info, warning or error, not", severity);
+}
+
+static void
 check_record(struct generator *gen, const struct record *record)
 {
 	struct span retry = record->values[RETRY];
@@ -373,6 +469,8 @@ check_record(struct generator *gen, const struct record *record)
 	if (record->kind == BASIC && !span_eq(retry, SPAN("yes")) &&
 	    !span_eq(retry, SPAN("no")))
 		fault(gen, record->file, record->line, "retry is yes or no, not", retry);
+	if (is_topic(record->kind))
+		check_topic(gen, record);
 	if (record->kind == BASIC || record->kind == STATUS) {
 		check_codes(gen, record, record->values[SEE]);
 		if (!span_eq(record->values[WITH], SPAN("none")))
@@ -425,6 +523,8 @@ struct_fields(enum kind kind)
 		return kinds[BASIC].fields;
 	if (kind == CLASS || kind == GROUP)
 		return kinds[CLASS].fields;
+	if (is_topic(kind))
+		return kinds[FINDING].fields | kinds[FINDING].may;
 	return kinds[PAIR].fields;
 }
 
@@ -448,6 +548,9 @@ add_record(struct buf *out, const struct generator *gen, const struct record *re
 		(void)span_cut(&codes, ' ', &first);
 		add_string(out, "a", first);
 		add_string(out, "b", codes);
+	} else if (is_topic(record->kind)) {
+		buf_addf(out, "\t    .kind = %s,\n", kind_names[record->kind]);
+		add_string(out, "key", record->code);
 	} else {
 		add_string(out, "code", record->code);
 	}
@@ -491,6 +594,23 @@ add_table(struct buf *out, const struct generator *gen, const char *key, const c
 	buf_addf(out, "};\nconst size_t catalogue_%s_count = %zu;\n", name, count);
 }
 
+/* In the order of their kinds, and within one in that of the files. */
+static void
+add_topics(struct buf *out, const struct generator *gen)
+{
+	size_t count = 0;
+
+	buf_add_str(out, "\nconst struct catalogue_topic catalogue_topics[] = {\n");
+	for (unsigned kind = KEYWORD; kind < KIND_COUNT; kind++)
+		for (size_t i = 0; i < gen->count; i++)
+			if (gen->records[i].kind == (enum kind)kind) {
+				add_record(out, gen, &gen->records[i]);
+				count++;
+			}
+	/* Never an empty table, which C does not have. */
+	buf_addf(out, "\t{0},\n};\nconst size_t catalogue_topic_count = %zu;\n", count);
+}
+
 static enum err
 write_tables(const struct generator *gen, const char *path)
 {
@@ -504,6 +624,7 @@ write_tables(const struct generator *gen, const char *path)
 	add_table(&out, gen, "code", "entry", "entries");
 	add_table(&out, gen, "group", "group", "groups");
 	add_table(&out, gen, "pair", "pair", "pairs");
+	add_topics(&out, gen);
 	check(buf_finish(&out) == OK);
 	file = fopen(path, "wb");
 	if (file) {

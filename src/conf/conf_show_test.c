@@ -26,6 +26,9 @@ static const char *const confs[] = {
     "send mail for .a.b, a.b through [::1]:26 as \"x y\"\n"
     "send mail for c through d with tls never\nsend mail for d through 192.0.2.1:465\n"
     "send mail for e by mx with tls required\nsend mail by mx\n",
+    "hostname a\nauthenticate with dovecot \"/a b\"\ntoken keys from k; token issuer "
+    "https://id.example/; token audience smtp; token login claim sub; token scope mail\n"
+    "certificate c key k\n",
     "hostname a\nask dns at 127.0.0.1, [::1]:5353\nlog as json to syslog\n",
     "hostname a\nreception processes 256; delivery processes 1\n",
     "hostname a\nlimits { message size 65537 B; messages per session unlimited\n"

@@ -1,6 +1,7 @@
 /*
  * The catalogue: what reply codes and enhanced status codes mean, who says
- * them and when, and what to do.  Data compiled in; "postrider explain",
+ * them and when, and what to do; and topics, which are no codes: keywords of
+ * EHLO, results, reasons, findings.  Data compiled in; "postrider explain",
  * "postrider compare", bounces and queue views read it.
  */
 #pragma once
@@ -87,5 +88,43 @@ struct catalogue_pair_texts {
 bool catalogue_pair_at(size_t index, struct catalogue_pair_texts *texts);
 /* The groups; NULL past the end. */
 const struct catalogue_group *catalogue_group_at(size_t index);
+
+enum catalogue_kind {
+	CATALOGUE_KEYWORD,     /* of EHLO, and parameters of MAIL and RCPT: "STARTTLS" */
+	CATALOGUE_ACTION,      /* of a delivery status notification: "failed" */
+	CATALOGUE_AUTH_RESULT, /* in Authentication-Results: "dkim=fail" */
+	CATALOGUE_TLS_RESULT,  /* in a report about TLS: "sts-policy-invalid" */
+	CATALOGUE_REASON,      /* why mail was refused, as a rule tells it: "user-unknown" */
+	CATALOGUE_FINDING,     /* of "postrider check": "port-refused" */
+	CATALOGUE_KIND_COUNT
+};
+
+/* Text as in entries; each text may stand alone. */
+struct catalogue_topic {
+	enum catalogue_kind kind;
+	const char *key;       /* unlike that of any other topic, whatever its kind */
+	const char *name;      /* a short title */
+	const char *meaning;   /* what it is or what happened */
+	const char *when;      /* who says it and when, or how it is found; or "" */
+	const char *sender;    /* what each can do; "" where there is nothing for them, */
+	const char *admin;     /* never in all three */
+	const char *developer;
+	const char *transcript; /* or "" */
+	const char *rfc;       /* "none": in no standard */
+	const char *see;       /* related keys and codes, separated by blanks; or "" */
+	const char *severity;  /* of findings: "good", "info", "warning", "error"; else "" */
+};
+
+/* NULL where there is none; case does not matter. */
+const struct catalogue_topic *catalogue_topic(enum catalogue_kind kind, struct span key);
+/* Of any kind. */
+const struct catalogue_topic *catalogue_topic_find(struct span key);
+/* By kinds, and within one in the order of the files; NULL past the end. */
+const struct catalogue_topic *catalogue_topic_at(size_t index);
+/* "keyword", "auth-result": for programs. */
+const char *catalogue_kind_key(enum catalogue_kind kind);
+/* What people call the kind. */
+enum word catalogue_kind_word(enum catalogue_kind kind);
+
 /* Less than, equal to or greater than zero: the order in which two codes are shown. */
 int catalogue_order(struct span a, struct span b);

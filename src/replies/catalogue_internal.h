@@ -22,3 +22,6 @@ extern const struct catalogue_group catalogue_groups[];
 extern const size_t catalogue_group_count;
 extern const struct catalogue_pair catalogue_pairs[];
 extern const size_t catalogue_pair_count;
+/* Sorted by kind. */
+extern const struct catalogue_topic catalogue_topics[];
+extern const size_t catalogue_topic_count;

@@ -399,6 +399,19 @@ static const char *const right[] = {
     "when: Often.",
     "client: Both.", /* 51 */
     "choose: Any.",
+    "keyword: 8BITMIME", /* 53 */
+    "name: Eight bits",
+    "meaning: Fine.",
+    "when: Often.",
+    "sender: Nothing.", /* 57 */
+    "rfc: none",
+    "see: 250 port-shut",
+    "finding: port-shut", /* 60 */
+    "severity: error",
+    "name: Shut",
+    "meaning: It is.",
+    "admin: Open it.",
+    "rfc: none", /* 65 */
 };
 
 static const struct {
@@ -429,6 +442,19 @@ static const struct {
     {48, "pair: 250 252", ":49: names a code without entry: 252"},
     {48, "pair: 250 250", ":49: the lower code comes first: 250 250"},
     {52, "fix: Any.", ":53: unknown field: fix"},
+    {60, "finding: 8bitmime", ":61: is there already: 8bitmime"},
+    {60, "finding: port shut", ":61: malformed code: port shut"},
+    {60, "finding: 60", ":61: malformed code: 60"},
+    {60, "reason: port-shut", ":62: unknown field: severity"},
+    {61, "severity: fatal", ":61: severity is good, info, warning or error, not: fatal"},
+    {61, "", ":61: has no field: severity"},
+    {57, "", ":54: has nothing to do for anybody: 8BITMIME"},
+    {56, "", ":54: has no field: when"},
+    {56, "client: Goes on.", ":57: unknown field: client"},
+    {58, "", ":54: has no field: rfc"},
+    {59, "see: 250 251", NULL},
+    {59, "see: 250 port-open", ":54: names a code without entry: port-open"},
+    {59, "see: 8BITMIME", ":54: names itself: 8BITMIME"},
 };
 
 /* Runs the generator on a file; the exit status, and what it said. */

@@ -203,6 +203,12 @@ word_fill(struct buf *out, const char *text, const struct word_fields *fields)
 	    {SPAN("{text}"), fields->text},
 	    {SPAN("{other}"), fields->other},
 	    {SPAN("{name}"), fields->name},
+	    {SPAN("{host}"), fields->host},
+	    {SPAN("{port}"), fields->port},
+	    {SPAN("{address}"), fields->address},
+	    {SPAN("{domain}"), fields->domain},
+	    {SPAN("{number}"), fields->number},
+	    {SPAN("{time}"), fields->time},
 	};
 	struct span rest = span_str(text);
 

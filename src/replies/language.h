@@ -42,9 +42,10 @@ enum word {
 	WORD_COUNT
 };
 
-/* What goes into the braces of a word: {a} and {b} are codes. */
+/* What goes into the braces of a word: {a} and {b} are codes; numbers and times are ready text. */
 struct word_fields {
 	struct span a, b, text, other, name;
+	struct span host, port, address, domain, number, time;
 };
 
 const char *word_english(enum word word);

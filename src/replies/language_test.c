@@ -13,6 +13,12 @@
 #include "base/map.h"
 #include "replies/catalogue.h"
 
+/*
+ * Topics, and words behind this one, need no translation yet, as in tools/po.  Once they have it,
+ * NOT_YET goes.
+ */
+enum { NOT_YET = true, LAST_WORD = WORD_CHOOSE_CLASS };
+
 /* Every text that a page may show, once. */
 struct texts {
 	struct map seen;
@@ -21,18 +27,32 @@ struct texts {
 };
 
 static void
-want(struct texts *texts, const char *english)
+want(struct texts *texts, const char *english, bool not_yet)
 {
 	struct span key = span_str(english);
 
 	if (key.len == 0 || map_get(&texts->seen, key))
 		return;
 	map_set(&texts->seen, key, texts);
-	texts->count++;
-	if (language_has(texts->language, english))
+	texts->count += !not_yet || language_has(texts->language, english);
+	if (not_yet || language_has(texts->language, english))
 		return;
 	texts->missing++;
 	print_error("%s has no translation of: %s\n", language_tag(texts->language), english);
+}
+
+static void
+want_topics(struct texts *texts)
+{
+	const struct catalogue_topic *topic;
+
+	for (size_t i = 0; (topic = catalogue_topic_at(i)) != NULL; i++) {
+		const char *const fields[] = {topic->name, topic->meaning, topic->when,
+		    topic->sender, topic->admin, topic->developer};
+
+		for (size_t j = 0; j < LEN(fields); j++)
+			want(texts, fields[j], NOT_YET);
+	}
 }
 
 static void
@@ -48,20 +68,21 @@ want_all(struct texts *texts)
 		    entry->mistakes, entry->answers, entry->says, entry->next, entry->mail};
 
 		for (size_t j = 0; j < LEN(fields); j++)
-			want(texts, fields[j]);
+			want(texts, fields[j], false);
 	}
 	for (size_t i = 0; (group = catalogue_group_at(i)) != NULL; i++) {
 		const char *const fields[] = {group->name, group->meaning, group->says,
 		    group->next, group->mail, group->client, group->fix};
 
 		for (size_t j = 0; j < LEN(fields); j++)
-			want(texts, fields[j]);
+			want(texts, fields[j], false);
 	}
 	for (size_t i = 0; catalogue_pair_at(i, &pair); i++)
 		for (size_t j = 0; j < LEN(pair.texts); j++)
-			want(texts, pair.texts[j]);
+			want(texts, pair.texts[j], false);
 	for (unsigned i = 0; i < WORD_COUNT; i++)
-		want(texts, word_english((enum word)i));
+		want(texts, word_english((enum word)i), NOT_YET && i > LAST_WORD);
+	want_topics(texts);
 }
 
 static void
@@ -88,7 +109,8 @@ test_all_is_translated_and_nothing_is_stale(void **state)
 static void
 test_braces_survive(void **state)
 {
-	static const char *const fields[] = {"{a}", "{b}", "{text}", "{other}", "{name}"};
+	static const char *const fields[] = {"{a}", "{b}", "{text}", "{other}", "{name}", "{host}",
+	    "{port}", "{address}", "{domain}", "{number}", "{time}"};
 	const struct language *language;
 
 	(void)state;

@@ -1,6 +1,7 @@
 /*
  * What pages say around the catalogue's texts, in English: WORD(name, text).  In braces is what is
- * put there.  Included more than once, on purpose; tools/po reads it too.
+ * put there.  Included more than once, on purpose; tools/po reads it, and the word_list_*.h that it
+ * includes.
  */
 WORD(WORD_MEANING, "Meaning")
 WORD(WORD_WHEN, "When it is seen")
@@ -49,3 +50,5 @@ WORD(WORD_NEXT_EACH, "After {a} it {text}. After {b} it {other}.")
 WORD(WORD_MAIL_BOTH, "Either way, {text}.")
 WORD(WORD_MAIL_EACH, "After {a}, {text}. After {b}, {other}.")
 WORD(WORD_CHOOSE_CLASS, "First the class: 4 if the same attempt can succeed later without anybody changing something, else 5. Then the reason.")
+#include "replies/word_list_topic.h"
+#include "replies/word_list_check.h"

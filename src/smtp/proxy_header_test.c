@@ -136,19 +136,19 @@ static void
 a_line_has_an_end(void **state)
 {
 	char line[200] = "PROXY UNKNOWN ";
+	const size_t max = PROXY_HEADER_V1_BYTES_MAX;
+	const struct span whole = span_of(line, sizeof(line));
 	struct proxy_header header;
 
 	(void)state;
 	memset(line + 14, 'x', sizeof(line) - 14);
-	assert_int_equal(proxy_header_read(span_of(line, PROXY_HEADER_V1_BYTES_MAX - 1), &header),
-	    PROXY_HEADER_MORE);
-	assert_int_equal(proxy_header_read(span_of(line, PROXY_HEADER_V1_BYTES_MAX), &header),
-	    PROXY_HEADER_WRONG);
-	memcpy(line + PROXY_HEADER_V1_BYTES_MAX - 2, "\r\n", 2);
-	assert_int_equal(proxy_header_read(span_of(line, sizeof(line)), &header), PROXY_HEADER_DONE);
-	assert_int_equal(header.bytes, PROXY_HEADER_V1_BYTES_MAX);
-	memcpy(line + PROXY_HEADER_V1_BYTES_MAX - 2, "x\r\n", 3);
-	assert_int_equal(proxy_header_read(span_of(line, sizeof(line)), &header), PROXY_HEADER_WRONG);
+	assert_int_equal(proxy_header_read(span_of(line, max - 1), &header), PROXY_HEADER_MORE);
+	assert_int_equal(proxy_header_read(span_of(line, max), &header), PROXY_HEADER_WRONG);
+	memcpy(line + max - 2, "\r\n", 2);
+	assert_int_equal(proxy_header_read(whole, &header), PROXY_HEADER_DONE);
+	assert_int_equal(header.bytes, max);
+	memcpy(line + max - 2, "x\r\n", 3);
+	assert_int_equal(proxy_header_read(whole, &header), PROXY_HEADER_WRONG);
 }
 
 int

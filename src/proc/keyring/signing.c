@@ -69,9 +69,7 @@ signing_create(struct proc_env *env)
 		good = load_key(signing, &conf->certificates[i], &signing->keys[i]) && good;
 	if (good)
 		return signing;
-	for (size_t i = 0; i < conf->certificate_count; i++)
-		tls_key_destroy(signing->keys[i]);
-	mem_free(signing);
+	signing_destroy(signing);
 	return NULL;
 }
 
@@ -81,6 +79,21 @@ end_asker(struct asker *asker)
 	io_close(asker->stream);
 	asker->stream = NULL;
 	buf_reset(&asker->request);
+}
+
+void
+signing_destroy(struct signing *signing)
+{
+	if (!signing)
+		return;
+	for (size_t i = 0; i < PROC_INSTANCES_MAX; i++)
+		if (signing->askers[i].stream)
+			end_asker(&signing->askers[i]);
+	for (size_t i = 0; i < PROC_INSTANCES_MAX; i++)
+		buf_fini(&signing->askers[i].request);
+	for (size_t i = 0; i < signing->key_count; i++)
+		tls_key_destroy(signing->keys[i]);
+	mem_free(signing);
 }
 
 /* Answers one request; the answer has the same size whatever becomes of it. */

@@ -169,6 +169,7 @@ what_is_asked_is_not_believed(void **state)
 				assert_int_equal(world->answer[k], 0);
 		close(pair[0]);
 	}
+	signing_destroy(signing);
 	world_fini(world);
 	mem_free(world);
 }

@@ -35,6 +35,7 @@ fuzz_queue_init(struct fuzz_queue *fuzz)
 static inline void
 fuzz_queue_fini(struct fuzz_queue *fuzz)
 {
+	watch_fini(&fuzz->queue);
 	poison_fini(&fuzz->queue);
 	check(sched_rcpt_count(fuzz->queue.sched) == 0);
 	check(sched_destination_count(fuzz->queue.sched) == 0);

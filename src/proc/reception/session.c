@@ -327,7 +327,8 @@ session_read(struct session *session)
 	    (session->held.len > 0 && !session->header_awaited) ||
 	    session->delay == DELAY_ERROR || list_linked(&session->paused))
 		return;
-	if (!session->handshaking && !session->header_awaited && !smtp_server_wants_input(session->smtp))
+	if (!session->handshaking && !session->header_awaited &&
+	    !smtp_server_wants_input(session->smtp))
 		return;
 	if (session->transaction.begun && reception->queue &&
 	    io_pending(ipc_channel_stream(reception->queue)) > RECEPTION_QUEUE_PENDING_MAX) {
