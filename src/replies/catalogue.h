@@ -103,7 +103,7 @@ enum catalogue_kind {
 /* Text as in entries; each text may stand alone. */
 struct catalogue_topic {
 	enum catalogue_kind kind;
-	const char *key;       /* unlike that of any other topic, whatever its kind */
+	const char *key;       /* unlike that of any other topic of the kind */
 	const char *name;      /* a short title */
 	const char *meaning;   /* what it is or what happened */
 	const char *when;      /* who says it and when, or how it is found; or "" */
@@ -118,7 +118,7 @@ struct catalogue_topic {
 
 /* NULL where there is none; case does not matter. */
 const struct catalogue_topic *catalogue_topic(enum catalogue_kind kind, struct span key);
-/* Of any kind. */
+/* Of any kind, the first one. */
 const struct catalogue_topic *catalogue_topic_find(struct span key);
 /* By kinds, and within one in the order of the files; NULL past the end. */
 const struct catalogue_topic *catalogue_topic_at(size_t index);

@@ -1,6 +1,6 @@
 /*
  * Requests: path, query, form.  A page in the language that the address names, "/reference/de/252",
- * is the same for everybody; "/reference/252" is in the language that the reader's browser asks for.
+ * is the same for everybody; "/reference/252" is in the language that the browser asks for.
  */
 #include "web/web_answer.h"
 

@@ -116,7 +116,8 @@ follow(struct crawl *crawl, struct span from, struct span link)
 	    span_eq(link, SPAN("data:,")))
 		return;
 	crawl->links++;
-	from = span_first(from, span_find_last(from, '/') == from.len ? 0 : span_find_last(from, '/'));
+	slash = span_find_last(from, '/');
+	from = span_first(from, slash == from.len ? 0 : slash);
 	while (span_starts(link, SPAN("../"))) {
 		link = span_skip(link, 3);
 		assert_true(from.len > 0);
@@ -156,8 +157,11 @@ read_page(void *owner, const struct web_target *target)
 	buf_init(&path, WEB_PATH_BYTES_MAX);
 	web_file_path(&path, crawl->language, target);
 	for (size_t i = 0; i < LEN(names); i++) {
+		const char *at;
+
 		text = buf_span(&crawl->page);
-		for (const char *at; (at = memmem(text.ptr, text.len, names[i].ptr, names[i].len));) {
+
+		while ((at = memmem(text.ptr, text.len, names[i].ptr, names[i].len)) != NULL) {
 			text = span_skip(text, (size_t)(at - text.ptr) + names[i].len);
 			follow(crawl, buf_span(&path), span_first(text, span_find(text, '"')));
 		}

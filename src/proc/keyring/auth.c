@@ -121,6 +121,10 @@ password_checked(void *owner, bool right)
 static void
 check_password(struct exchange *exchange, const struct sasl_out *out)
 {
+	if (exchange->peer->auth->env->conf->dovecot_path.len > 0) {
+		auth_lookup_check(exchange, out->login, out->password);
+		return;
+	}
 	if (!auth_may_try(exchange, out->login))
 		return;
 	exchange->job = passwords_check(exchange->peer->auth->passwords, out->login,
@@ -207,9 +211,13 @@ go_on(struct exchange *exchange, enum sasl_step step, const struct sasl_out *out
 static unsigned
 own_mechanisms(const struct auth *auth)
 {
-	unsigned set = 0;
+	const struct conf *conf = auth->env->conf;
+	unsigned set;
 
-	if (auth->env->conf->passwords_path.len == 0)
+	/* A password is known here before Dovecot judges it, so that its login can be counted. */
+	if (conf->dovecot_path.len > 0)
+		return SASL_BIT(SASL_PLAIN) | SASL_BIT(SASL_LOGIN);
+	if (conf->passwords_path.len == 0)
 		return 0;
 	set = SASL_BIT(SASL_PLAIN) | SASL_BIT(SASL_LOGIN) | SASL_BIT(SASL_EXTERNAL);
 	if (passwords_have_scram(auth->passwords))
