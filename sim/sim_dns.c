@@ -87,8 +87,10 @@ time_out(struct sim_event *event)
 }
 
 enum err
-io_dns_servers(struct io *io, const struct net_addr *servers, size_t count)
+io_dns_servers(
+    struct io *io, const struct net_addr *servers, size_t count, const char *anchor)
 {
+	(void)anchor;
 	(void)io;
 	(void)servers;
 	(void)count;

@@ -186,12 +186,17 @@ struct io_dns_answer {
 	unsigned rcode;     /* 0: no error; 3: no such name */
 	bool secure, bogus; /* DNSSEC */
 	uint32_t ttl_s;
+	struct span canonical; /* where aliases (CNAME) led; "": the name is none */
 	const struct span *records; /* RDATA as on the wire, names uncompressed */
 	size_t record_count;
 };
-/* Before the first io_dns: which servers to ask; none means those of /etc/resolv.conf. */
+/*
+ * Before the first io_dns: which servers to ask; none means those of /etc/resolv.conf.  anchor: a
+ * file with the keys that DNSSEC begins with; NULL: the system's, and where servers are named
+ * none, so that nothing is validated.
+ */
 MUST_USE enum err io_dns_servers(
-    struct io *io, const struct net_addr *servers, size_t count);
+    struct io *io, const struct net_addr *servers, size_t count, const char *anchor);
 /*
  * ERR_DNS, ERR_TIMEOUT: no answer; ERR_SYNTAX: no name; else OK and op->answer, whose rcode is 0
  * or 3, or, where it is bogus, 2 and without records.

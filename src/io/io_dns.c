@@ -1,8 +1,8 @@
 /*
  * DNS by libunbound, whose resolver runs on a thread of its own and tells by a
  * descriptor that answers are there.  Answers are validated with the root's
- * keys where those are installed; servers that are named are the operator's
- * own (or a test's), and are believed.
+ * keys where those are installed, or with those that are named; servers that are named without
+ * keys are the operator's own (or a test's), and are believed.
  *
  * A question ends exactly once: by its answer, which stops its timer, or by
  * its timer, which cancels it.
@@ -62,6 +62,19 @@ question_late(struct io_timer *timer)
 	op->done(op);
 }
 
+/* Where aliases led, without the dot at the end; "" where there were none. */
+static struct span
+canonical(const struct ub_result *result)
+{
+	struct span name = span_str(result->canonname), asked = span_str(result->qname);
+
+	if (name.len > 0 && name.ptr[name.len - 1] == '.')
+		name.len--;
+	if (asked.len > 0 && asked.ptr[asked.len - 1] == '.')
+		asked.len--;
+	return span_eq_nocase(name, asked) ? SPAN("") : name;
+}
+
 /* Completes with the answer; what it points to lives until done returns. */
 static void
 answer(struct io_op *op, const struct ub_result *result)
@@ -72,6 +85,7 @@ answer(struct io_op *op, const struct ub_result *result)
 	    .secure = result->secure,
 	    .bogus = result->bogus,
 	    .ttl_s = result->ttl > 0 ? (uint32_t)result->ttl : 0,
+	    .canonical = canonical(result),
 	    .records = records,
 	};
 
@@ -153,7 +167,20 @@ forward_to(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
 }
 
 static enum err
-configure(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
+trust(struct ub_ctx *ub, const char *anchor, bool by_default)
+{
+	if (!anchor && by_default && access(TRUST_ANCHOR, R_OK) == 0)
+		anchor = TRUST_ANCHOR;
+	if (!anchor)
+		return OK;
+	if (access(anchor, R_OK) != 0)
+		return ERR_NOT_FOUND;
+	return ub_ctx_add_ta_file(ub, anchor) == 0 ? OK : ERR_DNS;
+}
+
+static enum err
+configure(
+    struct ub_ctx *ub, const struct net_addr *servers, size_t count, const char *anchor)
 {
 	/* Zones that the library answers by itself; our servers know better. */
 	static const char *const own[] = {"test.", "localhost.", "127.in-addr.arpa."};
@@ -169,6 +196,9 @@ configure(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
 	set(ub, "do-not-query-localhost:", "no");
 	set(ub, "unblock-lan-zones:", "yes");
 	set(ub, "insecure-lan-zones:", "yes");
+	err = trust(ub, anchor, count == 0);
+	if (err)
+		return err;
 	if (count > 0) {
 		err = forward_to(ub, servers, count);
 		if (err)
@@ -178,9 +208,6 @@ configure(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
 
 		if (status != 0)
 			return status == UB_READFILE ? ERR_NOT_FOUND : ERR_DNS;
-		if (access(TRUST_ANCHOR, R_OK) == 0 &&
-		    ub_ctx_add_ta_file(ub, TRUST_ANCHOR) != 0)
-			return ERR_DNS;
 	}
 	/* This also reads the files, so that none is opened after the start. */
 	for (size_t i = 0; i < LEN(own); i++)
@@ -190,7 +217,8 @@ configure(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
 }
 
 enum err
-io_dns_servers(struct io *io, const struct net_addr *servers, size_t count)
+io_dns_servers(
+    struct io *io, const struct net_addr *servers, size_t count, const char *anchor)
 {
 	struct io_dns *dns;
 	struct ub_ctx *ub;
@@ -200,7 +228,7 @@ io_dns_servers(struct io *io, const struct net_addr *servers, size_t count)
 	ub = ub_ctx_create();
 	if (!ub)
 		return ERR_MEMORY;
-	err = configure(ub, servers, count);
+	err = configure(ub, servers, count, anchor);
 	if (err) {
 		ub_ctx_delete(ub);
 		return err;
@@ -271,7 +299,7 @@ io_dns(struct io *io, struct io_op *op, struct span name, enum io_dns_type type)
 	io_op_start(op);
 	buf_init(&text, 4 * (DNS_NAME_BYTES_MAX + 1));
 	if (!io->dns)
-		err = io_dns_servers(io, NULL, 0);
+		err = io_dns_servers(io, NULL, 0, NULL);
 	if (!err)
 		err = name_text(&text, name);
 	if (!err)

@@ -22,13 +22,11 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	attempt->id = order->id;
 	attempt->port = order->port;
 	attempt->tls_mode =
-	    order->tls <= CONF_TLS_IMPLICIT ? (enum conf_tls)order->tls : CONF_TLS_MAY;
+	    order->tls < CONF_TLS_COUNT ? (enum conf_tls)order->tls : CONF_TLS_MAY;
 	attempt->body_bytes = order->body_bytes;
 	attempt->flags = order->flags;
 	/* The queue is believed; what is read here was read there. */
 	check(ipc_extras_read(order->extras, &attempt->extras) == OK);
-	if (attempt_wants_tls(attempt) && attempt->tls_mode != CONF_TLS_IMPLICIT)
-		attempt->tls_mode = CONF_TLS_VERIFIED;
 	attempt->rcpt_room = order->rcpt_count;
 	arena_init(&attempt->arena, ATTEMPT_BYTES_MAX);
 	check(arena_copy(&attempt->arena, order->domain, &attempt->domain) &&
@@ -38,7 +36,7 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	      arena_copy(&attempt->arena, order->reverse_path, &attempt->reverse_path));
 	attempt->rcpts = mem_alloc(order->rcpt_count * sizeof(*attempt->rcpts));
 	buf_init(&attempt->body, DELIVERY_BODY_KEPT_MAX + IPC_BODY_BYTES_MAX);
-	buf_init(&attempt->tls_text, 100);
+	buf_init(&attempt->tls_text, IPC_TLS_MAX);
 	buf_init(&attempt->failure.text, IPC_TEXT_MAX);
 	buf_init(&attempt->failure.remote, 300);
 	list_push(&delivery->attempts, &attempt->node);
@@ -136,6 +134,7 @@ attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
 	    .code = (uint16_t)reply->code,
 	    .text = reply->text,
 	    .passed = outcome == IPC_DELIVERED ? attempt->passed : 0,
+	    .tls = outcome == IPC_DELIVERED ? buf_span(&attempt->tls_text) : SPAN(""),
 	};
 
 	check(!attempt->rcpts[index].told);
@@ -179,7 +178,6 @@ attempt_finish(struct attempt *attempt)
 	    .attempt = attempt->number,
 	    .destination_down = attempt->failure.down,
 	    .in_doubt = attempt->in_doubt,
-	    .tls = buf_span(&attempt->tls_text),
 	};
 
 	if (attempt->state == ATTEMPT_OVER)
@@ -232,12 +230,28 @@ to_ascii(struct attempt *attempt, struct span *domain)
 	return done;
 }
 
+/* Nobody has to be asked where to go. */
+static void
+take_literal(struct attempt *attempt, struct span literal, const struct net_addr *addr)
+{
+	const struct ipc_host_entry host = {.name = literal};
+
+	attempt->addrs[0] = (struct attempt_addr){.host = literal, .addr = *addr};
+	if (!attempt_choose_tls(attempt, &host, &attempt->addrs[0])) {
+		attempt_finish(attempt);
+		return;
+	}
+	attempt->addr_count = 1;
+	talk_start(attempt);
+}
+
 static void
 look_up(struct attempt *attempt)
 {
 	struct delivery *delivery = attempt->delivery;
 	struct ipc_dn_hosts hosts = {
 	    .mx = attempt->host.len == 0,
+	    .tlsa_port = attempt_tlsa_port(attempt),
 	    .domain = attempt->host.len > 0 ? attempt->host : attempt->domain,
 	};
 	struct span literal = attempt->host.len > 0 ? attempt->host : attempt->domain;
@@ -250,9 +264,7 @@ look_up(struct attempt *attempt)
 	if (span_starts_nocase(literal, SPAN("IPv6:")))
 		literal = span_skip(literal, 5);
 	if (net_addr_parse(literal, &addr) == OK) {
-		attempt->addrs[0] = (struct attempt_addr){literal, addr};
-		attempt->addr_count = 1;
-		talk_start(attempt);
+		take_literal(attempt, literal, &addr);
 		return;
 	}
 	attempt->state = ATTEMPT_LOOKING_UP;
@@ -269,6 +281,14 @@ look_up(struct attempt *attempt)
 	}
 	hosts.query = delivery_ask(attempt);
 	ipc_dn_hosts_send(delivery->resolver, &hosts);
+}
+
+uint16_t
+attempt_port(const struct attempt *attempt)
+{
+	if (attempt->port)
+		return attempt->port;
+	return attempt->tls_mode == CONF_TLS_IMPLICIT ? 465 : 25;
 }
 
 void
@@ -310,14 +330,16 @@ attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *cred
 static void
 add_host(struct attempt *attempt, const struct ipc_host_entry *host)
 {
-	struct span name;
+	struct attempt_addr addr = {0};
 
-	if (!arena_copy(&attempt->arena, host->name, &name))
+	if (!arena_copy(&attempt->arena, host->name, &addr.host) ||
+	    !attempt_choose_tls(attempt, host, &addr))
 		return;
 	for (size_t i = 0;
-	     i < host->addr_count && attempt->addr_count < DELIVERY_ADDRS_MAX; i++)
-		attempt->addrs[attempt->addr_count++] =
-		    (struct attempt_addr){name, host->addrs[i]};
+	     i < host->addr_count && attempt->addr_count < DELIVERY_ADDRS_MAX; i++) {
+		addr.addr = host->addrs[i];
+		attempt->addrs[attempt->addr_count++] = addr;
+	}
 }
 
 /*
@@ -356,11 +378,17 @@ attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 	    (int)(found->text.len < 500 ? found->text.len : 500), found->text.ptr);
 	switch ((enum ipc_hosts)found->status) {
 	case IPC_HOSTS_OK:
-		if (take_hosts(attempt, found->hosts))
+		if (attempt_wants_tls(attempt) && attempt->host.len == 0 && !found->secure)
+			attempt_fail(attempt, IPC_FAILED, 550, "5.7.30",
+			    "the message demands TLS all the way (REQUIRETLS), but nothing "
+			    "vouches for which servers take mail for this domain: its MX "
+			    "records are not signed (DNSSEC)");
+		else if (take_hosts(attempt, found->hosts))
 			attempt_fail(attempt, IPC_FAILED, 554, "5.4.6",
 			    "the mail exchanger of this domain is this server, which does not "
-			    "accept mail for it");
-		else if (attempt->addr_count == 0)
+			    "accept mail for it; add it to \"accept mail for\", or say with "
+			    "\"send mail for\" where its mail goes");
+		else if (attempt->addr_count == 0 && !attempt->failure.status[0])
 			attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.4",
 			    "no mail exchanger of the domain has an address");
 		break;

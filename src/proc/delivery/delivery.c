@@ -251,7 +251,8 @@ delivery_create(struct proc_env *env)
 	pool_init(&delivery->pool, seed);
 	delivery->tick = (struct io_timer){.fired = ticked, .owner = delivery};
 	if (tls_client_context_create(false, &delivery->tls_any) ||
-	    tls_client_context_create(true, &delivery->tls_verified)) {
+	    tls_client_context_create(true, &delivery->tls_verified) ||
+	    tls_dane_context_create(&delivery->tls_dane)) {
 		event_note(&env->log, "tls_not_usable", "cannot make TLS contexts for delivery");
 		return NULL;
 	}

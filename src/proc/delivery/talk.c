@@ -20,14 +20,6 @@ now_ms(const struct talk *talk)
 	return io_now_ms(talk->delivery->env->io);
 }
 
-static uint16_t
-port_of(const struct attempt *attempt)
-{
-	if (attempt->port)
-		return attempt->port;
-	return attempt->tls_mode == CONF_TLS_IMPLICIT ? 465 : 25;
-}
-
 struct key {
 	size_t len;
 	char bytes[TALK_KEY_BYTES_MAX];
@@ -50,8 +42,8 @@ static struct pool_way *
 way_of(struct attempt *attempt)
 {
 	const struct attempt_addr *to = &attempt->addrs[attempt->addr_index];
-	const uint16_t port = port_of(attempt);
-	const uint8_t head[3] = {to->addr.family, (uint8_t)attempt->tls_mode,
+	const uint16_t port = attempt_port(attempt);
+	const uint8_t head[3] = {to->addr.family, (uint8_t)to->tls,
 	    (uint8_t)attempt->credential.len};
 	struct key key = {.len = 0};
 
@@ -61,6 +53,8 @@ way_of(struct attempt *attempt)
 	key_add(&key, &port, sizeof(port));
 	key_add(&key, attempt->credential.ptr, attempt->credential.len);
 	key_add(&key, to->host.ptr, to->host.len);
+	if (attempt_tls_is_for_domain(to))
+		key_add(&key, attempt->domain.ptr, attempt->domain.len);
 	return pool_way(&attempt->delivery->pool, span_of(key.bytes, key.len));
 }
 
@@ -89,7 +83,7 @@ create(struct attempt *attempt, struct pool_way *way)
 	struct talk *talk = mem_alloc(sizeof(*talk));
 
 	talk->delivery = delivery;
-	talk->tls_mode = attempt->tls_mode;
+	talk->tls_mode = attempt->addrs[attempt->addr_index].tls;
 	talk->generation = delivery->generation;
 	/* What fell back to clear text is for this attempt only. */
 	talk->spent = attempt->without_tls;
@@ -218,7 +212,7 @@ connect_to(struct attempt *attempt, struct pool_way *way)
 	struct talk *talk = create(attempt, way);
 	struct net_addr to = attempt->addrs[attempt->addr_index].addr;
 
-	to.port = port_of(attempt);
+	to.port = attempt_port(attempt);
 	arm_timer(talk, now_ms(talk) + delivery->conf->connect_timeout_ms);
 	talk->connecting = true;
 	io_connect(delivery->env->io, &talk->connect, &to);
@@ -232,7 +226,7 @@ go_on_with(struct attempt *attempt, struct talk *talk)
 	attempt->failure.down = false;
 	buf_reset(&attempt->tls_text);
 	if (talk->tls)
-		tls_describe(talk->tls, &attempt->tls_text);
+		attempt_note_tls(attempt, talk->tls);
 	talk_mail(talk);
 }
 
@@ -290,12 +284,14 @@ client_tls(const struct talk *talk)
 	switch (talk->tls_mode) {
 	case CONF_TLS_REQUIRED:
 	case CONF_TLS_VERIFIED:
+	case CONF_TLS_DANE:
 		return SMTP_CLIENT_TLS_REQUIRED;
 	case CONF_TLS_IMPLICIT:
 		return SMTP_CLIENT_TLS_IMPLICIT;
 	case CONF_TLS_NEVER:
 		return SMTP_CLIENT_TLS_NEVER;
 	case CONF_TLS_MAY:
+	case CONF_TLS_COUNT:
 		break;
 	}
 	return talk->attempt->without_tls ? SMTP_CLIENT_TLS_NEVER : SMTP_CLIENT_TLS_MAY;
@@ -312,13 +308,10 @@ is_loopback(const struct net_addr *addr)
 void
 talk_start_tls(struct talk *talk)
 {
-	struct delivery *delivery = talk->delivery;
-	bool verify =
-	    talk->tls_mode == CONF_TLS_VERIFIED || talk->tls_mode == CONF_TLS_IMPLICIT;
+	struct attempt *attempt = talk->attempt;
 	struct span plain;
 
-	talk->tls = tls_connect(verify ? delivery->tls_verified : delivery->tls_any,
-	    talk->attempt->addrs[talk->attempt->addr_index].host);
+	talk->tls = attempt_tls(attempt, &attempt->addrs[attempt->addr_index]);
 	talk->handshaking = true;
 	/* Makes the first flight; nothing can have come yet. */
 	err_ignore(tls_next(talk->tls, &plain), "a failure is met when the peer is read");
@@ -377,6 +370,7 @@ connected(struct io_op *op)
 	}
 	attempt->state = ATTEMPT_TALKING;
 	attempt->failure.down = false;
+	buf_reset(&attempt->tls_text);
 	talk->stream = op->stream;
 	talk->smtp = smtp_client_create(&options, now_ms(talk));
 	/* The deadline is later than that of connecting; the timer finds out. */
@@ -412,8 +406,7 @@ take_tls(struct talk *talk, struct span bytes)
 		err = tls_next(talk->tls, &plain);
 		if (talk->handshaking && tls_is_ready(talk->tls)) {
 			talk->handshaking = false;
-			buf_reset(&talk->attempt->tls_text);
-			tls_describe(talk->tls, &talk->attempt->tls_text);
+			attempt_note_tls(talk->attempt, talk->tls);
 			smtp_client_tls_started(talk->smtp, now_ms(talk));
 		}
 		if (!err && plain.len > 0 &&
