@@ -1,6 +1,6 @@
 /*
- * What clients say with a token: OAUTHBEARER (RFC 7628) and XOAUTH2 (Google's, which was before it),
- * and what they are told where it is refused.  No I/O; the token itself is judged by token.h.
+ * What clients say with a token: OAUTHBEARER (RFC 7628) and XOAUTH2 (Google's, before that), and
+ * what they are told where it is refused.  No I/O; the token itself is judged by token.h.
  *
  *     OAUTHBEARER   n,a=LOGIN, ^A host=HOST ^A port=PORT ^A auth=Bearer TOKEN ^A ^A
  *     XOAUTH2       user=LOGIN ^A auth=Bearer TOKEN ^A ^A

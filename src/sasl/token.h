@@ -4,8 +4,8 @@
  *
  *     BASE64URL(header) . BASE64URL(claims) . BASE64URL(signature)
  *
- * The algorithm is the key's, never the token's: RS256 of an RSA key, ES256 of a P-256 key, EdDSA of
- * an Ed25519 key (RFC 8725).  A token that names another, or none, or that wants something to be
+ * The algorithm is the key's, never the token's: RS256 of an RSA key, ES256 of a P-256 key, EdDSA
+ * of an Ed25519 key (RFC 8725).  A token that names another, or none, or that wants something to be
  * understood ("crit"), is refused before anything is computed; its claims are looked at only once
  * its signature is right.  Keys that come with a token ("jwk", "x5c", "jku") are never used.
  */
@@ -25,8 +25,8 @@ enum {
 struct token_keys;
 
 /*
- * The keys of a file: public keys in PEM, or a JSON Web Key Set (RFC 7517).  NULL: none of it can be
- * used, and *why says why not.  Keys of other kinds, or for another use, are passed over; a private
+ * The keys of a file: public keys in PEM, or a JSON Web Key Set (RFC 7517).  NULL: none of it can
+ * be used, and *why says why not.  Keys of other kinds, or for another use, are passed over; a private
  * or symmetric one is refused, since whoever may read this file would be who issues tokens.
  */
 struct token_keys *token_keys_read(struct span text, const char **why);

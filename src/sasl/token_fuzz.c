@@ -1,6 +1,6 @@
 /*
  * Any bytes as a file of keys, and as a token.  The first byte chooses: keys; a token as it is; or
- * header and claims (a line each) that are signed here by a key of ours, so that claims are reached.
+ * header and claims (a line each) that are signed by a key of ours, so that claims are reached.
  * A token that we did not sign is never good, and what is good names a login.
  */
 #include <openssl/evp.h>

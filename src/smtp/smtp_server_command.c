@@ -62,6 +62,9 @@ meet(struct smtp_server *server, struct command_line *line, bool esmtp, const ch
 {
 	if (!is_helo(line->args))
 		return wrong(line, span_str(syntax));
+	/* From here on it may be the client itself that speaks through the proxy. */
+	if (server->spoken_for)
+		server->options.xclient = false;
 	mem_free(server->helo);
 	server->helo = mem_copy(line->args);
 	server->esmtp = esmtp;
@@ -465,6 +468,7 @@ judge_xclient(struct smtp_server *server, struct command_line *line)
 		return WHEN_STRANGER;
 	if (!smtp_xclient_read(line->args, &xclient))
 		return wrong(line, SPAN("XCLIENT attribute=value ..."));
+	server->spoken_for = true;
 	line->event->kind = SMTP_SERVER_XCLIENT;
 	if (xclient.has_addr)
 		line->event->client = xclient.addr;
