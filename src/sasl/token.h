@@ -26,8 +26,8 @@ struct token_keys;
 
 /*
  * The keys of a file: public keys in PEM, or a JSON Web Key Set (RFC 7517).  NULL: none of it can
- * be used, and *why says why not.  Keys of other kinds, or for another use, are passed over; a private
- * or symmetric one is refused, since whoever may read this file would be who issues tokens.
+ * be used, and *why says why not.  Keys of other kinds, or for another use, are passed over; a
+ * private or symmetric one is refused, since whoever may read this file would be who issues tokens.
  */
 struct token_keys *token_keys_read(struct span text, const char **why);
 void token_keys_destroy(struct token_keys *keys);
