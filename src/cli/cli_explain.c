@@ -64,6 +64,16 @@ cli_explain_language(void)
 }
 
 bool
+cli_explain_language_of(const char *tag, const struct language **language)
+{
+	*language = cli_explain_language();
+	if (!tag || language_find(span_str(tag), language))
+		return true;
+	refuse_language(tag);
+	return false;
+}
+
+bool
 cli_explain_options(
     int argc, char **argv, const char *text, struct cli_explain_options *options)
 {
