@@ -34,6 +34,8 @@ enum conf_listener_kind {
 	CONF_LISTENER_SMTP, /* port 25: mail from other servers */
 	CONF_LISTENER_SUBMISSION, /* port 587: STARTTLS, then AUTH */
 	CONF_LISTENER_SUBMISSIONS, /* port 465: TLS from the first byte */
+	CONF_LISTENER_LMTP, /* port 24: mail from this host and networks that may relay */
+	CONF_LISTENER_KIND_COUNT
 };
 
 /* The lowest version of TLS that clients may speak. */

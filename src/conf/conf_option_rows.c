@@ -28,12 +28,15 @@ static const struct conf_option options[] = {
     {.words = "listen",
 	.type = CONF_LISTEN,
 	.repeats = true,
-	.syntax = "smtp | submission | submissions  on ADDRESS[:PORT], ...",
+	.syntax = "smtp | submission | submissions | lmtp  on ADDRESS[:PORT], ...",
 	.doc = "Where clients connect: smtp is for other servers (port 25), submission "
 	       "for users with STARTTLS (587), submissions for users with TLS from the "
-	       "first byte (465). The address * is all of IPv4 and all of IPv6. Without "
-	       "any listen statement: smtp on *, and, where there are a certificate and "
-	       "users who can log in, submission and submissions on *."},
+	       "first byte (465). lmtp (24) is for mail to our own recipients that "
+	       "another server of yours hands over, with a reply for each recipient: it is "
+	       "for this host and the networks of \"relay for\" only. The address * is all "
+	       "of IPv4 and all of IPv6. Without any listen statement: smtp on *, and, "
+	       "where there are a certificate and users who can log in, submission and "
+	       "submissions on *."},
     {.words = "certificate",
 	.type = CONF_CERTIFICATE,
 	.repeats = true,
@@ -126,6 +129,15 @@ static const struct conf_option options[] = {
 	.doc = "Proxies at these addresses may say with XCLIENT for which client they "
 	       "speak, and who that client has authenticated as. Whoever is here is "
 	       "believed: it may relay as anybody."},
+    {.words = "take proxy header from",
+	.type = CONF_NETWORKS,
+	.repeats = true,
+	AT(proxy_networks),
+	.syntax = "NETWORK, ...",
+	.doc = "Connections from these addresses begin with a PROXY header (version 1 or 2), "
+	       "which tells for which client a load balancer speaks; without it they are "
+	       "closed. From everywhere else there must be none. Whoever is here is "
+	       "believed."},
     {.words = "mailboxes from",
 	.type = CONF_PATH,
 	AT(mailboxes_path),

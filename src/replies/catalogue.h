@@ -83,6 +83,7 @@ MUST_USE enum err catalogue_compare_aspect(struct buf *out, const struct languag
 enum word catalogue_aspect_word(enum catalogue_aspect aspect);
 /* Pairs compared by hand, and of classes, in the order of the file: their four texts. */
 struct catalogue_pair_texts {
+	const char *a, *b; /* the codes; or classes, "4xx" */
 	const char *texts[CATALOGUE_ASPECT_COUNT]; /* "" where there is none */
 };
 bool catalogue_pair_at(size_t index, struct catalogue_pair_texts *texts);

@@ -53,3 +53,4 @@ WORD(WORD_CHOOSE_CLASS, "First the class: 4 if the same attempt can succeed late
 #include "replies/word_list_topic.h"
 #include "replies/word_list_bounce.h"
 #include "replies/word_list_check.h"
+#include "replies/word_list_web.h"
