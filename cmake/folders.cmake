@@ -112,6 +112,22 @@ if(TARGET language_test)
   add_dependencies(language_test po_gen)
 endif()
 
+# The style and the script of the web reference are files; the program carries them.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/web)
+set(WEB_ASSETS "/* Made of src/web/assets by cmake/folders.cmake. */\n")
+foreach(asset style:style.css script:reference.js)
+  string(REPLACE ":" ";" asset ${asset})
+  list(GET asset 0 name)
+  list(GET asset 1 file)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+    ${CMAKE_SOURCE_DIR}/src/web/assets/${file})
+  file(READ ${CMAKE_SOURCE_DIR}/src/web/assets/${file} bytes HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+  string(APPEND WEB_ASSETS "static const unsigned char web_${name}[] = {${bytes}};\n")
+endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/web/web_assets.h CONTENT "${WEB_ASSETS}" @ONLY)
+folder(web postrider_base postrider_replies)
+
 folder(sasl postrider_base PkgConfig::SSL PkgConfig::JANSSON)
 folder(smtp postrider_base postrider_replies postrider_sasl)
 folder(mime postrider_base postrider_replies)
@@ -144,8 +160,7 @@ folder(store postrider_base postrider_io postrider_spool)
 folder(ipc postrider_base postrider_io)
 folder(conf postrider_base)
 folder(event postrider_base postrider_io postrider_conf postrider_mime)
-folder(proc postrider_base postrider_io postrider_sasl postrider_smtp postrider_replies postrider_mime
-  postrider_rules
+folder(proc postrider_base postrider_io postrider_sasl postrider_smtp postrider_replies postrider_web postrider_rules postrider_mime
   postrider_route postrider_sched postrider_tls postrider_table postrider_store postrider_spool postrider_ledger
   postrider_ipc postrider_conf
   postrider_event PkgConfig::JANSSON PkgConfig::CRYPT PkgConfig::IDN2 PkgConfig::SECCOMP)

@@ -106,13 +106,13 @@ static const struct {
 	unsigned may; /* fields that it need not have */
 } kinds[KIND_COUNT] = {
     [BASIC] = {"code", "ddd",
-	ENTRY_FIELDS | BIT(RETRY) | BIT(NEXT) | BIT(MAIL) | BIT(TRANSCRIPT)},
-    [STATUS] = {"code", "X.d.n", ENTRY_FIELDS},
-    [CLASS] = {"group", "dxx|d.x.x", BIT(NAME) | BIT(MEANING) | CLASS_FIELDS},
-    [GROUP] = {"group", "xdx|X.d.x", BIT(NAME) | BIT(MEANING)},
+	ENTRY_FIELDS | BIT(RETRY) | BIT(NEXT) | BIT(MAIL) | BIT(TRANSCRIPT), 0},
+    [STATUS] = {"code", "X.d.n", ENTRY_FIELDS, 0},
+    [CLASS] = {"group", "dxx|d.x.x", BIT(NAME) | BIT(MEANING) | CLASS_FIELDS, 0},
+    [GROUP] = {"group", "xdx|X.d.x", BIT(NAME) | BIT(MEANING), 0},
     [PAIR] = {"pair", "ddd ddd|d.d.n d.d.n",
-	BIT(DIFFERENCE) | BIT(WHEN) | BIT(CLIENT) | BIT(CHOOSE)},
-    [CLASS_PAIR] = {"pair", "dxx dxx", BIT(DIFFERENCE) | BIT(CHOOSE)},
+	BIT(DIFFERENCE) | BIT(WHEN) | BIT(CLIENT) | BIT(CHOOSE), 0},
+    [CLASS_PAIR] = {"pair", "dxx dxx", BIT(DIFFERENCE) | BIT(CHOOSE), 0},
     [KEYWORD] = {"keyword", "K", TOPIC_FIELDS | BIT(WHEN), TOPIC_MAY},
     [ACTION] = {"action", "K", TOPIC_FIELDS | BIT(WHEN), TOPIC_MAY},
     [AUTH_RESULT] = {"auth-result", "K", TOPIC_FIELDS | BIT(WHEN), TOPIC_MAY},
@@ -247,12 +247,14 @@ record_find(const struct generator *gen, const char *key, struct span code)
 	return NULL;
 }
 
-/* The topic of a key, of any kind: keys are one name space, in which case does not matter. */
+/* The topic of a key, of one kind or (KIND_COUNT) of any; case does not matter. */
 static const struct record *
-topic_find(const struct generator *gen, struct span key)
+topic_find(const struct generator *gen, enum kind kind, struct span key)
 {
 	for (size_t i = 0; i < gen->count; i++)
-		if (is_topic(gen->records[i].kind) && span_eq_nocase(gen->records[i].code, key))
+		if ((kind == KIND_COUNT ? is_topic(gen->records[i].kind)
+					: gen->records[i].kind == kind) &&
+		    span_eq_nocase(gen->records[i].code, key))
 			return &gen->records[i];
 	return NULL;
 }
@@ -269,7 +271,7 @@ record_begin(struct generator *gen, struct span code)
 		fault(gen, gen->file, gen->key_line, "malformed code", code);
 		return;
 	}
-	if (is_topic((enum kind)kind) ? topic_find(gen, code)
+	if (is_topic((enum kind)kind) ? topic_find(gen, (enum kind)kind, code)
 				      : record_find(gen, kinds[kind].key, code))
 		fault(gen, gen->file, gen->key_line, "is there already", code);
 	check(gen->count < RECORDS_MAX);
@@ -417,7 +419,7 @@ check_codes(struct generator *gen, const struct record *record, struct span code
 		if (form[1] == '.')
 			form[0] = 'X';
 		if (!record_find(gen, "code", span_str(form)) &&
-		    !(is_topic(record->kind) && topic_find(gen, code)))
+		    !(is_topic(record->kind) && topic_find(gen, KIND_COUNT, code)))
 			fault(gen, record->file, record->line,
 			    "names a code without entry", code);
 		if (span_eq(code, record->code))

@@ -14,6 +14,7 @@
 #include "cli/cli_ledger.h"
 #include "cli/cli_protocol.h"
 #include "cli/cli_queue.h"
+#include "cli/cli_reference.h"
 #include "cli/cli_sandbox.h"
 #include "cli/cli_send.h"
 #include "cli/cli_serve.h"
@@ -53,6 +54,7 @@ static const struct command {
     {"sandbox", cli_sandbox, "what each process may, and a test that it may no more"},
     {"explain", cli_explain, "explain a reply code or an enhanced status code"},
     {"compare", cli_compare, "tell two codes apart"},
+    {"reference", cli_reference, "write the web reference of all codes as files"},
     {"protocol", cli_protocol, "what is answered to which SMTP command, and when"},
     {"version", cli_version, "print the version"},
     {"help", cli_help, "list the commands, or print the help of one"},

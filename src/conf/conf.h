@@ -34,6 +34,8 @@ enum conf_listener_kind {
 	CONF_LISTENER_SMTP, /* port 25: mail from other servers */
 	CONF_LISTENER_SUBMISSION, /* port 587: STARTTLS, then AUTH */
 	CONF_LISTENER_SUBMISSIONS, /* port 465: TLS from the first byte */
+	CONF_LISTENER_LMTP, /* port 24: mail from this host and networks that may relay */
+	CONF_LISTENER_KIND_COUNT
 };
 
 /* The lowest version of TLS that clients may speak. */
@@ -131,6 +133,9 @@ struct conf {
 	struct span mailboxes_path; /* address: mailbox */
 	struct span aliases_path; /* address: address, address */
 	struct span passwords_path; /* login: crypt(3) hash */
+	struct span dovecot_path; /* a socket of Dovecot's that knows passwords instead */
+	struct span token_keys_path; /* public keys of those who sign tokens */
+	struct span token_issuer, token_audience, token_claim, token_scope;
 	struct span credentials_path; /* name: login password, for smart hosts */
 	struct span senders_path; /* login: address, @domain, * */
 	struct span maildir_path; /* each mailbox is a Maildir below it */
@@ -269,6 +274,8 @@ MUST_USE enum err conf_bundle_decode(struct span wire, struct conf_bundle *bundl
 MUST_USE enum err conf_parse(struct conf_bundle *bundle, struct conf **conf,
     struct conf_error errors[CONF_ERRORS_MAX], size_t *error_count);
 void conf_destroy(struct conf *conf);
+/* Whether anybody can log in, by whatever means. */
+bool conf_has_users(const struct conf *conf);
 
 /* Adds "file:line:column: text", the line and a caret below the place, to out. */
 void conf_error_write(struct buf *out, const struct conf_error *error);

@@ -23,12 +23,41 @@ has_listener(const struct conf *conf, enum conf_listener_kind kind)
 	return false;
 }
 
+/* What lets users log in. */
+static const char *const sources[] = {
+    "passwords from", "authenticate with dovecot", "token keys from"};
+
+bool
+conf_has_users(const struct conf *conf)
+{
+	return conf->passwords_path.len > 0 || conf->dovecot_path.len > 0 ||
+	       conf->token_keys_path.len > 0;
+}
+
+static void
+check_users(struct conf_parser *parser)
+{
+	const struct conf *conf = parser->conf;
+	struct conf_place keys = conf_parser_place_of(parser, NULL, "token keys from");
+
+	/* Two sources of passwords would make it chance who of two namesakes logs in. */
+	if (conf->passwords_path.len > 0 && conf->dovecot_path.len > 0)
+		conf_error_add(&parser->errors,
+		    conf_parser_place_of(parser, NULL, "authenticate with dovecot"),
+		    "passwords are in a table already (\"passwords from\"); take one of the "
+		    "two away");
+	if (keys.file && (conf->token_issuer.len == 0 || conf->token_audience.len == 0))
+		conf_error_add(&parser->errors, keys,
+		    "nothing says %s; add \"token %s WORD\"",
+		    conf->token_issuer.len == 0 ? "who must have issued tokens"
+						: "for whom tokens must be",
+		    conf->token_issuer.len == 0 ? "issuer" : "audience");
+}
+
 static void
 check_tls(struct conf_parser *parser)
 {
 	const struct conf *conf = parser->conf;
-	struct conf_place passwords =
-	    conf_parser_place_of(parser, NULL, "passwords from");
 	bool users = conf->listener_count == 0 ||
 		     has_listener(conf, CONF_LISTENER_SUBMISSION) ||
 		     has_listener(conf, CONF_LISTENER_SUBMISSIONS);
@@ -40,10 +69,14 @@ check_tls(struct conf_parser *parser)
 			conf_error_add(&parser->errors, parser->listeners[i],
 			    "submissions is TLS from the first byte and needs a "
 			    "certificate; add \"certificate FILE key FILE\"");
-	if (passwords.file && users)
-		conf_error_add(&parser->errors, passwords,
-		    "passwords are taken over TLS only, which needs a certificate; add "
-		    "\"certificate FILE key FILE\"");
+	for (size_t i = 0; i < LEN(sources) && users; i++) {
+		struct conf_place place = conf_parser_place_of(parser, NULL, sources[i]);
+
+		if (place.file)
+			conf_error_add(&parser->errors, place,
+			    "passwords are taken over TLS only, which needs a certificate; "
+			    "add \"certificate FILE key FILE\"");
+	}
 }
 
 static void
@@ -111,7 +144,7 @@ listeners_default(struct conf *conf)
 	if (conf->listener_count > 0)
 		return;
 	listen_everywhere(conf, CONF_LISTENER_SMTP, 25);
-	if (conf->certificate_count == 0 || conf->passwords_path.len == 0)
+	if (conf->certificate_count == 0 || !conf_has_users(conf))
 		return;
 	listen_everywhere(conf, CONF_LISTENER_SUBMISSION, 587);
 	listen_everywhere(conf, CONF_LISTENER_SUBMISSIONS, 465);
@@ -122,6 +155,7 @@ conf_check(struct conf_parser *parser)
 {
 	check_hostname(parser);
 	check_tls(parser);
+	check_users(parser);
 	check_mailboxes(parser);
 	check_routes(parser);
 	check_limits(parser);

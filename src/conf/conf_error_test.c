@@ -227,6 +227,17 @@ static const struct mistake mistakes[] = {
     {"passwords from x", 1,
 	"passwords are taken over TLS only, which needs a certificate; add \"certificate "
 	"FILE key FILE\""},
+    {"authenticate with dovecot x", 1,
+	"passwords are taken over TLS only, which needs a certificate; add \"certificate "
+	"FILE key FILE\""},
+    {"certificate a.pem key k; passwords from x; authenticate with dovecot y", 44,
+	"passwords are in a table already (\"passwords from\"); take one of the two away"},
+    {"certificate a.pem key k; token keys from x; token audience y", 26,
+	"nothing says who must have issued tokens; add \"token issuer WORD\""},
+    {"certificate a.pem key k; token keys from x; token issuer y", 26,
+	"nothing says for whom tokens must be; add \"token audience WORD\""},
+    {"token scope \"a b\"", 13,
+	"\"a b\" is not a word: only visible ASCII characters may stand in it"},
     {"certificate a.pem key k; certificate a.pem key k", 38,
 	"\"/etc/p/a.pem\" was said already, at /etc/p/main.conf:4"},
     {"minimum tls version 1.1", 21, "expected 1.2 or 1.3, not \"1.1\"; did you mean \"1.2\"?"},

@@ -8,6 +8,7 @@ conf_listener_kind_name(enum conf_listener_kind kind)
 	    [CONF_LISTENER_SMTP] = "smtp",
 	    [CONF_LISTENER_SUBMISSION] = "submission",
 	    [CONF_LISTENER_SUBMISSIONS] = "submissions",
+	    [CONF_LISTENER_LMTP] = "lmtp",
 	};
 
 	check((unsigned)kind < LEN(names));

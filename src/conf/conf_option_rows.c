@@ -4,7 +4,7 @@
 
 /* A Unix socket's path has to fit into sockaddr_un, its NUL included. */
 enum { SOCKET_PATH_BYTES_MAX = 107, MAILBOX_BYTES_MAX = 128, CONNECTIONS_MAX = 1000,
-	TLS_TEXT_BYTES_MAX = 1000 };
+	TLS_TEXT_BYTES_MAX = 1000, TOKEN_TEXT_BYTES_MAX = 250 };
 
 static const struct conf_option options[] = {
     {.words = "include",
@@ -28,12 +28,15 @@ static const struct conf_option options[] = {
     {.words = "listen",
 	.type = CONF_LISTEN,
 	.repeats = true,
-	.syntax = "smtp | submission | submissions  on ADDRESS[:PORT], ...",
+	.syntax = "smtp | submission | submissions | lmtp  on ADDRESS[:PORT], ...",
 	.doc = "Where clients connect: smtp is for other servers (port 25), submission "
 	       "for users with STARTTLS (587), submissions for users with TLS from the "
-	       "first byte (465). The address * is all of IPv4 and all of IPv6. Without "
-	       "any listen statement: smtp on *, and, where there are a certificate and "
-	       "passwords, submission and submissions on *."},
+	       "first byte (465). lmtp (24) is for mail to our own recipients that "
+	       "another server of yours hands over, with a reply for each recipient: it is "
+	       "for this host and the networks of \"relay for\" only. The address * is all "
+	       "of IPv4 and all of IPv6. Without any listen statement: smtp on *, and, "
+	       "where there are a certificate and users who can log in, submission and "
+	       "submissions on *."},
     {.words = "certificate",
 	.type = CONF_CERTIFICATE,
 	.repeats = true,
@@ -126,6 +129,15 @@ static const struct conf_option options[] = {
 	.doc = "Proxies at these addresses may say with XCLIENT for which client they "
 	       "speak, and who that client has authenticated as. Whoever is here is "
 	       "believed: it may relay as anybody."},
+    {.words = "take proxy header from",
+	.type = CONF_NETWORKS,
+	.repeats = true,
+	AT(proxy_networks),
+	.syntax = "NETWORK, ...",
+	.doc = "Connections from these addresses begin with a PROXY header (version 1 or 2), "
+	       "which tells for which client a load balancer speaks; without it they are "
+	       "closed. From everywhere else there must be none. Whoever is here is "
+	       "believed."},
     {.words = "mailboxes from",
 	.type = CONF_PATH,
 	AT(mailboxes_path),
@@ -148,6 +160,57 @@ static const struct conf_option options[] = {
 	.syntax = "FILE",
 	.doc = "Who may send mail with a password: a line \"login: hash\" for each, the "
 	       "hash as crypt(3) has it."},
+    {.words = "authenticate with dovecot",
+	.type = CONF_PATH,
+	AT(dovecot_path),
+	.min = 1,
+	.max = SOCKET_PATH_BYTES_MAX,
+	.syntax = "SOCKET",
+	.doc = "Who may send mail with a password is asked of Dovecot, at this Unix socket "
+	       "(a \"unix_listener\" of its \"service auth\"); in the place of \"passwords "
+	       "from\". Offered are PLAIN, LOGIN, and of Dovecot's mechanisms those that we "
+	       "know."},
+    {.words = "token keys from",
+	.type = CONF_PATH,
+	AT(token_keys_path),
+	.min = 1,
+	.max = CONF_PATH_BYTES_MAX,
+	.syntax = "FILE",
+	.doc = "Who may send mail with a token (OAUTHBEARER, XOAUTH2): one that a key of this "
+	       "file signed, which holds public keys in PEM or is a JSON Web Key Set. RSA "
+	       "(RS256), P-256 (ES256) and Ed25519 (EdDSA). Needs \"token issuer\" and "
+	       "\"token audience\". Read again on SIGHUP."},
+    {.words = "token issuer",
+	.type = CONF_TEXT,
+	AT(token_issuer),
+	.min = 1,
+	.max = TOKEN_TEXT_BYTES_MAX,
+	.syntax = "WORD",
+	.doc = "Who must have issued tokens, as their claim \"iss\" has it."},
+    {.words = "token audience",
+	.type = CONF_TEXT,
+	AT(token_audience),
+	.min = 1,
+	.max = TOKEN_TEXT_BYTES_MAX,
+	.syntax = "WORD",
+	.doc = "For whom tokens must be: their claim \"aud\" is or holds it."},
+    {.words = "token login claim",
+	.type = CONF_TEXT,
+	AT(token_claim),
+	.min = 1,
+	.max = TOKEN_TEXT_BYTES_MAX,
+	.preset_text = "email",
+	.syntax = "WORD",
+	.doc = "The claim of tokens that names the login. \"email\" is not taken where "
+	       "\"email_verified\" is false."},
+    {.words = "token scope",
+	.type = CONF_TEXT,
+	AT(token_scope),
+	.min = 1,
+	.max = TOKEN_TEXT_BYTES_MAX,
+	.syntax = "WORD",
+	.doc = "What must be among the scopes of tokens (their claim \"scope\" or \"scp\"). "
+	       "Without: nothing."},
     {.words = "credentials from",
 	.type = CONF_PATH,
 	AT(credentials_path),

@@ -312,6 +312,17 @@ users_get_ports_where_they_can_log_in(void **state)
 	kit_assert_good(&kit);
 	assert_int_equal(kit.conf->listener_count, 2);
 	kit_fini(&kit);
+	kit_init(&kit, KIT_BASE "certificate c key k\nauthenticate with dovecot d\n");
+	kit_assert_good(&kit);
+	assert_int_equal(kit.conf->listener_count, 6);
+	kit_assert_span(kit.conf->dovecot_path, "/etc/p/d");
+	kit_assert_span(kit.conf->token_claim, "email");
+	kit_fini(&kit);
+	kit_init(&kit, KIT_BASE "certificate c key k\ntoken keys from t\ntoken issuer i\n"
+				"token audience a\n");
+	kit_assert_good(&kit);
+	assert_int_equal(kit.conf->listener_count, 6);
+	kit_fini(&kit);
 	kit_init(&kit, KIT_BASE "certificate c key k\npasswords from p\n");
 	kit_assert_good(&kit);
 	assert_int_equal(kit.conf->listener_count, 6);

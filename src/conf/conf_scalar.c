@@ -21,7 +21,9 @@ expected(const struct conf_option *option)
 	case CONF_MAILBOX:
 		return "the name of a mailbox";
 	case CONF_TEXT:
-		return "a list in one word, with colons";
+		return span_eq(span_str(option->syntax), SPAN("LIST"))
+		    ? "a list in one word, with colons"
+		    : "a word";
 	case CONF_PATH:
 		return "a path";
 	case CONF_SEPARATOR:

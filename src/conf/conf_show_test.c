@@ -16,9 +16,9 @@ static const char *const confs[] = {
     "tls ciphers ECDHE+AESGCM:!aNULL; tls groups X25519:P-256; tls ticket lifetime none\n"
     "deliver to maildir \"m m\" as v.mail\n",
     "hostname a\nlisten submission on [2001:db8::1]:1, 192.0.2.1:65535\n"
-    "listen smtp on *\n",
+    "listen smtp on *\nlisten lmtp on 127.0.0.1, [::1]:2424\n",
     "hostname a\nrelay for 10.0.0.0/8, 192.0.2.1, ::1, [2001:db8::]/32, fc00::/7\n"
-    "take xclient from 10.0.0.0/8, ::1\n"
+    "take xclient from 10.0.0.0/8, ::1\ntake proxy header from 10.0.0.0/8, 192.0.2.1\n"
     "accept no mail\nanswer vrfy\nanswer expn yes\noffer etrn\noffer no soliciting\n",
     "hostname a\naliases from a\naccept mail for " DOMAIN_60 ", b" DOMAIN_60
     ", c" DOMAIN_60 ", d, e\n",
@@ -26,6 +26,9 @@ static const char *const confs[] = {
     "send mail for .a.b, a.b through [::1]:26 as \"x y\"\n"
     "send mail for c through d with tls never\nsend mail for d through 192.0.2.1:465\n"
     "send mail for e by mx with tls required\nsend mail by mx\n",
+    "hostname a\nauthenticate with dovecot \"/a b\"\ntoken keys from k; token issuer "
+    "https://id.example/; token audience smtp; token login claim sub; token scope mail\n"
+    "certificate c key k\n",
     "hostname a\nask dns at 127.0.0.1, [::1]:5353\nlog as json to syslog\n",
     "hostname a\nreception processes 256; delivery processes 1\n",
     "hostname a\nlimits { message size 65537 B; messages per session unlimited\n"

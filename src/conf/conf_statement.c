@@ -63,6 +63,10 @@ listener_port(enum conf_listener_kind kind)
 		return 587;
 	case CONF_LISTENER_SUBMISSIONS:
 		return 465;
+	case CONF_LISTENER_LMTP:
+		return 24;
+	case CONF_LISTENER_KIND_COUNT:
+		break;
 	}
 	return 0;
 }
@@ -138,7 +142,7 @@ parse_listen(struct conf_parser *parser)
 	bool good;
 
 	if (!conf_parser_choice(
-		parser, listener_kind, CONF_LISTENER_SUBMISSIONS + 1, &kind) ||
+		parser, listener_kind, CONF_LISTENER_KIND_COUNT, &kind) ||
 	    !conf_parser_expect(parser, "on"))
 		return false;
 	do {

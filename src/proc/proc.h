@@ -50,8 +50,11 @@ enum proc_may {
 	MAY_BITS = 8,
 };
 
-/* A link carries frames, or the blocking calls for signatures. */
-enum proc_link_kind { PROC_LINK_FRAMES, PROC_LINK_SIGN };
+/*
+ * A link carries frames, or the blocking calls for signatures; or it is none but a connection to
+ * Dovecot, made by the supervisor for lookup.
+ */
+enum proc_link_kind { PROC_LINK_FRAMES, PROC_LINK_SIGN, PROC_LINK_DOVECOT, PROC_LINK_KIND_COUNT };
 
 /* What a role is given.  It lives as long as the role. */
 struct proc_env {

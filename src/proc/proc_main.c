@@ -68,10 +68,11 @@ take_link(struct life *life, struct span payload, int fd)
 {
 	struct ipc_sx_link link;
 
-	if (ipc_sx_link_decode(payload, &link) || fd < 0 || link.role >= PROC_COUNT)
+	if (ipc_sx_link_decode(payload, &link) || fd < 0 || link.role >= PROC_COUNT ||
+	    link.kind >= PROC_LINK_KIND_COUNT)
 		return ERR_SYNTAX;
 	life->def->role->link(life->role, (enum proc)link.role, link.instance,
-	    link.kind == PROC_LINK_SIGN ? PROC_LINK_SIGN : PROC_LINK_FRAMES,
+	    (enum proc_link_kind)link.kind,
 	    io_stream_open(life->env.io, fd));
 	return OK;
 }

@@ -169,7 +169,7 @@ catalogue_pair_at(size_t index, struct catalogue_pair_texts *texts)
 
 	if (index >= catalogue_pair_count)
 		return false;
-	*texts = (struct catalogue_pair_texts){
+	*texts = (struct catalogue_pair_texts){pair->a, pair->b,
 	    {pair->difference, pair->when, pair->client, pair->choose}};
 	return true;
 }

@@ -83,6 +83,7 @@ MUST_USE enum err catalogue_compare_aspect(struct buf *out, const struct languag
 enum word catalogue_aspect_word(enum catalogue_aspect aspect);
 /* Pairs compared by hand, and of classes, in the order of the file: their four texts. */
 struct catalogue_pair_texts {
+	const char *a, *b; /* the codes; or classes, "4xx" */
 	const char *texts[CATALOGUE_ASPECT_COUNT]; /* "" where there is none */
 };
 bool catalogue_pair_at(size_t index, struct catalogue_pair_texts *texts);
@@ -102,7 +103,7 @@ enum catalogue_kind {
 /* Text as in entries; each text may stand alone. */
 struct catalogue_topic {
 	enum catalogue_kind kind;
-	const char *key;       /* unlike that of any other topic, whatever its kind */
+	const char *key;       /* unlike that of any other topic of the kind */
 	const char *name;      /* a short title */
 	const char *meaning;   /* what it is or what happened */
 	const char *when;      /* who says it and when, or how it is found; or "" */
@@ -117,7 +118,7 @@ struct catalogue_topic {
 
 /* NULL where there is none; case does not matter. */
 const struct catalogue_topic *catalogue_topic(enum catalogue_kind kind, struct span key);
-/* Of any kind. */
+/* Of any kind, the first one. */
 const struct catalogue_topic *catalogue_topic_find(struct span key);
 /* By kinds, and within one in the order of the files; NULL past the end. */
 const struct catalogue_topic *catalogue_topic_at(size_t index);

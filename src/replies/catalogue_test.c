@@ -405,7 +405,7 @@ static const char *const right[] = {
     "when: Often.",
     "sender: Nothing.", /* 57 */
     "rfc: none",
-    "see: 250 port-shut",
+    "see: 250",
     "finding: port-shut", /* 60 */
     "severity: error",
     "name: Shut",
@@ -442,7 +442,8 @@ static const struct {
     {48, "pair: 250 252", ":49: names a code without entry: 252"},
     {48, "pair: 250 250", ":49: the lower code comes first: 250 250"},
     {52, "fix: Any.", ":53: unknown field: fix"},
-    {60, "finding: 8bitmime", ":61: is there already: 8bitmime"},
+    {60, "keyword: 8bitmime", ":61: is there already: 8bitmime"},
+    {60, "finding: 8bitmime", NULL},
     {60, "finding: port shut", ":61: malformed code: port shut"},
     {60, "finding: 60", ":61: malformed code: 60"},
     {60, "reason: port-shut", ":62: unknown field: severity"},

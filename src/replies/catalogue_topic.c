@@ -26,9 +26,11 @@ catalogue_topic_find(struct span key)
 const struct catalogue_topic *
 catalogue_topic(enum catalogue_kind kind, struct span key)
 {
-	const struct catalogue_topic *topic = catalogue_topic_find(key);
-
-	return topic && topic->kind == kind ? topic : NULL;
+	for (size_t i = 0; i < catalogue_topic_count; i++)
+		if (catalogue_topics[i].kind == kind &&
+		    span_eq_nocase(key, span_str(catalogue_topics[i].key)))
+			return &catalogue_topics[i];
+	return NULL;
 }
 
 const struct catalogue_topic *

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -77,7 +78,7 @@ test_every_topic_can_be_shown(void **state)
 	for (size_t i = 0; (topic = catalogue_topic_at(i)) != NULL; i++) {
 		size_t severity = 0;
 
-		assert_ptr_equal(catalogue_topic_find(span_str(topic->key)), topic);
+		assert_ptr_equal(catalogue_topic(topic->kind, span_str(topic->key)), topic);
 		assert_true(topic->kind >= before);
 		before = topic->kind;
 		counts[topic->kind]++;
@@ -104,6 +105,60 @@ test_every_topic_can_be_shown(void **state)
 		assert_true(counts[kind] > 0);
 }
 
+/* Each with all its keys: no more, no fewer. */
+static const struct {
+	enum catalogue_kind kind;
+	const char *prefix; /* of each key */
+	const char *keys;
+} lists[] = {
+    {CATALOGUE_ACTION, "", "failed delayed delivered relayed expanded"},
+    {CATALOGUE_TLS_RESULT, "",
+	"starttls-not-supported certificate-host-mismatch certificate-expired "
+	"certificate-not-trusted validation-failure tlsa-invalid dnssec-invalid dane-required "
+	"sts-policy-fetch-error sts-policy-invalid sts-webpki-invalid"},
+    {CATALOGUE_AUTH_RESULT, "spf=",
+	"none pass fail softfail neutral policy temperror permerror"},
+    {CATALOGUE_AUTH_RESULT, "dkim=", "none pass fail policy neutral temperror permerror"},
+    {CATALOGUE_AUTH_RESULT, "dmarc=", "none pass fail temperror permerror bestguesspass"},
+    {CATALOGUE_AUTH_RESULT, "arc=", "none pass fail"},
+    {CATALOGUE_AUTH_RESULT, "auth=", "none pass fail temperror permerror"},
+    {CATALOGUE_AUTH_RESULT, "iprev=", "pass fail temperror permerror"},
+    {CATALOGUE_AUTH_RESULT, "dnswl=", "none pass temperror permerror"},
+    {CATALOGUE_AUTH_RESULT, "compauth=", "pass softpass fail none"},
+    {CATALOGUE_KEYWORD, "",
+	"8BITMIME ATRN AUTH BINARYMIME BODY BURL CHECKPOINT CHUNKING CONNEG CONPERM DELIVERBY DSN "
+	"ENHANCEDSTATUSCODES ENVID ETRN EXPN FUTURERELEASE HELP LIMITS MT-PRIORITY MTRK "
+	"NO-SOLICITING NOTIFY ONEX ORCPT PIPELINING PIPECONNECT PRDR REQUIRETLS RET RRVS SAML "
+	"SEND SIZE SMTPUTF8 SOML STARTTLS SUBMITTER TURN UTF8SMTP VERB VRFY X-ANONYMOUSTLS "
+	"X-EXPS X-LINK2STATE XCLIENT XEXCH50 XFORWARD XRDST XVERP"},
+};
+
+static void
+test_the_lists_are_complete(void **state)
+{
+	size_t counts[CATALOGUE_KIND_COUNT] = {0};
+	const struct catalogue_topic *topic;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(lists); i++) {
+		struct span rest = span_str(lists[i].keys), word;
+
+		while (rest.len && span_cut(&rest, ' ', &word)) {
+			char key[64];
+
+			(void)snprintf(key, sizeof(key), "%s%.*s", lists[i].prefix, SPAN_ARGS(word));
+			if (!catalogue_topic(lists[i].kind, span_str(key)))
+				fail_msg("%s has no entry", key);
+			counts[lists[i].kind]++;
+		}
+	}
+	for (size_t i = 0; (topic = catalogue_topic_at(i)) != NULL; i++)
+		if (topic->kind < CATALOGUE_REASON)
+			counts[topic->kind]--;
+	for (unsigned kind = 0; kind < CATALOGUE_REASON; kind++)
+		assert_int_equal(counts[kind], 0);
+}
+
 static void
 test_kinds_have_names(void **state)
 {
@@ -121,6 +176,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_find),
 	    cmocka_unit_test(test_every_topic_can_be_shown),
+	    cmocka_unit_test(test_the_lists_are_complete),
 	    cmocka_unit_test(test_kinds_have_names),
 	};
 

@@ -1,7 +1,14 @@
-/* Words about topics: what their kinds are called. */
+/* Words about topics: what their kinds are called, and what "explain" puts around them. */
 WORD(WORD_KIND_KEYWORD, "Keyword of EHLO")
 WORD(WORD_KIND_ACTION, "Action of a delivery status notification")
 WORD(WORD_KIND_AUTH_RESULT, "Result of an authentication check")
 WORD(WORD_KIND_TLS_RESULT, "Result type of a TLS report")
 WORD(WORD_KIND_REASON, "Reason of a refusal")
 WORD(WORD_KIND_FINDING, "Finding of postrider check")
+WORD(WORD_KIND_CODE, "Reply codes")
+WORD(WORD_KIND_STATUS, "Enhanced status codes")
+WORD(WORD_REPLY_IN_LINE, "The reply in this line")
+WORD(WORD_WHO_SENDER, "Sender")
+WORD(WORD_WHO_ADMIN, "Administrator")
+WORD(WORD_WHO_DEVELOPER, "Developer")
+WORD(WORD_SOURCE, "Source")

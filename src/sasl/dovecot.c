@@ -80,7 +80,7 @@ void
 dovecot_write_auth(struct buf *out, uint64_t number, enum sasl_mechanism mechanism,
     struct span client, bool has_response, struct span response)
 {
-	buf_addf(out, "AUTH\t%llu\t%s\tservice=smtp\tsecured\tnologin",
+	buf_addf(out, "AUTH\t%llu\t%s\tservice=smtp\tsecured\tnologin\tno-penalty",
 	    (unsigned long long)number, sasl_mechanism_name(mechanism));
 	/* An address has no tab; what has one would add fields of its own. */
 	if (client.len > 0 && span_find(client, '\t') == client.len &&

@@ -76,8 +76,9 @@ lines_are_written(void **state)
 	assert_true(span_eq(buf_span(&out),
 	    SPAN(
 		"VERSION\t1\t2\nCPID\t42\n"
-		"AUTH\t1\tPLAIN\tservice=smtp\tsecured\tnologin\trip=192.0.2.1\tresp=AGEAYg==\n"
-		"AUTH\t2\tLOGIN\tservice=smtp\tsecured\tnologin\n"
+		"AUTH\t1\tPLAIN\tservice=smtp\tsecured\tnologin\tno-penalty\t"
+		"rip=192.0.2.1\tresp=AGEAYg==\n"
+		"AUTH\t2\tLOGIN\tservice=smtp\tsecured\tnologin\tno-penalty\n"
 		"CONT\t2\tYW5u\nCANCEL\t2\n")));
 	buf_fini(&out);
 }

@@ -75,13 +75,19 @@ sasl_destroy(struct sasl *sasl)
 }
 
 bool
-sasl_keep_login(struct sasl *sasl, struct span login)
+sasl_is_login(struct span login)
 {
-	if (login.len == 0 || login.len > SASL_LOGIN_BYTES_MAX)
-		return false;
 	for (size_t i = 0; i < login.len; i++)
 		if ((unsigned char)login.ptr[i] < 0x20 || login.ptr[i] == 0x7f)
 			return false;
+	return login.len > 0 && login.len <= SASL_LOGIN_BYTES_MAX;
+}
+
+bool
+sasl_keep_login(struct sasl *sasl, struct span login)
+{
+	if (!sasl_is_login(login))
+		return false;
 	keep(&sasl->login, login, SASL_LOGIN_BYTES_MAX);
 	return true;
 }

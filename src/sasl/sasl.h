@@ -60,5 +60,7 @@ enum sasl_step sasl_take(
  */
 enum sasl_step sasl_give_keys(struct sasl *sasl, const struct scram_keys *keys,
     bool known, struct span nonce, struct sasl_out *out);
+/* Whether it can be a login: not empty, not too long, no NUL and no other control. */
+bool sasl_is_login(struct span login);
 /* Who the client says to be, as far as is known; for the log and for counting. */
 struct span sasl_login(const struct sasl *sasl);

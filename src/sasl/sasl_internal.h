@@ -13,7 +13,7 @@ struct sasl {
 	enum { SCRAM_FIRST, SCRAM_FINAL, SCRAM_ENDED } scram_at;
 };
 
-/* Keeps a login, where it can be one: not empty, not too long, no NUL and no other control. */
+/* Keeps a login, where it can be one. */
 bool sasl_keep_login(struct sasl *sasl, struct span login);
 /* The end of an exchange that is not written as it must be. */
 enum sasl_step sasl_malformed(struct sasl_out *out, const char *why);

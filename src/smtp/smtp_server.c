@@ -583,14 +583,16 @@ smtp_server_login(const struct smtp_server *server)
 const char *
 smtp_server_protocol(const struct smtp_server *server)
 {
-	static const char *const names[2][2][2] = {
-	    {{"ESMTP", "ESMTPA"}, {"ESMTPS", "ESMTPSA"}},
-	    {{"UTF8SMTP", "UTF8SMTPA"}, {"UTF8SMTPS", "UTF8SMTPSA"}},
+	static const char *const names[2][2][2][2] = {
+	    {{{"ESMTP", "ESMTPA"}, {"ESMTPS", "ESMTPSA"}},
+		{{"UTF8SMTP", "UTF8SMTPA"}, {"UTF8SMTPS", "UTF8SMTPSA"}}},
+	    {{{"LMTP", "LMTPA"}, {"LMTPS", "LMTPSA"}},
+		{{"UTF8LMTP", "UTF8LMTPA"}, {"UTF8LMTPS", "UTF8LMTPSA"}}},
 	};
 
 	if (!server->esmtp)
 		return "SMTP";
-	return names[server->smtputf8][server->tls][server->login != NULL];
+	return names[server->options.lmtp][server->smtputf8][server->tls][server->login != NULL];
 }
 
 uint64_t

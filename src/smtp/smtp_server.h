@@ -149,7 +149,7 @@ uint64_t smtp_server_errors(const struct smtp_server *server);
 size_t smtp_server_bytes(const struct smtp_server *server);
 struct span smtp_server_helo(const struct smtp_server *server); /* "" before HELO or EHLO */
 struct span smtp_server_login(const struct smtp_server *server); /* "" without AUTH */
-/* "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA", "UTF8SMTP...": RFC 3848, RFC 6531. */
+/* "SMTP", "ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA", "UTF8SMTP...", "LMTP...": RFC 3848, RFC 6531. */
 const char *smtp_server_protocol(const struct smtp_server *server);
 bool smtp_server_is_tls(const struct smtp_server *server);
 bool smtp_server_owes_reply(const struct smtp_server *server);

@@ -82,6 +82,7 @@ struct smtp_server {
 	enum smtp_server_state state;
 	bool tls, esmtp;
 	bool shutting_down;
+	bool spoken_for; /* XCLIENT told of the client */
 	char *helo, *login;
 	uint64_t commands, messages, errors, auth_failures;
 	uint64_t idle_commands; /* since a message was accepted */

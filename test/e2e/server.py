@@ -127,7 +127,7 @@ class Postrider:
             f"accept mail for {', '.join(self.domains)}",
             f"mailboxes from {self.directory}/mailboxes",
             f"aliases from {self.directory}/aliases",
-            f"passwords from {self.directory}/passwords",
+            *([f"passwords from {self.directory}/passwords"] if self.passwords is not None else []),
             f"deliver to maildir {self.mail}{owner}",
             f"spool {self.spool}",
             f"control socket {self.directory}/control",
@@ -145,7 +145,8 @@ class Postrider:
 
         table("mailboxes", self.mailboxes)
         table("aliases", self.aliases)
-        table("passwords", {k: password_hash(v) for k, v in self.passwords.items()})
+        if self.passwords is not None:
+            table("passwords", {k: password_hash(v) for k, v in self.passwords.items()})
         self.config.write_text(self.config_text())
 
     # Processes.

@@ -121,6 +121,10 @@ password_checked(void *owner, bool right)
 static void
 check_password(struct exchange *exchange, const struct sasl_out *out)
 {
+	if (exchange->peer->auth->env->conf->dovecot_path.len > 0) {
+		auth_lookup_check(exchange, out->login, out->password);
+		return;
+	}
 	if (!auth_may_try(exchange, out->login))
 		return;
 	exchange->job = passwords_check(exchange->peer->auth->passwords, out->login,
@@ -207,9 +211,13 @@ go_on(struct exchange *exchange, enum sasl_step step, const struct sasl_out *out
 static unsigned
 own_mechanisms(const struct auth *auth)
 {
-	unsigned set = 0;
+	const struct conf *conf = auth->env->conf;
+	unsigned set;
 
-	if (auth->env->conf->passwords_path.len == 0)
+	/* A password is known here before Dovecot judges it, so that its login can be counted. */
+	if (conf->dovecot_path.len > 0)
+		return SASL_BIT(SASL_PLAIN) | SASL_BIT(SASL_LOGIN);
+	if (conf->passwords_path.len == 0)
 		return 0;
 	set = SASL_BIT(SASL_PLAIN) | SASL_BIT(SASL_LOGIN) | SASL_BIT(SASL_EXTERNAL);
 	if (passwords_have_scram(auth->passwords))
@@ -217,10 +225,21 @@ own_mechanisms(const struct auth *auth)
 	return set;
 }
 
+/* What lookup runs without Dovecot is known before there is a link to it. */
+static unsigned
+all_mechanisms(const struct auth *auth)
+{
+	unsigned set = own_mechanisms(auth) | auth->lookup_offer;
+
+	if (auth->env->conf->token_keys_path.len > 0)
+		set |= SASL_BIT(SASL_OAUTHBEARER) | SASL_BIT(SASL_XOAUTH2);
+	return set;
+}
+
 static void
 offer_to(struct auth_peer *peer)
 {
-	unsigned set = own_mechanisms(peer->auth) | peer->auth->lookup_offer;
+	unsigned set = all_mechanisms(peer->auth);
 
 	ipc_kr_offer_send(peer->channel, &(struct ipc_kr_offer){.mechanisms = set});
 }
@@ -272,8 +291,7 @@ begin(struct auth_peer *peer, const struct ipc_rk_auth *asked)
 	if (asked->mechanism >= SASL_MECHANISM_COUNT || asked->exchange == 0 ||
 	    map_get_u64(&peer->by_number, asked->exchange))
 		return ERR_SYNTAX;
-	if (peer->count >= AUTH_EXCHANGES_MAX ||
-	    !((own | peer->auth->lookup_offer) & bit)) {
+	if (peer->count >= AUTH_EXCHANGES_MAX || !(all_mechanisms(peer->auth) & bit)) {
 		tell(peer,
 		    &(struct ipc_kr_authenticated){.exchange = asked->exchange,
 			.result = IPC_AUTH_TEMPORARY,

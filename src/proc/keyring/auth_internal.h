@@ -1,9 +1,9 @@
 /*
  * What the files of AUTH share.
  *
- *     reception --step--> exchange --PLAIN, LOGIN--> password job (a thread)
+ *     reception --step--> exchange --PLAIN, LOGIN--> password job (a thread), or Dovecot, by lookup
  *                            |  |----SCRAM, EXTERNAL: at once
- *                            |  '----OAUTH..., and all where Dovecot is asked--> lookup
+ *                            |  '----tokens, and Dovecot's other mechanisms--> lookup
  *                            v
  *                        verdict; a failure waits before it is told
  */
@@ -49,6 +49,7 @@ struct exchange {
 	struct password_job *job;
 	bool waits; /* for lookup, or for the time to tell a failure */
 	bool judged; /* its attempt was counted */
+	bool login_counted; /* for its login, too */
 	uint64_t since_ms; /* the last step of the client */
 	uint64_t failures; /* of the host, with this one */
 	struct buf client; /* the address as text */
@@ -71,6 +72,11 @@ void auth_challenge(struct exchange *exchange, struct span challenge);
  * "" is not known yet.
  */
 bool auth_may_try(struct exchange *exchange, struct span login);
+/*
+ * The same for what lookup says of a login that was not known before: false, where it must pause,
+ * whatever the verdict.
+ */
+bool auth_may_be_told(struct exchange *exchange, struct span login);
 /* What the verdict does to the counts; gives how late it is to be told. */
 uint64_t auth_judge(struct exchange *exchange, enum ipc_auth result, struct span login);
 
@@ -78,6 +84,9 @@ uint64_t auth_judge(struct exchange *exchange, enum ipc_auth result, struct span
 void auth_lookup_link(struct auth *auth, struct io_stream *stream);
 void
 auth_lookup_begin(struct exchange *exchange, bool has_response, struct span response);
+/* A password that Dovecot judges. */
+void
+auth_lookup_check(struct exchange *exchange, struct span login, struct span password);
 void auth_lookup_go_on(struct exchange *exchange, struct span response);
 void auth_lookup_forget(struct exchange *exchange);
 /* Tells all receptions which mechanisms there are. */

@@ -1,4 +1,5 @@
 /* Exchanges that lookup runs: passed on, step by step, and their verdicts taken. */
+#include "base/arena.h"
 #include "base/check.h"
 #include "proc/keyring/auth_internal.h"
 
@@ -8,29 +9,61 @@ start_waiting(struct exchange *exchange)
 	exchange->waits = true;
 }
 
+/* The attempt was counted. */
+static void
+ask(struct exchange *exchange, struct ipc_kl_auth *asked)
+{
+	struct auth *auth = exchange->peer->auth;
+
+	exchange->id = asked->exchange = ++auth->last_id;
+	asked->client = buf_span(&exchange->client);
+	map_set_u64(&auth->asked, exchange->id, exchange);
+	ipc_kl_auth_send(auth->lookup, asked);
+	start_waiting(exchange);
+}
+
+static bool
+lookup_is_there(struct exchange *exchange, struct span login)
+{
+	if (exchange->peer->auth->lookup)
+		return true;
+	auth_conclude(exchange, IPC_AUTH_TEMPORARY, login, SPAN("lookup is away"));
+	return false;
+}
+
 void
 auth_lookup_begin(struct exchange *exchange, bool has_response, struct span response)
 {
-	struct auth *auth = exchange->peer->auth;
-	const struct ipc_kl_auth asked = {
-	    .exchange = ++auth->last_id,
+	struct ipc_kl_auth asked = {
 	    .mechanism = (uint8_t)exchange->mechanism,
 	    .has_response = has_response,
 	    .response = response,
-	    .client = buf_span(&exchange->client),
 	};
 
-	if (!auth->lookup) {
-		auth_conclude(
-		    exchange, IPC_AUTH_TEMPORARY, SPAN(""), SPAN("lookup is away"));
+	if (lookup_is_there(exchange, SPAN("")) && auth_may_try(exchange, SPAN("")))
+		ask(exchange, &asked);
+}
+
+void
+auth_lookup_check(struct exchange *exchange, struct span login, struct span password)
+{
+	struct ipc_kl_auth asked = {.mechanism = SASL_PLAIN, .has_response = true};
+	struct buf plain;
+
+	if (!lookup_is_there(exchange, login) || !auth_may_try(exchange, login))
 		return;
-	}
-	exchange->id = asked.exchange;
-	if (!auth_may_try(exchange, SPAN("")))
-		return;
-	map_set_u64(&auth->asked, exchange->id, exchange);
-	ipc_kl_auth_send(auth->lookup, &asked);
-	start_waiting(exchange);
+	/* All of the room at once: a buffer that grows would leave a copy behind. */
+	buf_init(&plain, login.len + password.len + 2);
+	plain.room = plain.bytes_max;
+	plain.ptr = mem_alloc(plain.room);
+	buf_add_char(&plain, '\0');
+	buf_add(&plain, login);
+	buf_add_char(&plain, '\0');
+	buf_add(&plain, password);
+	asked.response = buf_span(&plain);
+	ask(exchange, &asked);
+	mem_wipe(plain.ptr, plain.room);
+	buf_fini(&plain);
 }
 
 void
@@ -64,6 +97,7 @@ static enum err
 take_verdict(struct auth *auth, const struct ipc_lk_authenticated *verdict)
 {
 	struct exchange *exchange = map_get_u64(&auth->asked, verdict->exchange);
+	struct span login = verdict->login;
 
 	if (verdict->result > IPC_AUTH_MALFORMED ||
 	    (verdict->result == IPC_AUTH_OK && verdict->login.len == 0))
@@ -73,8 +107,12 @@ take_verdict(struct auth *auth, const struct ipc_lk_authenticated *verdict)
 		return OK;
 	map_remove_u64(&auth->asked, exchange->id);
 	exchange->waits = false;
-	auth_conclude(
-	    exchange, (enum ipc_auth)verdict->result, verdict->login, verdict->text);
+	if (!exchange->login_counted && !sasl_is_token(exchange->mechanism) &&
+	    !auth_may_be_told(exchange, verdict->login))
+		return OK;
+	if (verdict->login.len == 0 && exchange->login_counted)
+		login = sasl_login(exchange->sasl);
+	auth_conclude(exchange, (enum ipc_auth)verdict->result, login, verdict->text);
 	return OK;
 }
 

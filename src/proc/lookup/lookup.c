@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "ipc/targets.h"
+#include "proc/lookup/lookup_auth.h"
 #include "proc/proc_tables.h"
 #include "table/senders.h"
 
@@ -21,6 +22,7 @@ struct lookup {
 	struct table *senders;
 	struct asker receptions[PROC_INSTANCES_MAX];
 	struct asker queue;
+	struct lookup_auth *auth;
 	struct resolve_result result;
 	struct buf targets;
 };
@@ -149,6 +151,9 @@ lookup_create(struct proc_env *env)
 	    !proc_load_table(env, conf->aliases_path, &table_aliases, &aliases) ||
 	    !proc_load_table(env, conf->senders_path, &table_senders, &lookup->senders))
 		return NULL;
+	lookup->auth = lookup_auth_create(env);
+	if (!lookup->auth)
+		return NULL;
 	lookup->tables = (struct resolve_tables){
 	    .domains = conf->domains,
 	    .domain_count = conf->domain_count,
@@ -158,6 +163,15 @@ lookup_create(struct proc_env *env)
 	    .postmaster = conf->postmaster,
 	};
 	return lookup;
+}
+
+static bool
+lookup_start(void *role)
+{
+	struct lookup *lookup = role;
+
+	lookup_auth_start(lookup->auth);
+	return true;
 }
 
 static void
@@ -170,7 +184,14 @@ lookup_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind k
 	                                         : NULL;
 	struct ipc_handlers handlers = {asker, receive, closed};
 
-	(void)kind;
+	if (kind == PROC_LINK_DOVECOT) {
+		lookup_auth_dovecot(lookup->auth, stream);
+		return;
+	}
+	if (peer == PROC_KEYRING) {
+		lookup_auth_keyring(lookup->auth, stream);
+		return;
+	}
 	if (!asker) {
 		io_close(stream);
 		return;
@@ -190,6 +211,7 @@ lookup_stop(void *role)
 
 const struct proc_role lookup_role = {
     .create = lookup_create,
+    .start = lookup_start,
     .link = lookup_link,
     .stop = lookup_stop,
 };

@@ -41,6 +41,7 @@ struct reception_rcpt {
 	struct span original;
 	unsigned notify;
 	struct span orcpt;
+	size_t number; /* of its RCPT, from 0 */
 };
 
 /* From MAIL to the reply for the message. */
@@ -69,7 +70,7 @@ struct transaction {
 enum session_wait { WAIT_NOTHING, WAIT_LOOKUP, WAIT_SENDERS, WAIT_KEYRING, WAIT_QUEUE };
 
 /* What a session waits for before it says or hears more. */
-enum session_delay { DELAY_NONE, DELAY_GREETING, DELAY_ERROR };
+enum session_delay { DELAY_NONE, DELAY_HEADER, DELAY_GREETING, DELAY_ERROR };
 
 struct session {
 	struct list node; /* in reception->sessions */
@@ -84,7 +85,7 @@ struct session {
 	struct net_addr peer;
 	struct limit_client client; /* where it is counted */
 	enum limit refused_by;      /* what session_may() refused for */
-	struct io_timer wait_timer; /* the greeting's delay, or that of a reply to an error */
+	struct io_timer wait_timer; /* of the delay: how long it may last, or lasts */
 	enum session_delay delay;
 	uint64_t handshake_ms; /* since when */
 	uint64_t errors;       /* that replies were delayed for */
@@ -92,6 +93,8 @@ struct session {
 	bool stressed;         /* it has the limits of stress */
 	enum conf_listener_kind kind;
 	bool may_relay; /* the client's network is configured */
+	bool header_awaited; /* a proxy's, in front of all else; what came of it is held */
+	bool client_told;    /* peer is who a proxy said it speaks for */
 	struct smtp_server *smtp;
 	struct tls *tls;
 	bool handshaking;
@@ -173,6 +176,23 @@ void session_tick(struct session *session, uint64_t now_ms);
 void session_free(struct session *session);
 void session_event_begin(struct session *session, struct event *event, const char *name);
 
+/* The client is another one than it was: nothing was said so far. */
+void session_begin_anew(struct session *session);
+
+/* session_proxy.c: who the client is */
+bool session_is_of(
+    const struct net_prefix *networks, size_t count, const struct net_addr *peer);
+/* Clients that LMTP is for: those of networks that may relay, and this host. */
+bool session_may_lmtp(const struct conf *conf, const struct net_addr *peer);
+/* False where LMTP is not for the client: it was told to go. */
+bool session_admit_lmtp(struct session *session);
+/* XCLIENT was said; false where the client may have no session. */
+bool session_speak_for(struct session *session, const struct net_addr *client);
+void session_await_header(struct session *session);
+/* Bytes of a header, taken off *bytes; true where it is whole and the session goes on. */
+bool session_take_header(struct session *session, struct span *bytes);
+void session_header_is_late(struct session *session);
+
 /* session_limit.c */
 /* Answers a client that gets no session. */
 void session_refuse_client(struct reception *reception, struct io_stream *stream,
@@ -191,8 +211,10 @@ bool session_judge_again(struct session *session);
 enum reply_id session_may(struct session *session, enum limit_rate rate);
 /* Adds the limit that a refusal is about to the log's line, and counts it. */
 void session_note_limit(struct session *session, struct event *event, enum reply_id id);
-/* True where the greeting waits. */
-bool session_delay_greeting(struct session *session);
+/* The greeting waits, where it is to. */
+void session_delay_greeting(struct session *session);
+void session_start_delay(
+    struct session *session, enum session_delay delay, uint64_t wait_ms);
 /* Bytes came before the greeting: ends the session. */
 void session_talked_early(struct session *session, struct span said);
 /* Counts new errors, and delays their replies where there are many. */

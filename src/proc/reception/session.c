@@ -80,43 +80,6 @@ start_tls(struct session *session)
 	buf_reset(&session->held);
 }
 
-static bool
-is_of(const struct net_prefix *networks, size_t count, const struct net_addr *peer)
-{
-	for (size_t i = 0; i < count; i++)
-		if (net_prefix_has(&networks[i], peer))
-			return true;
-	return false;
-}
-
-/*
- * A proxy says who its client is: from here on everything is judged by that one.  False where that
- * one may have no session.
- */
-static bool
-speak_for(struct session *session, const struct net_addr *client)
-{
-	const struct conf *conf = session->reception->conf;
-	struct event event;
-	struct buf address;
-
-	if (client->family != 0) {
-		buf_init(&address, NET_TEXT_MAX);
-		net_addr_write(&address, client);
-		session_event_begin(session, &event, "speaks_for");
-		event_span(&event, "address", buf_span(&address));
-		event_end(&event);
-		buf_fini(&address);
-		session->peer = *client;
-	}
-	session->may_relay =
-	    is_of(conf->relay_networks, conf->relay_network_count, &session->peer);
-	if (client->family == 0 || session_judge_again(session))
-		return true;
-	session_close(session);
-	return false;
-}
-
 /* Everything that a client can make us do passes through this switch. */
 static void
 take_events(struct session *session)
@@ -162,7 +125,7 @@ take_events(struct session *session)
 			query_retry(session, event.query);
 			break;
 		case SMTP_SERVER_XCLIENT:
-			if (!speak_for(session, &event.client))
+			if (!session_speak_for(session, &event.client))
 				return;
 			break;
 		case SMTP_SERVER_REFUSED:
@@ -288,6 +251,8 @@ offer_auth(struct session *session)
 	tls_peer_name(session->tls, &name);
 	if (name.len == 0)
 		mechanisms &= ~SASL_BIT(SASL_EXTERNAL);
+	if (session->kind == CONF_LISTENER_LMTP)
+		mechanisms = 0;
 	smtp_server_offer_auth(session->smtp, mechanisms);
 	buf_fini(&name);
 }
@@ -330,19 +295,23 @@ static void
 read_done(struct io_op *op)
 {
 	struct session *session = op->owner;
+	struct span bytes = op->bytes;
 
 	session->reading = false;
 	if (op->err) {
 		session_close(session);
 		return;
 	}
-	if (session->delay == DELAY_GREETING) {
-		session_talked_early(session, op->bytes);
+	if (session->header_awaited && !session_take_header(session, &bytes))
+		return;
+	/* Behind a header there may be nothing. */
+	if (bytes.len > 0 && session->delay == DELAY_GREETING) {
+		session_talked_early(session, bytes);
 		return;
 	}
 	if (!session->tls && !session->handshaking)
-		take_plain(session, op->bytes);
-	else if (!take_tls(session, op->bytes)) {
+		take_plain(session, bytes);
+	else if (bytes.len > 0 && !take_tls(session, bytes)) {
 		session_close(session);
 		return;
 	}
@@ -354,10 +323,12 @@ session_read(struct session *session)
 {
 	struct reception *reception = session->reception;
 
-	if (session->closed || session->reading || session->held.len > 0 ||
+	if (session->closed || session->reading ||
+	    (session->held.len > 0 && !session->header_awaited) ||
 	    session->delay == DELAY_ERROR || list_linked(&session->paused))
 		return;
-	if (!session->handshaking && !smtp_server_wants_input(session->smtp))
+	if (!session->handshaking && !session->header_awaited &&
+	    !smtp_server_wants_input(session->smtp))
 		return;
 	if (session->transaction.begun && reception->queue &&
 	    io_pending(ipc_channel_stream(reception->queue)) > RECEPTION_QUEUE_PENDING_MAX) {
@@ -431,30 +402,41 @@ offered(const struct conf *conf, bool trusted)
 	    (conf->offer_etrn ? SMTP_EXTENSION_ETRN : 0);
 }
 
-static struct smtp_server *
-new_machine(struct reception *reception, enum conf_listener_kind kind,
-    const struct net_addr *peer, bool trusted)
+static bool
+is_submission(enum conf_listener_kind kind)
 {
+	return kind == CONF_LISTENER_SUBMISSION || kind == CONF_LISTENER_SUBMISSIONS;
+}
+
+static struct smtp_server *
+new_machine(const struct session *session)
+{
+	const struct reception *reception = session->reception;
 	const struct conf *conf = reception->conf;
-	bool proxy = is_of(conf->xclient_networks.at, conf->xclient_networks.count, peer);
+	enum conf_listener_kind kind = session->kind;
+	bool lmtp = kind == CONF_LISTENER_LMTP;
+	bool proxy = session_is_of(
+	    conf->xclient_networks.at, conf->xclient_networks.count, &session->peer);
 	/* A proxy's client is another one than the proxy. */
-	enum smtp_server_for who =
-	    trusted && !proxy ? SMTP_SERVER_FOR_ALL : SMTP_SERVER_FOR_LOGINS;
+	bool trusted = session->may_relay && !proxy && !lmtp;
+	enum smtp_server_for who = trusted ? SMTP_SERVER_FOR_ALL : SMTP_SERVER_FOR_LOGINS;
 	const struct smtp_server_options options = {
 	    .hostname = conf->hostname,
 	    .software_in_greeting = conf->greeting_software,
-	    .submission = kind != CONF_LISTENER_SMTP,
+	    .submission = is_submission(kind),
+	    .lmtp = lmtp,
 	    .tls_offered = reception->tls != NULL,
 	    .tls_from_start = kind == CONF_LISTENER_SUBMISSIONS,
 	    .no_mail = conf->no_mail,
 	    .xclient = proxy,
 	    .vrfy = conf->answer_vrfy ? who : SMTP_SERVER_FOR_NOBODY,
 	    .expn = conf->answer_expn ? who : SMTP_SERVER_FOR_NOBODY,
-	    .extensions = offered(conf, (trusted && !proxy) || kind != CONF_LISTENER_SMTP),
+	    .extensions = offered(conf, trusted || is_submission(kind)),
 	    .hold_max_s = conf->hold_max_ms / 1000,
 	    .wall_ms = io_wall_ms(reception->env->io),
-	    .auth_mechanisms =
-		reception->tls ? reception->mechanisms & ~SASL_BIT(SASL_EXTERNAL) : 0,
+	    .auth_mechanisms = reception->tls && !lmtp
+		? reception->mechanisms & ~SASL_BIT(SASL_EXTERNAL)
+		: 0,
 	    .message_bytes_max = conf->message_bytes_max,
 	    .command_bytes_max = conf->command_bytes_max,
 	    .line_bytes_max = conf->line_bytes_max,
@@ -478,6 +460,13 @@ new_machine(struct reception *reception, enum conf_listener_kind kind,
 	return smtp_server_create(&options, io_now_ms(reception->env->io));
 }
 
+/* Whether connections from there begin with a PROXY header. */
+static bool
+is_proxied(const struct conf *conf, const struct net_addr *peer)
+{
+	return session_is_of(conf->proxy_networks.at, conf->proxy_networks.count, peer);
+}
+
 /* Answers a client that can't be served, in the greeting's place; true where it can. */
 static bool
 admit(struct reception *reception, struct reception_listener *listener,
@@ -485,8 +474,12 @@ admit(struct reception *reception, struct reception_listener *listener,
 {
 	const struct conf *conf = reception->conf;
 	/* A proxy's clients are judged when they are known. */
-	bool exempt = is_of(conf->relay_networks, conf->relay_network_count, &accepted->peer) ||
-	    is_of(conf->xclient_networks.at, conf->xclient_networks.count, &accepted->peer);
+	bool exempt =
+	    session_is_of(conf->relay_networks, conf->relay_network_count, &accepted->peer) ||
+	    session_is_of(
+		conf->xclient_networks.at, conf->xclient_networks.count, &accepted->peer) ||
+	    is_proxied(conf, &accepted->peer) ||
+	    (listener->kind == CONF_LISTENER_LMTP && session_may_lmtp(conf, &accepted->peer));
 	enum reply_id why = REPLY_SHUTTING_DOWN;
 	enum limit limit = LIMIT_COUNT;
 
@@ -503,13 +496,34 @@ admit(struct reception *reception, struct reception_listener *listener,
 	return false;
 }
 
+/* The client is known: it is greeted now, after a while, or under TLS. */
+static void
+begin(struct session *session)
+{
+	if (session->kind == CONF_LISTENER_SUBMISSIONS) {
+		session->handshaking = true;
+		session->handshake_ms = io_now_ms(session->reception->env->io);
+	}
+	session_delay_greeting(session);
+}
+
+void
+session_begin_anew(struct session *session)
+{
+	smtp_server_destroy(session->smtp);
+	session->smtp = new_machine(session);
+	session->stressed = false;
+	session_apply_stress(session);
+	begin(session);
+}
+
 void
 session_open(struct reception *reception, struct reception_listener *listener,
     const struct io_op *accepted)
 {
 	struct limit_client client = {0};
 	struct session *session;
-	static const char *const services[] = {"smtp", "submission", "submissions"};
+	static const char *const services[] = {"smtp", "submission", "submissions", "lmtp"};
 	struct event event;
 
 	if (!admit(reception, listener, accepted, &client))
@@ -522,14 +536,13 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session->stream = accepted->stream;
 	session->peer = accepted->peer;
 	session->kind = listener->kind;
-	session->may_relay = is_of(reception->conf->relay_networks,
+	session->may_relay = session_is_of(reception->conf->relay_networks,
 	    reception->conf->relay_network_count, &session->peer);
 	session->read = (struct io_op){.done = read_done, .owner = session};
 	session->drain = (struct io_op){.done = drained, .owner = session};
 	session->wait_timer =
 	    (struct io_timer){.fired = session_delay_over, .owner = session};
-	session->smtp = new_machine(
-	    reception, listener->kind, &session->peer, session->may_relay);
+	session->smtp = new_machine(session);
 	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
 	list_push(&reception->sessions, &session->node);
 	limit_table_set_total(&reception->limits, ++reception->session_count);
@@ -537,14 +550,12 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session_event_begin(session, &event, "connected");
 	event_str(&event, "service", services[listener->kind]);
 	event_end(&event);
-	if (listener->kind == CONF_LISTENER_SUBMISSIONS) {
-		session->handshaking = true;
-		session->handshake_ms = io_now_ms(reception->env->io);
-	}
-	if (session_delay_greeting(session))
-		session_read(session);
-	else
+	if (is_proxied(reception->conf, &session->peer)) {
+		session_await_header(session);
+	} else if (session_admit_lmtp(session)) {
+		begin(session);
 		session_pump(session);
+	}
 }
 
 static void

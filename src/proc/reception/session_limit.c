@@ -23,7 +23,8 @@ write_refusal(struct buf *line, const struct conf *conf, enum reply_id id,
 	buf_init(&address, NET_TEXT_MAX);
 	net_addr_write(&address, peer);
 	if (id == REPLY_TOO_MANY_FROM_HOST || id == REPLY_TOO_MANY_FROM_NETWORK ||
-	    id == REPLY_CONNECTS_TOO_OFTEN || id == REPLY_TOO_MANY_FAILURES)
+	    id == REPLY_CONNECTS_TOO_OFTEN || id == REPLY_TOO_MANY_FAILURES ||
+	    id == REPLY_LMTP_REFUSED)
 		reply.args[0] = buf_span(&address);
 	reply_write(line, &reply, true, false);
 	buf_fini(&address);
@@ -154,30 +155,34 @@ void
 session_delay_over(struct io_timer *timer)
 {
 	struct session *session = timer->owner;
+	bool late = session->delay == DELAY_HEADER;
 
 	session->delay = DELAY_NONE;
+	if (late) {
+		session_header_is_late(session);
+		return;
+	}
 	smtp_server_touch(session->smtp, now_of(session->reception));
 	session_pump(session);
 }
 
-static void
-start_delay(struct session *session, enum session_delay delay, uint64_t wait_ms)
+void
+session_start_delay(struct session *session, enum session_delay delay, uint64_t wait_ms)
 {
 	/* One that runs already begins anew. */
 	session->delay = delay;
 	io_timer_start(session->reception->env->io, &session->wait_timer, wait_ms);
 }
 
-bool
+void
 session_delay_greeting(struct session *session)
 {
 	const struct conf *conf = session->reception->conf;
 
 	if (conf->greeting_delay_ms == 0 || session->kind != CONF_LISTENER_SMTP ||
 	    session->may_relay || session->reception->stress.on)
-		return false;
-	start_delay(session, DELAY_GREETING, conf->greeting_delay_ms);
-	return true;
+		return;
+	session_start_delay(session, DELAY_GREETING, conf->greeting_delay_ms);
 }
 
 void
@@ -215,7 +220,7 @@ session_pace(struct session *session)
 	if (wait_ms == 0 || reception->stress.on || reception->stopping)
 		return;
 	reception_met(reception, LIMIT_ERROR_DELAY);
-	start_delay(session, DELAY_ERROR, wait_ms);
+	session_start_delay(session, DELAY_ERROR, wait_ms);
 }
 
 /* Memory, and stress. */

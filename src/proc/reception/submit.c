@@ -14,7 +14,7 @@ submit_applies(const struct session *session)
 {
 	return session->kind == CONF_LISTENER_SUBMISSION ||
 	    session->kind == CONF_LISTENER_SUBMISSIONS ||
-	    smtp_server_login(session->smtp).len > 0;
+	    (session->kind == CONF_LISTENER_SMTP && smtp_server_login(session->smtp).len > 0);
 }
 
 /* Adds an address as tables are asked with it; false where it is none. */

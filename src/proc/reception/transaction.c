@@ -66,10 +66,15 @@ say_refused(struct session *session, enum reply_id id, struct span to)
 	event_end(&event);
 }
 
-/* Who may send to the whole world: authenticated clients, and configured networks. */
+/*
+ * Who may send to the whole world: authenticated clients, and configured networks.  LMTP is for
+ * our own recipients.
+ */
 static bool
 may_relay(const struct session *session)
 {
+	if (session->kind == CONF_LISTENER_LMTP)
+		return SIM_BUG(RELAY_FOR_ALL);
 	return session->may_relay || smtp_server_login(session->smtp).len > 0 ||
 	    SIM_BUG(RELAY_FOR_ALL);
 }
@@ -213,6 +218,7 @@ add_targets(struct transaction *transaction, struct span blob)
 		rcpt->original = transaction->rcpt_pending;
 		rcpt->notify = transaction->notify_pending;
 		rcpt->orcpt = transaction->orcpt_pending;
+		rcpt->number = transaction->rcpt_count;
 		*transaction->rcpts_end = rcpt;
 		transaction->rcpts_end = &rcpt->next;
 	}
@@ -479,15 +485,60 @@ transaction_refuse(struct session *session, const struct reply *reply)
 	session_reply(session, reply);
 }
 
+/* What a recipient is told of a message that is durable; %1 is the recipient. */
+static void
+answer_rcpt(struct session *session, struct reply *reply, struct span address, bool last)
+{
+	if (reply->id == REPLY_QUEUED_FOR)
+		reply->args[0] = address;
+	if (last)
+		session_reply(session, reply);
+	else
+		smtp_server_reply(session->smtp, reply);
+}
+
+/*
+ * LMTP: one reply for each recipient, in the order of RCPT (RFC 2033 section 4.2).  The message is
+ * durable for all of them or for none, so that they say the same.
+ */
+static void
+answer_each(struct session *session, struct reply *reply)
+{
+	/* The last reply may begin the next transaction. */
+	struct transaction transaction = session->transaction;
+	const struct reception_rcpt *rcpt = transaction.rcpts;
+
+	session->transaction = (struct transaction){0};
+	for (size_t i = 0; i < transaction.rcpt_count; i++) {
+		while (rcpt && rcpt->number < i)
+			rcpt = rcpt->next;
+		answer_rcpt(session, reply,
+		    rcpt && rcpt->number == i ? rcpt->original : SPAN(""),
+		    i + 1 == transaction.rcpt_count);
+	}
+	forget(&transaction);
+}
+
+/* The reply to the end of a message. */
+static void
+answer(struct session *session, struct reply *reply)
+{
+	if (session->kind == CONF_LISTENER_LMTP) {
+		answer_each(session, reply);
+		return;
+	}
+	forget(&session->transaction);
+	session_reply(session, reply);
+}
+
 void
 transaction_lost(struct session *session)
 {
-	struct transaction *transaction = &session->transaction;
+	struct reply reply = {.id = REPLY_IN_DOUBT};
 
 	SIM_MARK("reception.lost_queue_in_commit");
-	say_refused(session, REPLY_IN_DOUBT, transaction->first_rcpt);
-	forget(transaction);
-	session_reply_id(session, REPLY_IN_DOUBT);
+	say_refused(session, REPLY_IN_DOUBT, session->transaction.first_rcpt);
+	answer(session, &reply);
 }
 
 void
@@ -495,17 +546,19 @@ transaction_committed(struct session *session, enum ipc_commit outcome)
 {
 	struct transaction *transaction = &session->transaction;
 	char id[ID_TEXT_MAX];
-	struct reply reply = {.id = REPLY_QUEUED, .args = {id_text(id, transaction->id)}};
+	struct span id_said = id_text(id, transaction->id);
+	struct reply reply = {.id = REPLY_QUEUED, .args = {id_said}};
 
 	if (outcome == IPC_COMMIT_OK) {
+		if (session->kind == CONF_LISTENER_LMTP)
+			reply = (struct reply){.id = REPLY_QUEUED_FOR, .args = {{0}, id_said}};
 		session->messages++;
 		say_accepted(session);
 	} else {
 		reply = (struct reply){.id = reply_for(outcome)};
 		say_refused(session, reply.id, transaction->first_rcpt);
 	}
-	forget(transaction);
-	session_reply(session, &reply);
+	answer(session, &reply);
 }
 
 void

@@ -120,6 +120,7 @@ receive(
 	struct ipc_xs_ready ready;
 	struct ipc_xs_relink relink;
 	struct ipc_xs_bad_peer bad;
+	struct ipc_xs_dovecot dovecot;
 
 	(void)channel;
 	if (fd >= 0)
@@ -128,6 +129,12 @@ receive(
 		if (ipc_xs_relink_decode(payload, &relink) || relink.role >= PROC_COUNT)
 			return ERR_SYNTAX;
 		wire_child(child->supervisor, child, (enum proc)relink.role);
+		return OK;
+	}
+	if (type == IPC_xs_DOVECOT) {
+		if (ipc_xs_dovecot_decode(payload, &dovecot) || child->proc != PROC_LOOKUP)
+			return ERR_SYNTAX;
+		dovecot_connect(child);
 		return OK;
 	}
 	if (type == IPC_xs_BAD_PEER) {

@@ -31,6 +31,7 @@ struct supervisor {
 	int listeners[CONF_LISTENERS_MAX];
 	struct reload reload;
 	bool ready_said;
+	bool dovecot_failed; /* and it was said why */
 	bool stopping;
 	int rank; /* that is being stopped */
 	struct io_timer rank_timer;
@@ -48,6 +49,13 @@ void reload_told(void *owner);
 /* A candidate is ready; a candidate, or one whose place was taken, has ended. */
 void reload_candidate_ready(struct supervisor *supervisor);
 void reload_spare_ended(struct supervisor *supervisor);
+
+/* dovecot.c */
+/*
+ * Connects to the socket that the child's configuration names, and hands it over; where that fails
+ * the child hears nothing, and the log why, once in a row.
+ */
+void dovecot_connect(struct child *child);
 
 /* supervisor.c */
 /* Wires a child with all that its row allows. */

@@ -1,0 +1,4 @@
+/* "postrider reference": the web reference as files. */
+#pragma once
+
+int cli_reference(int argc, char **argv);

@@ -1,0 +1,215 @@
+/* A character is taken apart before it is looked at: an escape must not begin in half of one. */
+#include "web/web_html.h"
+
+#include "base/check.h"
+
+enum { RFC_DIGITS_MAX = 5, SECTION_BYTES_MAX = 16 };
+
+static const char replacement[] = "\xEF\xBF\xBD";
+
+/* The first character of text that is not empty, and its bytes; *good: it is one. */
+static size_t
+take_character(struct span text, uint32_t *c, bool *good)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	unsigned char lead = (unsigned char)text.ptr[0];
+	size_t bytes = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+
+	*good = false;
+	if (bytes == 0 || lead > 0xf4 || bytes > text.len)
+		return 1;
+	*c = bytes == 1 ? lead : lead & (0xffu >> (bytes + 1));
+	for (size_t i = 1; i < bytes; i++) {
+		if (((unsigned char)text.ptr[i] & 0xc0) != 0x80)
+			return 1;
+		*c = *c << 6 | ((unsigned char)text.ptr[i] & 0x3f);
+	}
+	*good = *c >= least[bytes] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff);
+	return *good ? bytes : 1;
+}
+
+/* Controls, what turns the direction of all that follows, and what is no character. */
+static bool
+is_unfit(uint32_t c)
+{
+	if (c < 0x20)
+		return c != '\n' && c != '\t';
+	return (c >= 0x7f && c < 0xa0) || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069) || (c >= 0xfdd0 && c <= 0xfdef) ||
+	       (c & 0xfffe) == 0xfffe;
+}
+
+static const char *
+entity_of(uint32_t c)
+{
+	switch (c) {
+	case '&':
+		return "&amp;";
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&#39;";
+	default:
+		return NULL;
+	}
+}
+
+void
+web_text(struct buf *out, struct span text)
+{
+	while (text.len) {
+		uint32_t c = 0;
+		bool good;
+		size_t bytes = take_character(text, &c, &good);
+		const char *entity = good ? entity_of(c) : NULL;
+
+		if (!good || is_unfit(c))
+			buf_add_str(out, replacement);
+		else if (entity)
+			buf_add_str(out, entity);
+		else
+			buf_add(out, span_first(text, bytes));
+		text = span_skip(text, bytes);
+	}
+}
+
+void
+web_paragraphs(struct buf *out, struct span text, const char *first_class)
+{
+	while (text.len) {
+		const char *gap = memmem(text.ptr, text.len, "\n\n", 2);
+		size_t bytes = gap ? (size_t)(gap - text.ptr) : text.len;
+
+		if (first_class)
+			buf_addf(out, "<p class=\"%s\">", first_class);
+		else
+			buf_add_str(out, "<p>");
+		web_text(out, span_first(text, bytes));
+		buf_add_str(out, "</p>\n");
+		text = span_skip(text, gap ? bytes + 2 : bytes);
+		first_class = NULL;
+	}
+}
+
+void
+web_json(struct buf *out, struct span text)
+{
+	buf_add_char(out, '"');
+	while (text.len) {
+		uint32_t c = 0;
+		bool good;
+		size_t bytes = take_character(text, &c, &good);
+
+		if (!good || is_unfit(c))
+			buf_add_str(out, replacement);
+		else if (entity_of(c) || c < 0x20 || c == '\\' || c == 0x2028 || c == 0x2029)
+			buf_addf(out, "\\u%04x", (unsigned)c);
+		else
+			buf_add(out, span_first(text, bytes));
+		text = span_skip(text, bytes);
+	}
+	buf_add_char(out, '"');
+}
+
+void
+web_path_part(struct buf *out, struct span part)
+{
+	for (size_t i = 0; i < part.len; i++) {
+		char c = part.ptr[i];
+
+		if (ascii_is_alnum(c) || (c && strchr("-._~=+", c)))
+			buf_add_char(out, c);
+		else
+			buf_addf(out, "%%%02X", (unsigned)(unsigned char)c);
+	}
+}
+
+static int
+hex_value(char c)
+{
+	if (ascii_is_digit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool
+web_decode(struct buf *out, struct span text, bool form)
+{
+	while (text.len) {
+		size_t bytes = 1;
+		char c = text.ptr[0];
+
+		if (c == '%') {
+			int high = text.len > 2 ? hex_value(text.ptr[1]) : -1;
+			int low = text.len > 2 ? hex_value(text.ptr[2]) : -1;
+
+			if (high < 0 || low < 0)
+				return false;
+			c = (char)(high << 4 | low);
+			bytes = 3;
+		} else if (form && c == '+') {
+			c = ' ';
+		}
+		buf_add_char(out, c);
+		text = span_skip(text, bytes);
+	}
+	return buf_finish(out) == OK;
+}
+
+/* "section 3.5.3" at the start, and not the first of several: its number. */
+static struct span
+section_of(struct span text)
+{
+	static const struct span word = {" section ", sizeof(" section ") - 1};
+	size_t bytes = 0;
+
+	if (!span_starts(text, word))
+		return SPAN("");
+	text = span_skip(text, word.len);
+	while (bytes < text.len && bytes < SECTION_BYTES_MAX &&
+	    (ascii_is_digit(text.ptr[bytes]) || text.ptr[bytes] == '.'))
+		bytes++;
+	return span_first(text, bytes);
+}
+
+void
+web_standards(struct buf *out, struct span text)
+{
+	while (text.len) {
+		const char *found = memmem(text.ptr, text.len, "RFC ", 4);
+		size_t before = found ? (size_t)(found - text.ptr) : text.len;
+		struct span number, section;
+		size_t digits = 0;
+
+		web_text(out, span_first(text, before));
+		text = span_skip(text, before);
+		if (text.len == 0)
+			break;
+		number = span_skip(text, 4);
+		while (digits < number.len && digits < RFC_DIGITS_MAX &&
+		    ascii_is_digit(number.ptr[digits]))
+			digits++;
+		number = span_first(number, digits);
+		text = span_skip(text, 4 + digits);
+		if (digits == 0) {
+			buf_add_str(out, "RFC ");
+			continue;
+		}
+		section = section_of(text);
+		buf_addf(out, "<a href=\"https://www.rfc-editor.org/rfc/rfc%.*s",
+		    SPAN_ARGS(number));
+		if (section.len)
+			buf_addf(out, "#section-%.*s", SPAN_ARGS(section));
+		buf_addf(out, "\" rel=\"external\">RFC&nbsp;%.*s", SPAN_ARGS(number));
+		if (section.len) {
+			buf_addf(out, " section&nbsp;%.*s", SPAN_ARGS(section));
+			text = span_skip(text, SPAN(" section ").len + section.len);
+		}
+		buf_add_str(out, "</a>");
+	}
+}
