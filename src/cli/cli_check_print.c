@@ -34,6 +34,14 @@ print(const struct buf *text)
 	(void)fflush(stdout);
 }
 
+static struct page
+page_of(const struct cli_check *check, struct buf *out)
+{
+	const struct cli_explain_options options = {.language = check->options->language};
+
+	return cli_explain_page_of(out, &options);
+}
+
 static void
 tell_subject(struct cli_check *check)
 {
@@ -44,7 +52,7 @@ tell_subject(struct cli_check *check)
 		return;
 	check->subject_told = true;
 	buf_init(&out, LINE_BYTES_MAX);
-	page = cli_explain_page_of(&out, check->options->language);
+	page = page_of(check, &out);
 	page_title(&page, span_str(check->subject));
 	print(&out);
 	buf_fini(&out);
@@ -185,7 +193,7 @@ print_verdict(const struct cli_check *check, struct buf *out)
 	    CHECK_ERROR, CHECK_WARNING, CHECK_INFO, CHECK_GOOD};
 	const struct language *language = check->options->language;
 	const struct check_report *report = check->report;
-	struct page page = cli_explain_page_of(out, language);
+	struct page page = page_of(check, out);
 
 	page_word_heading(&page, WORD_CHECK_VERDICT);
 	page_text(&page, span_str(word_text(language, verdict_word(check_verdict(report)))));
