@@ -86,11 +86,16 @@ time_out(struct sim_event *event)
 	op->done(op);
 }
 
-enum err
-io_dns_servers(
-    struct io *io, const struct net_addr *servers, size_t count, const char *anchor)
+void
+io_dns_anchor(struct io *io, const char *path)
 {
-	(void)anchor;
+	(void)io;
+	(void)path;
+}
+
+enum err
+io_dns_servers(struct io *io, const struct net_addr *servers, size_t count)
+{
 	(void)io;
 	(void)servers;
 	(void)count;

@@ -1,8 +1,8 @@
 /*
  * DNS by libunbound, whose resolver runs on a thread of its own and tells by a
  * descriptor that answers are there.  Answers are validated with the root's
- * keys where those are installed, or with those that are named; servers that are named without
- * keys are the operator's own (or a test's), and are believed.
+ * keys where those are installed; servers that are named are the operator's
+ * own (or a test's), and are believed.
  *
  * A question ends exactly once: by its answer, which stops its timer, or by
  * its timer, which cancels it.
@@ -167,18 +167,6 @@ forward_to(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
 }
 
 static enum err
-trust(struct ub_ctx *ub, const char *anchor, bool by_default)
-{
-	if (!anchor && by_default && access(TRUST_ANCHOR, R_OK) == 0)
-		anchor = TRUST_ANCHOR;
-	if (!anchor)
-		return OK;
-	if (access(anchor, R_OK) != 0)
-		return ERR_NOT_FOUND;
-	return ub_ctx_add_ta_file(ub, anchor) == 0 ? OK : ERR_DNS;
-}
-
-static enum err
 configure(
     struct ub_ctx *ub, const struct net_addr *servers, size_t count, const char *anchor)
 {
@@ -196,11 +184,10 @@ configure(
 	set(ub, "do-not-query-localhost:", "no");
 	set(ub, "unblock-lan-zones:", "yes");
 	set(ub, "insecure-lan-zones:", "yes");
-	err = trust(ub, anchor, count == 0);
-	if (err)
-		return err;
 	if (count > 0) {
 		err = forward_to(ub, servers, count);
+		if (!err && anchor && ub_ctx_add_ta_file(ub, anchor) != 0)
+			err = ERR_NOT_FOUND;
 		if (err)
 			return err;
 	} else {
@@ -208,6 +195,10 @@ configure(
 
 		if (status != 0)
 			return status == UB_READFILE ? ERR_NOT_FOUND : ERR_DNS;
+		if (!anchor && access(TRUST_ANCHOR, R_OK) == 0)
+			anchor = TRUST_ANCHOR;
+		if (anchor && ub_ctx_add_ta_file(ub, anchor) != 0)
+			return ERR_DNS;
 	}
 	/* This also reads the files, so that none is opened after the start. */
 	for (size_t i = 0; i < LEN(own); i++)
@@ -216,9 +207,15 @@ configure(
 	return OK;
 }
 
+void
+io_dns_anchor(struct io *io, const char *path)
+{
+	check(!io->dns);
+	io->dns_anchor = path;
+}
+
 enum err
-io_dns_servers(
-    struct io *io, const struct net_addr *servers, size_t count, const char *anchor)
+io_dns_servers(struct io *io, const struct net_addr *servers, size_t count)
 {
 	struct io_dns *dns;
 	struct ub_ctx *ub;
@@ -228,7 +225,7 @@ io_dns_servers(
 	ub = ub_ctx_create();
 	if (!ub)
 		return ERR_MEMORY;
-	err = configure(ub, servers, count, anchor);
+	err = configure(ub, servers, count, io->dns_anchor);
 	if (err) {
 		ub_ctx_delete(ub);
 		return err;
@@ -299,7 +296,7 @@ io_dns(struct io *io, struct io_op *op, struct span name, enum io_dns_type type)
 	io_op_start(op);
 	buf_init(&text, 4 * (DNS_NAME_BYTES_MAX + 1));
 	if (!io->dns)
-		err = io_dns_servers(io, NULL, 0, NULL);
+		err = io_dns_servers(io, NULL, 0);
 	if (!err)
 		err = name_text(&text, name);
 	if (!err)

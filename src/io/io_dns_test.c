@@ -140,7 +140,7 @@ setup(void **state)
 	world->server.at = io_addr_local(world->server.fd);
 	pthread_create(&world->server.thread, NULL, serve, &world->server);
 	world->io = io_create();
-	assert_int_equal(io_dns_servers(world->io, &world->server.at, 1, NULL), OK);
+	assert_int_equal(io_dns_servers(world->io, &world->server.at, 1), OK);
 	*state = world;
 	return 0;
 }
@@ -307,7 +307,7 @@ destroyed_while_asking(void **state)
 	struct io *io = io_create();
 	struct asked asked;
 
-	assert_int_equal(io_dns_servers(io, &world->server.at, 1, NULL), OK);
+	assert_int_equal(io_dns_servers(io, &world->server.at, 1), OK);
 	ask(io, &asked, SPAN("silent.example"), IO_DNS_A);
 	io_destroy(io);
 	assert_int_equal(asked.done, 0);
@@ -349,7 +349,7 @@ the_systems_servers(void **state)
 
 	(void)state;
 	if (access("/etc/resolv.conf", R_OK) == 0)
-		assert_int_equal(io_dns_servers(io, NULL, 0, NULL), OK);
+		assert_int_equal(io_dns_servers(io, NULL, 0), OK);
 	io_destroy(io);
 }
 

@@ -424,11 +424,19 @@ help_tells_how_commands_are_written(void **state)
 	} rows[] = {
 	    {"HELP\r\n",
 		"214-2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT HELP VRFY "
-		"EXPN STARTTLS AUTH\r\n214 2.0.0 HELP and a command tells how it is "
-		"written\r\n"},
+		"EXPN STARTTLS AUTH\r\n214-2.0.0 HELP and a command tells how it is "
+		"written\r\n214-2.0.0 Topics: address commands early header later limits "
+		"lines lmtp login loop nomail parameters proxy recipient recipients relay "
+		"sender size slow solicitation tls\r\n214 2.0.0 HELP and a topic tells "
+		"what a refusal with it means\r\n"},
+	    {"help Solicitation\r\n",
+		"214-2.0.0 The sender marked the message as a solicitation (RFC 3865), of a "
+		"class that EHLO names behind NO-SOLICITING: such\r\n"
+		"214 2.0.0 mail is not wanted here.\r\n"},
 	    {"HELP bdat\r\n", "214 2.0.0 BDAT octets [LAST]\r\n"},
-	    {"DATA\r\n", "503 5.5.1 Bad sequence of commands: EHLO or HELO first\r\n"},
-	    {"VRFY\r\n", "501 5.5.4 Syntax: VRFY name\r\n"},
+	    {"DATA\r\n",
+		"503 5.5.1 Bad sequence of commands: EHLO or HELO first (HELP commands)\r\n"},
+	    {"VRFY\r\n", "501 5.5.4 Syntax: VRFY name (HELP commands)\r\n"},
 	};
 	struct smtp_server_options options = drive_options();
 	struct drive drive;
@@ -496,6 +504,39 @@ extensions_do_what_they_say(void **state)
 	check_dialogues(extension_dialogues, LEN(extension_dialogues));
 }
 
+/* Behind EHLO it may be the client itself that speaks, through a proxy that passes all on. */
+static void
+xclient_is_over_with_ehlo(void **state)
+{
+	struct smtp_server_options options = drive_options();
+	struct drive drive;
+
+	(void)state;
+	options.xclient = true;
+	drive_init(&drive, &options);
+	drive_send_str(&drive, "EHLO a\r\nXCLIENT FOO=1\r\nXCLIENT ADDR=192.0.2.1\r\n"
+			       "XCLIENT HELO=b\r\nEHLO b\r\nXCLIENT ADDR=192.0.2.2\r\n");
+	assert_string_equal(drive_text(&drive.replies), "220 250 501 220 220 250 550");
+	drive_fini(&drive);
+}
+
+static void
+lmtp_has_names_of_its_own(void **state)
+{
+	struct smtp_server_options options = drive_options();
+	struct drive drive;
+
+	(void)state;
+	options.lmtp = true;
+	drive_init(&drive, &options);
+	drive_send_str(&drive, "EHLO a\r\nLHLO a\r\n");
+	assert_string_equal(drive_text(&drive.replies), "220 500 250");
+	assert_string_equal(smtp_server_protocol(drive.server), "LMTP");
+	drive_send_str(&drive, "MAIL FROM:<x@a> SMTPUTF8\r\nRCPT TO:<y@b>\r\n");
+	assert_string_equal(smtp_server_protocol(drive.server), "UTF8LMTP");
+	drive_fini(&drive);
+}
+
 static void
 ehlo_tells_what_is_offered(void **state)
 {
@@ -543,6 +584,8 @@ main(void)
 	    cmocka_unit_test(help_tells_how_commands_are_written),
 	    cmocka_unit_test(extensions_do_what_they_say),
 	    cmocka_unit_test(ehlo_tells_what_is_offered),
+	    cmocka_unit_test(xclient_is_over_with_ehlo),
+	    cmocka_unit_test(lmtp_has_names_of_its_own),
 	    cmocka_unit_test(sessions_have_limits),
 	};
 

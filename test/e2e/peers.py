@@ -338,6 +338,21 @@ dead.backup  A    127.0.0.3
 dangling     MX   10 nosuch.dangling
 home         MX   10 mail.home
 mail.home    A    127.0.0.1
+alias        CNAME far
+slow         MX   10 dead.slow
+slow         MX   20 mx.far
+slower       MX   10 dead.slow
+slower       MX   20 mx.far
+slowest      MX   10 dead.slow
+dead.slow    A    127.0.0.4
+two          MX   10 mx.two
+mx.two       AAAA ::1
+mx.two       A    127.0.0.2
+loop         MX   10 mx.loop
+loop         MX   20 mx.far
+mx.loop      A    127.0.0.1
+spare        MX   10 mx.far
+spare        MX   20 mx.loop
 """
 
 
@@ -452,6 +467,26 @@ class SignedDns:
         self.process.terminate()
         self.process.wait(10)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Mute:
+    """A port that answers nobody, not even to say no: its queue of connections is full."""
+
+    def __init__(self, host, port):
+        self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind((host, port))
+        self.listener.listen(0)
+        self.clients = []
+        for _ in range(4):
+            client = socket.socket(self.listener.family)
+            client.setblocking(False)
+            client.connect_ex((host, port))
+            self.clients.append(client)
+
+    def stop(self):
+        for one in (*self.clients, self.listener):
+            one.close()
 
 
 DROP = object()  # close the connection instead of a reply

@@ -291,6 +291,16 @@ attempt_port(const struct attempt *attempt)
 	return attempt->tls_mode == CONF_TLS_IMPLICIT ? 465 : 25;
 }
 
+struct net_addr
+attempt_to(const struct attempt *attempt, size_t index)
+{
+	struct net_addr to = attempt->addrs[index].addr;
+
+	check(index < attempt->addr_count);
+	to.port = attempt_port(attempt);
+	return to;
+}
+
 void
 attempt_start(struct attempt *attempt)
 {
@@ -342,6 +352,30 @@ add_host(struct attempt *attempt, const struct ipc_host_entry *host)
 	}
 }
 
+/* Whether we ourselves take mail there, as far as the configuration says at which address. */
+static bool
+is_ours(const struct attempt *attempt, const struct net_addr *addr)
+{
+	const struct conf *conf = attempt->delivery->conf;
+
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (conf->listeners[i].kind == CONF_LISTENER_SMTP &&
+		    conf->listeners[i].addr.port == attempt_port(attempt) &&
+		    net_addr_same_host(&conf->listeners[i].addr, addr))
+			return true;
+	return false;
+}
+
+static bool
+host_is_ours(const struct attempt *attempt, const struct ipc_host_entry *host)
+{
+	bool ours = span_eq_nocase(host->name, attempt->delivery->conf->hostname);
+
+	for (size_t i = 0; i < host->addr_count; i++)
+		ours = ours || is_ours(attempt, &host->addrs[i]);
+	return ours;
+}
+
 /*
  * Takes the hosts in their order, down to the first that is this server: beyond it mail would
  * come back (RFC 5321 section 5.1).  True where this server is the first.
@@ -356,8 +390,8 @@ take_hosts(struct attempt *attempt, struct span blob)
 	bool is_own = false;
 
 	while (attempt->host.len == 0 && ipc_host_next(&reader, &host))
-		if (span_eq_nocase(host.name, attempt->delivery->conf->hostname)) {
-			own = host.preference;
+		if (host_is_ours(attempt, &host)) {
+			own = host.preference < own ? host.preference : own;
 			is_own = true;
 		}
 	reader = reader_init(blob);
@@ -365,6 +399,26 @@ take_hosts(struct attempt *attempt, struct span blob)
 		if (!is_own || host.preference < own)
 			add_host(attempt, &host);
 	return is_own && attempt->addr_count == 0;
+}
+
+/* Addresses that let time run out for other mail come last; otherwise the order stays. */
+static void
+put_silent_last(struct attempt *attempt)
+{
+	struct delivery *delivery = attempt->delivery;
+	struct attempt_addr silent[DELIVERY_ADDRS_MAX];
+	size_t silent_count = 0, good = 0;
+
+	for (size_t i = 0; i < attempt->addr_count; i++) {
+		struct net_addr to = attempt_to(attempt, i);
+
+		if (health_wait_ms(&delivery->health, &to, io_now_ms(delivery->env->io)) > 0)
+			silent[silent_count++] = attempt->addrs[i];
+		else
+			attempt->addrs[good++] = attempt->addrs[i];
+	}
+	for (size_t i = 0; i < silent_count; i++)
+		attempt->addrs[good++] = silent[i];
 }
 
 void
@@ -404,6 +458,7 @@ attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 	default:
 		attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.3", text);
 	}
+	put_silent_last(attempt);
 	if (attempt->addr_count > 0)
 		talk_start(attempt);
 	else

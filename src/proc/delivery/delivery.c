@@ -249,6 +249,7 @@ delivery_create(struct proc_env *env)
 	list_init(&delivery->talks);
 	list_init(&delivery->closed);
 	pool_init(&delivery->pool, seed);
+	health_init(&delivery->health, seed);
 	delivery->tick = (struct io_timer){.fired = ticked, .owner = delivery};
 	if (tls_client_context_create(false, &delivery->tls_any) ||
 	    tls_client_context_create(true, &delivery->tls_verified) ||

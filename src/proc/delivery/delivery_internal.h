@@ -19,6 +19,7 @@
 #include "ipc/extras.h"
 #include "ipc/targets.h"
 #include "proc/delivery/delivery.h"
+#include "proc/delivery/health.h"
 #include "proc/delivery/pool.h"
 #include "smtp/smtp_client.h"
 #include "tls/tls.h"
@@ -129,6 +130,7 @@ struct delivery {
 	struct list attempts, over;
 	struct list talks, closed;
 	struct pool pool;
+	struct health health;
 	uint64_t generation; /* of the configuration */
 	struct map attempt_map, query_map;
 	uint64_t next_query;
@@ -147,6 +149,8 @@ void attempt_drop(struct attempt *attempt);
 /* The order is complete. */
 void attempt_start(struct attempt *attempt);
 uint16_t attempt_port(const struct attempt *attempt);
+/* The address of that index, with its port. */
+struct net_addr attempt_to(const struct attempt *attempt, size_t index);
 void attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *credential);
 void attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found);
 /* No other host is left, or none is needed: tells the queue, and ends. */

@@ -7,6 +7,9 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/sim_point.h"
+
+enum { FALLBACK_MS = 5000, PROBE_MS_MORE = 1000 };
 
 static void connected(struct io_op *op);
 static void read_done(struct io_op *op);
@@ -205,15 +208,33 @@ arm_timer(struct talk *talk, uint64_t deadline_ms)
 	io_timer_start(talk->delivery->env->io, &talk->timer, talk->timer_ms - now);
 }
 
+/*
+ * How long to wait for a connection: not as long where the same host has an address of the other
+ * family behind this one, for often one of the two leads nowhere.
+ */
+static uint64_t
+connect_ms(const struct attempt *attempt)
+{
+	const struct attempt_addr *to = &attempt->addrs[attempt->addr_index];
+	uint64_t ms = attempt->delivery->conf->connect_timeout_ms;
+
+	for (size_t i = attempt->addr_index + 1; i < attempt->addr_count; i++)
+		if (attempt->addrs[i].addr.family != to->addr.family &&
+		    span_eq(attempt->addrs[i].host, to->host))
+			return ms < FALLBACK_MS ? ms : FALLBACK_MS;
+	return ms;
+}
+
 static void
 connect_to(struct attempt *attempt, struct pool_way *way)
 {
 	struct delivery *delivery = attempt->delivery;
 	struct talk *talk = create(attempt, way);
-	struct net_addr to = attempt->addrs[attempt->addr_index].addr;
+	const struct net_addr to = attempt_to(attempt, attempt->addr_index);
+	uint64_t ms = connect_ms(attempt);
 
-	to.port = attempt_port(attempt);
-	arm_timer(talk, now_ms(talk) + delivery->conf->connect_timeout_ms);
+	health_probing(&delivery->health, &to, now_ms(talk), ms + PROBE_MS_MORE);
+	arm_timer(talk, now_ms(talk) + ms);
 	talk->connecting = true;
 	io_connect(delivery->env->io, &talk->connect, &to);
 }
@@ -247,12 +268,36 @@ serve(struct delivery *delivery, struct pool_way *way)
 	}
 }
 
+/* True: the address let time run out for other mail just now, and nobody waits for it again. */
+static bool
+is_silent(struct attempt *attempt, const struct pool_way *way)
+{
+	struct delivery *delivery = attempt->delivery;
+	const struct net_addr to = attempt_to(attempt, attempt->addr_index);
+	uint64_t ms = health_wait_ms(&delivery->health, &to, io_now_ms(delivery->env->io));
+	char text[120];
+
+	if (ms == 0 || way->open > 0)
+		return false;
+	snprintf(text, sizeof(text),
+	    "it did not answer in time to earlier mail, and is tried again in %llu s",
+	    (unsigned long long)(ms + 999) / 1000);
+	attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.1", text);
+	attempt->failure.host_level = attempt->failure.down = true;
+	return true;
+}
+
 void
 talk_start(struct attempt *attempt)
 {
 	struct pool_way *way = way_of(attempt);
 
 	attempt->state = ATTEMPT_CONNECTING;
+	if (is_silent(attempt, way)) {
+		SIM_MARK("delivery.silent_address");
+		attempt_next(attempt);
+		return;
+	}
 	if (attempt->without_kept || attempt->without_tls) {
 		connect_to(attempt, way);
 		return;
@@ -360,9 +405,12 @@ connected(struct io_op *op)
 	    .auth_without_tls = is_loopback(&attempt->addrs[attempt->addr_index].addr),
 	    .reply_timeout_ms = talk->delivery->conf->reply_timeout_ms,
 	};
+	struct net_addr to;
 	char text[100];
 
 	talk->connecting = false;
+	to = attempt_to(attempt, attempt->addr_index);
+	health_answers(&talk->delivery->health, &to);
 	if (op->err) {
 		snprintf(text, sizeof(text), "cannot connect: %s", err_text(op->err));
 		talk_unreachable(talk, text);
@@ -386,6 +434,11 @@ timed_out(struct io_timer *timer)
 
 	talk->timer_ms = 0;
 	if (talk->connecting) {
+		const struct net_addr to =
+		    attempt_to(talk->attempt, talk->attempt->addr_index);
+
+		health_silent(&talk->delivery->health, &to, now_ms(talk),
+		    talk->delivery->conf->limits.retry_ms[0]);
 		talk_unreachable(talk,
 		    "cannot connect: no answer in time (is port 25 blocked by a firewall?)");
 		return;

@@ -413,8 +413,9 @@ resolver_create(struct proc_env *env)
 
 	resolver->env = env;
 	/* conf_parse ends its strings with NUL. */
-	err = io_dns_servers(env->io, env->conf->dns_servers, env->conf->dns_server_count,
-	    env->conf->trust_anchor_path.len > 0 ? env->conf->trust_anchor_path.ptr : NULL);
+	if (env->conf->trust_anchor_path.len > 0)
+		io_dns_anchor(env->io, env->conf->trust_anchor_path.ptr);
+	err = io_dns_servers(env->io, env->conf->dns_servers, env->conf->dns_server_count);
 	if (!err)
 		return resolver;
 	event_begin(&event, &env->log, "dns_not_usable");
