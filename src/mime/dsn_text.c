@@ -2,8 +2,8 @@
  * The part of a notification that people read: what happened, in one sentence a
  * recipient; then what the other server said, in its own words, and what to do.
  * Where the sender's language is known it comes in that, and then in English, in one text: mail
- * programs show the parts of a multipart/multilingual (RFC 8255) one below the other, as attachments,
- * or one of them only.
+ * programs show the parts of a multipart/multilingual (RFC 8255) one below the other, as
+ * attachments, or one of them only.
  *
  * It is UTF-8 in quoted-printable, so that the message stays 7bit whatever the
  * words are.  What could pretend to be ours does not get through: the other

@@ -1,4 +1,4 @@
-/* A bounce being made: bounce.c lets it live, bounce_message.c writes it.  Nobody else includes it. */
+/* A bounce being made: bounce.c lets it live, bounce_message.c writes it.  For them alone. */
 #pragma once
 
 #include "mime/dsn.h"
