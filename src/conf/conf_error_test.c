@@ -142,8 +142,15 @@ static const struct mistake mistakes[] = {
 
     /* addresses */
     {"listen smpt on *", 8,
-	"expected smtp, submission or submissions, not \"smpt\"; did you mean \"smtp\"?"},
-    {"listen pop3 on *", 8, "expected smtp, submission or submissions, not \"pop3\""},
+	"expected smtp, submission, submissions or lmtp, not \"smpt\"; did you mean \"smtp\"?"},
+    {"listen pop3 on *", 8, "expected smtp, submission, submissions or lmtp, not \"pop3\""},
+    {"listen http at *", 8, "expected smtp, submission, submissions or lmtp, not \"http\"; did you mean \"smtp\"?"},
+    {"listen http on localhost", 16,
+	"\"localhost\" is not an address: expected an IP address, as in 192.0.2.1 or "
+	"[2001:db8::1]"},
+    {"listen http on *:0", 16, "\"*:0\" is not an address: a port is a number from 1 to 65535"},
+    {"listen http on 127.0.0.1:25, 127.0.0.1:25", 30,
+	"listener 127.0.0.1:25 stands here a second time"},
     {"listen smtp at *", 13, "expected \"on\", not \"at\""},
     {"listen smtp on ::1:25", 16,
 	"\"::1:25\" is not an address: write IPv6 addresses in brackets, [::1]:25"},
