@@ -61,6 +61,7 @@ struct segment {
 	bool filling; /* zeros are being written: not to become the head */
 	uint64_t fill_at;
 	bool listed; /* at start-up: a checkpoint names it */
+	bool second_torn; /* the header's second copy; the first is whole */
 	uint64_t fed; /* position of its last record that the feed gave */
 	unsigned removals; /* of its messages, not durable yet: not to be freed */
 	uint64_t gap; /* a torn batch left one here, and records go on behind it; 0: none */

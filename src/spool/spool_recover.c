@@ -69,6 +69,7 @@ read_segment_head(struct recovery *recovery, struct segment *segment)
 		err = spool_head_read(span_of(copies.bytes[i], SPOOL_HEAD_BYTES), &head);
 		if (!err && head.sequence > segment->head.sequence)
 			segment->head = head;
+		segment->second_torn = i == 1 && err == ERR_CORRUPT && !copies.second_blank;
 		if (err == ERR_CORRUPT)
 			err = OK;
 		else if (i == 1 && !err && segment->head.sequence != head.sequence)

@@ -466,14 +466,57 @@ head_written(struct io_op *op)
 }
 
 static void
+write_first(struct spool *spool)
+{
+	struct spool_prepare *prepare = &spool->prepare;
+	struct span span = span_of(prepare->head, SPOOL_HEAD_BYTES);
+
+	prepare->op.done = head_written;
+	io_pwrite(prepare->segment->file, &prepare->op, &span, 1, 0);
+}
+
+static void
+mended_synced(struct io_op *op)
+{
+	struct spool *spool = op->owner;
+
+	if (op->err) {
+		prepare_end(spool, ERR_IO);
+	} else if (step_err(op)) {
+		prepare_end(spool, step_err(op));
+	} else {
+		spool->prepare.segment->second_torn = false;
+		write_first(spool);
+	}
+}
+
+static void
+mended(struct io_op *op)
+{
+	struct spool *spool = op->owner;
+
+	if (step_err(op)) {
+		prepare_end(spool, step_err(op));
+		return;
+	}
+	op->done = mended_synced;
+	io_sync(spool->prepare.segment->file, op);
+}
+
+static void
 write_head(struct spool *spool)
 {
 	struct spool_prepare *prepare = &spool->prepare;
 	struct span span = span_of(prepare->head, SPOOL_HEAD_BYTES);
 
 	begin_life(spool, prepare->segment);
-	prepare->op.done = head_written;
-	io_pwrite(prepare->segment->file, &prepare->op, &span, 1, 0);
+	if (!prepare->segment->second_torn) {
+		write_first(spool);
+		return;
+	}
+	/* A start-up before this one could not write it: the first is the only whole one. */
+	prepare->op.done = mended;
+	io_pwrite(prepare->segment->file, &prepare->op, &span, 1, SPOOL_HEAD_SECOND);
 }
 
 static void
@@ -554,6 +597,14 @@ prepare_steps(struct spool *spool)
 	if (op.err)
 		return op.err;
 	begin_life(spool, prepare->segment);
+	if (prepare->segment->second_torn) {
+		io_pwrite(prepare->segment->file, &op, &span, 1, SPOOL_HEAD_SECOND);
+		if (!op.err)
+			io_sync(prepare->segment->file, &op);
+		if (op.err)
+			return op.err == ERR_NO_SPACE ? ERR_IO : op.err;
+		prepare->segment->second_torn = false;
+	}
 	io_pwrite(prepare->segment->file, &op, &span, 1, 0);
 	if (!op.err)
 		io_sync(prepare->segment->file, &op);

@@ -74,8 +74,8 @@ def test_explain_252_says_what_it_means():
     assert "vrfy" in text
 
 
-TRANSLATED = {"de": "Bedeutung", "es": "Significado", "fr": "Signification", "ja": "意味", "pt": "Significado",
-              "ru": "Значение", "zh": "含义"}
+TRANSLATED = {"ar": "المعنى", "de": "Bedeutung", "es": "Significado", "fr": "Signification",
+              "hi": "अर्थ", "ja": "意味", "pt": "Significado", "ru": "Значение", "zh": "含义"}
 
 
 @pytest.mark.parametrize("language, word", TRANSLATED.items())
