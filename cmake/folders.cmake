@@ -131,6 +131,24 @@ folder(web postrider_base postrider_replies)
 folder(sasl postrider_base PkgConfig::SSL PkgConfig::JANSSON)
 folder(smtp postrider_base postrider_replies postrider_sasl)
 folder(mime postrider_base postrider_replies)
+
+# So are the rules for what providers say.
+add_executable(rules_gen ${CMAKE_SOURCE_DIR}/tools/rules_gen.c)
+target_link_libraries(rules_gen postrider_base)
+if(FUZZ)
+  target_link_options(rules_gen PRIVATE -fsanitize=address,undefined)
+endif()
+file(GLOB RULES_TEXT CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/rules/data/*.txt)
+set(RULES_DATA ${CMAKE_BINARY_DIR}/generated/rules_data.c)
+add_custom_command(OUTPUT ${RULES_DATA}
+  COMMAND rules_gen ${RULES_DATA} ${RULES_TEXT}
+  DEPENDS rules_gen ${RULES_TEXT} VERBATIM)
+set(rules_EXTRA_SOURCES ${RULES_DATA})
+folder(rules postrider_base postrider_replies postrider_mime)
+if(TARGET rules_test)
+  target_compile_definitions(rules_test PRIVATE RULES_GEN="$<TARGET_FILE:rules_gen>")
+  add_dependencies(rules_test rules_gen)
+endif()
 folder(mailauth postrider_base)
 folder(route postrider_base postrider_conf)
 folder(sched postrider_base postrider_route)
@@ -142,7 +160,7 @@ folder(store postrider_base postrider_io postrider_spool)
 folder(ipc postrider_base postrider_io)
 folder(conf postrider_base)
 folder(event postrider_base postrider_io postrider_conf postrider_mime)
-folder(proc postrider_base postrider_io postrider_sasl postrider_smtp postrider_replies postrider_web postrider_mime
+folder(proc postrider_base postrider_io postrider_sasl postrider_smtp postrider_replies postrider_web postrider_rules postrider_mime
   postrider_route postrider_sched postrider_tls postrider_table postrider_store postrider_spool postrider_ledger
   postrider_ipc postrider_conf
   postrider_event PkgConfig::JANSSON PkgConfig::CRYPT PkgConfig::IDN2 PkgConfig::SECCOMP)

@@ -262,6 +262,22 @@ static const struct mistake mistakes[] = {
     {"log", 4, "expected \"to\", not the end of the line"},
     {"spool /a; spool /b", 11, "\"spool\" was said already, at /etc/p/main.conf:4"},
 
+    /* solicitations */
+    {"refuse solicitations of \"a:b, c\"", 25,
+	"\"a:b, c\" is not a word: only visible ASCII characters may stand in it"},
+    {"refuse solicitations of \"a:b,\"", 1,
+	"these are no classes of solicitations; expected letters, digits and . : - _ with "
+	"commas between the classes, like \"org.example:ADV,net.example:ADV\""},
+    {"refuse solicitations of \"a,,b\"", 1,
+	"these are no classes of solicitations; expected letters, digits and . : - _ with "
+	"commas between the classes, like \"org.example:ADV,net.example:ADV\""},
+    {"refuse solicitations of 1a", 1,
+	"these are no classes of solicitations; expected letters, digits and . : - _ with "
+	"commas between the classes, like \"org.example:ADV,net.example:ADV\""},
+    {"refuse solicitations of a/b", 1,
+	"these are no classes of solicitations; expected letters, digits and . : - _ with "
+	"commas between the classes, like \"org.example:ADV,net.example:ADV\""},
+
     /* bytes */
     {"spool /a\001b", 9, "control character 0x01; only text and tabs may stand here"},
     {"spool /a\302\205b", 9, "control character 0x85; only text and tabs may stand here"},
