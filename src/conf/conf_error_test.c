@@ -152,7 +152,7 @@ static const struct mistake mistakes[] = {
     {"listen http on *:0", 16,
 	"\"*:0\" is not an address: the port is a number from 1 to 65535, after a colon"},
     {"listen http on 127.0.0.1:25, 127.0.0.1:25", 30,
-	"listener 127.0.0.1:25 stands here a second time"},
+	"\"127.0.0.1:25\" was said already, at /etc/p/main.conf:4"},
     {"listen smtp at *", 13, "expected \"on\", not \"at\""},
     {"listen smtp on ::1:25", 16,
 	"\"::1:25\" is not an address: write IPv6 addresses in brackets, [::1]:25"},
