@@ -1,4 +1,5 @@
 """postrider check: each fault of a server, a domain or this machine has its finding, and no other."""
+import hashlib
 import json
 import os
 import pty
@@ -13,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from peers import DROP
+from peers import DROP, Dns
 from server import HOSTNAME, PROGRAM, USAGE_ERROR, make_directory
-from waiting import free_port
+from waiting import free_port, until
 
 GOOD, WARNING, ERROR = 0, 1, 2
 # What is said of every server here that offers all, in the clear.
@@ -104,7 +105,7 @@ def at(server):
     (b"220 ProFTPD\r\n", "wrong-protocol", "FTP"),
     (b"220-a\r\n" * 20000, "greeting-endless", None),
     (b"220 " + b"a" * 100000, "greeting-endless", None),
-])
+], ids=lambda value: str(value)[:20])
 def test_greetings(raw, greeting, finding, fact):
     code, _, found = check(at(raw(says(greeting))), timeout=1)
     assert set(found) == {finding} and code == ERROR
@@ -205,9 +206,10 @@ def smtp(replies, offers=b"250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n", greet
     """A strict little server; replies by the start of the command."""
     def serve(connection):
         connection.sendall(greeting)
-        for line in connection.makefile("rb"):
+        commands = connection.makefile("rb")
+        for line in commands:
             while not line.endswith(b"\r\n"):
-                line += connection.recv(1000)
+                line += commands.readline()
             reply = next((r for verb, r in replies.items() if line.upper().startswith(verb)), None)
             if reply is DROP:
                 return
@@ -253,7 +255,7 @@ def test_old_and_broken_servers(raw):
 
 
 def issue(directory, name, days=(-1, 60), signer=None):
-    """(certificate, key) for a name, by an issuer or by itself; the dates are by faketime-free openssl ca."""
+    """(certificate, key) for a name, by an issuer or by itself; days from now that it is valid."""
     directory.mkdir()
     key, cert = directory / "key.pem", directory / "cert.pem"
     now = time.time()
@@ -337,7 +339,7 @@ def test_names(dns):
 
 def test_our_own_server(postrider):
     server = postrider().start()
-    found = check(f"127.0.0.1:{server.ports['smtp']}" if hasattr(server, "ports") else at(server))[2]
+    found = check(f"127.0.0.1:{server.smtp_port}")[2]
     assert secure(found) == {"certificate-self-signed"}
     assert "bare-lf-command" not in found and "vrfy-guarded" in found
 
@@ -351,10 +353,212 @@ def test_postfix(postfix, certificate):
     assert not {f for f, v in found.items() if v["severity"] == "error"} - {"open-relay"}
 
 
+SELF_ZONE = """\
+mail.home    A    127.0.0.1
+home         MX   10 mail.home
+there        MX   10 other
+other        A    192.0.2.1
+"""
+
+
+def test_self(postrider, dns, sink):
+    """A machine where all is well but its test certificate; then one thing after the other is not."""
+    server = postrider()
+    server.start()
+    asked = ("--dns", f"127.0.0.1:{dns(zone=ZONE + SELF_ZONE).port}")
+    target = sink()
+
+    def look(*more):
+        return check("--self", "--config", server.config, "--outbound", "127.0.0.1",
+                     "--ports", str(target.port), *more, dns=asked, env={"SSL_CERT_FILE": server.certificate})[2]
+
+    known = {"greeting-good", "vrfy-guarded", "certificate-good"}
+    assert set(look()) == known
+    text = server.config.read_text()
+    server.config.write_text(text.replace("accept mail for home.example", "accept mail for there.example"))
+    assert set(look()) == known | {"self-mx-elsewhere"}
+    server.config.write_text(text.replace(f"hostname {HOSTNAME}", "hostname other.example"))
+    assert {"self-name-elsewhere", "certificate-name"} <= set(look())
+    server.config.write_text(text.replace(f"hostname {HOSTNAME}", "hostname localhost"))
+    assert "self-name-bare" in look()
+    reserve = f"reserve {server.disk_reserve}"
+    assert reserve in text
+    server.config.write_text(text.replace(reserve, "reserve 1000 GB"))
+    assert set(look()) == known | {"self-disk"}
+    server.config.write_text(text)
+    server.stop()
+    assert set(look()) == {"certificate-good", "port-refused", "self-control"}
+    closed = free_port()
+    assert "port-refused" in check("--self", "--config", server.config, "--outbound", "127.0.0.1",
+                                   "--ports", str(closed), dns=asked)[2]
+    server.config.write_text("nonsense\n")
+    code, _, found = check("--self", "--config", server.config)
+    assert set(found) == {"self-config"} and code == ERROR
+
+
 def test_exim(exim):
     found = check(at(exim(("127.0.0.1", 9))), "--relay")[2]
     assert "open-relay" in found and "greeting-good" in found
     assert not {f for f, v in found.items() if v["severity"] == "error"} - {"open-relay"}
+
+
+DOMAIN = """\
+far          MX   10 mx.far
+far          TXT  "v=spf1 mx include:_spf.far -all"
+_spf.far     TXT  "v=spf1 ip4:192.0.2.0/24 ~all"
+_dmarc.far   TXT  "v=DMARC1; p=reject; rua=mailto:a@far.example"
+s1._domainkey.far TXT "v=DKIM1; k=ed25519; p=" "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+_mta-sts.far TXT  "v=STSv1; id=1;"
+_smtp._tls.far TXT "v=TLSRPTv1; rua=mailto:a@far.example"
+mx.far       A    127.0.0.1
+mta-sts.far  A    127.0.0.1
+bad          MX   10 alias.bad
+bad          MX   20 gone.bad
+bad          TXT  "v=spf1 +all"
+bad          TXT  "v=spf1 -all"
+_dmarc.bad   TXT  "v=DMARC1; p=nothing"
+_mta-sts.bad TXT  "v=STSv1; id=;"
+_smtp._tls.bad TXT "v=TLSRPTv1"
+alias.bad    CNAME mx.far
+bare         A    127.0.0.1
+null         MX   0 .
+null         TXT  "v=spf1 -all"
+sub.far      MX   10 mx.far
+deep         MX   10 mx.far
+deep         TXT  "v=spf1 include:a.deep include:b.deep mx a -all"
+a.deep       TXT  "v=spf1 a:a.a a:a.b a:a.c a:a.d -all"
+b.deep       TXT  "v=spf1 a:a.a a:a.b a:a.c a:a.d -all"
+"""
+DOMAIN = DOMAIN.replace("include:_spf.far", "include:_spf.far.example").replace(
+    "include:a.deep include:b.deep", "include:a.deep.example include:b.deep.example")
+
+
+class Policies:
+    """An HTTPS server of a text, with a status."""
+
+    def __init__(self, certificate, text, status=200):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(status)
+                self.send_header("Location", "https://elsewhere.example/")
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def at_mx(found):
+    """Findings of a domain, without those of the sessions of its servers."""
+    return set(found) - {"greeting-good", "vrfy-guarded", "bare-lf-command", "mx-private", "dane-none",
+                         "starttls-missing", "certificate-good", "greeting-name-elsewhere"}
+
+
+def test_a_good_domain_and_its_policy(sink, dns, issuer):
+    directory, by = issuer
+    mail = sink(certificate=issue(directory / "mx", "mx.far.example", signer=by))
+    web = issue(directory / "web", "mta-sts.far.example", signer=by)
+    asked = ("--dns", f"127.0.0.1:{dns(zone=ZONE + DOMAIN).port}")
+    right = {"spf-good", "dmarc-good", "dkim-good", "tlsrpt-good"}
+
+    def look(text, status=200, certificate=web):
+        policies = Policies(certificate, text, status)
+        found = check("far.example", "--selector", "s1", "--ports", f"{mail.port},{policies.port}",
+                      dns=asked, env={"SSL_CERT_FILE": by[0]})[2]
+        policies.server.shutdown()
+        assert "certificate-good" in found and "mx-private" in found
+        assert right <= set(found)
+        return at_mx(found) - right
+
+    policy = b"version: STSv1\r\nmode: %s\r\nmx: %s\r\nmax_age: 100\r\n"
+    assert look(policy % (b"enforce", b"*.far.example")) == {"sts-good"}
+    assert look(policy % (b"testing", b"mx.far.example")) == {"sts-testing"}
+    assert look(policy % (b"enforce", b"mx.other.example")) == {"sts-mx"}
+    assert look(b"<html>") == {"sts-policy"}
+    assert look(b"x" * 100000) == {"sts-fetch"}
+    assert look(b"", 404) == {"sts-fetch"}
+    assert look(policy % (b"enforce", b"*.far.example"), 302) == {"sts-fetch"}
+    other = issue(directory / "other", "other.example", signer=by)
+    assert look(policy % (b"enforce", b"*.far.example"), certificate=other) == {"sts-fetch"}
+
+
+def test_bad_domains(sink, dns):
+    mail = sink()
+    asked = ("--dns", f"127.0.0.1:{dns(zone=ZONE + DOMAIN).port}")
+
+    def look(domain):
+        return at_mx(check(domain, "--domain", "--ports", str(mail.port), dns=asked)[2])
+
+    assert look("bad.example") == {"mx-alias", "mx-no-address", "spf-several", "dkim-not-asked",
+                                   "dmarc-malformed", "sts-record", "tlsrpt-malformed"}
+    nothing = {"spf-none", "dkim-not-asked", "dmarc-none", "sts-none", "tlsrpt-none"}
+    assert look("bare.example") == nothing | {"mx-none"}
+    assert look("null.example") == {"mx-null", "spf-good", "dkim-not-asked", "dmarc-none"}
+    assert look("nothing.example") == {"name-missing"}
+    # The record of the domain above counts.
+    assert look("sub.far.example") == nothing - {"dmarc-none"} | {"dmarc-good"}
+    assert look("deep.example") == nothing - {"spf-none"} | {"spf-lookups"}
+
+
+class SignedDns(Dns):
+    """The zone signed, with the DS record that an anchor is made of."""
+
+    def start(self):
+        super().start()
+        self.stop_server()
+        config = self.directory / "knot.conf"
+        text = config.read_text().replace("    journal-content: none", "    dnssec-signing: on")
+        config.write_text(text)
+        (self.directory / "db").mkdir(exist_ok=True)
+        self.log_file = open(self.directory / "log", "ab")
+        self.process = subprocess.Popen(["/usr/sbin/knotd", "-c", str(config)],
+                                        stdout=self.log_file, stderr=self.log_file)
+        until(self.answers, lambda: "no answer from knotd:\n" + (self.directory / "log").read_text())
+        found = subprocess.run(["/usr/sbin/keymgr", "-c", str(config), "example.", "ds"], text=True,
+                               stdout=subprocess.PIPE, check=True).stdout
+        self.anchor = self.directory / "anchor"
+        self.anchor.write_text("".join(line.replace(" DS ", " 60 IN DS ", 1) + "\n"
+                                       for line in found.splitlines()))
+        return self
+
+    def stop_server(self):
+        self.process.terminate()
+        self.process.wait(10)
+
+
+def test_dane(sink, issuer):
+    directory, by = issuer
+    certificate = issue(directory / "mx", "mx.far.example", signer=by)
+    mail, clear = sink(certificate=certificate), sink()
+    der = ssl.PEM_cert_to_DER_cert(Path(certificate[0]).read_text())
+    tlsa = "_25._tcp.mx.far TLSA %s\n"
+    fits = f"3 0 1 {hashlib.sha256(der).hexdigest()}"
+
+    def look(record, server=mail, signed=True, anchor=None):
+        dns = (SignedDns if signed else Dns)(zone=ZONE + DOMAIN + tlsa % record).start()
+        try:
+            trust = ("--dns-anchor", str(anchor or dns.anchor)) if signed else ()
+            found = check("far.example", "--ports", str(server.port), timeout=5,
+                          dns=("--dns", f"127.0.0.1:{dns.port}", *trust), env={"SSL_CERT_FILE": by[0]})[2]
+        finally:
+            dns.stop()
+        return {f for f in found if f.startswith(("dane", "dnssec"))}
+
+    assert look(fits) == {"dane-good", "dnssec-secure"}
+    assert look("3 0 1 " + "00" * 32) == {"dane-mismatch", "dnssec-secure"}
+    assert look("1 0 1 " + "00" * 32) == {"dane-unusable", "dnssec-secure"}
+    assert look(fits, clear) == {"dane-no-tls", "dnssec-secure"}
+    assert look(fits, signed=False) == {"dane-insecure"}
+    wrong = directory / "anchor"
+    wrong.write_text("example. 60 IN DS 12345 13 2 " + "00" * 32 + "\n")
+    assert look(fits, anchor=wrong) == {"dnssec-bogus"}
 
 
 def test_wrong_use():
