@@ -33,6 +33,17 @@ def opened(postrider):
         aliases={"list@home.example": "alice, bob", "away@home.example": "x@far.example"}).start()
 
 
+def test_solicitations_of_some_classes_are_refused(postrider):
+    server = postrider(extra=['refuse solicitations of "org.example:ADV,net.example:x"']).start()
+    with Talk(server.smtp_port) as talk:
+        assert talk.ehlo()["NO-SOLICITING"] == "org.example:ADV,net.example:x"
+        for classes in ("net.example:X", "a.b:c,org.example:adv"):
+            reply = talk.ask(f"MAIL FROM:<ann@far.example> SOLICIT={classes}")
+            assert reply.code == 550 and reply.status == "5.7.1", reply
+            assert reply.text.endswith("(HELP solicitation)")
+        talk.expect("MAIL FROM:<ann@far.example> SOLICIT=org.example:other", 250)
+
+
 def test_who_may_relay_gets_answers(opened):
     with Talk(opened.smtp_port) as talk:
         words = talk.ehlo()
