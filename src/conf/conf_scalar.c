@@ -31,6 +31,7 @@ expected(const struct conf_option *option)
 	case CONF_BOOL:
 	case CONF_TLS_MODE:
 	case CONF_LISTEN:
+	case CONF_HTTP:
 	case CONF_CERTIFICATE:
 	case CONF_CLIENTS:
 	case CONF_TLS_VERSION:
