@@ -127,6 +127,7 @@ struct conf {
 	bool answer_expn;
 	bool offer_etrn;
 	bool no_soliciting; /* offered in EHLO */
+	struct span solicit_refused; /* classes of solicitations, with commas between */
 	bool hold_all; /* queue everything, deliver nothing until released */
 
 	/* Tables; "" is none. */

@@ -111,6 +111,26 @@ check_routes(struct conf_parser *parser)
 			    conf_quote(conf->routes[i].credential).text);
 }
 
+/* RFC 3865 section 2.3: what EHLO says of them must be what a client can read. */
+static void
+check_solicitations(struct conf_parser *parser)
+{
+	struct span rest = parser->conf->solicit_refused, class;
+	bool good = rest.len == 0 || rest.ptr[rest.len - 1] != ',';
+
+	while (good && span_cut(&rest, ',', &class)) {
+		good = class.len > 0 && ascii_is_alpha(class.ptr[0]);
+		for (size_t i = 0; good && i < class.len; i++)
+			good = ascii_is_alnum(class.ptr[i]) ||
+			    memchr(".:-_", class.ptr[i], 4);
+	}
+	if (!good)
+		conf_error_add(&parser->errors,
+		    conf_parser_place_of(parser, NULL, "refuse solicitations of"),
+		    "these are no classes of solicitations; expected letters, digits and . : - _ "
+		    "with commas between the classes, like \"org.example:ADV,net.example:ADV\"");
+}
+
 static void
 check_limits(struct conf_parser *parser)
 {
@@ -158,6 +178,7 @@ conf_check(struct conf_parser *parser)
 	check_users(parser);
 	check_mailboxes(parser);
 	check_routes(parser);
+	check_solicitations(parser);
 	check_limits(parser);
 	listeners_default(parser->conf);
 }

@@ -142,8 +142,8 @@ static const struct mistake mistakes[] = {
 
     /* addresses */
     {"listen smpt on *", 8,
-	"expected smtp, submission or submissions, not \"smpt\"; did you mean \"smtp\"?"},
-    {"listen pop3 on *", 8, "expected smtp, submission or submissions, not \"pop3\""},
+	"expected smtp, submission, submissions or lmtp, not \"smpt\"; did you mean \"smtp\"?"},
+    {"listen pop3 on *", 8, "expected smtp, submission, submissions or lmtp, not \"pop3\""},
     {"listen smtp at *", 13, "expected \"on\", not \"at\""},
     {"listen smtp on ::1:25", 16,
 	"\"::1:25\" is not an address: write IPv6 addresses in brackets, [::1]:25"},
@@ -252,6 +252,22 @@ static const struct mistake mistakes[] = {
     {"log as jsno", 8, "expected logfmt or json, not \"jsno\"; did you mean \"json\"?"},
     {"log", 4, "expected \"to\", not the end of the line"},
     {"spool /a; spool /b", 11, "\"spool\" was said already, at /etc/p/main.conf:4"},
+
+    /* solicitations */
+    {"refuse solicitations of \"a:b, c\"", 25,
+	"\"a:b, c\" is not a word: only visible ASCII characters may stand in it"},
+    {"refuse solicitations of \"a:b,\"", 1,
+	"these are no classes of solicitations; expected letters, digits and . : - _ with "
+	"commas between the classes, like \"org.example:ADV,net.example:ADV\""},
+    {"refuse solicitations of \"a,,b\"", 1,
+	"these are no classes of solicitations; expected letters, digits and . : - _ with "
+	"commas between the classes, like \"org.example:ADV,net.example:ADV\""},
+    {"refuse solicitations of 1a", 1,
+	"these are no classes of solicitations; expected letters, digits and . : - _ with "
+	"commas between the classes, like \"org.example:ADV,net.example:ADV\""},
+    {"refuse solicitations of a/b", 1,
+	"these are no classes of solicitations; expected letters, digits and . : - _ with "
+	"commas between the classes, like \"org.example:ADV,net.example:ADV\""},
 
     /* bytes */
     {"spool /a\001b", 9, "control character 0x01; only text and tabs may stand here"},

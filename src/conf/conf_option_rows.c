@@ -3,8 +3,10 @@
 #include "conf/conf_rows.h"
 
 /* A Unix socket's path has to fit into sockaddr_un, its NUL included. */
-enum { SOCKET_PATH_BYTES_MAX = 107, MAILBOX_BYTES_MAX = 128, CONNECTIONS_MAX = 1000,
-	TLS_TEXT_BYTES_MAX = 1000, TOKEN_TEXT_BYTES_MAX = 250 };
+enum { SOCKET_PATH_BYTES_MAX = 107, MAILBOX_BYTES_MAX = 128,
+	TLS_TEXT_BYTES_MAX = 1000, TOKEN_TEXT_BYTES_MAX = 250,
+	SOLICIT_TEXT_BYTES_MAX = 400, /* they stand in one line of EHLO */
+};
 
 static const struct conf_option options[] = {
     {.words = "include",
@@ -285,6 +287,15 @@ static const struct conf_option options[] = {
 	.syntax = "[yes | no]",
 	.doc = "Whether EHLO says NO-SOLICITING (RFC 3865): senders may then say of what "
 	       "class a solicitation is."},
+    {.words = "refuse solicitations of",
+	.type = CONF_TEXT,
+	AT(solicit_refused),
+	.min = 1,
+	.max = SOLICIT_TEXT_BYTES_MAX,
+	.syntax = "CLASS | \"CLASS,CLASS,...\"",
+	.doc = "Mail whose sender says that it is a solicitation of one of these classes "
+	       "(RFC 3865: org.example:ADV:ADLT) is refused with 550, and EHLO says so behind "
+	       "NO-SOLICITING."},
     {.words = "send mail",
 	.type = CONF_ROUTE,
 	.repeats = true,

@@ -19,7 +19,8 @@ static const char *const confs[] = {
     "listen smtp on *\nlisten lmtp on 127.0.0.1, [::1]:2424\n",
     "hostname a\nrelay for 10.0.0.0/8, 192.0.2.1, ::1, [2001:db8::]/32, fc00::/7\n"
     "take xclient from 10.0.0.0/8, ::1\ntake proxy header from 10.0.0.0/8, 192.0.2.1\n"
-    "accept no mail\nanswer vrfy\nanswer expn yes\noffer etrn\noffer no soliciting\n",
+    "accept no mail\nanswer vrfy\nanswer expn yes\noffer etrn\noffer no soliciting\n"
+    "refuse solicitations of \"a:b,c\"\n",
     "hostname a\naliases from a\naccept mail for " DOMAIN_60 ", b" DOMAIN_60
     ", c" DOMAIN_60 ", d, e\n",
     "hostname a\ncredentials from c\n"

@@ -9,6 +9,7 @@
 #include "replies/reply.h"
 
 #include "base/check.h"
+#include "replies/help.h"
 
 struct row {
 	unsigned code;
@@ -146,31 +147,48 @@ put_argument(struct writer *writer, struct span text, bool lines)
 	}
 }
 
+/* How much of a text comes before " (HELP topic)", which is never cut. */
+static size_t
+body_bytes(struct span text)
+{
+	size_t tag = help_tag_of(text).len;
+
+	return tag == 0 ? text.len : text.len - (sizeof(" (HELP )") - 1) - tag;
+}
+
 static void
 fill(struct writer *writer, const struct reply *reply)
 {
-	const char *text = writer->row->text;
-	bool lines = writer->row->code < 300 && strcmp(text, "%1") == 0;
+	struct span text = span_str(writer->row->text), body, tag;
+	bool lines = writer->row->code < 300 && span_eq(text, SPAN("%1"));
 
+	body = span_first(text, body_bytes(text));
+	tag = span_skip(text, body.len);
 	line_begin(writer);
-	while (*text) {
-		size_t n = strcspn(text, "%\n");
+	writer->room -= tag.len;
+	while (body.len > 0) {
+		size_t n = span_find(span_first(body, span_find(body, '\n')), '%');
 
 		if (n > 0) {
-			put(writer, span_of(text, n));
-		} else if (*text == '\n') {
+			put(writer, span_first(body, n));
+		} else if (body.ptr[0] == '\n') {
 			line_end(writer, false);
 			line_begin(writer);
+			writer->room -= tag.len;
 			n = 1;
-		} else if (text[1] >= '1' && text[1] < '1' + REPLY_ARGS_MAX) {
-			put_argument(writer, reply->args[text[1] - '1'], lines);
+		} else if (body.len > 1 && body.ptr[1] >= '1' &&
+		    body.ptr[1] < '1' + REPLY_ARGS_MAX) {
+			put_argument(writer, reply->args[body.ptr[1] - '1'], lines);
 			n = 2;
 		} else {
 			put(writer, SPAN("%"));
 			n = 1;
 		}
-		text += n;
+		body = span_skip(body, n);
 	}
+	writer->cut = false;
+	writer->room += tag.len;
+	put(writer, tag);
 	line_end(writer, true);
 }
 

@@ -134,7 +134,7 @@ static const struct {
     {"an argument that is not given is empty", REPLY_GREETING, {SPAN("mx.example")}, true,
 	false, "220 mx.example \r\n"},
     {"an argument is not a format", REPLY_USER_UNKNOWN, {SPAN("%1%2%s"), SPAN("no")},
-	true, false, "550 5.1.1 No such mailbox here: %1%2%s\r\n"},
+	true, false, "550 5.1.1 No such mailbox here: %1%2%s (HELP recipient)\r\n"},
     {"one line per line feed", REPLY_HELLO, {SPAN("mx.example\nSIZE 1000\nPIPELINING")},
 	true, false, "250-mx.example\r\n250-SIZE 1000\r\n250 PIPELINING\r\n"},
     {"the enhanced code is on each line", REPLY_HELP, {SPAN("a\nb")}, true, false,
@@ -142,23 +142,24 @@ static const struct {
     {"a carriage return is never passed on", REPLY_HELLO, {SPAN("a\r\nb")}, true, false,
 	"250-a?\r\n250 b\r\n"},
     {"a peer cannot make a line", REPLY_USER_UNKNOWN, {SPAN("a\r\n250 Ok")}, false, false,
-	"550 No such mailbox here: a??250 Ok\r\n"},
+	"550 No such mailbox here: a??250 Ok (HELP recipient)\r\n"},
     {"a challenge is one line", REPLY_AUTH_CHALLENGE, {SPAN("YQ\nb")}, true, false,
 	"334 YQ?b\r\n"},
     {"an empty challenge keeps its blank", REPLY_AUTH_CHALLENGE, {{0}}, true, false,
 	"334 \r\n"},
     {"NUL, tab, escape and DEL", REPLY_USER_UNKNOWN, {SPAN("a\0b\tc\033d\177")}, false,
-	false, "550 No such mailbox here: a?b?c?d?\r\n"},
+	false, "550 No such mailbox here: a?b?c?d? (HELP recipient)\r\n"},
     {"UTF-8 without leave", REPLY_USER_UNKNOWN, {SPAN("gr\u00fc\u00df")}, false, false,
-	"550 No such mailbox here: gr????\r\n"},
+	"550 No such mailbox here: gr???? (HELP recipient)\r\n"},
     {"UTF-8 with leave", REPLY_USER_UNKNOWN, {SPAN("gr\u00fc\u00df \u4e2d \U0001f4ee")},
-	false, true, "550 No such mailbox here: gr\u00fc\u00df \u4e2d \U0001f4ee\r\n"},
+	false, true,
+	"550 No such mailbox here: gr\u00fc\u00df \u4e2d \U0001f4ee (HELP recipient)\r\n"},
     {"what is not UTF-8", REPLY_USER_UNKNOWN,
 	{SPAN("\xc3(\xe2\x82 \xc0\x80 \xed\xa0\x80 \xf4\x90\x80\x80 \xff\xc3")}, false,
-	true, "550 No such mailbox here: ?(?? ?? ??? ???? ??\r\n"},
+	true, "550 No such mailbox here: ?(?? ?? ??? ???? ?? (HELP recipient)\r\n"},
     {"C1 controls and line separators", REPLY_USER_UNKNOWN,
 	{SPAN("\xc2\x85 \xc2\x9b \xe2\x80\xa8")}, false, true,
-	"550 No such mailbox here: ?? ?? ???\r\n"},
+	"550 No such mailbox here: ?? ?? ??? (HELP recipient)\r\n"},
 };
 
 static void
@@ -207,6 +208,32 @@ test_a_line_is_cut_between_characters(void **state)
 	}
 }
 
+/* Whatever an argument is, the refusal ends with its topic. */
+static void
+test_the_topic_is_never_cut(void **state)
+{
+	char long_text[2000];
+
+	(void)state;
+	memset(long_text, 'x', sizeof(long_text));
+	for (size_t i = 0; i < REPLY_COUNT; i++) {
+		struct reply reply = {.id = (enum reply_id)i};
+		struct buf out;
+
+		if (rows[i].code < 400)
+			continue;
+		for (size_t j = 0; j < REPLY_ARGS_MAX; j++)
+			reply.args[j] = span_of(long_text, sizeof(long_text));
+		buf_init(&out, OUT_BYTES_MAX);
+		reply_write(&out, &reply, true, false);
+		assert_in_range(out.len, 1, REPLY_LINE_BYTES_MAX);
+		assert_true(span_ends_nocase(buf_span(&out), SPAN(")\r\n")));
+		if (strstr(rows[i].text, "%1"))
+			assert_int_equal(out.len, REPLY_LINE_BYTES_MAX);
+		buf_fini(&out);
+	}
+}
+
 static void
 test_a_full_buffer_is_told(void **state)
 {
@@ -234,7 +261,7 @@ test_text(void **state)
 	(void)state;
 	buf_init(&out, OUT_BYTES_MAX);
 	reply_text(&out, &reply);
-	expect_span(buf_span(&out), "No such mailbox here: gr\u00fcn??");
+	expect_span(buf_span(&out), "No such mailbox here: gr\u00fcn?? (HELP recipient)");
 	buf_reset(&out);
 	reply = (struct reply){.id = REPLY_HELLO, .args = {SPAN("a\nb")}};
 	reply_text(&out, &reply);
@@ -332,6 +359,7 @@ main(void)
 	    cmocka_unit_test(test_no_argument_can_break_a_row),
 	    cmocka_unit_test(test_written),
 	    cmocka_unit_test(test_a_line_is_cut_between_characters),
+	    cmocka_unit_test(test_the_topic_is_never_cut),
 	    cmocka_unit_test(test_a_full_buffer_is_told),
 	    cmocka_unit_test(test_text),
 	    cmocka_unit_test(test_parsed),

@@ -51,6 +51,7 @@ WORD(WORD_MAIL_BOTH, "Either way, {text}.")
 WORD(WORD_MAIL_EACH, "After {a}, {text}. After {b}, {other}.")
 WORD(WORD_CHOOSE_CLASS, "First the class: 4 if the same attempt can succeed later without anybody changing something, else 5. Then the reason.")
 #include "replies/word_list_topic.h"
+#include "replies/word_list_why.h"
 #include "replies/word_list_bounce.h"
 #include "replies/word_list_check.h"
 #include "replies/word_list_web.h"

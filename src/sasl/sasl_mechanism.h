@@ -21,6 +21,13 @@ enum sasl_mechanism {
 
 enum { SASL_MECHANISMS_ALL = SASL_BIT(SASL_MECHANISM_COUNT) - 1 };
 
+/* Whether the proof is a token, which nobody can guess. */
+static inline bool
+sasl_is_token(unsigned mechanism)
+{
+	return mechanism == SASL_OAUTHBEARER || mechanism == SASL_XOAUTH2;
+}
+
 /* "SCRAM-SHA-256". */
 const char *sasl_mechanism_name(enum sasl_mechanism mechanism);
 /* By its name, in any case; SASL_MECHANISM_COUNT where it is none of ours. */

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/date.h"
+#include "replies/help.h"
 #include "smtp/smtp_xclient.h"
 
 enum { TEXT_BYTES_MAX = 4096 };
@@ -522,6 +523,10 @@ judge_help(struct smtp_server *server, struct command_line *line)
 {
 	enum smtp_server_cue cue = find_command(line->args);
 
+	/* What our refusals end with. */
+	line->arg = help_text(line->args);
+	if (line->arg.len > 0)
+		return WHEN_FINE;
 	if (cue < CUE_COMMAND_COUNT && is_offered(server, cue)) {
 		write_syntax(server, cue, &line->text);
 	} else if (line->args.len > 0) {
@@ -534,7 +539,12 @@ judge_help(struct smtp_server *server, struct command_line *line)
 			buf_add_char(&line->text, ' ');
 			buf_add_str(&line->text, smtp_server_cue_name(cue));
 		}
-		buf_add_str(&line->text, "\nHELP and a command tells how it is written");
+		buf_add_str(&line->text, "\nHELP and a command tells how it is written\nTopics:");
+		for (size_t i = 0; help_tag_at(i).len > 0; i++) {
+			buf_add_char(&line->text, ' ');
+			buf_add(&line->text, help_tag_at(i));
+		}
+		buf_add_str(&line->text, "\nHELP and a topic tells what a refusal with it means");
 	}
 	line->arg = buf_span(&line->text);
 	return WHEN_FINE;
@@ -559,7 +569,7 @@ static const struct command commands[CUE_COMMAND_COUNT] = {
     [CUE_RSET] = {NO_ARGUMENT, judge_nothing, "RSET"},
     [CUE_NOOP] = {OPTIONAL_ARGUMENT, judge_nothing, "NOOP [text]"},
     [CUE_QUIT] = {NO_ARGUMENT, judge_quit, "QUIT"},
-    [CUE_HELP] = {OPTIONAL_ARGUMENT, judge_help, "HELP [command]"},
+    [CUE_HELP] = {OPTIONAL_ARGUMENT, judge_help, "HELP [command or topic]"},
     [CUE_VRFY] = {NEEDS_ARGUMENT, judge_vrfy, "VRFY name"},
     [CUE_EXPN] = {NEEDS_ARGUMENT, judge_expn, "EXPN name"},
     [CUE_ETRN] = {NEEDS_ARGUMENT, judge_etrn, "ETRN domain"},

@@ -424,11 +424,19 @@ help_tells_how_commands_are_written(void **state)
 	} rows[] = {
 	    {"HELP\r\n",
 		"214-2.0.0 Commands: HELO EHLO MAIL RCPT DATA BDAT RSET NOOP QUIT HELP VRFY "
-		"EXPN STARTTLS AUTH\r\n214 2.0.0 HELP and a command tells how it is "
-		"written\r\n"},
+		"EXPN STARTTLS AUTH\r\n214-2.0.0 HELP and a command tells how it is "
+		"written\r\n214-2.0.0 Topics: address commands early header later limits "
+		"lines lmtp login loop nomail parameters proxy recipient recipients relay "
+		"sender size slow solicitation tls\r\n214 2.0.0 HELP and a topic tells "
+		"what a refusal with it means\r\n"},
+	    {"help Solicitation\r\n",
+		"214-2.0.0 The sender marked the message as a solicitation (RFC 3865), of a "
+		"class that EHLO names behind NO-SOLICITING: such\r\n"
+		"214 2.0.0 mail is not wanted here.\r\n"},
 	    {"HELP bdat\r\n", "214 2.0.0 BDAT octets [LAST]\r\n"},
-	    {"DATA\r\n", "503 5.5.1 Bad sequence of commands: EHLO or HELO first\r\n"},
-	    {"VRFY\r\n", "501 5.5.4 Syntax: VRFY name\r\n"},
+	    {"DATA\r\n",
+		"503 5.5.1 Bad sequence of commands: EHLO or HELO first (HELP commands)\r\n"},
+	    {"VRFY\r\n", "501 5.5.4 Syntax: VRFY name (HELP commands)\r\n"},
 	};
 	struct smtp_server_options options = drive_options();
 	struct drive drive;

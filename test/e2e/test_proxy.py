@@ -1,12 +1,16 @@
 """Load balancers in front: PROXY headers, versions 1 and 2, and who may send them."""
+import shutil
 import socket
 import struct
+import subprocess
+from pathlib import Path
 
 import pytest
 
 import logs
-from server import settle
+from server import ROOT, make_directory, settle
 from talk import Closed, Talk, message, queue_id
+from waiting import free_port, until
 
 FROM = "take proxy header from 127.0.0.2"
 PROXY = ("127.0.0.2", 0)
@@ -184,3 +188,62 @@ def test_it_stops_while_headers_are_awaited(behind):
         talk.send(V1[:10])
         behind.wait_event("connected", client="127.0.0.2")
         assert behind.stop() == 0
+
+
+HAPROXY = ROOT / "build/peers/haproxy/usr/sbin/haproxy"
+
+
+@pytest.fixture
+def haproxy():
+    """Starts haproxy in front of a port; gives the port that clients connect to."""
+    started = []
+
+    def start(to_port, send):
+        assert HAPROXY.exists(), "there is no haproxy: run tools/setup test"
+        directory, port = make_directory(), free_port()
+        config = directory / "haproxy.cfg"
+        config.write_text(
+            "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 60s\n"
+            "  timeout server 60s\n"
+            f"listen mail\n  bind 127.0.0.1:{port}\n"
+            f"  server us 127.0.0.1:{to_port} source 127.0.0.2 check inter 200ms {send}\n")
+        log = open(directory / "log", "wb")
+        process = subprocess.Popen([str(HAPROXY), "-db", "-f", str(config)], stdout=log, stderr=log)
+        started.append((process, directory))
+
+        def is_up():
+            assert process.poll() is None, Path(directory, "log").read_text()
+            try:
+                socket.create_connection(("127.0.0.1", port), 5).close()
+                return True
+            except OSError:
+                return False
+
+        until(is_up, "haproxy takes connections")
+        return port
+
+    yield start
+    for process, directory in started:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("send", ["send-proxy", "send-proxy-v2", "send-proxy-v2-ssl"])
+def test_haproxy(behind, haproxy, send):
+    """Its checks of whether we live, every 200 ms, are sessions too that do no harm."""
+    port = haproxy(behind.smtp_port, f"{send} check-send-proxy")
+    with Talk(port, source=("127.0.0.3", 0)) as talk:
+        talk.ehlo()
+        talk.start("ann@far.example", "alice@home.example")
+        queue_id(talk.data(message("haproxy")))
+    assert b"[127.0.0.3]" in behind.wait_mail("alice")[0]
+    assert behind.wait_event("speaks_for", address="127.0.0.3", client="127.0.0.2")
+    assert not logs.select(behind.events(), "proxy_refused")
+
+
+def test_haproxy_before_tls(behind, haproxy):
+    port = haproxy(behind.submissions_port, "send-proxy-v2")
+    with Talk(port, tls=True, source=("127.0.0.3", 0)) as talk:
+        assert "AUTH" in talk.ehlo()
+    assert behind.wait_event("tls", client="127.0.0.3")

@@ -225,10 +225,21 @@ own_mechanisms(const struct auth *auth)
 	return set;
 }
 
+/* What lookup runs without Dovecot is known before there is a link to it. */
+static unsigned
+all_mechanisms(const struct auth *auth)
+{
+	unsigned set = own_mechanisms(auth) | auth->lookup_offer;
+
+	if (auth->env->conf->token_keys_path.len > 0)
+		set |= SASL_BIT(SASL_OAUTHBEARER) | SASL_BIT(SASL_XOAUTH2);
+	return set;
+}
+
 static void
 offer_to(struct auth_peer *peer)
 {
-	unsigned set = own_mechanisms(peer->auth) | peer->auth->lookup_offer;
+	unsigned set = all_mechanisms(peer->auth);
 
 	ipc_kr_offer_send(peer->channel, &(struct ipc_kr_offer){.mechanisms = set});
 }
@@ -280,8 +291,7 @@ begin(struct auth_peer *peer, const struct ipc_rk_auth *asked)
 	if (asked->mechanism >= SASL_MECHANISM_COUNT || asked->exchange == 0 ||
 	    map_get_u64(&peer->by_number, asked->exchange))
 		return ERR_SYNTAX;
-	if (peer->count >= AUTH_EXCHANGES_MAX ||
-	    !((own | peer->auth->lookup_offer) & bit)) {
+	if (peer->count >= AUTH_EXCHANGES_MAX || !(all_mechanisms(peer->auth) & bit)) {
 		tell(peer,
 		    &(struct ipc_kr_authenticated){.exchange = asked->exchange,
 			.result = IPC_AUTH_TEMPORARY,

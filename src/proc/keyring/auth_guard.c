@@ -118,8 +118,12 @@ auth_judge(struct exchange *exchange, enum ipc_auth result, struct span login)
 	if (exchange->login_counted)
 		login = sasl_login(exchange->sasl);
 	if (result == IPC_AUTH_DENIED) {
-		/* Lookup tells whose it was only now. */
-		if (!exchange->login_counted && login.len > 0)
+		/*
+		 * Lookup tells whose it was only now.  A token is no guess at a password: whoever
+		 * makes up such must not lock a user out.
+		 */
+		if (!exchange->login_counted && login.len > 0 &&
+		    !sasl_is_token(exchange->mechanism))
 			guard_count(
 			    auth->logins, write_key(key, login, SPAN("")), now_ms);
 		told_ms = exchange->since_ms + guard_delay_ms(exchange->failures,

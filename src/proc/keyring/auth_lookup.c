@@ -107,7 +107,8 @@ take_verdict(struct auth *auth, const struct ipc_lk_authenticated *verdict)
 		return OK;
 	map_remove_u64(&auth->asked, exchange->id);
 	exchange->waits = false;
-	if (!exchange->login_counted && !auth_may_be_told(exchange, verdict->login))
+	if (!exchange->login_counted && !sasl_is_token(exchange->mechanism) &&
+	    !auth_may_be_told(exchange, verdict->login))
 		return OK;
 	if (verdict->login.len == 0 && exchange->login_counted)
 		login = sasl_login(exchange->sasl);

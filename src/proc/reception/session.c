@@ -398,7 +398,9 @@ static unsigned
 offered(const struct conf *conf, bool trusted)
 {
 	return asks_offered(conf, trusted) | SMTP_EXTENSION_LIMITS |
-	    (conf->no_soliciting ? SMTP_EXTENSION_NO_SOLICITING : 0) |
+	    (conf->no_soliciting || conf->solicit_refused.len > 0
+		    ? SMTP_EXTENSION_NO_SOLICITING
+		    : 0) |
 	    (conf->offer_etrn ? SMTP_EXTENSION_ETRN : 0);
 }
 
@@ -432,6 +434,7 @@ new_machine(const struct session *session)
 	    .vrfy = conf->answer_vrfy ? who : SMTP_SERVER_FOR_NOBODY,
 	    .expn = conf->answer_expn ? who : SMTP_SERVER_FOR_NOBODY,
 	    .extensions = offered(conf, trusted || is_submission(kind)),
+	    .solicit_refused = conf->solicit_refused,
 	    .hold_max_s = conf->hold_max_ms / 1000,
 	    .wall_ms = io_wall_ms(reception->env->io),
 	    .auth_mechanisms = reception->tls && !lmtp

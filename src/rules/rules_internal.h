@@ -1,0 +1,36 @@
+/*
+ * The tables that tools/rules_gen.c writes.  Each rule with text is found by four bytes of it that
+ * few other rules have (its gram); buckets of a hash of those lead to the rules.
+ */
+#pragma once
+
+#include "rules/rules.h"
+
+enum { RULES_GRAM_BYTES = 4, RULES_BUCKETS = 4096, RULES_ANY = -1 };
+
+struct rule_row {
+	struct rule rule;
+	short code_low, code_high; /* 0: any */
+	short status[3];           /* RULES_ANY: any; the first of a rule without status too */
+	short needle_at, needle_bytes; /* the longest fragment in rule.text */
+	short gram_at;                 /* in that fragment */
+};
+
+extern const struct rule_row rules_rows[];
+extern const size_t rules_row_count;
+/* Rules of bucket i: rules_bucket_rows[rules_buckets[i]] up to that of i + 1, in their order. */
+extern const unsigned short rules_buckets[RULES_BUCKETS + 1];
+extern const unsigned short rules_bucket_rows[];
+/* The rules without text, in their order. */
+extern const unsigned short rules_bare[];
+extern const size_t rules_bare_count;
+
+static inline unsigned
+rules_hash(const char *gram)
+{
+	uint32_t value = 0;
+
+	for (size_t i = 0; i < RULES_GRAM_BYTES; i++)
+		value = value << 8 | (unsigned char)gram[i];
+	return (unsigned)((value * 2654435761u) >> 20) & (RULES_BUCKETS - 1);
+}
