@@ -220,3 +220,9 @@ MUST_USE enum err io_spawn(struct io *io, struct io_op *op,
 MUST_USE enum err io_kill(struct io *io, int pid, int signal);
 /* Calls fired in the loop for each delivery of the signal; io_run doesn't go on for that alone. */
 void io_signal(struct io *io, int signal, void (*fired)(void *owner), void *owner);
+/*
+ * Calls ready in the loop whenever a descriptor can be read that is a library's own (the epoll set
+ * of an HTTP server), until the io ends; io_run doesn't go on for that alone.
+ */
+MUST_USE enum err io_watch_fd(
+    struct io *io, int fd, void (*ready)(void *owner), void *owner);

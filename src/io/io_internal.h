@@ -115,6 +115,7 @@ struct io {
 	struct list signals, children;
 	struct list dirs, files;
 	struct list locks;
+	struct list foreign; /* descriptors of libraries that are watched */
 	struct io_dns *dns; /* NULL: not asked for yet */
 	uint64_t dns_timeout_ms;
 	const char *dns_anchor; /* NULL: the root's keys, where no servers are named */
@@ -190,6 +191,9 @@ struct net_addr io_addr_from(const struct sockaddr_storage *from);
 struct net_addr io_addr_local(int fd);
 void io_listeners_destroy(struct io *io);
 bool io_listeners_wait(const struct io *io);
+
+/* io_foreign.c */
+void io_foreign_destroy(struct io *io);
 
 /* io_spawn.c */
 void io_children_destroy(struct io *io);
