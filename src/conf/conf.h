@@ -14,6 +14,7 @@ enum {
 	CONF_FILE_BYTES_MAX = 1 << 20,
 	CONF_ERRORS_MAX = 20,
 	CONF_LISTENERS_MAX = 32,
+	CONF_HTTP_MAX = 8,
 	CONF_RETRIES_MAX = 32,
 	CONF_DNS_SERVERS_MAX = 4,
 	CONF_CERTIFICATES_MAX = 50,
@@ -101,6 +102,8 @@ struct conf {
 	bool greeting_software; /* "Postrider" after ESMTP in the greeting */
 	struct conf_listener listeners[CONF_LISTENERS_MAX];
 	size_t listener_count;
+	struct net_addr http[CONF_HTTP_MAX]; /* where the web reference is; admin's */
+	size_t http_count;
 
 	/* TLS for clients; none without a certificate.  The first one is the default. */
 	struct conf_certificate certificates[CONF_CERTIFICATES_MAX];
@@ -228,6 +231,9 @@ struct conf {
 	uint64_t hold_max_ms; /* FUTURERELEASE; 0: not offered */
 	uint64_t return_bytes_max; /* of a message in its bounce; 0: never whole */
 	uint64_t idle_timeout_ms;
+	uint64_t transcripts_max; /* kept of attempts that failed or were slow; 0: none */
+	uint64_t transcript_bytes_max, transcript_memory_bytes; /* of one, of all */
+	uint64_t slow_attempt_ms; /* 0: none is slow */
 };
 
 /* A place in the configuration, for people. */
