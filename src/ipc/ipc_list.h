@@ -27,6 +27,7 @@ enum {
 	IPC_ORCPT_MAX = 500,
 	IPC_TLSA_MAX = 2600,
 	IPC_TLS_MAX = 160,
+	IPC_TRANSCRIPT_MAX = 48 << 10,
 };
 
 /* What became of a recipient in an attempt. */

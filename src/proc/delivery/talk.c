@@ -235,6 +235,7 @@ connect_to(struct attempt *attempt, struct pool_way *way)
 
 	health_probing(&delivery->health, &to, now_ms(talk), ms + PROBE_MS_MORE);
 	arm_timer(talk, now_ms(talk) + ms);
+	recorder_address(attempt, "connecting to ", to.port);
 	talk->connecting = true;
 	io_connect(delivery->env->io, &talk->connect, &to);
 }
@@ -248,6 +249,9 @@ go_on_with(struct attempt *attempt, struct talk *talk)
 	buf_reset(&attempt->tls_text);
 	if (talk->tls)
 		attempt_note_tls(attempt, talk->tls);
+	recorder_address(attempt, "on a kept connection to ", attempt_port(attempt));
+	if (talk->tls)
+		recorder_fact(attempt, "TLS: ", buf_span(&attempt->tls_text));
 	talk_mail(talk);
 }
 
@@ -404,6 +408,8 @@ connected(struct io_op *op)
 	    .password = attempt->password,
 	    .auth_without_tls = is_loopback(&attempt->addrs[attempt->addr_index].addr),
 	    .reply_timeout_ms = talk->delivery->conf->reply_timeout_ms,
+	    .said = recorder_said,
+	    .said_owner = talk,
 	};
 	struct net_addr to;
 	char text[100];
@@ -419,6 +425,7 @@ connected(struct io_op *op)
 	attempt->state = ATTEMPT_TALKING;
 	attempt->failure.down = false;
 	buf_reset(&attempt->tls_text);
+	recorder_fact(attempt, "connected", SPAN(""));
 	talk->stream = op->stream;
 	talk->smtp = smtp_client_create(&options, now_ms(talk));
 	/* The deadline is later than that of connecting; the timer finds out. */
@@ -460,6 +467,9 @@ take_tls(struct talk *talk, struct span bytes)
 		if (talk->handshaking && tls_is_ready(talk->tls)) {
 			talk->handshaking = false;
 			attempt_note_tls(talk->attempt, talk->tls);
+			tls_describe(talk->tls, &talk->attempt->tls_text);
+			recorder_fact(
+			    talk->attempt, "TLS: ", buf_span(&talk->attempt->tls_text));
 			smtp_client_tls_started(talk->smtp, now_ms(talk));
 		}
 		if (!err && plain.len > 0 &&
