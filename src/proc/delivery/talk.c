@@ -467,7 +467,6 @@ take_tls(struct talk *talk, struct span bytes)
 		if (talk->handshaking && tls_is_ready(talk->tls)) {
 			talk->handshaking = false;
 			attempt_note_tls(talk->attempt, talk->tls);
-			tls_describe(talk->tls, &talk->attempt->tls_text);
 			recorder_fact(
 			    talk->attempt, "TLS: ", buf_span(&talk->attempt->tls_text));
 			smtp_client_tls_started(talk->smtp, now_ms(talk));
