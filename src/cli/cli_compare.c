@@ -12,7 +12,7 @@
 enum { OUT_BYTES_MAX = 1 << 18, TEXT_BYTES_MAX = 1 << 14 };
 
 static const char usage[] =
-    "usage: postrider compare [--json] [--lang LANGUAGE] CODE CODE\n"
+    "usage: postrider compare [--json] [--format FORMAT] [--lang LANGUAGE] CODE CODE\n"
     "\n"
     "Tells two SMTP reply codes or enhanced status codes apart: the difference that\n"
     "matters, who sends which, what the client does after each, and which to use.\n"
@@ -21,6 +21,7 @@ static const char usage[] =
     "  postrider compare 4.7.0 5.7.1\n"
     "\n"
     "  --json             for programs\n"
+    "  --format FORMAT    text, markdown or html\n"
     "  --lang LANGUAGE    as with postrider explain\n";
 
 json_t *
@@ -69,7 +70,12 @@ complain(char *const codes[2])
 
 		if (catalogue_find(span_str(codes[i])))
 			continue;
-		if (is_code)
+		if (catalogue_topic_find(span_str(codes[i])))
+			fprintf(stderr,
+			    "postrider: only codes are compared, and %s is none; postrider explain "
+			    "%s says what it is\n",
+			    codes[i], codes[i]);
+		else if (is_code)
 			fprintf(stderr,
 			    "postrider: %s is not a standard code; "
 			    "postrider explain %s says what its digits tell\n",
@@ -88,7 +94,7 @@ answer(char *const codes[2], const struct cli_explain_options *options, struct b
 {
 	struct span a = span_str(codes[0]);
 	struct span b = span_str(codes[1]);
-	struct page page = cli_explain_page_of(out, options->language);
+	struct page page = cli_explain_page_of(out, options);
 
 	if (options->json) {
 		json_t *json = cli_compare_json(options->language, a, b);
@@ -96,9 +102,12 @@ answer(char *const codes[2], const struct cli_explain_options *options, struct b
 		if (!json)
 			return complain(codes);
 		cli_explain_json_write(out, json);
-	} else if (explain_compare(&page, a, b) != OK) {
-		return complain(codes);
+		return EX_OK;
 	}
+	page_begin(&page, catalogue_order(a, b) > 0 ? b : a);
+	if (explain_compare(&page, a, b) != OK)
+		return complain(codes);
+	page_end(&page);
 	return EX_OK;
 }
 
@@ -111,6 +120,8 @@ cli_compare(int argc, char **argv)
 
 	if (!cli_explain_options(argc, argv, usage, &options))
 		return EX_USAGE;
+	if (!options.help && options.search)
+		return cli_wrong_use(usage, "the search is: postrider explain --search");
 	if (!options.help && options.list)
 		return cli_wrong_use(usage, "the list is: postrider explain --list");
 	if (!options.help && options.words != 2)

@@ -1,7 +1,6 @@
 /*
- * "postrider explain": what a reply code, an enhanced status code or a whole
- * reply means.  The page is made in replies/; here are options, JSON and the
- * terminal.
+ * "postrider explain": what a reply code, an enhanced status code, a whole reply, a keyword or a
+ * line of a log means.  The page is made in replies/; here are options and the terminal.
  */
 #include "cli/cli_explain.h"
 
@@ -13,24 +12,32 @@
 
 #include "base/check.h"
 #include "cli/cli.h"
-#include "replies/reply.h"
+#include "replies/search.h"
 
-enum { OUT_BYTES_MAX = 1 << 20, QUESTION_BYTES_MAX = 8192 };
+enum { OUT_BYTES_MAX = 4 << 20, TOPICS_MAX = 1024, TITLE_BYTES_MAX = 200 };
 
 static const char usage[] =
-    "usage: postrider explain [--json] [--lang LANGUAGE] CODE | REPLY\n"
-    "       postrider explain [--json] [--lang LANGUAGE] --list\n"
+    "usage: postrider explain [OPTION...] CODE | REPLY | WORD | -\n"
+    "       postrider explain [OPTION...] --list\n"
+    "       postrider explain [OPTION...] --search WORD...\n"
     "\n"
-    "Explains an SMTP reply: what it means, when it is seen, what the client does,\n"
-    "and what to do about it.\n"
+    "Explains what mail servers say: what it means, when it is seen, and what to do about it.\n"
     "\n"
     "  postrider explain 252                          a reply code\n"
     "  postrider explain 5.7.1                        an enhanced status code\n"
     "  postrider explain 550 5.1.1 No such user here  a reply from a log or bounce\n"
     "  postrider explain 4xx                          all codes of a class\n"
-    "  postrider explain --list                       the codes there are\n"
+    "  postrider explain STARTTLS                     a keyword of EHLO, or its whole answer\n"
+    "  postrider explain dkim=fail                    a result in Authentication-Results\n"
+    "  postrider explain sts-policy-invalid           a result in a TLS report\n"
+    "  postrider explain delayed                      an action of a bounce\n"
+    "  postrider explain \"LINE OF A LOG\"             ours, or one of Postfix, Exim, sendmail\n"
+    "  postrider explain - < FILE                     the same, from standard input\n"
+    "  postrider explain --list                       all that there is\n"
+    "  postrider explain --search mailbox full        what has these words\n"
     "\n"
     "  --json             for programs\n"
+    "  --format FORMAT    text, markdown or html\n"
     "  --lang LANGUAGE    en, or another one (a wrong one lists them); otherwise that of\n"
     "                     the environment (LC_ALL, LC_MESSAGES, LANG)\n"
     "\n"
@@ -63,14 +70,29 @@ cli_explain_language(void)
 	return language;
 }
 
+static bool
+format_of(const char *name, enum page_format *format)
+{
+	static const char *const names[] = {
+	    [PAGE_TEXT] = "text", [PAGE_MARKDOWN] = "markdown", [PAGE_HTML] = "html"};
+
+	for (size_t i = 0; i < LEN(names); i++)
+		if (strcmp(name, names[i]) == 0) {
+			*format = (enum page_format)i;
+			return true;
+		}
+	return false;
+}
+
 bool
 cli_explain_options(
     int argc, char **argv, const char *text, struct cli_explain_options *options)
 {
-	const char *tag = NULL;
+	const char *tag = NULL, *format = NULL;
 	const struct cli_option rows[] = {{"--json", &options->json, NULL},
-	    {"--list", &options->list, NULL}, {"--help", &options->help, NULL},
-	    {"--lang", NULL, &tag}};
+	    {"--list", &options->list, NULL}, {"--search", &options->search, NULL},
+	    {"--help", &options->help, NULL}, {"--lang", NULL, &tag},
+	    {"--format", NULL, &format}};
 
 	*options = (struct cli_explain_options){.language = cli_explain_language()};
 	options->words = cli_options(argc, argv, rows, LEN(rows), text);
@@ -79,13 +101,20 @@ cli_explain_options(
 		refuse_language(tag);
 		return false;
 	}
+	if (options->words >= 0 && format && !format_of(format, &options->format)) {
+		cli_wrong_use(text, "a format is text, markdown or html");
+		return false;
+	}
 	return options->words >= 0;
 }
 
 struct page
-cli_explain_page_of(struct buf *out, const struct language *language)
+cli_explain_page_of(struct buf *out, const struct cli_explain_options *options)
 {
-	struct page page = {.out = out, .width = PAGE_WIDTH, .language = language};
+	struct page page = {.out = out,
+	    .width = PAGE_WIDTH,
+	    .language = options->language,
+	    .format = options->format};
 	struct winsize size;
 
 	if (isatty(STDOUT_FILENO)) {
@@ -106,173 +135,175 @@ cli_explain_print(const struct buf *out)
 	return cli_finish(EX_OK);
 }
 
-static json_t *
-json_text(struct span text)
-{
-	json_t *json;
-	struct buf clean;
-
-	buf_init(&clean, 2 * QUESTION_BYTES_MAX);
-	reply_clean(&clean, text);
-	json = json_stringn(clean.ptr ? clean.ptr : "", clean.len);
-	check(json);
-	buf_fini(&clean);
-	return json;
-}
-
+/* Says what is near to a word that nobody knows. */
 static void
-set(json_t *object, const char *key, json_t *value)
+refuse_question(struct span question)
 {
-	check(json_object_set_new(object, key, value) == 0);
+	const char *names[TOPICS_MAX], *nearest = NULL;
+	const struct catalogue_topic *topic;
+	size_t count = 0;
+	char word[TITLE_BYTES_MAX];
+
+	/* Of what is longer than a word nothing is near. */
+	(void)snprintf(word, sizeof(word), "%.*s",
+	    (int)(question.len < sizeof(word) ? question.len : 0), question.ptr);
+	while (count < TOPICS_MAX && (topic = catalogue_topic_at(count)) != NULL)
+		names[count++] = topic->key;
+	if (*word)
+		nearest = cli_nearest(word, names, count);
+	(void)snprintf(word, sizeof(word), "%.*s",
+	    (int)(question.len < sizeof(word) ? question.len : sizeof(word) - 1), question.ptr);
+	fprintf(stderr, "postrider: in \"%s\" is nothing that can be explained",
+	    cli_quote(word).text);
+	if (nearest)
+		fprintf(stderr, "; did you mean %s?\n", nearest);
+	else
+		fprintf(stderr, ": no code such as 550 or 5.7.1, no keyword, no result (postrider "
+				"explain --list shows them, --search WORD searches)\n");
 }
 
-static json_t *
-codes_json(struct span codes, const struct explain_code *code)
+static struct span
+title_of(const struct explain *explain)
 {
-	struct span related;
-	json_t *list = json_array();
-
-	while (codes.len && span_cut(&codes, ' ', &related)) {
-		struct buf name;
-
-		buf_init(&name, EXPLAIN_CODE_BYTES);
-		explain_related(&name, related, code);
-		check(json_array_append_new(list, json_text(buf_span(&name))) == 0);
-		buf_fini(&name);
-	}
-	return list;
-}
-
-/* A text of the catalogue in a language. */
-static void
-set_text(json_t *object, const char *key, const struct language *language, const char *english)
-{
-	set(object, key, json_string(language_text(language, english)));
-}
-
-static json_t *
-code_json(const struct explain_code *code, const struct language *language)
-{
-	const struct catalogue_entry *entry = code->entry;
-	json_t *object = json_object();
-
-	set(object, "code", json_string(code->name));
-	set(object, "standard", json_boolean(entry && catalogue_is_standard(entry)));
-	set(object, "retry", json_boolean(code->retry));
-	if (code->class)
-		set_text(object, "class", language, code->class->name);
-	if (code->subject)
-		set_text(object, "subject", language, code->subject->name);
-	if (entry) {
-		set_text(object, "name", language, entry->name);
-		set(object, "category", json_string(entry->category));
-		set_text(object, "meaning", language, entry->meaning);
-		set_text(object, "when", language, entry->when);
-		set_text(object, "client", language, entry->client);
-		set_text(object, "sender", language, entry->sender);
-		set_text(object, "admin", language, entry->admin);
-		set_text(object, "developer", language, entry->developer);
-		set_text(object, "mistakes", language, entry->mistakes);
-		set(object, "transcript", json_string(entry->transcript));
-		set(object, "rfc", json_string(entry->rfc));
-		set(object, "with", codes_json(span_str(entry->with), code));
-		set(object, "see", codes_json(span_str(entry->see), code));
-	} else if (code->class) {
-		set_text(object, "meaning", language, code->class->meaning);
-		set_text(object, "client", language, code->class->client);
-		set_text(object, "fix", language, code->class->fix);
-	}
-	return object;
-}
-
-json_t *
-cli_explain_json(const struct explain *explain, const struct language *language)
-{
-	json_t *object = json_object();
-
-	if (explain->group) {
-		set(object, "group", json_string(explain->group->code));
-		set_text(object, "name", language, explain->group->name);
-		set_text(object, "meaning", language, explain->group->meaning);
-		if (*explain->group->client) {
-			set_text(object, "client", language, explain->group->client);
-			set_text(object, "fix", language, explain->group->fix);
-		}
-		return object;
-	}
-	if (explain->reply.len)
-		set(object, "question", json_text(explain->reply));
+	if (explain->group)
+		return span_str(explain->group->code);
 	if (*explain->basic.name)
-		set(object, "reply", code_json(&explain->basic, language));
+		return span_str(explain->basic.name);
 	if (*explain->status.name)
-		set(object, "status", code_json(&explain->status, language));
-	if (explain->clash)
-		set(object, "contradiction", json_true());
-	return object;
-}
-
-json_t *
-cli_explain_json_list(const struct language *language)
-{
-	const struct catalogue_entry *entry;
-	json_t *list = json_array();
-
-	for (size_t i = 0; (entry = catalogue_at(i)) != NULL; i++) {
-		json_t *object = json_object();
-
-		set(object, "code", json_string(entry->code));
-		set_text(object, "name", language, entry->name);
-		set(object, "category", json_string(entry->category));
-		check(json_array_append_new(list, object) == 0);
-	}
-	return list;
+		return span_str(explain->status.name);
+	check(explain->topic_count);
+	return span_str(explain->topics[0]->key);
 }
 
 static int
-add_json(const char *bytes, size_t size, void *out)
+answer(struct span question, const struct cli_explain_options *options, struct buf *out)
 {
-	buf_add(out, span_of(bytes, size));
-	return 0;
-}
-
-void
-cli_explain_json_write(struct buf *out, json_t *json)
-{
-	check(json_dump_callback(json, add_json, out, JSON_INDENT(2)) == 0);
-	buf_add_char(out, '\n');
-	json_decref(json);
-}
-
-static int
-answer(char **argv, const struct cli_explain_options *options, struct buf *out)
-{
-	struct page page = cli_explain_page_of(out, options->language);
+	struct page page = cli_explain_page_of(out, options);
 	struct explain explain;
-	struct buf question;
-	int status = EX_OK;
+	enum err err = explain_parse(question, &explain);
 
-	buf_init(&question, QUESTION_BYTES_MAX);
-	for (int i = 1; i <= options->words; i++) {
-		buf_add_str(&question, i > 1 ? " " : "");
-		buf_add_str(&question, argv[i]);
+	if (err == ERR_TOO_LONG) {
+		fprintf(stderr,
+		    "postrider: that is more than %d bytes; a few lines will do\n",
+		    EXPLAIN_QUESTION_BYTES_MAX);
+		return EX_DATAERR;
 	}
-	if (buf_finish(&question) != OK) {
-		fprintf(stderr,
-		    "postrider: a reply is not as long as that; its first line will do\n");
-		status = EX_DATAERR;
-	} else if (explain_parse(buf_span(&question), &explain) != OK) {
-		fprintf(stderr,
-		    "postrider: \"%s\" does not begin with a reply code; codes look like 550 or "
-		    "5.7.1 (postrider explain --list shows them)\n",
-		    cli_quote(buf_span(&question).len ? argv[1] : "").text);
-		status = EX_DATAERR;
-	} else if (options->json) {
+	if (err) {
+		refuse_question(question);
+		return EX_DATAERR;
+	}
+	if (options->json) {
 		cli_explain_json_write(out, cli_explain_json(&explain, options->language));
+		return EX_OK;
+	}
+	page_begin(&page, title_of(&explain));
+	explain_page(&page, &explain);
+	page_end(&page);
+	return EX_OK;
+}
+
+static void
+add_words(char **argv, int words, struct buf *text)
+{
+	for (int i = 1; i <= words; i++) {
+		buf_add_str(text, i > 1 ? " " : "");
+		buf_add_str(text, argv[i]);
+	}
+}
+
+/* Not more than a question may have, and a byte, which makes it too long. */
+static void
+add_input(struct buf *text)
+{
+	char bytes[4096];
+	size_t count;
+
+	while (buf_finish(text) == OK && (count = fread(bytes, 1, sizeof(bytes), stdin)) > 0)
+		buf_add(text, span_of(bytes, count));
+}
+
+static int
+answer_all(char **argv, const struct cli_explain_options *options, struct buf *out)
+{
+	bool reads = options->words == 0 || (options->words == 1 && strcmp(argv[1], "-") == 0);
+	struct buf question;
+	int status;
+
+	buf_init(&question, EXPLAIN_QUESTION_BYTES_MAX + 1);
+	if (reads)
+		add_input(&question);
+	else
+		add_words(argv, options->words, &question);
+	if (buf_finish(&question) != OK)
+		buf_add_char(&question, ' ');
+	if (options->words == 0 && question.len == 0)
+		status = cli_wrong_use(usage, "which code?");
+	else if (buf_finish(&question) != OK) {
+		fprintf(stderr, "postrider: that is more than %d bytes; a few lines will do\n",
+		    EXPLAIN_QUESTION_BYTES_MAX);
+		status = EX_DATAERR;
+	} else if (memchr(buf_span(&question).ptr, 0, question.len)) {
+		fprintf(stderr, "postrider: that is not text\n");
+		status = EX_DATAERR;
 	} else {
-		explain_page(&page, &explain);
+		status = answer(buf_span(&question), options, out);
 	}
 	buf_fini(&question);
 	return status;
+}
+
+static void
+write_found(struct page *page, const struct search_found *found, size_t count)
+{
+	enum { WIDTH = 22 };
+
+	for (size_t i = 0; i < count; i++) {
+		const struct catalogue_entry *entry = found[i].entry;
+		const struct catalogue_topic *topic = found[i].topic;
+
+		page_row(page, span_str(entry ? entry->code : topic->key), WIDTH,
+		    span_str(
+			language_text(page->language, entry ? entry->name : topic->name)));
+	}
+}
+
+static int
+search(char **argv, const struct cli_explain_options *options, struct buf *out)
+{
+	struct search_found found[SEARCH_FOUND_MAX];
+	struct page page = cli_explain_page_of(out, options);
+	struct buf words;
+	size_t count;
+
+	buf_init(&words, EXPLAIN_QUESTION_BYTES_MAX);
+	add_words(argv, options->words, &words);
+	count = search_catalogue(buf_span(&words), options->language, found);
+	if (count == 0)
+		fprintf(stderr, "postrider: nothing has \"%s\" in it\n", cli_quote(argv[1]).text);
+	else if (options->json)
+		cli_explain_json_write(
+		    out, cli_explain_json_found(found, count, options->language));
+	else {
+		page_begin(&page, buf_span(&words));
+		write_found(&page, found, count);
+		page_end(&page);
+	}
+	buf_fini(&words);
+	return count ? EX_OK : EX_DATAERR;
+}
+
+static void
+list(const struct cli_explain_options *options, struct buf *out)
+{
+	struct page page = cli_explain_page_of(out, options);
+
+	if (options->json) {
+		cli_explain_json_write(out, cli_explain_json_list(options->language));
+		return;
+	}
+	page_begin(&page, SPAN("postrider explain --list"));
+	explain_list(&page);
+	page_end(&page);
 }
 
 int
@@ -284,22 +315,20 @@ cli_explain(int argc, char **argv)
 
 	if (!cli_explain_options(argc, argv, usage, &options))
 		return EX_USAGE;
-	if (!options.help && !options.list && options.words == 0)
-		return cli_wrong_use(usage, "which code?");
-	if (!options.help && options.list && options.words > 0)
+	if (!options.help && !options.list && options.words == 0 &&
+	    (options.search || isatty(STDIN_FILENO)))
+		return cli_wrong_use(usage, options.search ? "which words?" : "which code?");
+	if (!options.help && options.list && (options.words > 0 || options.search))
 		return cli_wrong_use(usage, "--list takes no code");
 	buf_init(&out, OUT_BYTES_MAX);
-	if (options.help) {
+	if (options.help)
 		buf_add_str(&out, usage);
-	} else if (options.list && options.json) {
-		cli_explain_json_write(&out, cli_explain_json_list(options.language));
-	} else if (options.list) {
-		struct page page = cli_explain_page_of(&out, options.language);
-
-		explain_list(&page);
-	} else {
-		status = answer(argv, &options, &out);
-	}
+	else if (options.list)
+		list(&options, &out);
+	else if (options.search)
+		status = search(argv, &options, &out);
+	else
+		status = answer_all(argv, &options, &out);
 	if (status == EX_OK)
 		status = cli_explain_print(&out);
 	buf_fini(&out);

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "replies/explain.h"
+#include "replies/search.h"
 
 int cli_explain(int argc, char **argv);
 int cli_compare(int argc, char **argv);
@@ -16,7 +17,9 @@ int cli_compare(int argc, char **argv);
 struct cli_explain_options {
 	bool json;
 	bool list;
+	bool search;
 	bool help;
+	enum page_format format;
 	const struct language *language; /* of --lang, or of the environment */
 	int words; /* that are no options, from argv[1] on */
 };
@@ -25,7 +28,7 @@ struct cli_explain_options {
 bool cli_explain_options(
     int argc, char **argv, const char *usage, struct cli_explain_options *options);
 /* A page for standard output: as wide as the terminal, bold only there. */
-struct page cli_explain_page_of(struct buf *out, const struct language *language);
+struct page cli_explain_page_of(struct buf *out, const struct cli_explain_options *options);
 /* The language of LC_ALL, LC_MESSAGES or LANG, if that is one in UTF-8 and here; else English. */
 const struct language *cli_explain_language(void);
 /* Writes all of it to standard output; EX_OK, or EX_IOERR. */
@@ -33,6 +36,8 @@ int cli_explain_print(const struct buf *out);
 /* The answer as JSON; the caller owns it. */
 json_t *cli_explain_json(const struct explain *explain, const struct language *language);
 json_t *cli_explain_json_list(const struct language *language);
+json_t *cli_explain_json_found(
+    const struct search_found *found, size_t count, const struct language *language);
 /* NULL where one of them is not in the catalogue. */
 json_t *cli_compare_json(const struct language *language, struct span a, struct span b);
 /* The text of json, with a line end; json is released. */

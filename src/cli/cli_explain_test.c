@@ -2,6 +2,7 @@
  * "postrider explain" and "postrider compare": exit statuses, and JSON that a
  * program can rely on.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,6 +31,23 @@ static const struct {
     {cli_explain, {"explain", "--json", "252"}, EX_OK, true},
     {cli_explain, {"explain", "252", "--json"}, EX_OK, true},
     {cli_explain, {"explain", "250", "2.0.0", "OK - gsmtp", "--json", "-"}, EX_OK, true},
+    {cli_explain, {"explain", "starttls"}, EX_OK, true},
+    {cli_explain, {"explain", "--json", "dkim=fail"}, EX_OK, true},
+    {cli_explain, {"explain", "--format", "html", "failed"}, EX_OK, true},
+    {cli_explain, {"explain", "--format=markdown", "4xx"}, EX_OK, true},
+    {cli_explain, {"explain", "--format", "pdf", "4xx"}, EX_USAGE, false},
+    {cli_explain, {"explain", "starttlz"}, EX_DATAERR, false},
+    {cli_explain, {"explain", "-"}, EX_DATAERR, false}, /* nothing is there to be read */
+    {cli_explain, {"explain", "--search", "mailbox", "full"}, EX_OK, true},
+    {cli_explain, {"explain", "--search", "--json", "mailbox full"}, EX_OK, true},
+    {cli_explain, {"explain", "--search", "zzqqzz"}, EX_DATAERR, false},
+    {cli_explain, {"explain", "--search"}, EX_USAGE, false},
+    {cli_explain, {"explain", "--search", "--list"}, EX_USAGE, false},
+    {cli_explain, {"explain", "--list", "--format", "html"}, EX_OK, true},
+    {cli_compare, {"compare", "--format", "html", "220", "252"}, EX_OK, true},
+    {cli_compare, {"compare", "STARTTLS", "AUTH"}, EX_DATAERR, false},
+    {cli_compare, {"compare", "220", "starttls"}, EX_DATAERR, false},
+    {cli_compare, {"compare", "--search", "220", "252"}, EX_USAGE, false},
     {cli_explain, {"explain", "--list", "252"}, EX_USAGE, false},
     {cli_compare, {"compare", "220", "252", "--json"}, EX_OK, true},
     {cli_explain, {"explain", "--", "252"}, EX_OK, true},
@@ -62,6 +80,7 @@ static int
 run(size_t i, long *out_bytes, long *err_bytes)
 {
 	const int ends[] = {STDOUT_FILENO, STDERR_FILENO};
+	int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	char *argv[LEN(runs[0].args) + 1] = {NULL};
 	char *copies[LEN(runs[0].args)]; /* the command puts argv in another order */
 	FILE *files[2];
@@ -72,6 +91,8 @@ run(size_t i, long *out_bytes, long *err_bytes)
 
 	for (; argc < (int)LEN(runs[i].args) && runs[i].args[argc]; argc++)
 		argv[argc] = copies[argc] = mem_copy(span_str(runs[i].args[argc]));
+	assert_true(input >= 0 && dup2(input, STDIN_FILENO) == STDIN_FILENO);
+	close(input);
 	fflush(stdout);
 	fflush(stderr);
 	for (size_t j = 0; j < 2; j++) {
@@ -177,6 +198,14 @@ test_explain_json(void **state)
 	assert_true(
 	    json_is_false(json_object_get(json_object_get(json, "reply"), "standard")));
 	assert_non_null(text_of(json, "reply", "client"));
+	json_decref(json);
+
+	json = ask("Authentication-Results: x; spf=pass; dkim=fail");
+	see = json_object_get(json, "topics");
+	assert_int_equal(json_array_size(see), 2);
+	assert_string_equal(text_of(json_array_get(see, 1), NULL, "key"), "dkim=fail");
+	assert_string_equal(text_of(json_array_get(see, 1), NULL, "kind"), "auth-result");
+	assert_non_null(text_of(json_array_get(see, 1), NULL, "admin"));
 	json_decref(json);
 
 	json = ask("4xx");

@@ -146,7 +146,8 @@ test_the_lists_are_complete(void **state)
 		while (rest.len && span_cut(&rest, ' ', &word)) {
 			char key[64];
 
-			(void)snprintf(key, sizeof(key), "%s%.*s", lists[i].prefix, SPAN_ARGS(word));
+			(void)snprintf(
+			    key, sizeof(key), "%s%.*s", lists[i].prefix, SPAN_ARGS(word));
 			if (!catalogue_topic(lists[i].kind, span_str(key)))
 				fail_msg("%s has no entry", key);
 			counts[lists[i].kind]++;

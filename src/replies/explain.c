@@ -1,113 +1,13 @@
 /*
- * From a question to a page.  A code that nobody has standardised is explained
+ * The page that answers a question.  A code that nobody has standardised is explained
  * by its digits, as RFC 5321 section 4.3.2 tells clients to treat it, and the
  * page says so.
  */
-#include "replies/explain.h"
-
-#include <stdio.h>
+#include "replies/explain_internal.h"
 
 #include "base/check.h"
-#include "replies/reply.h"
 
 enum { ADVICE_BYTES_MAX = 16384 };
-
-static void
-code_fill(struct explain_code *code, const char *class, const char *subject)
-{
-	struct span name = span_str(code->name);
-
-	code->entry = catalogue_find(name);
-	code->class = catalogue_group(span_str(class));
-	code->subject = catalogue_group(span_str(subject));
-	code->retry = catalogue_retry(name);
-}
-
-static void
-basic_fill(struct explain_code *code, struct span digits)
-{
-	char class[] = {digits.ptr[0], 'x', 'x', 0};
-	char subject[] = {'x', digits.ptr[1], 'x', 0};
-
-	memcpy(code->name, digits.ptr, 3);
-	code_fill(code, class, subject);
-}
-
-static void
-status_fill(struct explain_code *code, char class, const unsigned short parts[3])
-{
-	char class_name[] = {class, '.', 'x', '.', 'x', 0};
-	char subject[EXPLAIN_CODE_BYTES];
-
-	check(parts[1] <= 999 && parts[2] <= 999);
-	(void)snprintf(code->name, sizeof(code->name), "%c.%u.%u", class,
-	    parts[1] % 1000u, parts[2] % 1000u);
-	(void)snprintf(subject, sizeof(subject), "X.%u.x", parts[1] % 1000u);
-	code_fill(code, class_name, subject);
-}
-
-/* "5.1.1", "X.1.1", each perhaps with text behind it. */
-static bool
-cut_status(struct span *text, struct explain_code *code)
-{
-	char copy[EXPLAIN_CODE_BYTES];
-	struct span word = span_first(*text, span_find(*text, ' '));
-	unsigned short parts[3];
-	char class = text->len ? ascii_upper(text->ptr[0]) : 0;
-
-	if (word.len == 0 || word.len > sizeof(copy))
-		return false;
-	memcpy(copy, word.ptr, word.len);
-	if (class == 'X')
-		copy[0] = '5';
-	word.ptr = copy;
-	if (!reply_status_cut(&word, parts) || word.len)
-		return false;
-	status_fill(code, class, parts);
-	*text = span_trim(span_skip(*text, span_find(*text, ' ')));
-	return true;
-}
-
-static bool
-is_basic(struct span text)
-{
-	uint64_t value;
-
-	return text.len >= 3 && span_u64(span_first(text, 3), 599, &value) &&
-	       value >= 100 &&
-	       (text.len == 3 || text.ptr[3] == ' ' || text.ptr[3] == '-');
-}
-
-enum err
-explain_parse(struct span question, struct explain *explain)
-{
-	struct span text = span_trim(question);
-
-	*explain = (struct explain){0};
-	/* As it stands in the Diagnostic-Code of a bounce. */
-	if (span_starts_nocase(text, SPAN("smtp;")))
-		text = span_trim(span_skip(text, 5));
-	text = span_trim(span_first(text, span_find(text, '\n')));
-	explain->group = catalogue_group(text);
-	if (explain->group)
-		return OK;
-	if (is_basic(text)) {
-		basic_fill(&explain->basic, text);
-		text = span_skip(text, 4);
-		explain->reply = span_trim(question);
-		if (cut_status(&text, &explain->status))
-			explain->clash =
-			    explain->status.class &&
-			    explain->status.name[0] != explain->basic.name[0];
-		else if (span_trim(text).len == 0)
-			explain->reply = SPAN("");
-	} else if (cut_status(&text, &explain->status)) {
-		explain->reply = text.len ? span_trim(question) : SPAN("");
-	} else {
-		return ERR_SYNTAX;
-	}
-	return OK;
-}
 
 void
 explain_related(struct buf *out, struct span related, const struct explain_code *code)
@@ -162,24 +62,29 @@ page_codes(struct page *page, enum word heading, const char *codes,
 	}
 }
 
-static void
-page_advice(struct page *page, const struct catalogue_entry *entry)
+void
+explain_advice(
+    struct page *page, const char *sender, const char *admin, const char *developer)
 {
 	const struct {
 		enum word word;
 		const char *text;
 	} advice[] = {
-	    {WORD_SENDER, entry->sender},
-	    {WORD_ADMIN, entry->admin},
-	    {WORD_DEVELOPER, entry->developer},
+	    {WORD_SENDER, sender},
+	    {WORD_ADMIN, admin},
+	    {WORD_DEVELOPER, developer},
 	};
+	bool first = true;
 
 	page_word_heading(page, WORD_TO_DO);
 	for (size_t i = 0; i < LEN(advice); i++) {
-		if (i)
-			buf_add_char(page->out, '\n');
+		if (!*advice[i].text)
+			continue;
+		if (!first)
+			page_gap(page);
 		page_word(page, advice[i].word,
 		    &(struct word_fields){.text = text_of(page, advice[i].text)});
+		first = false;
 	}
 }
 
@@ -210,11 +115,20 @@ page_category(struct page *page, const struct explain_code *code)
 		page_word(page, WORD_MADE_UP, &(struct word_fields){0});
 }
 
-static void
-page_section(struct page *page, enum word heading, const char *english)
+void
+explain_section(struct page *page, enum word heading, const char *english)
 {
 	page_word_heading(page, heading);
 	page_text(page, text_of(page, english));
+}
+
+static enum page_tone
+tone_of(char class)
+{
+	return class == '2' || class == '3' ? PAGE_GOOD
+	    : class == '4'                  ? PAGE_WAIT
+	    : class == '5'                  ? PAGE_BAD
+	                                    : PAGE_PLAIN;
 }
 
 static void
@@ -225,14 +139,15 @@ page_entry(struct page *page, const struct explain_code *code)
 
 	buf_init(&line, 1024);
 	buf_addf(&line, "%s %.*s", code->name, SPAN_ARGS(text_of(page, entry->name)));
+	page->tone = tone_of(code->name[0]);
 	page_title(page, buf_span(&line));
 	buf_fini(&line);
 	page_category(page, code);
-	page_section(page, WORD_MEANING, entry->meaning);
-	page_section(page, WORD_WHEN, entry->when);
-	page_section(page, WORD_CLIENT, entry->client);
-	page_advice(page, entry);
-	page_section(page, WORD_MISTAKES, entry->mistakes);
+	explain_section(page, WORD_MEANING, entry->meaning);
+	explain_section(page, WORD_WHEN, entry->when);
+	explain_section(page, WORD_CLIENT, entry->client);
+	explain_advice(page, entry->sender, entry->admin, entry->developer);
+	explain_section(page, WORD_MISTAKES, entry->mistakes);
 	if (*entry->transcript) {
 		page_word_heading(page, WORD_EXAMPLE);
 		page_lines(page, span_str(entry->transcript));
@@ -276,8 +191,8 @@ page_unknown(struct page *page, const struct explain_code *code)
 	page_digit(page, enhanced ? WORD_SECOND_NUMBER : WORD_SECOND_DIGIT,
 	    enhanced ? WORD_SECOND_NUMBER_NONE : WORD_SECOND_DIGIT_NONE, code->subject);
 	if (code->class) {
-		page_section(page, WORD_CLIENT, code->class->client);
-		page_section(page, WORD_TO_DO, code->class->fix);
+		explain_section(page, WORD_CLIENT, code->class->client);
+		explain_section(page, WORD_TO_DO, code->class->fix);
 	}
 	page_word_heading(page, WORD_SEE);
 	page_text(page, enhanced ? SPAN("RFC 3463 section 2")
@@ -293,10 +208,10 @@ page_group(struct page *page, const struct catalogue_group *group)
 	buf_addf(&line, "%s %.*s", group->code, SPAN_ARGS(text_of(page, group->name)));
 	page_title(page, buf_span(&line));
 	buf_fini(&line);
-	page_section(page, WORD_MEANING, group->meaning);
+	explain_section(page, WORD_MEANING, group->meaning);
 	if (*group->client) {
-		page_section(page, WORD_CLIENT, group->client);
-		page_section(page, WORD_TO_DO, group->fix);
+		explain_section(page, WORD_CLIENT, group->client);
+		explain_section(page, WORD_TO_DO, group->fix);
 	}
 }
 
@@ -310,28 +225,30 @@ explain_page(struct page *page, const struct explain *explain)
 		page_group(page, explain->group);
 		return;
 	}
+	if (explain->found.len) {
+		page_word_heading(page, WORD_REPLY_IN_LINE);
+		page_lines(page, explain->found);
+		page_gap(page);
+	}
 	if (explain->clash)
 		page_word(page, WORD_CONTRADICT, &(struct word_fields){0});
 	for (size_t i = 0; i < LEN(codes); i++) {
 		if (!*codes[i]->name)
 			continue;
 		if (!first)
-			buf_add_char(page->out, '\n');
+			page_gap(page);
 		if (codes[i]->entry)
 			page_entry(page, codes[i]);
 		else
 			page_unknown(page, codes[i]);
 		first = false;
 	}
-}
-
-void
-explain_list(struct page *page)
-{
-	const struct catalogue_entry *entry;
-
-	for (size_t i = 0; (entry = catalogue_at(i)) != NULL; i++)
-		page_row(page, span_str(entry->code), 6, text_of(page, entry->name));
+	for (size_t i = 0; i < explain->topic_count; i++) {
+		if (!first)
+			page_gap(page);
+		explain_topic_page(page, explain->topics[i]);
+		first = false;
+	}
 }
 
 enum err

@@ -1,14 +1,19 @@
 /*
  * What somebody may ask about: a code, an enhanced code, a whole reply as it
- * stands in a log or bounce, or a class of codes.  Parsing the question and
- * writing the answer for people; "postrider explain" is a thin cover of it.
+ * stands in a log or bounce, a class of codes, a topic of the catalogue, a line of a log.
+ * Parsing the question and writing the answer for people; "postrider explain" is a thin cover
+ * of it.
  */
 #pragma once
 
 #include "replies/catalogue.h"
 #include "replies/page.h"
 
-enum { EXPLAIN_CODE_BYTES = 12 };
+enum {
+	EXPLAIN_CODE_BYTES = 12,
+	EXPLAIN_TOPICS_MAX = 24,
+	EXPLAIN_QUESTION_BYTES_MAX = 64 << 10,
+};
 
 /* A code of the question; an empty name where the question has none. */
 struct explain_code {
@@ -25,14 +30,21 @@ struct explain {
 	struct explain_code basic;
 	struct explain_code status;
 	const struct catalogue_group *group; /* the question was "5xx" or "X.7.x" */
-	struct span reply; /* the question, where it was more than a code */
+	const struct catalogue_topic *topics[EXPLAIN_TOPICS_MAX];
+	size_t topic_count;
+	struct span reply; /* the question, where it was more than a code; or what was found */
+	struct span found; /* the reply, where it stood in the middle of a line; else "" */
 	bool clash; /* the enhanced code is of another class than the basic one */
 };
 
-/* Points into question.  ERR_SYNTAX where there is no code at its start. */
+/*
+ * Points into question.  ERR_SYNTAX where there is nothing in it that the catalogue knows;
+ * ERR_TOO_LONG.
+ */
 MUST_USE enum err explain_parse(struct span question, struct explain *explain);
 void explain_page(struct page *page, const struct explain *explain);
-/* One line for each entry of the catalogue. */
+void explain_topic_page(struct page *page, const struct catalogue_topic *topic);
+/* One line for each entry of the catalogue, by kinds. */
 void explain_list(struct page *page);
 
 /* "5.1.10" of "X.1.10": a related code in the class of the code that was asked about. */

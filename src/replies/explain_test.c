@@ -80,6 +80,113 @@ test_questions(void **state)
 	}
 }
 
+static const struct {
+	const char *question;
+	const char *basic;
+	const char *status;
+	const char *topics; /* their keys */
+	const char *found;
+} pastes[] = {
+    {"STARTTLS", "", "", "STARTTLS", ""},
+    {"starttls", "", "", "STARTTLS", ""},
+    {" dkim=fail\n", "", "", "dkim=fail", ""},
+    {"failed", "", "", "failed", ""},
+    {"Action: delayed", "", "", "delayed", ""},
+    {"tlsa-invalid", "", "", "tlsa-invalid", ""},
+    {"SIZE 35882577", "", "", "SIZE", ""},
+    {"250-SIZE 35882577", "", "", "SIZE", ""},
+    {"250-mx.example.net hello\r\n250-SIZE 1000\r\n250 STARTTLS\r\n", "", "", "SIZE STARTTLS", ""},
+    {"250 2.0.0 Ok", "250", "2.0.0", "", ""},
+    {"Authentication-Results: mx.example.net; spf=pass smtp.mailfrom=a@b; dkim=fail (bad) "
+     "header.d=b; dmarc=fail", "", "", "spf=pass dkim=fail dmarc=fail", ""},
+    {"550-5.7.26 not authenticated: spf=softfail\n550 5.7.26 go away", "550", "5.7.26",
+     "spf=softfail", ""},
+    /* Ours. */
+    {"time=2026-11-24T04:51:59.910Z role=queue event=bounced id=100000000 to=refuse@far.example "
+     "host=127.0.0.1[127.0.0.1] code=550 status=5.1.1 text=\"No such user\" delay_ms=1",
+     "550", "5.1.1", "", "550 status=5.1.1 text=\"No such user\" delay_ms=1"},
+    {"time=2026-11-24T04:52:13.889Z role=queue event=expired id=1 host=127.0.0.1[127.0.0.1] "
+     "status=4.4.1 text=\"cannot connect: connection refused\" delay_ms=13957", "", "4.4.1", "",
+     "4.4.1 text=\"cannot connect: connection refused\" delay_ms=13957"},
+    {"time=2026-11-24T04:51:59Z role=queue event=delivered id=250000000 size=550 status=2.0.0 "
+     "delay_ms=250", "", "2.0.0", "", "2.0.0 delay_ms=250"},
+    /* Postfix. */
+    {"Nov 24 10:00:01 mail postfix/smtp[1250]: 4F2B550: to=<bob@example.net>, "
+     "relay=mx.example.net[192.0.2.25]:25, delay=1.2, delays=0.1/0/0.5/0.6, dsn=5.1.1, "
+     "status=bounced (host mx.example.net[192.0.2.25] said: 550 5.1.1 <bob@example.net>: "
+     "Recipient address rejected (in reply to RCPT TO command))", "550", "5.1.1", "",
+     "550 5.1.1 <bob@example.net>: Recipient address rejected"},
+    {"Nov 24 10:00:01 mail postfix/smtp[550]: 4F2: to=<b@c>, relay=mx[192.0.2.2]:25, dsn=5.0.0, "
+     "status=bounced (host mx[192.0.2.2] said: 554 Message refused (in reply to end of DATA "
+     "command))", "554", "5.0.0", "", "554 Message refused"},
+    {"Nov 24 10:00:01 mail postfix/smtpd[99]: NOQUEUE: reject: RCPT from unknown[192.0.2.9]: 554 "
+     "5.7.1 <a@b>: Relay access denied; from=<x@y> to=<a@b> proto=ESMTP helo=<z>", "554", "5.7.1",
+     "", "554 5.7.1 <a@b>: Relay access denied; from=<x@y> to=<a@b> proto=ESMTP helo=<z>"},
+    {"Nov 24 10:00:01 mail postfix/smtp[99]: 4F2: to=<b@c>, relay=none, dsn=4.4.1, status=deferred "
+     "(connect to mx.c[192.0.2.2]:25: Connection timed out)", "", "4.4.1", "",
+     "4.4.1, status=deferred (connect to mx.c[192.0.2.2]:25: Connection timed out)"},
+    /* Exim. */
+    {"2026-11-24 10:00:01 1tF0ab-000250-1Q ** bob@example.net R=dnslookup T=remote_smtp "
+     "H=mx.example.net [192.0.2.25]: SMTP error from remote mail server after RCPT "
+     "TO:<bob@example.net>: 550 No such user", "550", "", "", "550 No such user"},
+    {"2026-11-24 10:00:01 1tF0ab-000250-1Q == bob@example.net R=dnslookup T=remote_smtp defer "
+     "(-44) H=mx [192.0.2.25]: SMTP error from remote mail server after RCPT TO:<bob@example.net>: "
+     "451 4.7.1 Greylisted", "451", "4.7.1", "", "451 4.7.1 Greylisted"},
+    /* sendmail, qmail. */
+    {"Nov 24 10:00:01 mail sm-mta[250]: wAO: to=<b@c>, delay=00:00:01, mailer=esmtp, pri=120550, "
+     "relay=mx.c. [192.0.2.2], dsn=5.1.1, stat=User unknown", "", "5.1.1", "",
+     "5.1.1, stat=User unknown"},
+    {"Sorry, no mailbox here by that name. (#5.1.1)", "", "5.1.1", "", "5.1.1)"},
+};
+
+static void
+test_pastes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(pastes); i++) {
+		struct explain explain;
+		char topics[200] = "";
+
+		if (explain_parse(span_str(pastes[i].question), &explain) != OK)
+			fail_msg("nothing in: %s", pastes[i].question);
+		for (size_t j = 0; j < explain.topic_count; j++) {
+			(void)strncat(topics, j ? " " : "", 2);
+			(void)strncat(topics, explain.topics[j]->key, 40);
+		}
+		assert_string_equal(explain.basic.name, pastes[i].basic);
+		assert_string_equal(explain.status.name, pastes[i].status);
+		assert_string_equal(topics, pastes[i].topics);
+		if (!span_eq(explain.found, span_str(pastes[i].found)))
+			fail_msg("found: %.*s", SPAN_ARGS(explain.found));
+	}
+}
+
+static const char *const nothing[] = {
+    "Nov 24 10:00:01 mail postfix/smtpd[5500]: connect from unknown[192.0.2.250]",
+    "version 4.94.2 of Exim, 250 ms, port 587",
+    "spf", "spf=maybe", "dkim=",
+    "\x00\x01\x02", "((((", "=", "550x", "5.1.1.1 is an address",
+};
+
+static void
+test_pastes_of_nothing(void **state)
+{
+	struct explain explain;
+	struct buf large;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(nothing); i++)
+		if (explain_parse(span_str(nothing[i]), &explain) != ERR_SYNTAX)
+			fail_msg("something in: %s: %s %s", nothing[i], explain.basic.name,
+			    explain.status.name);
+	buf_init(&large, 1 << 20);
+	while (large.len <= EXPLAIN_QUESTION_BYTES_MAX)
+		buf_add_str(&large, "550 5.1.1 ");
+	buf_add_char(&large, 'x');
+	assert_int_equal(explain_parse(buf_span(&large), &explain), ERR_TOO_LONG);
+	buf_fini(&large);
+}
+
 /* The page about a question; the buffer is ended with a NUL. */
 static void
 show(struct buf *out, const char *question, size_t width, bool bold)
@@ -119,6 +226,11 @@ static const struct {
     {"X.9.1", {"X.9.1 is not", "no standard gives it"}},
     {"5xx", {"5xx permanent negative", "What to do"}},
     {"x5x", {"x5x mail system"}},
+    {"starttls",
+	{"STARTTLS: Turn this", "\n  Keyword of EHLO\n", "\n  Sender: ", "\n    C: STARTTLS",
+		     "\n  220   ", "\nSource\n  RFC 3207"}},
+    {"sts-policy-invalid", {"\nWhat to do\n  Administrator: ", "Result type of a TLS report"}},
+    {"x: 550 5.1.1 no", {"The reply in this line\n    550 5.1.1 no\n", "\n550 Requested"}},
 };
 
 static void
@@ -194,7 +306,7 @@ test_bold_is_only_for_headings(void **state)
 	buf_init(&out, PAGE_BYTES_MAX);
 	show(&out, "252", PAGE_WIDTH, true);
 	for (const char *at = out.ptr; (at = strchr(at, '\033')) != NULL; at++) {
-		on += memcmp(at, "\033[1m", 4) == 0;
+		on += memcmp(at, "\033[1m", 4) == 0 || memcmp(at, "\033[1;32m", 7) == 0;
 		off += memcmp(at, "\033[0m", 4) == 0;
 	}
 	assert_int_equal(on, 9);
@@ -254,16 +366,24 @@ test_list_and_compare(void **state)
 {
 	struct buf out;
 	struct page page = {.out = &out, .width = 80};
-	size_t count = 0;
+	size_t count = 0, count_topics = 0, lines;
 
 	(void)state;
 	buf_init(&out, PAGE_BYTES_MAX);
 	while (catalogue_at(count))
 		count++;
+	while (catalogue_topic_at(count_topics))
+		count_topics++;
 	page.width = 100;
 	explain_list(&page);
-	/* One name is longer than a line. */
-	assert_int_equal(expect_lines(buf_span(&out), 100), count + 1);
+	/* Eight kinds, each with a heading; some names are longer than a line. */
+	lines = expect_lines(buf_span(&out), 100);
+	assert_true(lines >= count + count_topics + 8 * 2);
+	buf_add_char(&out, 0);
+	assert_non_null(strstr(out.ptr, "Reply codes\n  101 "));
+	assert_non_null(strstr(out.ptr, "\nEnhanced status codes\n  X.0.0 "));
+	assert_non_null(strstr(out.ptr, "\nKeyword of EHLO\n  8BITMIME "));
+	assert_non_null(strstr(out.ptr, "\n  dkim=fail "));
 	buf_reset(&out);
 	assert_int_equal(explain_compare(&page, SPAN("252"), SPAN("220")), OK);
 	buf_add_char(&out, 0);
@@ -282,6 +402,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_questions),
+	    cmocka_unit_test(test_pastes),
+	    cmocka_unit_test(test_pastes_of_nothing),
 	    cmocka_unit_test(test_pages),
 	    cmocka_unit_test(test_every_page_fits),
 	    cmocka_unit_test(test_bold_is_only_for_headings),

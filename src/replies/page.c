@@ -2,7 +2,7 @@
  * Wrapping and headings.  A line may end at a blank, and beside a wide character, but not before
  * a mark that ends something, nor behind one that opens something.
  */
-#include "replies/page.h"
+#include "replies/page_internal.h"
 
 #include "base/check.h"
 #include "replies/reply.h"
@@ -161,15 +161,29 @@ wrap(struct page *page, struct span text, size_t at, size_t indent)
 void
 page_title(struct page *page, struct span text)
 {
-	buf_add_str(page->out, page->bold ? "\033[1m" : "");
+	static const char *const colors[] = {[PAGE_PLAIN] = "\033[1m",
+	    [PAGE_GOOD] = "\033[1;32m",
+	    [PAGE_WAIT] = "\033[1;33m",
+	    [PAGE_BAD] = "\033[1;31m"};
+
+	if (page->format != PAGE_TEXT) {
+		page_markup_title(page, text);
+		return;
+	}
+	buf_add_str(page->out, page->bold ? colors[page->tone] : "");
 	wrap(page, text, 0, 2);
 	buf_add_str(page->out, page->bold ? "\033[0m" : "");
+	page->tone = PAGE_PLAIN;
 }
 
 void
 page_heading(struct page *page, const char *text)
 {
-	buf_addf(page->out, page->bold ? "\n\033[1m%s\033[0m\n" : "\n%s\n", text);
+	if (page->format != PAGE_TEXT)
+		page_markup_heading(page, span_str(text));
+	else
+		buf_addf(page->out, page->bold ? "%s\033[1m%s\033[0m\n" : "%s%s\n",
+		    page->out->len ? "\n" : "", text);
 }
 
 void
@@ -179,12 +193,24 @@ page_word_heading(struct page *page, enum word word)
 }
 
 void
+page_gap(struct page *page)
+{
+	if (page->format == PAGE_TEXT)
+		buf_add_char(page->out, '\n');
+}
+
+void
 page_text(struct page *page, struct span text)
 {
 	while (text.len) {
 		const char *gap = memmem(text.ptr, text.len, "\n\n", 2);
 		size_t bytes = gap ? (size_t)(gap - text.ptr) : text.len;
 
+		if (page->format != PAGE_TEXT) {
+			page_markup_text(page, span_first(text, bytes));
+			text = span_skip(text, gap ? bytes + 2 : bytes);
+			continue;
+		}
 		add_blanks(page->out, 2);
 		wrap(page, span_first(text, bytes), 2, 2);
 		if (gap)
@@ -198,6 +224,10 @@ page_lines(struct page *page, struct span text)
 {
 	struct span line;
 
+	if (page->format != PAGE_TEXT) {
+		page_markup_lines(page, text);
+		return;
+	}
 	while (text.len && span_cut(&text, '\n', &line)) {
 		add_blanks(page->out, 4);
 		wrap(page, line, 4, 7);
@@ -209,6 +239,10 @@ page_row(struct page *page, struct span key, size_t key_width, struct span text)
 {
 	size_t width = columns(key);
 
+	if (page->format != PAGE_TEXT) {
+		page_markup_row(page, key, text);
+		return;
+	}
 	check(key_width < PAGE_WIDTH_MIN);
 	add_blanks(page->out, 2);
 	reply_clean(page->out, key);
