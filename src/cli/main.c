@@ -20,6 +20,7 @@
 #include "cli/cli_serve.h"
 #include "cli/cli_spool.h"
 #include "cli/cli_user.h"
+#include "cli/cli_why.h"
 #include "proc/proc.h"
 
 static int cli_help(int argc, char **argv);
@@ -53,6 +54,7 @@ static const struct command {
     {"send", cli_send, "send a message over SMTP, for trying and scripting"},
     {"sandbox", cli_sandbox, "what each process may, and a test that it may no more"},
     {"explain", cli_explain, "explain a reply code or an enhanced status code"},
+    {"why", cli_why, "why a message did not arrive: a bounce, or an id of this server"},
     {"compare", cli_compare, "tell two codes apart"},
     {"reference", cli_reference, "write the web reference of all codes as files"},
     {"protocol", cli_protocol, "what is answered to which SMTP command, and when"},

@@ -222,13 +222,13 @@ page_advice(struct page *page, const struct story_rcpt *rcpt, struct buf *text)
 		if (!*rows[i].text)
 			continue;
 		if (i)
-			buf_add_char(page->out, '\n');
+			page_gap(page);
 		word_add(text, page->language, rows[i].word,
 		    &(struct word_fields){.text = span_str(in(page->language, rows[i].text))});
 		page_paragraph(page, text);
 	}
 	if (rcpt->rule && rcpt->outcome != STORY_DELIVERED) {
-		buf_add_char(page->out, '\n');
+		page_gap(page);
 		add(text, page->language, actions[rcpt->rule->action], &(struct word_fields){0});
 		page_paragraph(page, text);
 	}
@@ -261,7 +261,7 @@ page_rcpt(struct page *page, const struct story *story, const struct story_rcpt 
 	story_add_what(text, story, rcpt, language);
 	page_paragraph(page, text);
 	if (rcpt->reason || entry) {
-		buf_add_char(page->out, '\n');
+		page_gap(page);
 		page_text(page, span_str(in(language, rcpt->reason ? rcpt->reason->meaning
 								   : entry->meaning)));
 	}
@@ -292,7 +292,7 @@ story_page(struct page *page, const struct story *story)
 	buf_init(&text, TEXT_BYTES_MAX);
 	for (size_t i = 0; i < story->rcpt_count; i++) {
 		if (i)
-			buf_add_char(page->out, '\n');
+			page_gap(page);
 		page_rcpt(page, story, &story->rcpts[i], &text);
 	}
 	if (story->more) {
@@ -302,7 +302,7 @@ story_page(struct page *page, const struct story *story)
 		buf_add_u64(&number, story->more);
 		add(&text, page->language, WORD_WHY_MORE,
 		    &(struct word_fields){.number = buf_span(&number)});
-		buf_add_char(page->out, '\n');
+		page_gap(page);
 		page_paragraph(page, &text);
 		buf_fini(&number);
 	}
