@@ -85,6 +85,16 @@ format_of(const char *name, enum page_format *format)
 }
 
 bool
+cli_explain_language_of(const char *tag, const struct language **language)
+{
+	*language = cli_explain_language();
+	if (!tag || language_find(span_str(tag), language))
+		return true;
+	refuse_language(tag);
+	return false;
+}
+
+bool
 cli_explain_options(
     int argc, char **argv, const char *text, struct cli_explain_options *options)
 {

@@ -31,6 +31,8 @@ bool cli_explain_options(
 struct page cli_explain_page_of(struct buf *out, const struct cli_explain_options *options);
 /* The language of LC_ALL, LC_MESSAGES or LANG, if that is one in UTF-8 and here; else English. */
 const struct language *cli_explain_language(void);
+/* The same, or that of --lang where it is given; false, told, where there is none of that name. */
+bool cli_explain_language_of(const char *tag, const struct language **language);
 /* Writes all of it to standard output; EX_OK, or EX_IOERR. */
 int cli_explain_print(const struct buf *out);
 /* The answer as JSON; the caller owns it. */

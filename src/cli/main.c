@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "cli/cli.h"
 #include "cli/cli_audit.h"
+#include "cli/cli_check.h"
 #include "cli/cli_config.h"
 #include "cli/cli_explain.h"
 #include "cli/cli_ledger.h"
@@ -57,6 +58,7 @@ static const struct command {
     {"why", cli_why, "why a message did not arrive: a bounce, or an id of this server"},
     {"compare", cli_compare, "tell two codes apart"},
     {"reference", cli_reference, "write the web reference of all codes as files"},
+    {"check", cli_check, "find out what is wrong with a server, a domain, this machine"},
     {"protocol", cli_protocol, "what is answered to which SMTP command, and when"},
     {"version", cli_version, "print the version"},
     {"help", cli_help, "list the commands, or print the help of one"},

@@ -176,6 +176,7 @@ void io_dir_sync(struct io_dir *dir, struct io_op *op, const char *name);
 /* DNS: one question, validated where the zone is signed. */
 enum io_dns_type {
 	IO_DNS_A = 1,
+	IO_DNS_CNAME = 5,
 	IO_DNS_PTR = 12,
 	IO_DNS_MX = 15,
 	IO_DNS_TXT = 16,
@@ -192,6 +193,11 @@ struct io_dns_answer {
 /* Before the first io_dns: which servers to ask; none means those of /etc/resolv.conf. */
 MUST_USE enum err io_dns_servers(
     struct io *io, const struct net_addr *servers, size_t count);
+/*
+ * Before io_dns_servers: the file with the keys that DNSSEC begins with, for servers that are
+ * named; without it their answers are believed as they come.  The path is kept.
+ */
+void io_dns_anchor(struct io *io, const char *path);
 /*
  * ERR_DNS, ERR_TIMEOUT: no answer; ERR_SYNTAX: no name; else OK and op->answer, whose rcode is 0
  * or 3, or, where it is bogus, 2 and without records.

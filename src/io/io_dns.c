@@ -153,7 +153,8 @@ forward_to(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
 }
 
 static enum err
-configure(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
+configure(
+    struct ub_ctx *ub, const struct net_addr *servers, size_t count, const char *anchor)
 {
 	/* Zones that the library answers by itself; our servers know better. */
 	static const char *const own[] = {"test.", "localhost.", "127.in-addr.arpa."};
@@ -171,6 +172,8 @@ configure(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
 	set(ub, "insecure-lan-zones:", "yes");
 	if (count > 0) {
 		err = forward_to(ub, servers, count);
+		if (!err && anchor && ub_ctx_add_ta_file(ub, anchor) != 0)
+			err = ERR_NOT_FOUND;
 		if (err)
 			return err;
 	} else {
@@ -189,6 +192,13 @@ configure(struct ub_ctx *ub, const struct net_addr *servers, size_t count)
 	return OK;
 }
 
+void
+io_dns_anchor(struct io *io, const char *path)
+{
+	check(!io->dns);
+	io->dns_anchor = path;
+}
+
 enum err
 io_dns_servers(struct io *io, const struct net_addr *servers, size_t count)
 {
@@ -200,7 +210,7 @@ io_dns_servers(struct io *io, const struct net_addr *servers, size_t count)
 	ub = ub_ctx_create();
 	if (!ub)
 		return ERR_MEMORY;
-	err = configure(ub, servers, count);
+	err = configure(ub, servers, count, io->dns_anchor);
 	if (err) {
 		ub_ctx_delete(ub);
 		return err;

@@ -117,6 +117,7 @@ struct io {
 	struct list locks;
 	struct io_dns *dns; /* NULL: not asked for yet */
 	uint64_t dns_timeout_ms;
+	const char *dns_anchor; /* NULL: the root's keys, where no servers are named */
 	char *read_bytes; /* IO_READ_BYTES, for whichever stream reads */
 	bool ending; /* io_destroy runs: nothing completes any more */
 
