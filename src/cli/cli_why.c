@@ -47,18 +47,31 @@ cli_why_write(
 	page_end(&page);
 }
 
-bool
-cli_why_answer(struct buf *out, struct span input, const struct cli_explain_options *options)
+static bool
+tell(struct buf *out, struct span input, const struct cli_explain_options *options,
+    bool bounce)
 {
 	struct story story;
 	bool told;
 
 	story_read(&story, input);
-	told = story.kind != STORY_NOTHING;
+	told = bounce ? story.kind == STORY_BOUNCE : story.kind != STORY_NOTHING;
 	if (told)
 		cli_why_write(out, &story, options);
 	story_fini(&story);
 	return told;
+}
+
+bool
+cli_why_answer(struct buf *out, struct span input, const struct cli_explain_options *options)
+{
+	return tell(out, input, options, false);
+}
+
+bool
+cli_why_bounce(struct buf *out, struct span input, const struct cli_explain_options *options)
+{
+	return tell(out, input, options, true);
 }
 
 /* All of a file, as far as a story looks at it. */

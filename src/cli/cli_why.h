@@ -13,7 +13,10 @@ int cli_why(int argc, char **argv);
 
 /*
  * Adds the story of a bounce, a reply or a line of a log, as page or JSON; false where there is
- * none in it.  "postrider explain" uses it for what is no code.
+ * none in it.
  */
 bool cli_why_answer(
+    struct buf *out, struct span input, const struct cli_explain_options *options);
+/* The same for bounces alone: "postrider explain" gives it for them. */
+bool cli_why_bounce(
     struct buf *out, struct span input, const struct cli_explain_options *options);

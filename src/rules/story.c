@@ -166,7 +166,8 @@ read_reply(struct story *story, struct span input)
 	struct span text = span_trim(input);
 	struct story_rcpt rcpt = {.said_by_them = true, .decider = STORY_BY_THEM};
 	struct reply_parts parts;
-	struct explain explain;
+	unsigned short status[3] = {0};
+	struct span rest;
 
 	if (span_starts_nocase(text, SPAN("smtp;")))
 		text = span_trim(span_skip(text, 5));
@@ -174,18 +175,18 @@ read_reply(struct story *story, struct span input)
 		text = span_skip(text, 1);
 	if (text.len == 0 || text.len > REPLY_BYTES_MAX)
 		return false;
+	rest = text;
 	if (reply_parse(span_first(text, span_find(text, '\n')), &parts) == OK)
 		rcpt.outcome = outcome_of_code(parts.code);
-	else if (explain_parse(text, &explain) == OK && explain.status.name[0])
-		rcpt.outcome = explain.status.name[0] == '4'   ? STORY_DELAYED
-			       : explain.status.name[0] == '2' ? STORY_RELAYED
-							       : STORY_FAILED;
+	else if (reply_status_cut(&rest, status))
+		rcpt.outcome = outcome_of_code(status[0] * 100u);
 	else
 		return false;
+	if (rest.len < text.len)
+		(void)snprintf(rcpt.status, sizeof(rcpt.status), "%u.%u.%u", status[0] % 10u,
+		    status[1] % 1000u, status[2] % 1000u);
 	story->kind = STORY_REPLY;
 	rcpt.said = text;
-	(void)snprintf(rcpt.status, sizeof(rcpt.status), "%s",
-	    explain_parse(text, &explain) == OK ? explain.status.name : "");
 	story_add(story, &rcpt);
 	return true;
 }
