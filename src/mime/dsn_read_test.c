@@ -56,7 +56,7 @@ the_first_report_wins(void **state)
 	(void)state;
 	dsn_read(&read,
 	    SPAN("Content-Type: multipart/mixed; boundary=o\n\n--o\n" REPORT("x", FIELDS)
-		 "--o\n" REPORT("y", "\n\nFinal-Recipient: rfc822; other@example.net\n") "--o--\n"));
+		 "--o\n" REPORT("y", "\nFinal-Recipient: rfc822; o@example.net\n") "--o--\n"));
 	assert_int_equal(read.rcpt_count, 1);
 	assert_span(read.rcpts[0].address, "bob@example.net");
 	dsn_read_fini(&read);
@@ -147,8 +147,10 @@ texts_name_recipients_and_words(void **state)
 	(void)state;
 	dsn_read(&read,
 	    SPAN("This is the mail system at host mx.example.org.\n\n<a@example.net> (expanded "
-		 "from <l@example.org>): host mx.example.net[192.0.2.1] said: 550 5.1.1\n    "
-		 "<a@example.net>: no (in reply to RCPT TO command)\n\n<b@example.net>: unknown\n"));
+		 "from <l@example.org>): host mx.example.net[192.0.2.1] said: 550 5.1.1\n "
+		 "   "
+		 "<a@example.net>: no (in reply to RCPT TO command)\n\n<b@example.net>: "
+		 "unknown\n"));
 	assert_string_equal(read.writer, "Postfix");
 	assert_span(read.reporter, "mx.example.org");
 	assert_int_equal(read.rcpt_count, 2);

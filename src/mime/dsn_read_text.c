@@ -322,7 +322,7 @@ read_lines(struct dsn_read *read, struct span text)
 			if (rcpt && !before)
 				*rcpt = (struct dsn_read_rcpt){
 				    .address = dsn_read_address(read, address)};
-			/* sendmail names it in its transcript too, Exchange once more for administrators. */
+			/* sendmail and Exchange name it twice. */
 			if (before && has_answer(before->words))
 				rcpt = NULL;
 			indent = column;

@@ -129,9 +129,11 @@ assert_has(const char *text, const char *part)
 static void
 a_page_tells_all(void **state)
 {
-	char *text = page_of("Final-Recipient: rfc822; bob@example.net\nAction: delayed\nStatus: "
-			     "4.2.2\nRemote-MTA: dns; mx.example.net\nDiagnostic-Code: smtp; 452 4.2.2 "
-			     "Mailbox full\nWill-Retry-Until: Tue, 1 Dec 2026 10:00:00 +0000\n", "en");
+	static const char fields[] =
+	    "Final-Recipient: rfc822; bob@example.net\nAction: delayed\nStatus: 4.2.2\n"
+	    "Remote-MTA: dns; mx.example.net\nDiagnostic-Code: smtp; 452 4.2.2 Mailbox full\n"
+	    "Will-Retry-Until: Tue, 1 Dec 2026 10:00:00 +0000\n";
+	char *text = page_of(fields, "en");
 
 	(void)state;
 	assert_has(text, "bob@example.net: The mailbox is full");
