@@ -260,6 +260,17 @@ io_kill(struct io *io, int pid, int signal)
 	return ERR_NOT_FOUND;
 }
 
+enum err
+io_watch_fd(struct io *io, int fd, void (*ready)(void *owner), void *owner)
+{
+	(void)io;
+	(void)fd;
+	(void)ready;
+	(void)owner;
+	/* Libraries with descriptors of their own are outside of the simulation. */
+	return ERR_UNSUPPORTED;
+}
+
 void
 io_signal(struct io *io, int signal, void (*fired)(void *owner), void *owner)
 {

@@ -469,6 +469,10 @@ probe(struct talk *talk)
 	hello(talk);
 	secure(talk);
 	tls = session->tls_done;
+	if (session->ehlo.reply.code == 250)
+		cli_check_offers(talk->check, session->ehlo_tls.reply.code == 250
+						  ? &session->ehlo_tls.reply
+						  : &session->ehlo.reply);
 	ask_vrfy(talk);
 	ask_line_feed(talk);
 	if (talk->check->options->relay)

@@ -11,7 +11,7 @@
 #include "cli/cli_check_internal.h"
 #include "cli/cli_explain.h"
 
-enum { LINE_BYTES_MAX = 8192, OUT_BYTES_MAX = 4 << 20, ROW_WIDTH = 9 };
+enum { LINE_BYTES_MAX = 8192, OUT_BYTES_MAX = 4 << 20, ROW_WIDTH = 9, KEYWORD_WIDTH = 20, KEYWORD_BYTES = 60 };
 
 /* Exit codes by severity. */
 enum { STATUS_GOOD = 0, STATUS_WARNING = 1, STATUS_ERROR = 2 };
@@ -107,6 +107,37 @@ void
 cli_check_find(struct cli_check *check, enum finding id)
 {
 	check_add(check->report, id, span_str(check->subject), WORD_COUNT, NULL);
+}
+
+/* The keywords, each with what the catalogue calls it. */
+void
+cli_check_offers(struct cli_check *check, const struct check_reply *ehlo)
+{
+	struct span rest = check_reply_text(ehlo), line;
+	struct buf out, list;
+	struct page page;
+
+	buf_init(&out, OUT_BYTES_MAX);
+	buf_init(&list, LINE_BYTES_MAX);
+	page = page_of(check, &out);
+	(void)span_cut(&rest, '\n', &line);
+	while (span_cut(&rest, '\n', &line)) {
+		struct span word = span_first(line, span_find(line, ' '));
+		const struct catalogue_topic *topic = catalogue_topic(CATALOGUE_KEYWORD, word);
+
+		buf_add_str(&list, list.len ? ", " : "");
+		buf_add(&list, line);
+		buf_add_str(&out, "  ");
+		page_row(&page, span_first(line, KEYWORD_BYTES), KEYWORD_WIDTH,
+		    span_str(topic ? language_text(page.language, topic->name) : ""));
+	}
+	cli_check_begin(check, WORD_CHECK_OFFERS, NULL);
+	cli_check_end(check, list.len ? WORD_CHECK_TEXT : WORD_CHECK_NOTHING,
+	    &(struct word_fields){.text = buf_span(&list)});
+	if (!check->options->json)
+		print(&out);
+	buf_fini(&out);
+	buf_fini(&list);
 }
 
 static enum word

@@ -184,6 +184,11 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	switch (option->type) {
 	case CONF_LISTEN:
 		return json_listeners(conf);
+	case CONF_HTTP:
+		value = json_array();
+		for (size_t i = 0; i < conf->http_count; i++)
+			json_array_append_new(value, json_addr(&conf->http[i]));
+		return value;
 	case CONF_CERTIFICATE:
 		value = json_array();
 		for (size_t i = 0; i < conf->certificate_count; i++)

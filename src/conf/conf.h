@@ -14,6 +14,7 @@ enum {
 	CONF_FILE_BYTES_MAX = 1 << 20,
 	CONF_ERRORS_MAX = 20,
 	CONF_LISTENERS_MAX = 32,
+	CONF_HTTP_MAX = 8,
 	CONF_RETRIES_MAX = 32,
 	CONF_DNS_SERVERS_MAX = 4,
 	CONF_CERTIFICATES_MAX = 50,
@@ -101,6 +102,8 @@ struct conf {
 	bool greeting_software; /* "Postrider" after ESMTP in the greeting */
 	struct conf_listener listeners[CONF_LISTENERS_MAX];
 	size_t listener_count;
+	struct net_addr http[CONF_HTTP_MAX]; /* where the web reference is; admin's */
+	size_t http_count;
 
 	/* TLS for clients; none without a certificate.  The first one is the default. */
 	struct conf_certificate certificates[CONF_CERTIFICATES_MAX];

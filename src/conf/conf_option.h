@@ -26,6 +26,7 @@ enum conf_type {
 	CONF_TIMES, /* retry_ms of the limits at offset; min and max are for each */
 	CONF_RATE, /* rate_count and rate_period_ms of the limits at offset */
 	CONF_LISTEN,
+	CONF_HTTP,
 	CONF_CERTIFICATE,
 	CONF_CLIENTS,
 	CONF_TLS_VERSION,

@@ -39,6 +39,14 @@ static const struct conf_option options[] = {
 	       "of IPv4 and all of IPv6. Without any listen statement: smtp on *, and, "
 	       "where there are a certificate and users who can log in, submission and "
 	       "submissions on *."},
+    {.words = "listen http on",
+	.type = CONF_HTTP,
+	.repeats = true,
+	.syntax = "ADDRESS[:PORT], ...",
+	.doc = "Where the reference of all reply codes can be read with a browser, below "
+	       "/reference (port 80 where none is given); it is served without TLS. The address "
+	       "* is all of IPv4 and all of IPv6. Without this statement it is not served. At "
+	       "most 8 addresses."},
     {.words = "certificate",
 	.type = CONF_CERTIFICATE,
 	.repeats = true,

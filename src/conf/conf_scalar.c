@@ -30,6 +30,7 @@ expected(const struct conf_option *option)
 		return "one character, one of + - = _ . ~ # % & !";
 	case CONF_BOOL:
 	case CONF_LISTEN:
+	case CONF_HTTP:
 	case CONF_CERTIFICATE:
 	case CONF_CLIENTS:
 	case CONF_TLS_VERSION:

@@ -51,6 +51,16 @@ show_listeners(struct buf *out, const struct conf *conf)
 }
 
 static void
+show_http(struct buf *out, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->http_count; i++) {
+		buf_add_str(out, "listen http on ");
+		conf_value_write_endpoint(out, &conf->http[i]);
+		buf_add_char(out, '\n');
+	}
+}
+
+static void
 show_certificates(struct buf *out, const struct conf *conf)
 {
 	for (size_t i = 0; i < conf->certificate_count; i++) {
@@ -242,6 +252,7 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 {
 	static void (*const shows[CONF_TYPE_COUNT])(struct buf *, const struct conf *) = {
 	    [CONF_LISTEN] = show_listeners,
+	    [CONF_HTTP] = show_http,
 	    [CONF_CERTIFICATE] = show_certificates,
 	    [CONF_CLIENTS] = show_clients,
 	    [CONF_TLS_VERSION] = show_tls_version,

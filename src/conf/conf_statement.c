@@ -1,6 +1,8 @@
 /* Statements whose grammar is richer than one value; conf_option.c has their syntax. */
 #include "conf/conf_internal.h"
 
+enum { HTTP_PORT = 80 };
+
 static const char *
 listener_kind(unsigned kind)
 {
@@ -163,6 +165,59 @@ parse_listen(struct conf_parser *parser)
 }
 
 static bool
+add_http(struct conf_parser *parser, struct conf_place place, const struct net_addr *addr)
+{
+	struct conf *conf = parser->conf;
+	struct buf text;
+	bool first;
+
+	buf_init(&text, CONF_TEXT_MAX);
+	buf_add_str(&text, "listener ");
+	conf_value_write_endpoint(&text, addr);
+	first = conf_parser_once(parser, place, buf_span(&text));
+	buf_fini(&text);
+	if (first && conf->http_count == CONF_HTTP_MAX)
+		return conf_parser_fail(parser, place,
+		    "at most %d addresses to listen on for http", (int)CONF_HTTP_MAX);
+	if (first)
+		conf->http[conf->http_count++] = *addr;
+	return first;
+}
+
+/* As parse_listen, for browsers. */
+static bool
+parse_http(struct conf_parser *parser)
+{
+	struct conf_token value;
+	struct net_addr addr;
+
+	do {
+		if (!conf_parser_value(parser, "an address", &value))
+			return false;
+		if (span_eq(value.text, SPAN("*")) || span_starts(value.text, SPAN("*:"))) {
+			struct span host;
+			const char *problem;
+
+			addr = (struct net_addr){.family = 4};
+			problem = conf_value_endpoint(value.text, &host, &addr.port);
+			if (problem)
+				return conf_parser_fail(parser, value.place,
+				    "%s is not an address: %s", conf_quote(value.text).text,
+				    problem);
+			addr.port = addr.port ? addr.port : HTTP_PORT;
+			if (!add_http(parser, value.place, &addr))
+				return false;
+			addr.family = 6;
+		} else if (!parse_address(parser, &value, HTTP_PORT, &addr)) {
+			return false;
+		}
+		if (!add_http(parser, value.place, &addr))
+			return false;
+	} while (conf_parser_more(parser));
+	return true;
+}
+
+static bool
 add_domain(struct conf_parser *parser, const struct conf_token *value)
 {
 	const char *problem = conf_value_domain_problem(value->text);
@@ -275,6 +330,7 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 {
 	static bool (*const parsers[CONF_TYPE_COUNT])(struct conf_parser * parser) = {
 	    [CONF_LISTEN] = parse_listen,
+	    [CONF_HTTP] = parse_http,
 	    [CONF_CERTIFICATE] = conf_certificate_parse,
 	    [CONF_CLIENTS] = conf_clients_parse,
 	    [CONF_TLS_VERSION] = conf_tls_version_parse,

@@ -107,6 +107,11 @@ struct io_stream *io_stream_open(struct io *io, int fd);
 void io_read(struct io_stream *stream, struct io_op *op);
 void io_send(struct io_stream *stream, struct span bytes);
 /*
+ * What goes through the stream from now on is wiped from memory once it was written, or, of what is
+ * read, once op->done has returned.
+ */
+void io_stream_secret(struct io_stream *stream);
+/*
  * As io_send, with a descriptor beside the bytes (Unix sockets), of which there is at least one;
  * fd is duplicated.  The other side gets it with the read that gives the first of the bytes.
  */
@@ -220,3 +225,9 @@ MUST_USE enum err io_spawn(struct io *io, struct io_op *op,
 MUST_USE enum err io_kill(struct io *io, int pid, int signal);
 /* Calls fired in the loop for each delivery of the signal; io_run doesn't go on for that alone. */
 void io_signal(struct io *io, int signal, void (*fired)(void *owner), void *owner);
+/*
+ * Calls ready in the loop whenever a descriptor can be read that is a library's own (the epoll set
+ * of an HTTP server), until the io ends; io_run doesn't go on for that alone.
+ */
+MUST_USE enum err io_watch_fd(
+    struct io *io, int fd, void (*ready)(void *owner), void *owner);

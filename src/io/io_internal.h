@@ -94,6 +94,7 @@ struct io_stream {
 	bool ended;    /* nothing more will come than what is there; or it failed */
 	bool drained;  /* all that was there is read */
 	bool tcp;
+	bool secret; /* what was read is wiped, and out is a secret buffer */
 	enum io_stream_state state;
 };
 
@@ -115,6 +116,7 @@ struct io {
 	struct list signals, children;
 	struct list dirs, files;
 	struct list locks;
+	struct list foreign; /* descriptors of libraries that are watched */
 	struct io_dns *dns; /* NULL: not asked for yet */
 	uint64_t dns_timeout_ms;
 	const char *dns_anchor; /* NULL: the root's keys, where no servers are named */
@@ -190,6 +192,9 @@ struct net_addr io_addr_from(const struct sockaddr_storage *from);
 struct net_addr io_addr_local(int fd);
 void io_listeners_destroy(struct io *io);
 bool io_listeners_wait(const struct io *io);
+
+/* io_foreign.c */
+void io_foreign_destroy(struct io *io);
 
 /* io_spawn.c */
 void io_children_destroy(struct io *io);

@@ -193,7 +193,7 @@ lists_init(struct io *io)
 {
 	struct list *lists[] = {&io->tasks, &io->dirty, &io->closing, &io->graves,
 	    &io->streams, &io->listeners, &io->timers, &io->timers_spare, &io->signals,
-	    &io->children, &io->dirs, &io->files, &io->locks};
+	    &io->children, &io->dirs, &io->files, &io->locks, &io->foreign};
 
 	for (size_t i = 0; i < LEN(lists); i++)
 		list_init(lists[i]);
@@ -258,6 +258,7 @@ io_destroy(struct io *io)
 	io_streams_destroy(io);
 	io_listeners_destroy(io);
 	io_children_destroy(io);
+	io_foreign_destroy(io);
 	io_timers_destroy(io);
 	io_log_destroy(io);
 	uv_close((uv_handle_t *)&io->awake, NULL);

@@ -30,7 +30,8 @@ enum {
 	PROC_FD_LOG = 5,
 	PROC_FD_WORDS = 6,     /* a memory file for its last words, see proc_sandbox.h */
 	PROC_FD_LIMITS = 7,    /* reception: memory that all receptions share, see limit_table.h */
-	PROC_FD_LISTENERS = 8, /* reception and admin: the first of its listening sockets */
+	PROC_FD_LISTENERS = 8, /* the first of its listening sockets: of reception;
+				* of admin the control socket, then those for HTTP */
 };
 
 /*

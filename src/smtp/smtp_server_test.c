@@ -504,6 +504,39 @@ extensions_do_what_they_say(void **state)
 	check_dialogues(extension_dialogues, LEN(extension_dialogues));
 }
 
+/* Behind EHLO it may be the client itself that speaks, through a proxy that passes all on. */
+static void
+xclient_is_over_with_ehlo(void **state)
+{
+	struct smtp_server_options options = drive_options();
+	struct drive drive;
+
+	(void)state;
+	options.xclient = true;
+	drive_init(&drive, &options);
+	drive_send_str(&drive, "EHLO a\r\nXCLIENT FOO=1\r\nXCLIENT ADDR=192.0.2.1\r\n"
+			       "XCLIENT HELO=b\r\nEHLO b\r\nXCLIENT ADDR=192.0.2.2\r\n");
+	assert_string_equal(drive_text(&drive.replies), "220 250 501 220 220 250 550");
+	drive_fini(&drive);
+}
+
+static void
+lmtp_has_names_of_its_own(void **state)
+{
+	struct smtp_server_options options = drive_options();
+	struct drive drive;
+
+	(void)state;
+	options.lmtp = true;
+	drive_init(&drive, &options);
+	drive_send_str(&drive, "EHLO a\r\nLHLO a\r\n");
+	assert_string_equal(drive_text(&drive.replies), "220 500 250");
+	assert_string_equal(smtp_server_protocol(drive.server), "LMTP");
+	drive_send_str(&drive, "MAIL FROM:<x@a> SMTPUTF8\r\nRCPT TO:<y@b>\r\n");
+	assert_string_equal(smtp_server_protocol(drive.server), "UTF8LMTP");
+	drive_fini(&drive);
+}
+
 static void
 ehlo_tells_what_is_offered(void **state)
 {
@@ -551,6 +584,8 @@ main(void)
 	    cmocka_unit_test(help_tells_how_commands_are_written),
 	    cmocka_unit_test(extensions_do_what_they_say),
 	    cmocka_unit_test(ehlo_tells_what_is_offered),
+	    cmocka_unit_test(xclient_is_over_with_ehlo),
+	    cmocka_unit_test(lmtp_has_names_of_its_own),
 	    cmocka_unit_test(sessions_have_limits),
 	};
 

@@ -55,6 +55,21 @@ group_find(struct span name)
 	return catalogue_group(span_of(copy, name.len));
 }
 
+/* "starttls"; or with its kind, since one of another kind may have that key: "keyword/starttls". */
+static const struct catalogue_topic *
+topic_find(struct span name)
+{
+	struct span key = name, kind;
+
+	if (span_find(name, '/') == name.len)
+		return catalogue_topic_find(name);
+	(void)span_cut(&key, '/', &kind);
+	for (unsigned i = 0; i < CATALOGUE_KIND_COUNT; i++)
+		if (span_eq_nocase(kind, span_str(catalogue_kind_key((enum catalogue_kind)i))))
+			return catalogue_topic((enum catalogue_kind)i, key);
+	return NULL;
+}
+
 static bool
 name_find(struct span name, struct web_target *target)
 {
@@ -68,7 +83,7 @@ name_find(struct span name, struct web_target *target)
 		return true;
 	}
 	target->kind = WEB_TOPIC;
-	target->topic = catalogue_topic_find(name);
+	target->topic = topic_find(name);
 	return target->topic != NULL;
 }
 
@@ -132,6 +147,9 @@ web_target_path(struct buf *out, const struct web_target *target)
 			buf_add(out, fixed[i].path);
 			return;
 		}
+	if (target->kind == WEB_TOPIC &&
+	    catalogue_topic_find(span_str(target->topic->key)) != target->topic)
+		buf_addf(out, "%s/", catalogue_kind_key(target->topic->kind));
 	if (target->kind == WEB_COMPARE)
 		buf_addf(out, "compare/%s-%s", target->a.name, target->b.name);
 	else

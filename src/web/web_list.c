@@ -1,4 +1,5 @@
 /* Lists of all pages, in sections: the first page, and below what was not found. */
+#include "base/arena.h"
 #include "web/web_internal.h"
 
 enum list {
@@ -52,59 +53,63 @@ list_of(const struct web_target *target)
 	return LIST_COUNT;
 }
 
+/* All pages, walked once: that costs more than writing them. */
 struct listing {
-	struct web_page *page;
-	enum list list;
-	size_t count;
-	bool write;
+	struct web_target *at;
+	size_t count, room;
+	size_t counts[LIST_COUNT];
 };
 
 static void
 take(void *owner, const struct web_target *target)
 {
 	struct listing *listing = owner;
+	enum list list = list_of(target);
 
-	if (list_of(target) != listing->list)
+	if (list == LIST_COUNT)
 		return;
-	listing->count++;
-	if (listing->write)
-		web_row(listing->page, target);
+	if (listing->count == listing->room) {
+		listing->room = listing->room ? listing->room * 2 : 256;
+		listing->at =
+		    mem_realloc(listing->at, listing->room * sizeof(*listing->at));
+	}
+	listing->at[listing->count++] = *target;
+	listing->counts[list]++;
 }
 
-static bool
-is_empty(struct web_page *page, enum list list)
+static void
+write_list(struct web_page *page, const struct listing *listing, enum list list)
 {
-	struct listing listing = {.page = page, .list = list};
-
-	web_each(take, &listing);
-	return listing.count == 0;
+	WEB_RAW(page, "<section>\n");
+	web_heading(page, lists[list].id, lists[list].word);
+	buf_addf(page->out, "<ul class=\"rows%s\">\n", list >= LIST_TOPICS ? " long" : "");
+	for (size_t i = 0; i < listing->count; i++)
+		if (list_of(&listing->at[i]) == list)
+			web_row(page, &listing->at[i]);
+	WEB_RAW(page, "</ul>\n</section>\n");
 }
 
 void
 web_list_all(struct web_page *page)
 {
+	struct listing listing = {0};
+
+	web_each(take, &listing);
 	WEB_RAW(page, "<nav class=\"contents\" aria-label=\"");
 	web_word(page, WORD_WEB_CONTENTS);
 	WEB_RAW(page, "\"><ul>\n");
 	for (unsigned i = 0; i < LIST_COUNT; i++) {
-		if (is_empty(page, (enum list)i))
+		if (listing.counts[i] == 0)
 			continue;
 		buf_addf(page->out, "<li><a href=\"#%s\">", lists[i].id);
 		web_word(page, lists[i].word);
 		WEB_RAW(page, "</a></li>\n");
 	}
 	WEB_RAW(page, "</ul></nav>\n");
-	for (unsigned i = 0; i < LIST_COUNT; i++) {
-		struct listing listing = {.page = page, .list = (enum list)i, .write = true};
-
-		if (is_empty(page, (enum list)i))
-			continue;
-		WEB_RAW(page, "<section>\n");
-		web_heading(page, lists[i].id, lists[i].word);
-		buf_addf(page->out, "<ul class=\"rows%s\">\n", i >= LIST_TOPICS ? " long" : "");
-		web_each(take, &listing);
-		WEB_RAW(page, "</ul>\n</section>\n");
-	}
+	for (unsigned i = 0; i < LIST_COUNT; i++)
+		if (listing.counts[i] > 0)
+			write_list(page, &listing, (enum list)i);
+	mem_free(listing.at);
 }
 
 void

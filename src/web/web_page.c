@@ -158,7 +158,7 @@ write_languages(struct web_page *page)
 {
 	if (page->site->language_count < 2)
 		return;
-	WEB_RAW(page, "<nav class=\"languages\" aria-label=\"");
+	WEB_RAW(page, "<nav class=\"languages\" id=\"languages\" aria-label=\"");
 	web_word(page, WORD_WEB_LANGUAGE);
 	WEB_RAW(page, "\"><ul>\n");
 	for (size_t i = 0; i < page->site->language_count; i++) {
@@ -203,6 +203,11 @@ write_menu(struct web_page *page)
 			WEB_RAW(page, " aria-current=\"page\"");
 		WEB_RAW(page, ">");
 		web_word(page, items[i].word);
+		WEB_RAW(page, "</a></li>\n");
+	}
+	if (page->site->language_count > 1) {
+		WEB_RAW(page, "<li><a href=\"#languages\">");
+		web_word(page, WORD_WEB_LANGUAGE);
 		WEB_RAW(page, "</a></li>\n");
 	}
 	WEB_RAW(page, "</ul>\n");

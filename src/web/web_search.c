@@ -228,6 +228,7 @@ add_words(void *owner, const struct web_target *target)
 {
 	struct words *words = owner;
 	struct web_page *page = words->page;
+	struct buf path;
 
 	if (words->pairs ? target->kind != WEB_COMPARE : !is_searched(target))
 		return;
@@ -244,6 +245,13 @@ add_words(void *owner, const struct web_target *target)
 	    span_str(language_text(page->language, web_target_name(target))));
 	WEB_RAW(page, ",");
 	web_json(page->out, span_str(language_text(page->language, meaning_of(target))));
+	buf_init(&path, WEB_PATH_BYTES_MAX);
+	web_target_path(&path, target);
+	if (!span_eq(buf_span(&path), web_target_key(target))) {
+		WEB_RAW(page, ",");
+		web_json(page->out, buf_span(&path));
+	}
+	buf_fini(&path);
 	WEB_RAW(page, "]");
 }
 

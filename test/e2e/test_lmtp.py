@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 import logs
+from faults import Faults
 from talk import Closed, Talk, message, queue_id
 from waiting import free_port
 
@@ -74,6 +75,22 @@ def test_refusals_are_for_each_too(lmtp):
         assert talk.ask(b"BDAT 5 LAST\r\nb\r\n\r\n").code == 250
         assert talk.reply().code == 250
         assert talk.ask("NOOP").code == 250
+
+
+def test_what_is_not_durable_is_accepted_for_nobody(lmtp):
+    server = lmtp()
+    faults = Faults(server.directory)
+    server.env = faults.env
+    server.start()
+    with Talk(server.lmtp_port) as talk:
+        hello(talk)
+        talk.start("ann@far.example", ALICE, BOB)
+        assert send(talk, message("first")).code == 250
+        assert talk.reply().code == 250
+        server.wait_queue_empty()
+        talk.start("ann@far.example", ALICE, BOB)
+        faults.set(sync_fails=1)
+        assert [send(talk, message("lost")).code, talk.reply().code] == [451, 451]
 
 
 def test_a_queue_that_is_gone_is_told_to_each(lmtp):

@@ -93,7 +93,7 @@ def test_mail_from_must_be_the_users_own(server, sender):
         assert (reply.code, reply.status) == (553, "5.7.1"), reply
         assert reply.text.replace(sender, "X") == (
             "5.7.1 alice may not send as X: use an address of your own, or ask the postmaster here "
-            "to allow this one")
+            "to allow this one (HELP sender)")
         assert user.send_mail(text("Subject: own")).code == 250
     assert server.wait_event(logs.REFUSED, code="553")[0]["from"] == sender
 

@@ -31,6 +31,7 @@
 #include "base/map.h"
 #include "base/wire.h"
 #include "proc/admin/admin_answer.h"
+#include "proc/admin/admin_http.h"
 
 enum { CLIENTS_MAX = 64, REQUEST_BYTES_MAX = 4096 };
 
@@ -468,6 +469,10 @@ admin_create(struct proc_env *env)
 	map_init(&admin->queries, seed);
 	list_init(&admin->clients);
 	admin->accept = (struct io_op){.done = accepted, .owner = admin};
+	if (env->conf->http_count > 0 && !admin_http_start(env)) {
+		mem_free(admin);
+		return NULL;
+	}
 	return admin;
 }
 

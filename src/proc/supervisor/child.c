@@ -47,8 +47,11 @@ list_fds(const struct child *child, const struct child_world *world, int link, i
 	if (child->proc == PROC_RECEPTION)
 		for (size_t i = 0; i < world->listener_count; i++)
 			fds[count++] = world->listeners[i];
-	if (child->proc == PROC_ADMIN)
+	if (child->proc == PROC_ADMIN) {
 		fds[count++] = world->control_fd;
+		for (size_t i = 0; i < world->http_count; i++)
+			fds[count++] = world->http[i];
+	}
 	return count;
 }
 

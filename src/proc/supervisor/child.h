@@ -40,6 +40,8 @@ struct child_world {
 	const int *listeners;
 	size_t listener_count;
 	int control_fd;
+	const int *http; /* listening sockets of admin, beside that one */
+	size_t http_count;
 };
 
 /* Starts the process; on an error it stays dead. */

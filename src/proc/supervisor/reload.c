@@ -74,7 +74,8 @@ reload_limits_memory(struct io *io, const struct conf *conf)
 static bool
 same_listeners(const struct conf *a, const struct conf *b)
 {
-	return a->listener_count == b->listener_count &&
+	return a->http_count == b->http_count && memcmp(a->http, b->http, sizeof(a->http)) == 0 &&
+	       a->listener_count == b->listener_count &&
 	       memcmp(a->listeners, b->listeners, sizeof(a->listeners)) == 0;
 }
 

@@ -88,6 +88,13 @@ say_ready(struct supervisor *supervisor)
 		event_u64(&event, "port", conf->listeners[i].addr.port);
 		event_end(&event);
 	}
+	for (size_t i = 0; i < conf->http_count; i++) {
+		event_begin(&event, &supervisor->log, "listening");
+		event_str(&event, "service", "http");
+		event_addr(&event, "address", &conf->http[i]);
+		event_u64(&event, "port", conf->http[i].port);
+		event_end(&event);
+	}
 	event_begin(&event, &supervisor->log, "started");
 	event_str(&event, "version", POSTRIDER_VERSION);
 	event_span(&event, "host", conf->hostname);
@@ -401,6 +408,15 @@ open_sockets(struct supervisor *supervisor)
 			return EX_OSERR;
 		}
 	}
+	for (size_t i = 0; i < conf->http_count; i++) {
+		err = listen_open(&conf->http[i], &supervisor->http[i]);
+		if (err) {
+			say_cannot_listen(&conf->http[i], err);
+			return EX_OSERR;
+		}
+	}
+	supervisor->world.http = supervisor->http;
+	supervisor->world.http_count = conf->http_count;
 	supervisor->world.listeners = supervisor->listeners;
 	supervisor->world.listener_count = conf->listener_count;
 	err = listen_open_control(conf->control_path.ptr, &supervisor->world.control_fd);

@@ -29,6 +29,7 @@ struct supervisor {
 	size_t child_count;
 	struct child_world world;
 	int listeners[CONF_LISTENERS_MAX];
+	int http[CONF_HTTP_MAX];
 	struct reload reload;
 	bool ready_said;
 	bool dovecot_failed; /* and it was said why */

@@ -21,7 +21,7 @@
 
 	var pages = referencePages.map(function (row) {
 		return {
-			key: row[0], name: row[1], low: row[0].toLowerCase(),
+			key: row[0], name: row[1], path: row[3] || row[0], low: row[0].toLowerCase(),
 			head: (row[0] + "\n" + row[1]).toLowerCase(), text: row[2].toLowerCase()
 		};
 	});
@@ -29,7 +29,7 @@
 	var all = document.getElementById("all");
 
 	function address(path) {
-		return list.getAttribute("data-before") + path.split("/").map(encodeURIComponent).join("/") +
+		return list.getAttribute("data-before") + path.split("/").map(encodeURIComponent).join("/").replace(/%3D/g, "=") +
 			list.getAttribute("data-after");
 	}
 
@@ -108,7 +108,7 @@
 			[3, 2, 1].forEach(function (at) {
 				found.forEach(function (one) {
 					if (one[0] === at && list.children.length < MOST) {
-						row(one[1].key, one[1].key, one[1].name, tones[one[1].key.charAt(0)] || "plain");
+						row(one[1].path, one[1].key, one[1].name, tones[one[1].key.charAt(0)] || "plain");
 					}
 				});
 			});
