@@ -196,7 +196,7 @@ story_add_said(struct buf *out, struct span said)
 }
 
 static void
-page_paragraph(struct page *page, struct buf *text)
+flush(struct page *page, struct buf *text)
 {
 	page_text(page, buf_span(text));
 	buf_reset(text);
@@ -225,12 +225,12 @@ page_advice(struct page *page, const struct story_rcpt *rcpt, struct buf *text)
 			page_gap(page);
 		word_add(text, page->language, rows[i].word,
 		    &(struct word_fields){.text = span_str(in(page->language, rows[i].text))});
-		page_paragraph(page, text);
+		flush(page, text);
 	}
 	if (rcpt->rule && rcpt->outcome != STORY_DELIVERED) {
 		page_gap(page);
 		add(text, page->language, actions[rcpt->rule->action], &(struct word_fields){0});
-		page_paragraph(page, text);
+		flush(page, text);
 	}
 }
 
@@ -259,7 +259,7 @@ page_rcpt(struct page *page, const struct story *story, const struct story_rcpt 
 	buf_reset(text);
 	page_word_heading(page, WORD_WHY_WHAT);
 	story_add_what(text, story, rcpt, language);
-	page_paragraph(page, text);
+	flush(page, text);
 	if (rcpt->reason || entry) {
 		page_gap(page);
 		page_text(page, span_str(in(language, rcpt->reason ? rcpt->reason->meaning
@@ -275,12 +275,12 @@ page_rcpt(struct page *page, const struct story *story, const struct story_rcpt 
 	story_add_next(text, story, rcpt, language);
 	if (text->len) {
 		page_word_heading(page, WORD_WHY_NEXT);
-		page_paragraph(page, text);
+		flush(page, text);
 	}
 	page_advice(page, rcpt, text);
 	page_word_heading(page, WORD_WHY_HOW);
 	story_add_how(text, story, rcpt, language);
-	page_paragraph(page, text);
+	flush(page, text);
 	page_codes(page, rcpt);
 }
 
@@ -303,7 +303,7 @@ story_page(struct page *page, const struct story *story)
 		add(&text, page->language, WORD_WHY_MORE,
 		    &(struct word_fields){.number = buf_span(&number)});
 		page_gap(page);
-		page_paragraph(page, &text);
+		flush(page, &text);
 		buf_fini(&number);
 	}
 	buf_fini(&text);
