@@ -15,19 +15,46 @@ buf_init(struct buf *buf, size_t bytes_max)
 }
 
 void
+buf_init_secret(struct buf *buf, size_t bytes_max)
+{
+	*buf = (struct buf){.bytes_max = bytes_max, .secret = true};
+}
+
+void
 buf_fini(struct buf *buf)
 {
 	if (!buf)
 		return;
+	if (buf->secret)
+		mem_wipe(buf->ptr, buf->room);
 	mem_free(buf->ptr);
-	buf_init(buf, buf->bytes_max);
+	*buf = (struct buf){.bytes_max = buf->bytes_max, .secret = buf->secret};
 }
 
 void
 buf_reset(struct buf *buf)
 {
+	if (buf->secret)
+		mem_wipe(buf->ptr, buf->len);
 	buf->len = 0;
 	buf->full = false;
+}
+
+/* One byte more than the room, for the NUL that vsnprintf puts behind the text. */
+static void
+grow(struct buf *buf, size_t room)
+{
+	char *old = buf->ptr;
+
+	if (!buf->secret || !old) {
+		buf->ptr = mem_realloc(old, room + 1);
+		return;
+	}
+	/* realloc would leave a copy behind. */
+	buf->ptr = mem_realloc(NULL, room + 1);
+	memcpy(buf->ptr, old, buf->len);
+	mem_wipe(old, buf->room);
+	mem_free(old);
 }
 
 /* True where more bytes fit; then there is memory for them. */
@@ -47,8 +74,7 @@ reserve(struct buf *buf, size_t more)
 		room *= 2;
 	if (room > buf->bytes_max)
 		room = buf->bytes_max;
-	/* One byte more, for the NUL that vsnprintf puts behind the text. */
-	buf->ptr = mem_realloc(buf->ptr, room + 1);
+	grow(buf, room);
 	buf->room = room;
 	return true;
 }
@@ -112,6 +138,8 @@ buf_consume(struct buf *buf, size_t n)
 	buf->len -= n;
 	if (buf->len)
 		memmove(buf->ptr, buf->ptr + n, buf->len);
+	if (buf->secret && n > 0)
+		mem_wipe(buf->ptr + buf->len, n);
 }
 
 enum err

@@ -17,10 +17,13 @@ struct buf {
 	size_t room; /* bytes allocated */
 	size_t bytes_max;
 	bool full; /* an addition did not fit */
+	bool secret; /* of buf_init_secret: memory is wiped before it is given back or used again */
 };
 
 /* An empty buffer; memory is taken with the first addition. */
 void buf_init(struct buf *buf, size_t bytes_max);
+/* As buf_init, for what must not stay behind in memory. */
+void buf_init_secret(struct buf *buf, size_t bytes_max);
 /* Frees; the buffer is then as after buf_init. */
 void buf_fini(struct buf *buf);
 /* Empties, keeps the memory, and forgets that it was full. */

@@ -157,6 +157,30 @@ a_buffer_of_no_bytes_takes_only_nothing(void **state)
 	buf_fini(&buf);
 }
 
+/* What is consumed or reset is gone from the memory, which the buffer still has. */
+static void
+a_secret_buffer_wipes(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	buf_init_secret(&buf, 1000);
+	buf_add_str(&buf, "password, and more");
+	buf_consume(&buf, 10);
+	assert_memory_equal(buf.ptr, "and more\0\0\0\0\0\0\0\0\0\0", 18);
+	for (int i = 0; i < 100; i++)
+		buf_add_str(&buf, "12345");
+	assert_memory_equal(buf.ptr, "and more12345", 13);
+	assert_int_equal(buf_finish(&buf), OK);
+	buf_reset(&buf);
+	for (size_t i = 0; i < 508; i++)
+		assert_int_equal(buf.ptr[i], 0);
+	buf_add_str(&buf, "x");
+	buf_fini(&buf);
+	assert_true(buf.secret);
+	assert_null(buf.ptr);
+}
+
 int
 main(void)
 {
@@ -167,6 +191,7 @@ main(void)
 	    cmocka_unit_test(consuming_keeps_the_rest),
 	    cmocka_unit_test(growth_keeps_every_byte_and_stays_below_the_maximum),
 	    cmocka_unit_test(a_buffer_of_no_bytes_takes_only_nothing),
+	    cmocka_unit_test(a_secret_buffer_wipes),
 	};
 
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

@@ -44,10 +44,10 @@ static const char usage[] =
 static int
 take_verb(const char *word, struct cli_queue_options *options)
 {
-	const char *names[CLI_QUEUE_VERB_COUNT];
+	const char *names[CLI_QUEUE_TRACE];
 	const char *nearest;
 
-	for (unsigned i = 0; i < CLI_QUEUE_VERB_COUNT; i++) {
+	for (unsigned i = 0; i < CLI_QUEUE_TRACE; i++) {
 		names[i] = cli_queue_verb_name((enum cli_queue_verb)i);
 		if (strcmp(word, names[i]) == 0) {
 			options->verb = (enum cli_queue_verb)i;
@@ -195,6 +195,26 @@ find_socket(const char *conf_path, int *status)
 }
 
 int
+cli_queue_run(const struct cli_queue_options *options, const char *conf_path,
+    const char *socket_path)
+{
+	struct cli_queue_printer printer;
+	int status = EX_UNAVAILABLE;
+	char *path = socket_path ? mem_copy(span_str(socket_path))
+	                         : find_socket(conf_path, &status);
+	int fd;
+
+	if (!path)
+		return status;
+	fd = cli_queue_connect(path, &status);
+	mem_free(path);
+	if (fd < 0)
+		return status;
+	printer = make_printer(options);
+	return cli_queue_talk(fd, options, &printer);
+}
+
+int
 cli_queue(int argc, char **argv)
 {
 	struct cli_queue_options options = {.verb = CLI_QUEUE_LIST};
@@ -205,10 +225,7 @@ cli_queue(int argc, char **argv)
 	    {"--socket", NULL, &socket_path}, {"--limit", NULL, &limit},
 	    {"--for", NULL, &options.match}, {"--reason", NULL, &options.reasons}};
 	int words = cli_options(argc, argv, rows, LEN(rows), usage);
-	struct cli_queue_printer printer;
-	int status = EX_UNAVAILABLE;
-	char *path;
-	int fd;
+	int status;
 
 	if (words < 0)
 		return EX_USAGE;
@@ -217,16 +234,5 @@ cli_queue(int argc, char **argv)
 		return EX_OK;
 	}
 	status = take_words(words, argv, limit, &options);
-	if (status != EX_OK)
-		return status;
-	path = socket_path ? mem_copy(span_str(socket_path))
-			   : find_socket(conf_path, &status);
-	if (!path)
-		return status;
-	fd = cli_queue_connect(path, &status);
-	mem_free(path);
-	if (fd < 0)
-		return status;
-	printer = make_printer(&options);
-	return cli_queue_talk(fd, &options, &printer);
+	return status == EX_OK ? cli_queue_run(&options, conf_path, socket_path) : status;
 }

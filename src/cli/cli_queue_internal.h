@@ -1,5 +1,5 @@
 /*
- * What the files of "postrider queue" share: cli_queue.c reads the arguments,
+ * What the files of "postrider queue" and "postrider trace" share: cli_queue.c reads the arguments,
  * cli_queue_talk.c asks the server, cli_queue_print.c shows the answer, with the words of
  * cli_queue_why.c, cli_queue_summary.c a summary.  Nobody else includes this.
  */
@@ -18,6 +18,7 @@ enum cli_queue_verb {
 	CLI_QUEUE_HOLD,
 	CLI_QUEUE_RELEASE,
 	CLI_QUEUE_DELETE,
+	CLI_QUEUE_TRACE, /* "postrider trace" */
 	CLI_QUEUE_VERB_COUNT
 };
 
@@ -84,6 +85,16 @@ void cli_queue_write_destination(struct buf *out, const char *key);
 void
 cli_queue_summary_end(const struct cli_queue_printer *printer, uint64_t total);
 
+/* An attempt, with its steps: as a page of its own, or of the message that is shown. */
+void cli_queue_print_transcript(struct cli_queue_printer *printer, json_t *transcript);
+void cli_queue_transcript_end(const struct cli_queue_printer *printer, uint64_t total);
+/* Its last steps, for the page of its message. */
+void cli_queue_write_transcript_end(
+    const struct cli_queue_printer *printer, struct buf *out, json_t *transcript);
+
+/* Does what the options say; the socket's path, or the configuration's, or neither. */
+int cli_queue_run(const struct cli_queue_options *options, const char *conf_path,
+    const char *socket_path);
 /* A stream to the control socket; or -1, told, with the exit status. */
 int cli_queue_connect(const char *path, int *status);
 /* Asks, shows what comes; gives an exit status.  Closes fd. */

@@ -407,6 +407,9 @@ show_message(struct cli_queue_printer *printer, struct buf *out)
 		show_rcpt(printer, &page, &text, json_array_get(rcpts, i));
 		print_buf(out);
 	}
+	if (json_object_get(printer->message, "last_attempt"))
+		cli_queue_write_transcript_end(
+		    printer, out, json_object_get(printer->message, "last_attempt"));
 	show_advice(printer, out);
 	buf_fini(&text);
 }
@@ -537,6 +540,8 @@ cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t 
 		print_list_end(printer, count, total);
 	else if (printer->options->verb == CLI_QUEUE_SUMMARY)
 		cli_queue_summary_end(printer, total);
+	else if (printer->options->verb == CLI_QUEUE_TRACE)
+		cli_queue_transcript_end(printer, total);
 	else if (printer->options->verb == CLI_QUEUE_SHOW)
 		printf("%s", printer->options->json ? "\n" : "");
 	else if (printer->options->json)

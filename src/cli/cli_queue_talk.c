@@ -57,6 +57,7 @@ cli_queue_verb_name(enum cli_queue_verb verb)
 	    [CLI_QUEUE_HOLD] = "hold",
 	    [CLI_QUEUE_RELEASE] = "release",
 	    [CLI_QUEUE_DELETE] = "delete",
+	    [CLI_QUEUE_TRACE] = "trace",
 	};
 
 	check(verb < CLI_QUEUE_VERB_COUNT);
@@ -187,6 +188,7 @@ take_answer(struct talk *talk, json_t *answer)
 	json_t *message = json_object_get(answer, "message");
 	json_t *rcpt = json_object_get(answer, "recipient");
 	json_t *destination = json_object_get(answer, "destination");
+	json_t *transcript = json_object_get(answer, "transcript");
 	json_t *done = json_object_get(answer, "done");
 	const char *error = json_string_value(json_object_get(answer, "error"));
 
@@ -198,6 +200,10 @@ take_answer(struct talk *talk, json_t *answer)
 	}
 	if (json_is_object(destination)) {
 		cli_queue_print_destination(talk->printer, destination);
+		return MORE;
+	}
+	if (json_is_object(transcript)) {
+		cli_queue_print_transcript(talk->printer, transcript);
 		return MORE;
 	}
 	if (json_is_object(done))
@@ -321,6 +327,36 @@ list_all(struct talk *talk, uint64_t limit)
 	return status;
 }
 
+/* Attempts that were kept: of one message, or of any. */
+static int
+trace(struct talk *talk, const struct cli_queue_options *options, uint64_t limit)
+{
+	json_t *request = json_pack(
+	    "{s:s,s:I}", "do", cli_queue_verb_name(CLI_QUEUE_TRACE), "limit", (json_int_t)limit);
+
+	check(request);
+	if (options->id)
+		check(json_object_set_new(request, "id", json_string(options->id)) == 0);
+	if (options->match)
+		check(json_object_set_new(request, "for", json_string(options->match)) == 0);
+	return ask(talk, request);
+}
+
+static int
+trace_all(struct talk *talk, const struct cli_queue_options *options)
+{
+	int status = trace(talk, options, options->limit);
+
+	if (status != EX_OK || talk->count > 0 || !options->id)
+		return status;
+	fprintf(stderr,
+	    "postrider: no attempt of message %s is kept\n"
+	    "Kept are the latest attempts that failed or were slow, until the queue is started "
+	    "again;\nwhat became of the message: postrider ledger show %s\n",
+	    options->id, options->id);
+	return EX_DATAERR;
+}
+
 static int
 act_or_show(struct talk *talk, const struct cli_queue_options *options)
 {
@@ -333,6 +369,10 @@ act_or_show(struct talk *talk, const struct cli_queue_options *options)
 
 	check(request);
 	status = ask(talk, request);
+	if (status == EX_OK && options->verb == CLI_QUEUE_SHOW && talk->count > 0) {
+		status = trace(talk, options, 1);
+		talk->count = 1;
+	}
 	if (status != EX_OK || talk->count > 0 || strcmp(options->id, "all") == 0)
 		return status;
 	fprintf(stderr,
@@ -365,6 +405,8 @@ cli_queue_talk(
 		status = list_all(&talk, options->limit);
 	else if (options->verb == CLI_QUEUE_SUMMARY)
 		status = ask(&talk, page_request(&talk, summary_limit(options)));
+	else if (options->verb == CLI_QUEUE_TRACE)
+		status = trace_all(&talk, options);
 	else
 		status = act_or_show(&talk, options);
 	(void)fclose(talk.answers);

@@ -50,6 +50,16 @@ enum { TEXT_BYTES_MAX = 65536 };
 	"\"reply\":\"4.7.0 Busy\"}}\n"
 #define DONE(count, total, lost)                                                         \
 	"{\"done\":{\"count\":" #count ",\"total\":" #total ",\"lost\":" #lost "}}\n"
+#define SHOWN DONE(1, 1, false) DONE(0, 0, false)
+#define ATTEMPT(id, slow, steps)                                                         \
+	"{\"transcript\":{\"id\":\"" id "\",\"destination\":\"mx:b.test\","               \
+	"\"began\":\"2026-11-24T02:59:00.000Z\",\"took_ms\":312,\"slow\":" #slow           \
+	",\"steps\":[" steps "]}}\n"
+#define STEP(ms, kind, text)                                                             \
+	"{\"ms\":" #ms ",\"kind\":\"" kind "\",\"text\":\"" text "\"}"
+#define FIVE                                                                             \
+	STEP(1, "sent", "x") "," STEP(2, "sent", "x") "," STEP(3, "sent", "x") ","       \
+	STEP(4, "sent", "x") "," STEP(5, "sent", "x") ","
 #define SUMMED(count, total, recipients)                                                 \
 	"{\"done\":{\"count\":" #count ",\"total\":" #total                                \
 	",\"recipients\":" #recipients "}}\n"
@@ -236,35 +246,35 @@ static const struct {
 	"\"next_try\":\"2026-11-24T03:04:00.000Z\",\"expires\":", ""},
     {CLI_QUEUE_LIST, NULL, true, MESSAGE("a1") MESSAGE("a2") DONE(2, 2, false), EX_OK,
 	"\"login\":null,\"recipients\":[]}\n],\"count\":2,\"total\":2}\n", ""},
-    {CLI_QUEUE_SHOW, "a1", true, MESSAGE("a1") RCPT("time") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", true, MESSAGE("a1") RCPT("time") SHOWN, EX_OK,
 	"\"recipients\":[{\"address\":\"bob@b.test\",\"original\":", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("time") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("time") SHOWN, EX_OK,
 	"Tried 2 times. The next try is due 24 Nov 03:04:00 UTC (in 4 min).\n"
 	"  limit      rate 5 per 1 m, in queue\n"
 	"  expires    25 Nov 02:48:00 UTC (in 24 h)\n",
 	""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("rate") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("rate") SHOWN, EX_OK,
 	"b.test gets only so many messages in a time; its\n"
 	"             next may go 24 Nov 03:04:00 UTC (in 4 min). 3 recipients are before\n",
 	""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("down") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("down") SHOWN, EX_OK,
 	"No server of b.test could be reached, so all mail\n", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("probe") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("probe") SHOWN, EX_OK,
 	"No server of b.test could be reached; it is being", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("connections") DONE(1, 1, false),
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("connections") SHOWN,
 	EX_OK, "It waits for a free connection to b.test, which", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("turn") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("turn") SHOWN, EX_OK,
 	"It waits its turn for b.test. 3 recipients are", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("new") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("new") SHOWN, EX_OK,
 	"It waits: new.", ""},
-    {CLI_QUEUE_SHOW, "a1", false, ASIDE("a1") RCPT("aside") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, ASIDE("a1") RCPT("aside") SHOWN, EX_OK,
 	"\n  set aside  it made a process crash; nothing is tried until it is released\n",
 	""},
-    {CLI_QUEUE_SHOW, "a1", false, ASIDE("a1") RCPT("aside") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, ASIDE("a1") RCPT("aside") SHOWN, EX_OK,
 	"postrider queue release a1 ", ""},
-    {CLI_QUEUE_SHOW, "a1", true, ASIDE("a1") RCPT("aside") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", true, ASIDE("a1") RCPT("aside") SHOWN, EX_OK,
 	"\"why\":\"Tried 2 times. It was set aside, and is not tried until", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("time") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("time") SHOWN, EX_OK,
 	"  by         mx.b.test, 24 Nov 02:59:00 UTC (60 s ago)\n", ""},
     {CLI_QUEUE_LIST, NULL, false, ASIDE("a1") RCPT("aside") DONE(1, 1, false), EX_OK,
 	"from <ann@a.test>  set aside\n  it made a process crash\n  to <bob@b.test>: set aside,",
@@ -302,14 +312,40 @@ static const struct {
     {CLI_QUEUE_SUMMARY, NULL, true, DESTINATION("mx:a.test", "down", 7) SUMMED(1, 1, 7),
 	EX_OK, "{\"destinations\":[\n{\"destination\":\"mx:a.test\",\"state\":\"down\",",
 	""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("turn") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("turn") SHOWN, EX_OK,
 	"  means      4.2.1: ", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("active") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("active") SHOWN, EX_OK,
 	"being delivered now", ""},
-    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("time") DONE(1, 1, false), EX_OK,
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("time") SHOWN, EX_OK,
 	"  postrider queue retry   a1 ", ""},
     {CLI_QUEUE_SHOW, "a1", false, DONE(0, 5, false), EX_DATAERR, "",
 	"there is no message a1 in the queue\n"},
+    {CLI_QUEUE_SHOW, "a1", false,
+	MESSAGE("a1") RCPT("time") DONE(1, 1, false) ATTEMPT("a1", false,
+	    FIVE FIVE FIVE STEP(42, "got", "450 \\u001b[31m no")) DONE(1, 9, false),
+	EX_OK,
+	"\nThe last attempt\n  (4 steps before: postrider trace a1)\n      5 ms  > x\n", ""},
+    {CLI_QUEUE_SHOW, "a1", true,
+	MESSAGE("a1") RCPT("time") DONE(1, 1, false)
+	    ATTEMPT("a1", false, STEP(42, "got", "450 no")) DONE(1, 9, false),
+	EX_OK, "\"last_attempt\":{\"id\":\"a1\",", ""},
+    {CLI_QUEUE_TRACE, NULL, false,
+	ATTEMPT("a1", true, STEP(0, "fact", "connected") "," STEP(9, "gap", "7") ","
+	    STEP(42, "got", "450 \\u001b[31m no")) ATTEMPT("a2", false, "") DONE(2, 9, false),
+	EX_OK,
+	"a1 to b.test, 24 Nov 02:59:00 UTC (60 s ago), took 312 ms: slow\n"
+	"      0 ms    connected\n      9 ms    (7 steps are left out)\n"
+	"     42 ms  < 450 ?[31m no\n\na2 to b.test, 24 Nov 02:59:00 UTC (60 s ago), "
+	"took 312 ms\n\n2 of 9 attempts that are kept.\n",
+	""},
+    {CLI_QUEUE_TRACE, NULL, true, ATTEMPT("a1", true, "") DONE(1, 9, false), EX_OK,
+	"\"steps\":[]}\n],\"count\":1,\"total\":9}\n", ""},
+    {CLI_QUEUE_TRACE, NULL, true, DONE(0, 0, false), EX_OK,
+	"{\"attempts\":[],\"count\":0,\"total\":0}\n", ""},
+    {CLI_QUEUE_TRACE, NULL, false, DONE(0, 9, false), EX_OK, "None of 9 attempts that", ""},
+    {CLI_QUEUE_TRACE, NULL, false, DONE(0, 0, false), EX_OK, "No attempt has failed", ""},
+    {CLI_QUEUE_TRACE, "a1", false, DONE(0, 9, false), EX_DATAERR, "",
+	"no attempt of message a1 is kept\n"},
     {CLI_QUEUE_HOLD, "a1", false, DONE(1, 5, false), EX_OK, "a1 is on hold, until", ""},
     {CLI_QUEUE_HOLD, "a1", true, DONE(0, 5, false), EX_DATAERR, "",
 	"there is no message a1"},

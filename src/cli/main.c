@@ -20,7 +20,9 @@
 #include "cli/cli_send.h"
 #include "cli/cli_serve.h"
 #include "cli/cli_spool.h"
+#include "cli/cli_trace.h"
 #include "cli/cli_user.h"
+#include "cli/cli_why.h"
 #include "proc/proc.h"
 
 static int cli_help(int argc, char **argv);
@@ -47,6 +49,7 @@ static const struct command {
     {"serve", cli_serve, "run the mail server"},
     {"config", cli_config, "check or show the configuration, print its manual"},
     {"queue", cli_queue, "list, show, retry, hold, release, delete messages"},
+    {"trace", cli_trace, "what was said in attempts that failed or were slow"},
     {"ledger", cli_ledger, "what happened to a message; what was queued when"},
     {"audit", cli_audit, "hold what was accepted against what ended and what waits"},
     {"spool", cli_spool, "check, dump, back up, restore the files of the queue"},
@@ -54,6 +57,7 @@ static const struct command {
     {"send", cli_send, "send a message over SMTP, for trying and scripting"},
     {"sandbox", cli_sandbox, "what each process may, and a test that it may no more"},
     {"explain", cli_explain, "explain a reply code or an enhanced status code"},
+    {"why", cli_why, "why a message did not arrive: a bounce, or an id of this server"},
     {"compare", cli_compare, "tell two codes apart"},
     {"reference", cli_reference, "write the web reference of all codes as files"},
     {"check", cli_check, "find out what is wrong with a server, a domain, this machine"},

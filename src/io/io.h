@@ -107,6 +107,11 @@ struct io_stream *io_stream_open(struct io *io, int fd);
 void io_read(struct io_stream *stream, struct io_op *op);
 void io_send(struct io_stream *stream, struct span bytes);
 /*
+ * What goes through the stream from now on is wiped from memory once it was written, or, of what is
+ * read, once op->done has returned.
+ */
+void io_stream_secret(struct io_stream *stream);
+/*
  * As io_send, with a descriptor beside the bytes (Unix sockets), of which there is at least one;
  * fd is duplicated.  The other side gets it with the read that gives the first of the bytes.
  */

@@ -94,6 +94,7 @@ struct io_stream {
 	bool ended;    /* nothing more will come than what is there; or it failed */
 	bool drained;  /* all that was there is read */
 	bool tcp;
+	bool secret; /* what was read is wiped, and out is a secret buffer */
 	enum io_stream_state state;
 };
 

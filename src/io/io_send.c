@@ -139,6 +139,13 @@ io_send(struct io_stream *stream, struct span bytes)
 }
 
 void
+io_stream_secret(struct io_stream *stream)
+{
+	stream->secret = true;
+	stream->out.secret = true;
+}
+
+void
 io_send_fd(struct io_stream *stream, struct span bytes, int fd)
 {
 	struct io_passed **last = &stream->passed, *passed;

@@ -121,6 +121,8 @@ static void
 read_now(struct io_stream *stream)
 {
 	struct io_op *op = stream->read;
+	char *bytes = stream->io->read_bytes;
+	const bool secret = stream->secret;
 	ssize_t got = receive(stream, op);
 
 	if (got < 0 && errno == EAGAIN && stream->state == IO_STREAM_OPEN) {
@@ -132,7 +134,7 @@ read_now(struct io_stream *stream)
 	stream->readable = !stream->drained;
 	stream->read = NULL;
 	if (got > 0) {
-		op->bytes = span_of(stream->io->read_bytes, (size_t)got);
+		op->bytes = span_of(bytes, (size_t)got);
 		op->count = (size_t)got;
 	} else if (got == 0 && stream->state == IO_STREAM_OPEN) {
 		op->err = ERR_END;
@@ -141,6 +143,8 @@ read_now(struct io_stream *stream)
 		io_stream_fail(stream, IO_STREAM_BROKEN);
 	}
 	op->done(op);
+	if (secret && got > 0)
+		mem_wipe(bytes, (size_t)got);
 }
 
 /* The task of an operation that ends without waiting for the socket. */

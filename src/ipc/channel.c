@@ -57,6 +57,13 @@ ipc_channel_create(struct io_stream *stream, const struct ipc_handlers *handlers
 	return channel;
 }
 
+void
+ipc_channel_secret(struct ipc_channel *channel)
+{
+	channel->partial.secret = channel->outgoing.secret = true;
+	io_stream_secret(channel->stream);
+}
+
 static void
 free_channel(struct ipc_channel *channel)
 {
@@ -218,6 +225,8 @@ void
 ipc_channel_end(struct ipc_channel *channel)
 {
 	io_send(channel->stream, finished(channel));
+	if (channel->outgoing.secret)
+		buf_reset(&channel->outgoing);
 }
 
 void

@@ -34,6 +34,8 @@ struct ipc_handlers {
 /* Takes the stream; starts to read. */
 struct ipc_channel *ipc_channel_create(
     struct io_stream *stream, const struct ipc_handlers *handlers);
+/* What goes through it is wiped from memory once it was sent or handled. */
+void ipc_channel_secret(struct ipc_channel *channel);
 /* Ends the stream too (what was sent is still written).  NULL is nothing. */
 void ipc_channel_destroy(struct ipc_channel *channel);
 /* Stops (starts again) to take frames: back-pressure on the other side. */

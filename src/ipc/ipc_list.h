@@ -25,6 +25,7 @@ enum {
 	IPC_WAITING_MAX = 20 * 1000,
 	IPC_EXTRAS_MAX = 160,
 	IPC_ORCPT_MAX = 500,
+	IPC_TRANSCRIPT_MAX = 48 << 10,
 };
 
 /* What became of a recipient in an attempt. */

@@ -26,6 +26,7 @@ enum {
 	BOUNDARY_BYTES_MAX = 64,
 	ENVID_BYTES_MAX = 100,
 	ORCPT_BYTES_MAX = 500,
+	LANGUAGE_BYTES_MAX = 500,
 };
 
 static bool
@@ -100,6 +101,20 @@ dsn_worst(const struct dsn *dsn)
 			if (dsn->recipients[k].action == order[i])
 				return order[i];
 	return DSN_DELIVERED;
+}
+
+const struct language *
+dsn_language(struct span header)
+{
+	struct span tags = header_find(header, SPAN("Content-Language")), tag;
+	const struct language *language;
+
+	tags = span_first(tags, LANGUAGE_BYTES_MAX);
+	while (tags.len && span_cut(&tags, ',', &tag))
+		if (language_find(span_trim(tag), &language))
+			return language;
+	return language_accept(
+	    span_first(header_find(header, SPAN("Accept-Language")), LANGUAGE_BYTES_MAX));
 }
 
 static unsigned
@@ -411,6 +426,8 @@ dsn_write(struct buf *out, const struct dsn *dsn)
 
 	write_header(out, dsn, buf_span(&host), buf_span(&boundary));
 	begin_part(out, buf_span(&boundary), "text/plain; charset=utf-8");
+	if (dsn->language)
+		buf_addf(out, "Content-Language: %s, en\r\n", language_tag(dsn->language));
 	buf_add_str(out, "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
 	dsn_write_text(out, dsn);
 	begin_part(out, buf_span(&boundary), "message/delivery-status");

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "base/buf.h"
+#include "replies/language.h"
 
 enum dsn_action {
 	DSN_FAILED,
@@ -26,7 +26,7 @@ struct dsn_recipient {
 	struct span text;           /* its words, raw bytes, or ours */
 	uint64_t last_attempt_wall_ms;
 	uint64_t retry_until_wall_ms; /* DELAYED */
-	struct span explanation;    /* a sentence or more for people: what it means, what to do */
+	const char *explanation;    /* a text of the catalogue: what to do; or NULL */
 };
 
 struct dsn {
@@ -38,6 +38,7 @@ struct dsn {
 	uint64_t arrival_wall_ms, now_wall_ms;
 	uint64_t by_wall_ms;         /* when it was to be there (RFC 2852); 0: nothing was said */
 	uint64_t unique;             /* for boundary and Message-ID */
+	const struct language *language; /* of the part for people; English stands there anyway */
 	const struct dsn_recipient *recipients;
 	size_t recipient_count;
 	struct span header;          /* the original header, as much as is known; "" none */
@@ -47,6 +48,11 @@ struct dsn {
 /* The worst that it tells of, as a word for logs: "failed", "delayed", "relayed", "delivered". */
 const char *dsn_action_name(enum dsn_action action);
 enum dsn_action dsn_worst(const struct dsn *dsn);
+/*
+ * The language that a message is written in, or that its sender reads: Content-Language, else
+ * Accept-Language, of its header.  NULL: English, or not known.
+ */
+const struct language *dsn_language(struct span header);
 /* Whether the original message can be returned whole: it does not hold what ends its part. */
 bool dsn_takes_whole(const struct dsn *dsn, struct span whole);
 /*

@@ -59,7 +59,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .status = next(&rest),
 		    .text = next(&rest),
 		    .remote = next(&rest),
-		    .explanation = next(&rest),
+		    .explanation = i ? NULL : "What to do.",
 		    .orcpt = next(&rest),
 		    .code = i ? 0 : 550,
 		    .expired = i,
@@ -73,6 +73,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	dsn.envelope_helo = next(&rest);
 	dsn.envid = next(&rest);
 	dsn.header = rest;
+	dsn.language = size & 1 ? language_at(size / 2 % 8) : dsn_language(dsn.header);
 
 	buf_init(&out, OUT_BYTES_MAX);
 	dsn_write(&out, &dsn);

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "mime/dsn.h"
 #include "mime/header.h"
+#include "replies/catalogue.h"
 
 enum { OUT_BYTES_MAX = 1 << 22 };
 
@@ -21,7 +22,7 @@ plain_recipient(void)
 	    .remote = SPAN("mx.example.net"),
 	    .text = SPAN("<nobody@example.net>:\nno such user"),
 	    .last_attempt_wall_ms = 1795489446000,
-	    .explanation = SPAN("Check the address for typing errors, and send again."),
+	    .explanation = "Check the address for typing errors, and send again.",
 	};
 }
 
@@ -62,17 +63,16 @@ static const char plain_want[] =
     "Content-Type: text/plain; charset=utf-8\r\n"
     "Content-Transfer-Encoding: quoted-printable\r\n"
     "\r\n"
-    "The address nobody@example.net does not exist there.\r\n"
+    "The address nobody@example.net does not exist there. Check the spelling.\r\n"
     "\r\n"
     "nobody@example.net\r\n"
     "  The server mx.example.net said:\r\n"
     "    > 550 5.1.1 <nobody@example.net>:\r\n"
     "    > no such user\r\n"
-    "  Check the address for typing errors, and send again.\r\n"
+    "  What to do: Check the address for typing errors, and send again.\r\n"
     "\r\n"
-    "This is the mail server mail.example.org.\r\n"
-    "Your message came here on Tue, 24 Nov 2026 03:04:05 +0000,\r\n"
-    "and its number here was 3k9.\r\n"
+    "This is the mail server mail.example.org. Your message came here on Tue,\r\n"
+    "24 Nov 2026 03:04:05 +0000, and its number here was 3k9.\r\n"
     "\r\n"
     "--=_report-0000000000001234\r\n"
     "Content-Type: message/delivery-status\r\n"
@@ -126,10 +126,15 @@ static const struct {
 	struct span want[3];
 } recipients[] = {
     {"a full mailbox", {.address = SPAN("a@b"), .status = SPAN("5.2.2"), .code = 552},
-	{SPAN("\r\nThe mailbox a@b is full.\r\n"), SPAN("\r\nStatus: 5.2.2\r\n"),
+	{SPAN("\r\nThe mailbox a@b is full. Try again in some days"), SPAN("\r\nStatus: 5.2.2\r\n"),
 	    SPAN("  The server there said:\r\n    > 552 5.2.2=20\r\n")}},
-    {"a policy", {.address = SPAN("a@b"), .status = SPAN("5.7.26"), .code = 550},
+    {"a policy", {.address = SPAN("a@b"), .status = SPAN("5.7.1"), .code = 550},
 	{SPAN("\r\nThe server of a@b refused the message by its own rules.\r\n")}},
+    {"a message that proves nothing",
+	{.address = SPAN("a@b"), .status = SPAN("5.7.26"), .code = 550},
+	{SPAN("\r\nThe server of a@b did not believe that the message comes from you.")}},
+    {"an address with blanks", {.address = SPAN("\"a  b\"@c"), .status = SPAN("5.1.1")},
+	{SPAN("\r\nThe address \"a=C2=A0=C2=A0b\"@c does not"), SPAN("\r\n\"a  b\"@c\r\n")}},
     {"a code without a status", {.address = SPAN("a@b"), .code = 550, .text = SPAN("no")},
 	{SPAN("\r\nThe message to a@b could not be delivered.\r\n"),
 	    SPAN("\r\nStatus: 5.0.0\r\n"),
@@ -140,7 +145,7 @@ static const struct {
     {"expired, after no server answered",
 	{.address = SPAN("a@b"), .expired = true, .text = SPAN("connection refused")},
 	{SPAN("\r\nThe message to a@b could not be delivered in time, and we stopped\r\n"
-	      "trying.\r\n"),
+	      "trying. Send it again, or reach the person in another way.\r\n"),
 	    SPAN("\r\nDiagnostic-Code: X-Postrider; connection refused\r\n"),
 	    SPAN("\r\nStatus: 4.4.7\r\n")}},
     {"expired, after a server said no each time",
@@ -164,11 +169,10 @@ static const struct {
     {"a long explanation is wrapped",
 	{.address = SPAN("a@b"),
 	    .code = 550,
-	    .explanation =
-		SPAN("The quick brown fox jumps over the lazy dog, and then the "
-		     "dog over the fox.\nSo it goes.")},
-	{SPAN("\r\n  The quick brown fox jumps over the lazy dog, and then the dog over "
-	      "the\r\n  fox.\r\n  So it goes.\r\n")}},
+	    .explanation = "The quick brown fox jumps over the lazy dog, and then the dog "
+			   "over the fox.\n\nSo it goes."},
+	{SPAN("\r\n  What to do: The quick brown fox jumps over the lazy dog, and then the\r\n"
+	      "  dog over the fox.\r\n\r\n  So it goes.\r\n")}},
 };
 
 static void
@@ -237,6 +241,7 @@ test_nothing_breaks_its_shape(void **state)
 		    .recipients = many,
 		    .recipient_count = LEN(many),
 		    .header = all,
+		    .language = language_at(0),
 		    .now_wall_ms = UINT64_MAX};
 		struct buf out;
 
@@ -250,7 +255,7 @@ test_nothing_breaks_its_shape(void **state)
 			    .code = j & 2 ? 550 : 0,
 			    .remote = all,
 			    .text = all,
-			    .explanation = all,
+			    .explanation = "Nothing.",
 			    .last_attempt_wall_ms = 1};
 		buf_init(&out, OUT_BYTES_MAX);
 		dsn_write(&out, &dsn);
@@ -258,6 +263,64 @@ test_nothing_breaks_its_shape(void **state)
 		check_shape(buf_span(&out), SPAN("=_report-0000000000001234"), 3);
 		buf_fini(&out);
 	}
+}
+
+static const struct {
+	const char *header;
+	const char *tag;
+} languages[] = {
+    {"", "en"},
+    {"Subject: x\r\n\r\nContent-Language: de\r\n", "en"},
+    {"Content-Language: de\r\n\r\n", "de"},
+    {"content-language: de-AT\r\n\r\n", "de"},
+    {"Content-Language: xx, fr (French), de\r\n\r\n", "de"},
+    {"Content-Language: en\r\nAccept-Language: de\r\n\r\n", "en"},
+    {"Content-Language: xx\r\nAccept-Language: ja;q=0.5, ru, de;q=0.2\r\n\r\n", "ru"},
+    {"Accept-Language: en-US, de\r\n\r\n", "en"},
+    {"Content-Language: \xff\x01,,;\r\n\r\n", "en"},
+};
+
+static void
+test_language_of_a_message(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(languages); i++)
+		assert_string_equal(
+		    language_tag(dsn_language(span_str(languages[i].header))), languages[i].tag);
+}
+
+/* First in the sender's language, then in English; what was said stands once. */
+static void
+test_two_languages(void **state)
+{
+	const struct catalogue_entry *entry = catalogue_find(SPAN("X.1.1"));
+	struct dsn_recipient recipient = plain_recipient();
+	struct dsn dsn = plain_dsn(&recipient, 1);
+	const char *own, *english, *gap, *said;
+	char words[60];
+	struct buf out;
+
+	(void)state;
+	assert_true(language_find(SPAN("de"), &dsn.language));
+	recipient.explanation = entry->sender;
+	buf_init(&out, OUT_BYTES_MAX);
+	dsn_write(&out, &dsn);
+	buf_add_char(&out, '\0');
+	assert_non_null(strstr(out.ptr, "\r\nContent-Type: text/plain; charset=utf-8\r\n"
+					"Content-Language: de, en\r\n"));
+	own = strstr(out.ptr, "nobody@example.net");
+	said = strstr(out.ptr, "    > 550 5.1.1 ");
+	gap = strstr(out.ptr, "\r\n* * *\r\n");
+	assert_true(own && said && gap && own < said && said < gap);
+	english = strstr(gap, "\r\nThe address nobody@example.net does not exist there.");
+	assert_non_null(english);
+	assert_null(strstr(english, "    > 550"));
+	/* What to do stands in English only behind the gap. */
+	snprintf(words, sizeof(words), "What to do: %.12s", entry->sender);
+	assert_non_null(strstr(gap, words));
+	assert_null(memmem(out.ptr, (size_t)(gap - out.ptr), words + 12, strlen(words + 12)));
+	check_shape(span_of(out.ptr, out.len - 1), SPAN("=_report-0000000000001234"), 3);
+	buf_fini(&out);
 }
 
 static void
@@ -422,6 +485,8 @@ main(void)
 	    cmocka_unit_test(test_a_whole_one),
 	    cmocka_unit_test(test_recipients),
 	    cmocka_unit_test(test_nothing_breaks_its_shape),
+	    cmocka_unit_test(test_language_of_a_message),
+	    cmocka_unit_test(test_two_languages),
 	    cmocka_unit_test(test_the_original_header),
 	    cmocka_unit_test(test_addresses_of_the_notification),
 	    cmocka_unit_test(test_what_else_is_told),

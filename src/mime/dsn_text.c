@@ -1,6 +1,9 @@
 /*
  * The part of a notification that people read: what happened, in one sentence a
  * recipient; then what the other server said, in its own words, and what to do.
+ * Where the sender's language is known it comes in that, and then in English, in one text: mail
+ * programs show the parts of a multipart/multilingual (RFC 8255) one below the other, as
+ * attachments, or one of them only.
  *
  * It is UTF-8 in quoted-printable, so that the message stays 7bit whatever the
  * words are.  What could pretend to be ours does not get through: the other
@@ -11,11 +14,13 @@
 
 #include "base/check.h"
 #include "mime/trace.h"
+#include "replies/page.h"
 
 enum {
 	QP_LINE_BYTES_MAX = 76,
 	TEXT_COLUMNS_MAX = 72,
-	WORDS_BYTES_MAX = 4096, /* of another server, or of an explanation */
+	PARAGRAPH_BYTES_MAX = 16 << 10,
+	WORDS_BYTES_MAX = 4096, /* of another server */
 	NAME_BYTES_MAX = 400, /* of an address, a host, an id */
 };
 
@@ -124,23 +129,49 @@ put_str(struct text *text, const char *words)
 	put(text, span_str(words));
 }
 
-/* Adds words with line breaks between them where they are due; the line stays open. */
+/* Adds words in lines of their own, with breaks where they are due. */
 static void
-put_wrapped(struct text *text, struct span words, const char *indent)
+put_paragraphs(struct text *text, struct span words, bool indented)
 {
-	struct span word;
+	struct buf lines;
+	struct page page = {.out = &lines, .width = TEXT_COLUMNS_MAX};
+	struct span rest, line;
 
-	while (span_cut(&words, ' ', &word)) {
-		if (word.len == 0)
-			continue;
-		if (text->columns + 1 + word.len > TEXT_COLUMNS_MAX && text->columns > 0)
-			end_line(text);
-		if (text->columns > 0)
-			put_str(text, " ");
-		else
-			put_str(text, indent);
-		put(text, word);
+	buf_init(&lines, PARAGRAPH_BYTES_MAX);
+	if (indented)
+		page_text(&page, words);
+	else
+		page_paragraph(&page, words);
+	rest = buf_span(&lines);
+	while (rest.len && span_cut(&rest, '\n', &line)) {
+		put(text, line);
+		end_line(text);
 	}
+	buf_fini(&lines);
+}
+
+/* Blanks in an address, which it may have in quotes, are no places to break a line at. */
+static void
+add_name(struct buf *out, struct span name)
+{
+	name = span_first(name, NAME_BYTES_MAX);
+	for (size_t i = 0; i < name.len; i++)
+		if (name.ptr[i] == ' ')
+			buf_add_str(out, "\u00a0");
+		else
+			buf_add_char(out, name.ptr[i]);
+}
+
+static void
+put_word(struct text *text, const struct language *language, enum word word,
+    const struct word_fields *fields, bool indented)
+{
+	struct buf words;
+
+	buf_init(&words, PARAGRAPH_BYTES_MAX);
+	word_add(&words, language, word, fields);
+	put_paragraphs(text, buf_span(&words), indented);
+	buf_fini(&words);
 }
 
 /* Each line of the other server's words, behind a mark of its own. */
@@ -171,109 +202,138 @@ put_quoted(struct text *text, const struct dsn_recipient *recipient)
 	}
 }
 
-/* What happened to an address, by the part of its status behind the class. */
+/* What happened to an address, by the part of its status behind the class; the first that fits. */
 static const struct {
 	const char *status; /* "1.1"; "7." is all that begins so */
-	const char *before, *after;
+	enum word word;
 } sentences[] = {
-    {"1.1", "The address ", " does not exist there."},
-    {"1.2", "The domain of the address ", " cannot be found."},
-    {"1.3", "The address ", " is not written in a way that a server can use."},
-    {"1.6", "The mailbox ", " has moved, and nobody knows where to."},
-    {"1.10", "The domain of the address ", " says that it takes no mail at all."},
-    {"2.1", "The mailbox ", " is switched off."},
-    {"2.2", "The mailbox ", " is full."},
-    {"2.3", "The message is too large for ", "."},
-    {"3.4", "The message is too large for ", "."},
-    {"4.4", "No server for the address ", " could be found."},
-    {"4.6", "The message went round in a circle on its way to ", "."},
-    {"6.7", "The server of ", " cannot take addresses or headers in UTF-8."},
-    {"7.", "The server of ", " refused the message by its own rules."},
+    {"1.1", WORD_BOUNCE_NO_MAILBOX},
+    {"1.2", WORD_BOUNCE_NO_DOMAIN},
+    {"1.3", WORD_BOUNCE_SYNTAX},
+    {"1.6", WORD_BOUNCE_MOVED},
+    {"1.10", WORD_BOUNCE_NULL_MX},
+    {"2.1", WORD_BOUNCE_DISABLED},
+    {"2.2", WORD_BOUNCE_FULL},
+    {"2.3", WORD_BOUNCE_TOO_LARGE},
+    {"3.4", WORD_BOUNCE_TOO_LARGE},
+    {"4.4", WORD_BOUNCE_NO_ROUTE},
+    {"4.6", WORD_BOUNCE_LOOP},
+    {"6.7", WORD_BOUNCE_UTF8},
+    {"7.10", WORD_BOUNCE_TLS},
+    {"7.20", WORD_BOUNCE_NOT_PROVEN},
+    {"7.21", WORD_BOUNCE_NOT_PROVEN},
+    {"7.22", WORD_BOUNCE_NOT_PROVEN},
+    {"7.23", WORD_BOUNCE_NOT_PROVEN},
+    {"7.24", WORD_BOUNCE_NOT_PROVEN},
+    {"7.26", WORD_BOUNCE_NOT_PROVEN},
+    {"7.29", WORD_BOUNCE_NOT_PROVEN},
+    {"7.30", WORD_BOUNCE_TLS},
+    {"7.", WORD_BOUNCE_POLICY},
 };
 
-static void
-put_sentence(struct text *text, const struct dsn_recipient *recipient)
+static enum word
+sentence_of(const struct dsn_recipient *recipient)
 {
-	static const char *const outcomes[DSN_ACTION_COUNT] = {
-	    [DSN_DELAYED] = " could not be delivered so far; we go on trying.",
-	    [DSN_DELIVERED] = " has been delivered.",
-	    [DSN_RELAYED] = " was handed to the next server, which tells nothing more of it."};
-	bool failed = recipient->action == DSN_FAILED;
+	static const enum word outcomes[DSN_ACTION_COUNT] = {[DSN_FAILED] = WORD_BOUNCE_FAILED,
+	    [DSN_DELAYED] = WORD_BOUNCE_DELAYED,
+	    [DSN_DELIVERED] = WORD_BOUNCE_DELIVERED,
+	    [DSN_RELAYED] = WORD_BOUNCE_RELAYED};
 	struct dsn_status status = dsn_status_of(recipient);
 	struct span detail = span_str(status.text + 2);
-	const char *before = "The message to ";
-	const char *after = " could not be delivered.";
 
 	if (recipient->action != DSN_FAILED)
-		after = outcomes[recipient->action];
-	else if (recipient->expired)
-		after = " could not be delivered in time, and we stopped trying.";
-	for (size_t i = 0; i < LEN(sentences) && !recipient->expired && failed; i++) {
+		return outcomes[recipient->action];
+	if (recipient->expired)
+		return WORD_BOUNCE_EXPIRED;
+	for (size_t i = 0; i < LEN(sentences); i++) {
 		struct span known = span_str(sentences[i].status);
-		bool prefix = span_eq(known, SPAN("7."));
+		bool prefix = known.ptr[known.len - 1] == '.';
 
-		if (prefix ? span_starts(detail, known) : span_eq(detail, known)) {
-			before = sentences[i].before;
-			after = sentences[i].after;
-		}
+		if (prefix ? span_starts(detail, known) : span_eq(detail, known))
+			return sentences[i].word;
 	}
-	put_wrapped(text, span_str(before), "");
-	put_str(text, " ");
-	put_name(text, recipient->address);
-	/* A full stop or a blank follows; neither may begin a line. */
-	if (*after == ' ')
-		put_wrapped(text, span_str(after), "");
-	else
-		put_str(text, after);
-	end_line(text);
+	return WORD_BOUNCE_FAILED;
 }
 
 static void
-put_details(struct text *text, const struct dsn_recipient *recipient)
+put_sentence(struct text *text, const struct language *language,
+    const struct dsn_recipient *recipient)
 {
-	struct span words = span_first(recipient->explanation, WORDS_BYTES_MAX);
-	struct span line;
+	struct buf address;
 
-	end_line(text);
-	put_name(text, recipient->address);
-	end_line(text);
-	if (recipient->text.len || recipient->code) {
-		put_str(text, "  ");
-		put_str(text, recipient->code ? "The server " : "The reason");
-		if (recipient->code)
-			put(text,
-			    recipient->remote.len ? recipient->remote : SPAN("there"));
-		put_str(text, recipient->code ? " said:" : ":");
-		end_line(text);
-		put_quoted(text, recipient);
-	}
-	while (span_cut(&words, '\n', &line)) {
-		put_wrapped(text, line, "  ");
-		end_line(text);
-	}
+	buf_init(&address, 2 * NAME_BYTES_MAX);
+	add_name(&address, recipient->address);
+	put_word(text, language, sentence_of(recipient),
+	    &(struct word_fields){.address = buf_span(&address)}, false);
+	buf_fini(&address);
 }
 
 static void
-put_origin(struct text *text, const struct dsn *dsn)
+put_said(struct text *text, const struct language *language,
+    const struct dsn_recipient *recipient)
 {
-	struct buf date;
+	struct buf host;
+	enum word word = recipient->code == 0     ? WORD_BOUNCE_REASON
+			 : recipient->remote.len ? WORD_BOUNCE_SERVER_SAID
+						 : WORD_BOUNCE_SERVER_THERE_SAID;
+
+	if (recipient->text.len == 0 && recipient->code == 0)
+		return;
+	buf_init(&host, 2 * NAME_BYTES_MAX);
+	add_name(&host, recipient->remote);
+	put_word(text, language, word, &(struct word_fields){.host = buf_span(&host)}, true);
+	buf_fini(&host);
+	put_quoted(text, recipient);
+}
+
+/* The words of the other server are quoted once, in the first language. */
+static void
+put_details(struct text *text, const struct language *language,
+    const struct dsn_recipient *recipient, bool again)
+{
+	if (again && !recipient->explanation)
+		return;
+	end_line(text);
+	put_name(text, recipient->address);
+	end_line(text);
+	if (!again)
+		put_said(text, language, recipient);
+	if (recipient->explanation)
+		put_word(text, language, WORD_BOUNCE_TO_DO,
+		    &(struct word_fields){
+			.text = span_str(language_text(language, recipient->explanation))},
+		    true);
+}
+
+static void
+put_origin(struct text *text, const struct language *language, const struct dsn *dsn)
+{
+	struct buf date, host, id;
 
 	buf_init(&date, 64);
+	buf_init(&host, 2 * NAME_BYTES_MAX);
+	buf_init(&id, 2 * NAME_BYTES_MAX);
 	trace_write_date(&date, dsn->arrival_wall_ms);
+	add_name(&host, dsn->hostname);
+	add_name(&id, dsn->id);
 	end_line(text);
-	put_str(text, "This is the mail server ");
-	put_name(text, dsn->hostname);
-	put_str(text, ".");
-	end_line(text);
-	put_str(text, "Your message came here on ");
-	put(text, buf_span(&date));
-	put_str(text, ",");
-	end_line(text);
-	put_str(text, "and its number here was ");
-	put_name(text, dsn->id);
-	put_str(text, ".");
-	end_line(text);
+	put_word(text, language, WORD_BOUNCE_ORIGIN,
+	    &(struct word_fields){
+		.host = buf_span(&host), .time = buf_span(&date), .text = buf_span(&id)},
+	    false);
 	buf_fini(&date);
+	buf_fini(&host);
+	buf_fini(&id);
+}
+
+static void
+put_language(struct text *text, const struct language *language, const struct dsn *dsn, bool again)
+{
+	for (size_t i = 0; i < dsn->recipient_count; i++)
+		put_sentence(text, language, &dsn->recipients[i]);
+	for (size_t i = 0; i < dsn->recipient_count; i++)
+		put_details(text, language, &dsn->recipients[i], again);
+	put_origin(text, language, dsn);
 }
 
 void
@@ -281,9 +341,12 @@ dsn_write_text(struct buf *out, const struct dsn *dsn)
 {
 	struct text text = {.out = out};
 
-	for (size_t i = 0; i < dsn->recipient_count; i++)
-		put_sentence(&text, &dsn->recipients[i]);
-	for (size_t i = 0; i < dsn->recipient_count; i++)
-		put_details(&text, &dsn->recipients[i]);
-	put_origin(&text, dsn);
+	put_language(&text, dsn->language, dsn, false);
+	if (!dsn->language)
+		return;
+	end_line(&text);
+	put_str(&text, "* * *");
+	end_line(&text);
+	end_line(&text);
+	put_language(&text, NULL, dsn, true);
 }

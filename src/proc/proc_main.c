@@ -210,7 +210,8 @@ live(struct life *life)
 	life->role = life->def->role->create(&life->env);
 	if (!life->role) {
 		io_destroy(life->env.io);
-		return EX_CONFIG;
+		/* As below: what it had is the kernel's to take back. */
+		_exit(EX_CONFIG);
 	}
 	err = proc_sandbox(
 	    life->proc, life->env.conf, proc_sandbox_parts(life->env.conf), &what);

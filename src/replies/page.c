@@ -220,6 +220,15 @@ page_text(struct page *page, struct span text)
 }
 
 void
+page_paragraph(struct page *page, struct span text)
+{
+	if (page->format != PAGE_TEXT)
+		page_markup_text(page, text);
+	else
+		wrap(page, text, 0, 0);
+}
+
+void
 page_lines(struct page *page, struct span text)
 {
 	struct span line;

@@ -37,6 +37,8 @@ void page_heading(struct page *page, const char *text);
 void page_gap(struct page *page);
 /* Wrapped paragraphs, two columns in; "\n\n" in text parts them.  Nothing where text is empty. */
 void page_text(struct page *page, struct span text);
+/* One paragraph, from the first column on. */
+void page_paragraph(struct page *page, struct span text);
 /* Lines four columns in, what does not fit wrapped further in; "\n" in text parts them. */
 void page_lines(struct page *page, struct span text);
 /* One row of a list: a key in its column, then wrapped text. */

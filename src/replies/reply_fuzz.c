@@ -37,7 +37,8 @@ explain_any(struct span question)
 
 	if (explain_parse(question, &explain) != OK)
 		return;
-	check(explain.group || *explain.basic.name || *explain.status.name);
+	check(explain.group || *explain.basic.name || *explain.status.name ||
+	      explain.topic_count);
 	buf_init(&out, 1 << 16);
 	page.out = &out;
 	explain_page(&page, &explain);

@@ -190,6 +190,58 @@ smtp_client_touch(struct smtp_client *client)
 	client->wait_ms = client->line_ms = client->now_ms;
 }
 
+static void
+tell_said(const struct smtp_client *client, enum smtp_client_way way, struct span line)
+{
+	client->said(client->said_owner, way, line, client->now_ms);
+}
+
+static bool
+is_secret(const struct smtp_client *client)
+{
+	return BIT(client->state) &
+	    (BIT(STATE_AUTH_PLAIN) | BIT(STATE_AUTH_LOGIN) | BIT(STATE_AUTH_USER) |
+	        BIT(STATE_AUTH_END));
+}
+
+/* A command, without what logs us in. */
+static void
+tell_command(const struct smtp_client *client, struct span line)
+{
+	if (is_secret(client))
+		line = SPAN("[credentials]");
+	else if (span_starts(line, SPAN("AUTH PLAIN ")))
+		line = SPAN("AUTH PLAIN [credentials]");
+	tell_said(client, SMTP_CLIENT_WE_SAID, line);
+}
+
+void
+smtp_client_say_bytes(struct smtp_client *client, uint64_t count)
+{
+	char text[60];
+
+	if (!client->said)
+		return;
+	snprintf(text, sizeof(text), "[the message: %llu bytes]", (unsigned long long)count);
+	tell_said(client, SMTP_CLIENT_WE_SAID, span_str(text));
+}
+
+/* While we log in, the server may repeat what it was told: only its code is shown. */
+void
+smtp_client_hear(struct smtp_client *client, struct span line)
+{
+	struct span password = span_str(client->password);
+
+	if (!client->said)
+		return;
+	if (is_secret(client) && line.len > 0 && line.ptr[0] == '3')
+		line = span_first(line, 3);
+	for (size_t i = 0; password.len > 0 && is_secret(client) && i < line.len; i++)
+		if (span_starts(span_skip(line, i), password))
+			line = span_first(line, i < 3 ? i : 3);
+	tell_said(client, SMTP_CLIENT_THEY_SAID, line);
+}
+
 void
 smtp_client_command(struct smtp_client *client, const char *format, ...)
 {
@@ -201,6 +253,8 @@ smtp_client_command(struct smtp_client *client, const char *format, ...)
 	len = vsnprintf(line, sizeof(line), format, args);
 	va_end(args);
 	check(len >= 0 && (size_t)len < sizeof(line));
+	if (client->said)
+		tell_command(client, span_of(line, (size_t)len));
 	buf_add(&client->output, span_of(line, (size_t)len));
 	buf_add(&client->output, SPAN("\r\n"));
 	check(buf_finish(&client->output) == OK);
@@ -358,6 +412,8 @@ smtp_client_create(const struct smtp_client_options *options, uint64_t now_ms)
 	client->is_tls = options->tls == SMTP_CLIENT_TLS_IMPLICIT;
 	client->auth_without_tls = options->auth_without_tls;
 	client->reply_timeout_ms = options->reply_timeout_ms;
+	client->said = options->said;
+	client->said_owner = options->said_owner;
 	client->helo = mem_copy(options->helo);
 	client->login = mem_copy(options->login);
 	client->password = mem_copy(options->password);

@@ -29,12 +29,19 @@ enum smtp_client_tls {
 	SMTP_CLIENT_TLS_IMPLICIT, /* the caller did the handshake before the first input */
 };
 
+/* A line of the dialogue, without secrets and the message; the spans live for the call. */
+enum smtp_client_way { SMTP_CLIENT_WE_SAID, SMTP_CLIENT_THEY_SAID };
+typedef void smtp_client_said(
+    void *owner, enum smtp_client_way way, struct span line, uint64_t now_ms);
+
 struct smtp_client_options {
 	struct span helo;
 	enum smtp_client_tls tls;
 	struct span login, password; /* AUTH PLAIN or LOGIN where login is not empty */
 	bool auth_without_tls;       /* allow AUTH on a plain connection (loopback only) */
 	uint64_t reply_timeout_ms;
+	smtp_client_said *said; /* told of each line of the dialogue; NULL: nobody is */
+	void *said_owner;
 };
 
 /* What the sender wants to be told of a recipient: bits of NOTIFY (RFC 3461); 0: unsaid. */

@@ -84,6 +84,8 @@ struct smtp_client {
 	bool auth_without_tls;
 	char *helo, *login, *password;
 	uint64_t reply_timeout_ms;
+	smtp_client_said *said;
+	void *said_owner;
 
 	/* What the last EHLO said. */
 	unsigned offers;
@@ -137,6 +139,10 @@ void smtp_client_refuse(struct smtp_client *client, enum err err);
 /* Adds a command line, CRLF included, whose reply is awaited. */
 void smtp_client_command(struct smtp_client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* What went to the server instead of a line: the message. */
+void smtp_client_say_bytes(struct smtp_client *client, uint64_t count);
+/* A line that the server said, of which a reply is made. */
+void smtp_client_hear(struct smtp_client *client, struct span line);
 /* Waiting begins anew. */
 void smtp_client_touch(struct smtp_client *client);
 

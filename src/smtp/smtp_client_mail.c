@@ -437,6 +437,7 @@ static void
 add_chunk(struct smtp_client *client, struct span bytes, bool last)
 {
 	smtp_client_command(client, "BDAT %zu%s", bytes.len, last ? " LAST" : "");
+	smtp_client_say_bytes(client, bytes.len);
 	buf_add(&client->output, bytes);
 }
 
@@ -446,6 +447,7 @@ add_lines(struct smtp_client *client, struct span bytes, bool last)
 	add_text(client, bytes);
 	if (!last)
 		return;
+	smtp_client_say_bytes(client, client->mail.body_bytes);
 	if (client->tail[1] == '\r')
 		buf_add(&client->output, SPAN("\n"));
 	else if (client->tail[1] != '\n')

@@ -351,7 +351,8 @@ static const struct dialogue extended[] = {
 	.script = HELLO S("250-mx") S("250 SIZE 1000") C("MAIL FROM:<a@x> SIZE=4")
 	    S("250 ok") C("RCPT TO:<b@y>") S("250 ok") C("DATA") S("354 go") C("Hi")
 		C(".") S("250 ok") BYE,
-	.events = "ready; done mail 552 5.3.4 Message exceeds the limit of 1000 octets; "
+	.events = "ready; done mail 552 5.3.4 Message exceeds the limit of 1000 octets "
+		  "(HELP size); "
 		  "ready; rcpt 0 250; done body-sent 250 ok; ready; closed; "},
     {.name = "SIZE without a limit",
 	.mails = {&large},

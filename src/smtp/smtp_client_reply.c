@@ -32,6 +32,7 @@ take_line(struct smtp_client *client, struct span line)
 {
 	struct reply_parts parts;
 
+	smtp_client_hear(client, line);
 	if (reply_parse(line, &parts)) {
 		give_up(client, line);
 		return true;

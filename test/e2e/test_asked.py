@@ -4,6 +4,7 @@ there (FUTURERELEASE, DELIVERBY), priority, TLS all the way; all of it reaches i
 """
 import email
 import email.policy
+import json
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ import time
 import pytest
 
 import logs
-from server import settle
+from server import program, settle
 from talk import Talk, message, queue_id
 
 ALICE = "alice@home.example"
@@ -370,3 +371,26 @@ def test_a_binary_message_goes_by_bdat(postrider):
     content = message("binary", body="") + bytes(range(256)) * 1000
     binary(near, ANN, content)
     assert far.wait_mail("ann")[0].endswith(content)
+
+
+@pytest.mark.parametrize("header, language", [("Content-Language: de", "de"), ("Accept-Language: xx, ja;q=0.8", "ja"),
+                                              ("Content-Language: xx", None)])
+def test_a_bounce_speaks_the_language_of_the_message_and_english(postrider, sink, header, language):
+    far = sink()
+    far.always["rcpt"] = "550 5.1.1 Nobody of that name"
+    server = relay_to(postrider, far)
+    submit(server, ALICE, [ANN], message("words", extra=f"{header}\r\n"))
+    notification = server.wait_mail("alice")[0]
+    part = parsed(notification).get_payload()[0]
+    text = part.get_content().replace("\r\n", "\n")
+    english = "The address ann@far.example does not exist there. Check the spelling.\n"
+    assert english in text
+    assert text.count("    > 550 5.1.1 Nobody of that name\n") == 1
+    assert part["Content-Language"] == (f"{language}, en" if language else None)
+    advice = json.loads(program("explain", "5.1.1", "--json", "--lang", language or "en").stdout)["status"]["sender"]
+    flat = re.sub(r"\s+", "", text)
+    assert re.sub(r"\s+", "", advice) in flat
+    assert ("\n* * *\n" in text) == bool(language)
+    programs, recipient = fields(notification)
+    assert recipient["Status"] == "5.1.1" and recipient["Action"] == "failed"
+    assert recipient["Diagnostic-Code"] == "smtp; 550 5.1.1 Nobody of that name"

@@ -5,10 +5,12 @@
  *   {"do": "list", "after": "ID", "limit": 100, "for": "example.net", "reason": "down,rate"}
  *   {"do": "summary", "limit": 100, "for": ".example.net"}
  *   {"do": "show", "id": "ID"}
+ *   {"do": "trace", "id": "ID" (or not: of any message), "limit": 100, "for": "example.net"}
  *   {"do": "retry" | "hold" | "release" | "delete", "id": "ID" | "all", "who": "NAME"}
  *
  *   {"message": {"id", ...}}, then for each of its recipients {"recipient": {...}}
  *   {"destination": {...}}
+ *   {"transcript": {..., "steps": [{"ms", "kind": "fact" | "sent" | "got" | "gap", "text"}]}}
  *   {"done": {"count": in this answer, or acted on; "total": in the queue}}
  *   {"done": {..., "more": true, "last": "ID"}}: ask again, after "last"
  *   {"done": {..., "lost": true}}: the message of "after" is gone; ask with an earlier one
@@ -177,6 +179,7 @@ receive_queue(
 	struct ipc_qa_message message;
 	struct ipc_qa_rcpt rcpt;
 	struct ipc_qa_destination destination;
+	struct ipc_qa_transcript transcript;
 	struct ipc_qa_done done;
 	struct client *client;
 
@@ -204,6 +207,13 @@ receive_queue(
 		client = map_get_u64(&admin->queries, destination.query);
 		if (client)
 			send_json(client, admin_destination(&destination));
+		return OK;
+	case IPC_qa_TRANSCRIPT:
+		if (ipc_qa_transcript_decode(payload, &transcript))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, transcript.query);
+		if (client)
+			send_json(client, admin_transcript(&transcript));
 		return OK;
 	case IPC_qa_DONE:
 		if (ipc_qa_done_decode(payload, &done))
@@ -242,12 +252,19 @@ match_of(struct client *client, json_t *request, struct span *match)
 	return false;
 }
 
+/* How many are asked for, with "limit". */
+static uint32_t
+limit_of(json_t *request, uint32_t most)
+{
+	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
+
+	return limit > 0 && limit <= most ? (uint32_t)limit : most;
+}
+
 static void
 do_list(struct client *client, json_t *request)
 {
-	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
-	struct ipc_aq_list list = {
-	    .limit = limit > 0 && limit <= 1000 ? (uint32_t)limit : 1000};
+	struct ipc_aq_list list = {.limit = limit_of(request, 1000)};
 	const char *reason = json_string_value(json_object_get(request, "reason"));
 
 	if (!match_of(client, request, &list.match))
@@ -267,14 +284,27 @@ do_list(struct client *client, json_t *request)
 static void
 do_summary(struct client *client, json_t *request)
 {
-	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
-	struct ipc_aq_summary summary = {
-	    .limit = limit > 0 && limit <= 1000 ? (uint32_t)limit : 1000};
+	struct ipc_aq_summary summary = {.limit = limit_of(request, 1000)};
 
 	if (!match_of(client, request, &summary.match))
 		return;
 	summary.query = start_query(client);
 	ipc_aq_summary_send(client->admin->queue, &summary);
+}
+
+static void
+do_trace(struct client *client, json_t *request)
+{
+	struct ipc_aq_trace trace = {.limit = limit_of(request, 100)};
+
+	if (!match_of(client, request, &trace.match))
+		return;
+	if (json_object_get(request, "id") && !id_of(request, "id", &trace.id)) {
+		send_error(client, "\"id\" is not a queue id");
+		return;
+	}
+	trace.query = start_query(client);
+	ipc_aq_trace_send(client->admin->queue, &trace);
 }
 
 static void
@@ -319,10 +349,11 @@ do_waiting(struct client *client, json_t *request)
 }
 
 static void
-do_flush_ledger(struct client *client)
+do_flush_ledger(struct client *client, json_t *request)
 {
 	const struct ipc_aq_flush_ledger flush = {.query = start_query(client)};
 
+	(void)request;
 	ipc_aq_flush_ledger_send(client->admin->queue, &flush);
 }
 
@@ -331,6 +362,11 @@ do_request(struct client *client, json_t *request)
 {
 	static const char *const acts[IPC_ACT_COUNT] = {
 	    "retry", "hold", "release", "delete"};
+	static const struct {
+		const char *name;
+		void (*run)(struct client *client, json_t *request);
+	} verbs[] = {{"list", do_list}, {"summary", do_summary}, {"show", do_show},
+	    {"trace", do_trace}, {"waiting", do_waiting}, {"flush-ledger", do_flush_ledger}};
 	const char *verb = json_string_value(json_object_get(request, "do"));
 
 	if (!verb) {
@@ -341,33 +377,18 @@ do_request(struct client *client, json_t *request)
 		send_error(client, "the queue is starting; try again in a moment");
 		return;
 	}
-	if (strcmp(verb, "list") == 0) {
-		do_list(client, request);
-		return;
-	}
-	if (strcmp(verb, "summary") == 0) {
-		do_summary(client, request);
-		return;
-	}
-	if (strcmp(verb, "show") == 0) {
-		do_show(client, request);
-		return;
-	}
-	if (strcmp(verb, "waiting") == 0) {
-		do_waiting(client, request);
-		return;
-	}
-	if (strcmp(verb, "flush-ledger") == 0) {
-		do_flush_ledger(client);
-		return;
-	}
+	for (size_t i = 0; i < LEN(verbs); i++)
+		if (strcmp(verb, verbs[i].name) == 0) {
+			verbs[i].run(client, request);
+			return;
+		}
 	for (unsigned i = 0; i < IPC_ACT_COUNT; i++)
 		if (strcmp(verb, acts[i]) == 0) {
 			do_act(client, request, (enum ipc_act)i);
 			return;
 		}
 	send_error(
-	    client, "\"do\" is not list, summary, show, retry, hold, release or delete");
+	    client, "\"do\" is not list, summary, show, trace, retry, hold, release or delete");
 }
 
 static void

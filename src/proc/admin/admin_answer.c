@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/id.h"
+#include "ipc/transcript.h"
 #include "mime/trace.h"
 
 static const char *const reasons[IPC_WHY_COUNT] = {
@@ -153,6 +154,31 @@ admin_destination(const struct ipc_qa_destination *destination)
 	json_object_set_new(value, "host", json_text(destination->remote));
 	json_object_set_new(value, "reply", json_text(destination->text));
 	return json_pack("{s:o}", "destination", value);
+}
+
+json_t *
+admin_transcript(const struct ipc_qa_transcript *transcript)
+{
+	static const char *const kinds[TRANSCRIPT_KIND_COUNT] = {"fact", "sent", "got", "gap"};
+	struct reader reader = reader_init(transcript->steps);
+	json_t *value = json_object(), *steps = json_array();
+	struct transcript_step step;
+
+	while (transcript_next(&reader, &step)) {
+		json_t *row = json_object();
+
+		json_object_set_new(row, "ms", json_number(step.ms));
+		json_object_set_new(row, "kind", json_string(kinds[step.kind]));
+		json_object_set_new(row, "text", json_text(step.text));
+		json_array_append_new(steps, row);
+	}
+	json_object_set_new(value, "id", json_id(transcript->id));
+	json_object_set_new(value, "destination", json_text(transcript->destination));
+	json_object_set_new(value, "began", json_time(transcript->began_wall_ms));
+	json_object_set_new(value, "took_ms", json_number(transcript->took_ms));
+	json_object_set_new(value, "slow", json_boolean(transcript->slow));
+	json_object_set_new(value, "steps", steps);
+	return json_pack("{s:o}", "transcript", value);
 }
 
 json_t *

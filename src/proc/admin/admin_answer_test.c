@@ -144,11 +144,31 @@ test_reasons(void **state)
 	}
 }
 
+static void
+test_transcript(void **state)
+{
+	const struct ipc_qa_transcript transcript = {.id = 1,
+	    .began_wall_ms = 1,
+	    .took_ms = 312,
+	    .slow = 1,
+	    .destination = SPAN("mx:b"),
+	    .steps = SPAN("\x05\x00\x01" "a\x2a\x02\x02" "b\xff\x2b\x03\x02" "12")};
+
+	(void)state;
+	assert_json(admin_transcript(&transcript),
+	    "{\"transcript\":{\"id\":\"1\",\"destination\":\"mx:b\","
+	    "\"began\":\"1970-01-01T00:00:00.001Z\",\"took_ms\":312,\"slow\":true,"
+	    "\"steps\":[{\"ms\":5,\"kind\":\"fact\",\"text\":\"a\"},"
+	    "{\"ms\":42,\"kind\":\"got\",\"text\":\"b?\"},"
+	    "{\"ms\":43,\"kind\":\"gap\",\"text\":\"12\"}]}}");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_recipient),
+	    cmocka_unit_test(test_transcript),
 	    cmocka_unit_test(test_message),
 	    cmocka_unit_test(test_destination),
 	    cmocka_unit_test(test_done),

@@ -41,6 +41,7 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	buf_init(&attempt->tls_text, 100);
 	buf_init(&attempt->failure.text, IPC_TEXT_MAX);
 	buf_init(&attempt->failure.remote, 300);
+	recorder_begin(attempt);
 	list_push(&delivery->attempts, &attempt->node);
 	map_set_u64(&delivery->attempt_map, attempt->number, attempt);
 	return attempt;
@@ -57,6 +58,7 @@ attempt_free(struct attempt *attempt)
 	mem_free(attempt->rcpts);
 	buf_fini(&attempt->body);
 	buf_fini(&attempt->tls_text);
+	recorder_end(attempt);
 	buf_fini(&attempt->failure.text);
 	buf_fini(&attempt->failure.remote);
 	mem_free(attempt);
@@ -85,6 +87,9 @@ attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned code,
 {
 	struct attempt_failure *failure = &attempt->failure;
 
+	attempt->troubled = true;
+	if (text[0])
+		recorder_fact(attempt, "failed: ", span_str(text));
 	failure->outcome = outcome;
 	failure->code = code;
 	snprintf(failure->status, sizeof(failure->status), "%s", status);
@@ -108,6 +113,8 @@ attempt_fail_as(struct attempt *attempt, const struct attempt *other)
 
 	attempt_fail(attempt, failure->outcome, failure->code, failure->status, "");
 	buf_add(&attempt->failure.text, buf_span(&failure->text));
+	recorder_fact(attempt, "failed, as another attempt to the same server: ",
+	    buf_span(&failure->text));
 	attempt->failure.host_level = failure->host_level;
 	attempt->failure.down = failure->down;
 }
@@ -140,6 +147,7 @@ attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
 
 	check(!attempt->rcpts[index].told);
 	attempt->rcpts[index].told = true;
+	attempt->troubled |= outcome != IPC_DELIVERED;
 	attempt_write_status(status, reply);
 	result.status = span_str(status);
 	buf_init(&remote, 300);
@@ -187,6 +195,7 @@ attempt_finish(struct attempt *attempt)
 	for (size_t i = 0; delivery->queue && i < attempt->rcpt_count; i++)
 		if (!attempt->rcpts[i].told)
 			tell_failure(attempt, i);
+	recorder_send(attempt);
 	if (delivery->queue)
 		ipc_dq_done_send(delivery->queue, &done);
 	attempt_drop(attempt);
@@ -256,6 +265,8 @@ look_up(struct attempt *attempt)
 		return;
 	}
 	attempt->state = ATTEMPT_LOOKING_UP;
+	recorder_fact(attempt, hosts.mx ? "looking up the mail exchangers of " : "looking up ",
+	    hosts.domain);
 	if (!to_ascii(attempt, &hosts.domain)) {
 		attempt_fail(attempt, IPC_FAILED, 0, "5.1.2", "the domain is not a name");
 		attempt_finish(attempt);
@@ -287,6 +298,7 @@ attempt_start(struct attempt *attempt)
 		attempt_finish(attempt);
 		return;
 	}
+	recorder_fact(attempt, "asking for the credential ", attempt->credential);
 	ask.query = delivery_ask(attempt);
 	ipc_dk_credential_send(attempt->delivery->keyring, &ask);
 }
@@ -352,6 +364,7 @@ attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 
 	if (attempt->state != ATTEMPT_LOOKING_UP)
 		return;
+	recorder_hosts(attempt, found->hosts);
 	snprintf(text, sizeof(text), "%.*s",
 	    (int)(found->text.len < 500 ? found->text.len : 500), found->text.ptr);
 	switch ((enum ipc_hosts)found->status) {

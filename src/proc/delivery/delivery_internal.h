@@ -18,6 +18,7 @@
 #include "base/map.h"
 #include "ipc/extras.h"
 #include "ipc/targets.h"
+#include "ipc/transcript.h"
 #include "proc/delivery/delivery.h"
 #include "proc/delivery/pool.h"
 #include "smtp/smtp_client.h"
@@ -96,6 +97,8 @@ struct attempt {
 	bool in_doubt;
 	struct buf tls_text;
 	struct attempt_failure failure;
+	struct transcript transcript;
+	bool troubled; /* something went wrong, whatever the end: the transcript is of use */
 };
 
 struct talk {
@@ -195,6 +198,16 @@ void talk_body(struct attempt *attempt);
 void talk_flush(struct talk *talk);
 /* There is no connection; text says why. */
 void talk_unreachable(struct talk *talk, const char *text);
+
+/* recorder.c: the transcript of an attempt */
+void recorder_begin(struct attempt *attempt);
+void recorder_end(struct attempt *attempt);
+void recorder_fact(struct attempt *attempt, const char *what, struct span text);
+void recorder_hosts(struct attempt *attempt, struct span blob);
+void recorder_address(struct attempt *attempt, const char *what, unsigned port);
+smtp_client_said recorder_said;
+/* Gives it to the queue, where the attempt failed or was slow. */
+void recorder_send(struct attempt *attempt);
 
 /* delivery.c */
 void delivery_ask_more(struct attempt *attempt);

@@ -220,6 +220,7 @@ connect_to(struct attempt *attempt, struct pool_way *way)
 
 	to.port = port_of(attempt);
 	arm_timer(talk, now_ms(talk) + delivery->conf->connect_timeout_ms);
+	recorder_address(attempt, "connecting to ", to.port);
 	talk->connecting = true;
 	io_connect(delivery->env->io, &talk->connect, &to);
 }
@@ -233,6 +234,9 @@ go_on_with(struct attempt *attempt, struct talk *talk)
 	buf_reset(&attempt->tls_text);
 	if (talk->tls)
 		tls_describe(talk->tls, &attempt->tls_text);
+	recorder_address(attempt, "on a kept connection to ", port_of(attempt));
+	if (talk->tls)
+		recorder_fact(attempt, "TLS: ", buf_span(&attempt->tls_text));
 	talk_mail(talk);
 }
 
@@ -366,6 +370,8 @@ connected(struct io_op *op)
 	    .password = attempt->password,
 	    .auth_without_tls = is_loopback(&attempt->addrs[attempt->addr_index].addr),
 	    .reply_timeout_ms = talk->delivery->conf->reply_timeout_ms,
+	    .said = recorder_said,
+	    .said_owner = talk,
 	};
 	char text[100];
 
@@ -377,6 +383,7 @@ connected(struct io_op *op)
 	}
 	attempt->state = ATTEMPT_TALKING;
 	attempt->failure.down = false;
+	recorder_fact(attempt, "connected", SPAN(""));
 	talk->stream = op->stream;
 	talk->smtp = smtp_client_create(&options, now_ms(talk));
 	/* The deadline is later than that of connecting; the timer finds out. */
@@ -414,6 +421,8 @@ take_tls(struct talk *talk, struct span bytes)
 			talk->handshaking = false;
 			buf_reset(&talk->attempt->tls_text);
 			tls_describe(talk->tls, &talk->attempt->tls_text);
+			recorder_fact(
+			    talk->attempt, "TLS: ", buf_span(&talk->attempt->tls_text));
 			smtp_client_tls_started(talk->smtp, now_ms(talk));
 		}
 		if (!err && plain.len > 0 &&

@@ -148,6 +148,7 @@ try_again(struct attempt *attempt)
 	check(attempt->body_given == 0);
 	SIM_MARK("delivery.kept_connection_gone");
 	attempt->without_kept = true;
+	recorder_fact(attempt, "the kept connection was of no use any more", SPAN(""));
 	attempt_event_begin(attempt, &event, "reconnect");
 	event_str(&event, "text", "a kept connection was of no use any more");
 	event_end(&event);
@@ -273,6 +274,7 @@ take_failed(struct talk *talk, const struct smtp_client_event *event)
 	    !attempt->without_tls) {
 		/* Encryption was a wish: the same host once more, in clear. */
 		attempt->without_tls = true;
+		recorder_fact(attempt, "once more, in clear text", SPAN(""));
 		talk_start(attempt);
 		return;
 	}

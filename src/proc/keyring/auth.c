@@ -401,6 +401,7 @@ auth_link(struct auth *auth, enum proc proc, unsigned instance, struct io_stream
 	ipc_channel_destroy(peer->channel);
 	lose_exchanges(peer);
 	peer->channel = ipc_channel_create(stream, &handlers);
+	ipc_channel_secret(peer->channel);
 	offer_to(peer);
 }
 

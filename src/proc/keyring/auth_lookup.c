@@ -1,5 +1,4 @@
 /* Exchanges that lookup runs: passed on, step by step, and their verdicts taken. */
-#include "base/arena.h"
 #include "base/check.h"
 #include "proc/keyring/auth_internal.h"
 
@@ -52,17 +51,13 @@ auth_lookup_check(struct exchange *exchange, struct span login, struct span pass
 
 	if (!lookup_is_there(exchange, login) || !auth_may_try(exchange, login))
 		return;
-	/* All of the room at once: a buffer that grows would leave a copy behind. */
-	buf_init(&plain, login.len + password.len + 2);
-	plain.room = plain.bytes_max;
-	plain.ptr = mem_alloc(plain.room);
+	buf_init_secret(&plain, login.len + password.len + 2);
 	buf_add_char(&plain, '\0');
 	buf_add(&plain, login);
 	buf_add_char(&plain, '\0');
 	buf_add(&plain, password);
 	asked.response = buf_span(&plain);
 	ask(exchange, &asked);
-	mem_wipe(plain.ptr, plain.room);
 	buf_fini(&plain);
 }
 
@@ -192,4 +187,5 @@ auth_lookup_link(struct auth *auth, struct io_stream *stream)
 	auth->lookup = NULL;
 	lose(auth);
 	auth->lookup = ipc_channel_create(stream, &handlers);
+	ipc_channel_secret(auth->lookup);
 }

@@ -121,6 +121,7 @@ keyring_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind 
 	handlers = (struct ipc_handlers){asker, receive_delivery, closed};
 	ipc_channel_destroy(asker->channel);
 	asker->channel = ipc_channel_create(stream, &handlers);
+	ipc_channel_secret(asker->channel);
 }
 
 static void

@@ -60,27 +60,11 @@ struct dovecot_link {
 };
 
 static void
-wipe(struct buf *buf)
-{
-	mem_wipe(buf->ptr, buf->room);
-	buf_fini(buf);
-}
-
-/* All of the room at once: a buffer that grows would leave a copy behind. */
-static void
-make_room(struct buf *buf, size_t bytes)
-{
-	buf_init(buf, bytes);
-	buf->room = bytes;
-	buf->ptr = mem_alloc(bytes);
-}
-
-static void
 send_and_wipe(struct connection *connection, struct buf *line)
 {
 	check(buf_finish(line) == OK);
 	io_send(connection->stream, buf_span(line));
-	wipe(line);
+	buf_fini(line);
 }
 
 /* Asks for a connection, and again after a while where none comes. */
@@ -136,7 +120,7 @@ end(struct connection *connection)
 	if (link->ready == connection)
 		link->ready = NULL;
 	lose_requests(connection);
-	wipe(&connection->input);
+	buf_fini(&connection->input);
 	mem_free(connection);
 }
 
@@ -238,12 +222,12 @@ take_challenge(struct connection *connection, const struct dovecot_line *line)
 	struct buf challenge;
 	bool good;
 
-	make_room(&challenge, SASL_RESPONSE_BYTES_MAX);
+	buf_init_secret(&challenge, SASL_RESPONSE_BYTES_MAX);
 	good = base64_decode(&challenge, line->data) == OK;
 	if (good && request && request->connection == connection)
 		link->handlers.challenge(
 		    link->handlers.owner, request->owner, buf_span(&challenge));
-	wipe(&challenge);
+	buf_fini(&challenge);
 	return good;
 }
 
@@ -354,16 +338,17 @@ dovecot_link_open(struct dovecot_link *link, struct io_stream *stream)
 
 	connection->link = link;
 	connection->stream = stream;
+	io_stream_secret(stream);
 	connection->read = (struct io_op){.done = read_done, .owner = connection};
 	connection->timer =
 	    (struct io_timer){.fired = greeting_is_late, .owner = connection};
-	make_room(&connection->input, DOVECOT_LINE_BYTES_MAX + IO_READ_BYTES);
+	buf_init_secret(&connection->input, DOVECOT_LINE_BYTES_MAX + IO_READ_BYTES);
 	list_push(&link->connections, &connection->node);
 	link->connection_count++;
 	io_timer_start(link->env->io, &connection->timer, GREETING_MS);
 	/* It wants a number that no other client has: ours in a container may be. */
 	io_random(link->env->io, &pid, sizeof(pid));
-	buf_init(&hello, 64);
+	buf_init_secret(&hello, 64);
 	dovecot_write_hello(&hello, pid);
 	send_and_wipe(connection, &hello);
 	io_read(connection->stream, &connection->read);
@@ -387,7 +372,7 @@ dovecot_link_begin(struct dovecot_link *link, void *owner, enum sasl_mechanism m
 	map_set_u64(&link->requests, request->number, request);
 	link->request_count++;
 	link->ready->request_count++;
-	make_room(&line, DOVECOT_LINE_BYTES_MAX);
+	buf_init_secret(&line, DOVECOT_LINE_BYTES_MAX);
 	dovecot_write_auth(
 	    &line, request->number, mechanism, client, has_response, response);
 	send_and_wipe(link->ready, &line);
@@ -403,7 +388,7 @@ dovecot_link_go_on(struct dovecot_link *link, uint64_t number, struct span respo
 	check(request);
 	if (response.len > DOVECOT_RESPONSE_BYTES_MAX)
 		return false;
-	make_room(&line, DOVECOT_LINE_BYTES_MAX);
+	buf_init_secret(&line, DOVECOT_LINE_BYTES_MAX);
 	dovecot_write_cont(&line, number, response);
 	send_and_wipe(request->connection, &line);
 	return true;
@@ -417,7 +402,7 @@ dovecot_link_cancel(struct dovecot_link *link, uint64_t number)
 
 	if (!request)
 		return;
-	buf_init(&line, 64);
+	buf_init_secret(&line, 64);
 	dovecot_write_cancel(&line, number);
 	send_and_wipe(request->connection, &line);
 	retire(request->connection);

@@ -346,6 +346,7 @@ lookup_auth_keyring(struct lookup_auth *auth, struct io_stream *stream)
 
 	lose_keyring(auth);
 	auth->keyring = ipc_channel_create(stream, &handlers);
+	ipc_channel_secret(auth->keyring);
 	if (auth->dovecot_offer != 0)
 		offer(auth);
 }

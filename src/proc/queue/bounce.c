@@ -6,40 +6,13 @@
  *
  * That a message takes long is told in the same way (told_of); then nobody ends by it.
  */
-#include "proc/queue/queue_internal.h"
+#include "proc/queue/bounce_internal.h"
 
 #include "base/check.h"
 #include "base/id.h"
 #include "base/sim_point.h"
-#include "mime/dsn.h"
-#include "mime/header.h"
-#include "replies/catalogue.h"
 
-enum { BOUNCE_BYTES_MAX = 4 << 20, EXPLANATION_BYTES_MAX = 1000 };
-
-/*
- * One bounce being made: the envelope is read where it is not at hand, lookup is asked, the header
- * is read, the spool writes.
- */
-struct bounce {
-	struct queue *queue;
-	struct message *message;
-	struct list node; /* in queue->bounces */
-	bool reading;     /* the envelope */
-	unsigned told_of; /* bits of enum watch_due: it takes long; 0: recipients end */
-	uint64_t query;   /* 0: lookup is to be asked (again) */
-	uint32_t *rcpts;  /* whom it tells of, by index; NULL: all that are BOUNCING */
-	uint32_t rcpt_count;
-	struct buf bytes; /* of the message's envelope, while it is read */
-	struct buf targets;
-	char *header;     /* or the whole message, where it is to be returned */
-	enum dsn_action worst;
-	bool is_8bit;
-	struct io_op read;
-	uint64_t id;
-	struct buf envelope, body;
-	struct store_op put;
-};
+enum { BOUNCE_BYTES_MAX = 4 << 20 };
 
 static struct bounce *
 bounce_create(struct message *message)
@@ -59,8 +32,8 @@ bounce_create(struct message *message)
 }
 
 /* Whether its sender wants to be told of the recipient, which the bounce is about. */
-static bool
-is_told(const struct bounce *bounce, uint32_t index)
+bool
+bounce_is_told(const struct bounce *bounce, uint32_t index)
 {
 	struct sched *sched = bounce->queue->sched;
 	unsigned notify = bounce->message->envelope->rcpts[index].notify;
@@ -83,8 +56,8 @@ is_about(const struct bounce *bounce, uint32_t at)
 }
 
 /* Those that are BOUNCING now; whoever fails later has a bounce of its own. */
-static void
-gather(struct bounce *bounce)
+void
+bounce_gather(struct bounce *bounce)
 {
 	struct sched *sched = bounce->queue->sched;
 	struct message *message = bounce->message;
@@ -110,20 +83,20 @@ told_count(const struct bounce *bounce)
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < bounce->rcpt_count; i++)
-		count += is_told(bounce, bounce->rcpts[i]);
+		count += bounce_is_told(bounce, bounce->rcpts[i]);
 	return count;
 }
 
-static void
-get_rcpt(const struct bounce *bounce, uint32_t index, struct sched_rcpt *rcpt)
+void
+bounce_get_rcpt(const struct bounce *bounce, uint32_t index, struct sched_rcpt *rcpt)
 {
 	struct sched *sched = bounce->queue->sched;
 
 	sched_rcpt_get(sched, sched_rcpt_find(sched, bounce->message->slot, index), rcpt);
 }
 
-static enum end_kind
-end_of(const struct bounce *bounce, const struct sched_rcpt *rcpt)
+enum end_kind
+bounce_end_of(const struct bounce *bounce, const struct sched_rcpt *rcpt)
 {
 	struct sched_destination destination;
 
@@ -137,16 +110,16 @@ static void
 end_rcpts(struct bounce *bounce)
 {
 	if (!bounce->rcpts)
-		gather(bounce);
+		bounce_gather(bounce);
 	for (uint32_t i = 0; i < bounce->rcpt_count; i++) {
 		struct sched_rcpt rcpt;
 		struct sched_reply reply;
 		struct mark mark = {0};
 
-		get_rcpt(bounce, bounce->rcpts[i], &rcpt);
+		bounce_get_rcpt(bounce, bounce->rcpts[i], &rcpt);
 		reply = sched_reply_get(bounce->queue->sched, rcpt.reply);
-		mark.end = end_of(bounce, &rcpt);
-		if (bounce->id && is_told(bounce, bounce->rcpts[i]))
+		mark.end = bounce_end_of(bounce, &rcpt);
+		if (bounce->id && bounce_is_told(bounce, bounce->rcpts[i]))
 			mark.bounce_id = bounce->id;
 		mark.code = rcpt.code;
 		mark.status = reply.status;
@@ -251,7 +224,7 @@ go_on(struct bounce *bounce)
 		drop(bounce, "the message has a null reverse-path: there is nobody to tell");
 		return;
 	}
-	gather(bounce);
+	bounce_gather(bounce);
 	if (told_count(bounce) == 0)
 		drop(bounce, "the sender wants no notification of it");
 	else
@@ -272,7 +245,7 @@ set_aside(struct bounce *bounce, enum err err)
 	uint32_t over = 0;
 
 	SIM_MARK("queue.bounce_unreadable");
-	gather(bounce);
+	bounce_gather(bounce);
 	sched_message_get(sched, message->slot, &known);
 	for (uint32_t i = 0; i < bounce->rcpt_count; i++) {
 		uint32_t at = sched_rcpt_find(sched, message->slot, bounce->rcpts[i]);
@@ -431,162 +404,6 @@ put_done(struct store_op *op)
 	dispatch(queue);
 }
 
-/* What the catalogue says to a person about this failure. */
-static struct span
-explain(struct span status, unsigned code)
-{
-	const struct catalogue_entry *entry = NULL;
-	char digits[4] = {(char)('0' + code / 100 % 10), (char)('0' + code / 10 % 10),
-	    (char)('0' + code % 10), '\0'};
-
-	if (status.len > 0)
-		entry = catalogue_find(status);
-	if (!entry && code > 0)
-		entry = catalogue_find(span_str(digits));
-	return entry ? span_first(span_str(entry->sender), EXPLANATION_BYTES_MAX) : SPAN("");
-}
-
-static enum dsn_action
-action_of(const struct bounce *bounce, const struct sched_rcpt *rcpt)
-{
-	if (bounce->told_of)
-		return DSN_DELAYED;
-	switch ((unsigned)end_of(bounce, rcpt)) {
-	case END_DELIVERED:
-		return DSN_DELIVERED;
-	case END_RELAYED:
-		return DSN_RELAYED;
-	default:
-		return DSN_FAILED;
-	}
-}
-
-static void
-describe(const struct bounce *bounce, struct dsn_recipient *to, uint32_t index)
-{
-	const struct envelope_rcpt *from = &bounce->message->envelope->rcpts[index];
-	struct sched_reply reply;
-	struct sched_rcpt rcpt;
-
-	get_rcpt(bounce, index, &rcpt);
-	reply = sched_reply_get(bounce->queue->sched, rcpt.reply);
-	to->address = from->address;
-	if (!span_eq(from->original, from->address))
-		to->orcpt = from->original;
-	to->asked_orcpt = from->orcpt;
-	to->action = action_of(bounce, &rcpt);
-	to->expired = rcpt.expired;
-	if (to->action == DSN_DELAYED)
-		to->retry_until_wall_ms = bounce->message->arrival_wall_ms +
-		    schedule_destination_limits(bounce->queue, rcpt.destination)->expire_ms;
-	to->status = reply.status;
-	to->code = rcpt.code;
-	to->remote = reply.remote;
-	to->text = reply.text;
-	to->last_attempt_wall_ms = (uint64_t)rcpt.tried_wall_s * 1000;
-	if (to->action == DSN_FAILED)
-		to->explanation = explain(reply.status, rcpt.code);
-}
-
-/*
- * Whether what failed is returned whole (RFC 3461 section 4.3): where that is asked for, and not
- * too much; never what may go by verified TLS only (RFC 8689 section 5), or not by every server.
- */
-static bool
-returns_whole(const struct bounce *bounce)
-{
-	const struct envelope *envelope = bounce->message->envelope;
-
-	return envelope->extras.ret == IPC_RET_FULL && bounce->told_of == 0 &&
-	    !(envelope->flags &
-	        (IPC_MESSAGE_REQUIRETLS | IPC_MESSAGE_BINARY | IPC_MESSAGE_SMTPUTF8)) &&
-	    bounce->message->body_bytes <= bounce->queue->conf->return_bytes_max;
-}
-
-/* A header is all that was read, or all that may be returned. */
-static void
-choose_returned(const struct bounce *bounce, struct dsn *dsn, size_t bytes)
-{
-	struct span all = span_of(bounce->header, bytes);
-
-	if (returns_whole(bounce) && dsn_worst(dsn) == DSN_FAILED &&
-	    bytes == bounce->message->body_bytes && dsn_takes_whole(dsn, all))
-		dsn->whole = all;
-	dsn->header = span_first(all, header_bytes(all));
-}
-
-static bool
-is_7bit(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] >= 0x80)
-			return false;
-	return true;
-}
-
-/* False: its sender is to be told of nobody any more. */
-static bool
-write_body(struct bounce *bounce, size_t header_bytes)
-{
-	const struct envelope *envelope = bounce->message->envelope;
-	struct dsn_recipient *rcpts;
-	char id[ID_TEXT_MAX];
-	struct dsn dsn = {
-	    .hostname = bounce->queue->conf->hostname,
-	    .to = envelope->reverse_path,
-	    .id = id_text(id, bounce->message->id),
-	    .envelope_helo = envelope->helo,
-	    .envid = envelope->extras.envid,
-	    .by_wall_ms = envelope->extras.by != IPC_BY_NONE ? envelope->extras.by_wall_ms : 0,
-	    .arrival_wall_ms = envelope->arrival_wall_ms,
-	    .now_wall_ms = io_wall_ms(bounce->queue->env->io),
-	    .unique = bounce->id,
-	};
-
-	gather(bounce);
-	rcpts = mem_alloc(bounce->rcpt_count * sizeof(*rcpts));
-	for (uint32_t i = 0; i < bounce->rcpt_count; i++)
-		if (is_told(bounce, bounce->rcpts[i]))
-			describe(bounce, &rcpts[dsn.recipient_count++], bounce->rcpts[i]);
-	dsn.recipients = rcpts;
-	if (dsn.recipient_count > 0) {
-		choose_returned(bounce, &dsn, header_bytes);
-		dsn_write(&bounce->body, &dsn);
-		bounce->worst = dsn_worst(&dsn);
-		bounce->is_8bit = !is_7bit(dsn.whole);
-	}
-	mem_free(rcpts);
-	return dsn.recipient_count > 0;
-}
-
-static void
-write_envelope(struct bounce *bounce)
-{
-	struct reader reader = reader_init(buf_span(&bounce->targets));
-	struct ipc_target_entry target;
-	struct envelope_head head = {
-	    .arrival_wall_ms = io_wall_ms(bounce->queue->env->io),
-	    .flags = IPC_MESSAGE_BOUNCE,
-	};
-
-	if (bounce->is_8bit)
-		head.flags |= IPC_MESSAGE_8BIT;
-
-
-	while (ipc_target_next(&reader, &target))
-		head.rcpt_count++;
-	envelope_write_head(&bounce->envelope, &head);
-	reader = reader_init(buf_span(&bounce->targets));
-	while (ipc_target_next(&reader, &target)) {
-		const struct envelope_rcpt rcpt = {.kind = target.kind,
-		    .address = target.address,
-		    .mailbox = target.mailbox,
-		    .original = bounce->message->envelope->reverse_path};
-
-		envelope_write_rcpt(&bounce->envelope, &rcpt);
-	}
-}
-
 static void
 header_read(struct io_op *op)
 {
@@ -595,14 +412,14 @@ header_read(struct io_op *op)
 
 	bounce->id = queue_own_id(bounce->queue);
 	/* A message that can't be read bounces all the same, without its header. */
-	any = write_body(bounce, op->err ? 0 : op->count);
+	any = bounce_write_body(bounce, op->err ? 0 : op->count);
 	mem_free(bounce->header);
 	bounce->header = NULL;
 	if (!any) {
 		drop(bounce, "nothing is to be told any more");
 		return;
 	}
-	write_envelope(bounce);
+	bounce_write_envelope(bounce);
 	if (buf_finish(&bounce->body) || buf_finish(&bounce->envelope)) {
 		drop(bounce, "the bounce would be too large");
 		return;
@@ -612,22 +429,12 @@ header_read(struct io_op *op)
 	    buf_span(&bounce->body));
 }
 
-static size_t
-bytes_to_read(const struct bounce *bounce)
-{
-	uint64_t bytes = bounce->message->body_bytes;
-
-	if (returns_whole(bounce) || bytes < QUEUE_BOUNCE_HEADER_BYTES)
-		return (size_t)bytes;
-	return QUEUE_BOUNCE_HEADER_BYTES;
-}
-
 static void
 take_resolved(struct bounce *bounce, const struct ipc_lx_resolved *resolved)
 {
 	struct reader reader = reader_init(resolved->targets);
 	struct ipc_target_entry target;
-	size_t count = 0, bytes = bytes_to_read(bounce);
+	size_t count = 0, bytes = bounce_bytes_to_read(bounce);
 
 	if (resolved->verdict == IPC_UNKNOWN) {
 		drop(bounce, "the sender's mailbox does not exist here");

@@ -6,8 +6,9 @@
 
 #include "base/check.h"
 #include "proc/queue/ledger_feed.h"
+#include "proc/queue/queue_limits.h"
 
-enum { LIST_MAX = 1000 };
+enum { LIST_MAX = 1000, TRACE_MAX = 100 };
 
 void
 control_send_done(struct queue *queue, struct ipc_qa_done *done)
@@ -196,6 +197,37 @@ show(struct queue *queue, const struct ipc_aq_show *asked)
 		    &(struct ipc_aq_list){.query = asked->query, .limit = 1}, slot);
 }
 
+static bool
+is_traced(const struct transcript_kept *kept, const struct ipc_aq_trace *asked)
+{
+	return (asked->id == 0 || kept->id == asked->id) &&
+	    (asked->match.len == 0 || queue_limits_match(asked->match, kept->destination));
+}
+
+/* The latest that are asked for, the oldest of them first. */
+static void
+trace(struct queue *queue, const struct ipc_aq_trace *asked)
+{
+	struct ipc_qa_done done = {.query = asked->query, .total = queue->transcripts.count};
+	uint64_t found = 0, limit = asked->limit < TRACE_MAX ? asked->limit : TRACE_MAX;
+
+	list_for_each (node, &queue->transcripts.kept)
+		found += is_traced(container_of(node, struct transcript_kept, node), asked);
+	list_for_each (node, &queue->transcripts.kept) {
+		const struct transcript_kept *kept =
+		    container_of(node, struct transcript_kept, node);
+		const struct ipc_qa_transcript answer = {asked->query, kept->id,
+		    kept->began_wall_ms, kept->took_ms, kept->slow, kept->destination,
+		    kept->steps};
+
+		if (!is_traced(kept, asked) || found-- > limit)
+			continue;
+		ipc_qa_transcript_send(queue->admin, &answer);
+		done.count++;
+	}
+	ipc_qa_done_send(queue->admin, &done);
+}
+
 static enum err
 receive(
     void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
@@ -205,6 +237,7 @@ receive(
 	struct ipc_aq_summary summed;
 	struct ipc_aq_show shown;
 	struct ipc_aq_act acted;
+	struct ipc_aq_trace traced;
 
 	(void)channel;
 	if (fd >= 0)
@@ -226,6 +259,11 @@ receive(
 		if (ipc_aq_show_decode(payload, &shown))
 			return ERR_SYNTAX;
 		show(queue, &shown);
+		return OK;
+	case IPC_aq_TRACE:
+		if (ipc_aq_trace_decode(payload, &traced))
+			return ERR_SYNTAX;
+		trace(queue, &traced);
 		return OK;
 	case IPC_aq_ACT:
 		if (ipc_aq_act_decode(payload, &acted) || acted.act >= IPC_ACT_COUNT)

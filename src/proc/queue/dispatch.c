@@ -133,6 +133,27 @@ take_result(struct peer *peer, const struct ipc_dq_result *result)
 }
 
 static enum err
+take_transcript(struct peer *peer, const struct ipc_dq_transcript *told)
+{
+	struct queue *queue = peer->queue;
+	struct attempt *attempt = map_get_u64(&queue->attempt_map, told->attempt);
+	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
+	struct transcript_kept kept = {
+	    .took_ms = told->took_ms, .slow = told->slow, .steps = told->steps};
+	struct sched_destination destination;
+
+	if (!attempt || attempt->peer != peer)
+		return OK;
+	sched_destination_get(queue->sched, attempt->destination, &destination);
+	kept.id = attempt->message->id;
+	kept.began_wall_ms = now_wall_ms > told->took_ms ? now_wall_ms - told->took_ms : 0;
+	kept.destination = span_first(destination.key, IPC_DOMAIN_MAX);
+	transcripts_keep(&queue->transcripts, &kept, queue->conf->transcripts_max,
+	    queue->conf->transcript_memory_bytes);
+	return OK;
+}
+
+static enum err
 take_done(struct peer *peer, const struct ipc_dq_done *done)
 {
 	struct attempt *attempt = map_get_u64(&peer->queue->attempt_map, done->attempt);
@@ -151,6 +172,7 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type,
 	struct peer *peer = owner;
 	struct ipc_dq_more more;
 	struct ipc_dq_result result;
+	struct ipc_dq_transcript transcript;
 	struct ipc_dq_done done;
 
 	(void)channel;
@@ -164,6 +186,10 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type,
 	case IPC_dq_RESULT:
 		return ipc_dq_result_decode(payload, &result) ? ERR_SYNTAX
 		                                              : take_result(peer, &result);
+	case IPC_dq_TRANSCRIPT:
+		return ipc_dq_transcript_decode(payload, &transcript)
+		    ? ERR_SYNTAX
+		    : take_transcript(peer, &transcript);
 	case IPC_dq_DONE:
 		return ipc_dq_done_decode(payload, &done) ? ERR_SYNTAX
 		                                          : take_done(peer, &done);

@@ -14,6 +14,7 @@
 #include "proc/queue/mark.h"
 #include "proc/queue/envelope.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/transcripts.h"
 #include "route/limits.h"
 #include "route/retry.h"
 #include "route/route.h"
@@ -146,6 +147,7 @@ struct queue {
 	struct list listings; /* answers to operators that wait for the spool */
 	struct list summaries; /* that are being counted */
 	size_t listing_count;
+	struct transcripts transcripts;
 	uint32_t routes;      /* digest_routes of the configuration */
 	uint64_t next_query, next_attempt;
 	uint64_t id_grant;    /* ids given out in this epoch */

@@ -62,6 +62,7 @@ test_queue_init(struct test_queue *test)
 	list_init(&queue->summaries);
 	poison_init(queue, seed);
 	watch_init(queue, seed);
+	transcripts_init(&queue->transcripts);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		dispatch_peer_init(queue, &queue->deliveries[i], PROC_DELIVERY);
 	dispatch_peer_init(queue, &queue->mailbox, PROC_MAILBOX);

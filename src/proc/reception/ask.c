@@ -396,5 +396,7 @@ ask_link(struct reception *reception, enum proc peer, enum proc_link_kind kind,
 	if (*channel)
 		link_closed(reception, *channel, ERR_CLOSED);
 	*channel = ipc_channel_create(stream, &handlers);
+	if (channel == &reception->keyring)
+		ipc_channel_secret(*channel);
 	reception_check_open(reception);
 }

@@ -546,7 +546,7 @@ session_open(struct reception *reception, struct reception_listener *listener,
 	session->wait_timer =
 	    (struct io_timer){.fired = session_delay_over, .owner = session};
 	session->smtp = new_machine(session);
-	buf_init(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
+	buf_init_secret(&session->held, 2 * SMTP_SERVER_INPUT_BYTES + IO_READ_BYTES);
 	list_push(&reception->sessions, &session->node);
 	limit_table_set_total(&reception->limits, ++reception->session_count);
 	reception_look_at_stress(reception);
