@@ -64,7 +64,7 @@ write_marks(struct web_page *page, const struct explain_code *code)
 }
 
 void
-web_advice(
+web_advice_cards(
     struct web_page *page, const char *sender, const char *admin, const char *developer)
 {
 	const struct {
@@ -73,10 +73,6 @@ web_advice(
 	} advice[] = {
 	    {WORD_SENDER, sender}, {WORD_ADMIN, admin}, {WORD_DEVELOPER, developer}};
 
-	if (!*sender && !*admin && !*developer)
-		return;
-	WEB_RAW(page, "<section>\n");
-	web_heading(page, "do", WORD_TO_DO);
 	WEB_RAW(page, "<div class=\"advice\">\n");
 	for (size_t i = 0; i < LEN(advice); i++) {
 		if (!*advice[i].text)
@@ -89,7 +85,19 @@ web_advice(
 	    language_is_right_to_left(page->language));
 		WEB_RAW(page, "</div></div>\n");
 	}
-	WEB_RAW(page, "</div>\n</section>\n");
+	WEB_RAW(page, "</div>\n");
+}
+
+void
+web_advice(
+    struct web_page *page, const char *sender, const char *admin, const char *developer)
+{
+	if (!*sender && !*admin && !*developer)
+		return;
+	WEB_RAW(page, "<section>\n");
+	web_heading(page, "do", WORD_TO_DO);
+	web_advice_cards(page, sender, admin, developer);
+	WEB_RAW(page, "</section>\n");
 }
 
 void

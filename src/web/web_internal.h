@@ -49,6 +49,9 @@ void web_group_write(struct web_page *page);
 /* What each can do; "" where there is nothing. */
 void web_advice(
     struct web_page *page, const char *sender, const char *admin, const char *developer);
+/* The same without section and heading. */
+void web_advice_cards(
+    struct web_page *page, const char *sender, const char *admin, const char *developer);
 void web_transcript(struct web_page *page, const char *text);
 void web_standard(struct web_page *page, const char *rfc);
 
@@ -67,6 +70,13 @@ void web_list_all(struct web_page *page);
 /* web_search.c */
 void web_search_write(struct web_page *page);
 void web_words_write(struct web_page *page);
+
+/* web_story.c */
+/*
+ * What a pasted bounce, reply or line of a log tells, for each recipient; false where it tells
+ * nothing, and then nothing is written.
+ */
+bool web_story_write(struct web_page *page, struct span pasted);
 
 /* web_paste.c */
 void web_paste_write(struct web_page *page);

@@ -1,5 +1,6 @@
 /*
- * "Paste a bounce": a form, and what is known of the replies in the text that was pasted.  The text
+ * "Paste a bounce": a form, and what the text that was pasted tells (web_story.c); where it is no
+ * bounce, reply or line of a log, what is known of the replies in it.  The text
  * comes from anybody; of what it holds only a bounded part is looked at and shown.
  */
 #include "web/web_internal.h"
@@ -134,8 +135,12 @@ write_answer(struct web_page *page)
 {
 	struct findings findings = {0};
 
-	find_all(page->question, &findings);
 	WEB_RAW(page, "<article id=\"answer\">\n");
+	if (web_story_write(page, page->question)) {
+		WEB_RAW(page, "</article>\n");
+		return;
+	}
+	find_all(page->question, &findings);
 	for (size_t i = 0; i < findings.count; i++)
 		write_finding(page, &findings.at[i]);
 	if (findings.count == 0) {

@@ -238,6 +238,10 @@ static const struct {
     {"DELETE", "/reference/paste", "", "", "", 405, "en", "", "<h1>", NULL},
     {"POST", "/reference/paste", "", "application/x-www-form-urlencoded",
 	"text=550+5.1.1+no+%3Cb%3E", 200, "en", "", "href=\"/reference/5.1.1\"", "<b>"},
+    {"POST", "/reference/paste", "", "text/plain",
+	"550-5.1.1 The email account that you tried to reach does not exist.\n"
+	"550 5.1.1 <i>Please</i> try double-checking - gsmtp",
+	200, "en", "", "/reference/user-unknown\"", "<i>"},
     {"POST", "/reference/de/paste", "", "text/plain; charset=utf-8",
 	"x\nStatus: 4.4.1\nfoo", 200, "de", "", "href=\"/reference/de/4.4.1\"", NULL},
     {"POST", "/reference/paste", "", "text/plain", "all is well", 200, "en", "",
