@@ -200,3 +200,8 @@ set_target_properties(spool_fill PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BIN
 add_executable(tls_bench EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/tls_bench.c)
 target_link_libraries(tls_bench postrider_proc)
 set_target_properties(tls_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+
+# How many bounces a second are understood: build/bench/why_bench test/bounces.
+add_executable(why_bench EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/why_bench.c)
+target_link_libraries(why_bench postrider_rules)
+set_target_properties(why_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)

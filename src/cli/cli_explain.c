@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "cli/cli.h"
+#include "cli/cli_why.h"
 #include "replies/search.h"
 
 enum { OUT_BYTES_MAX = 4 << 20, TOPICS_MAX = 1024, TITLE_BYTES_MAX = 200 };
@@ -239,7 +240,8 @@ answer_all(char **argv, const struct cli_explain_options *options, struct buf *o
 	struct buf question;
 	int status;
 
-	buf_init(&question, EXPLAIN_QUESTION_BYTES_MAX + 1);
+	buf_init(
+	    &question, reads ? STORY_INPUT_BYTES_MAX : EXPLAIN_QUESTION_BYTES_MAX + 1);
 	if (reads)
 		add_input(&question);
 	else
@@ -248,7 +250,9 @@ answer_all(char **argv, const struct cli_explain_options *options, struct buf *o
 		buf_add_char(&question, ' ');
 	if (options->words == 0 && question.len == 0)
 		status = cli_wrong_use(usage, "which code?");
-	else if (buf_finish(&question) != OK) {
+	else if (reads && cli_why_bounce(out, buf_span(&question), options))
+		status = EX_OK;
+	else if (question.len > EXPLAIN_QUESTION_BYTES_MAX || buf_finish(&question) != OK) {
 		fprintf(stderr, "postrider: that is more than %d bytes; a few lines will do\n",
 		    EXPLAIN_QUESTION_BYTES_MAX);
 		status = EX_DATAERR;

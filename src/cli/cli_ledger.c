@@ -56,7 +56,7 @@ struct options {
 
 struct shelf {
 	struct map map; /* of stories */
-	struct story **stories; /* in the order of acceptance */
+	struct cli_story **stories; /* in the order of acceptance */
 	size_t count, room;
 	uint64_t more; /* that would fit, past the limit */
 };
@@ -65,15 +65,15 @@ static void
 shelf_fini(struct shelf *shelf)
 {
 	for (size_t i = 0; i < shelf->count; i++)
-		story_destroy(shelf->stories[i]);
+		cli_story_destroy(shelf->stories[i]);
 	mem_free(shelf->stories);
 	map_fini(&shelf->map);
 }
 
-static struct story *
+static struct cli_story *
 shelf_add(struct shelf *shelf, uint64_t id)
 {
-	struct story *story = story_create(id);
+	struct cli_story *story = cli_story_create(id);
 
 	if (shelf->count == shelf->room) {
 		shelf->room = shelf->room ? 2 * shelf->room : 64;
@@ -124,14 +124,14 @@ read_once(struct cli_ledger *ledger, const struct options *options,
 	if (err)
 		return cli_ledger_say(ledger, err);
 	while ((err = ledger_reader_next(reader, &entry)) == OK) {
-		struct story *story = map_get_u64(&shelf->map, entry.id);
+		struct cli_story *story = map_get_u64(&shelf->map, entry.id);
 
 		if (gather && !story &&
 		    (options->id || (entry.kind == LEDGER_ACCEPTED &&
 					is_wanted(options, &entry))))
 			story = shelf_add(shelf, entry.id);
 		if (story && (options->id || gather == (entry.kind == LEDGER_ACCEPTED)))
-			story_add(story, &entry);
+			cli_story_add(story, &entry);
 	}
 	ledger_reader_close(reader);
 	return err == ERR_END ? EX_OK : cli_ledger_say(ledger, err);
@@ -144,14 +144,14 @@ sort_out(struct shelf *shelf, const struct options *options)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < shelf->count; i++) {
-		struct story *story = shelf->stories[i];
+		struct cli_story *story = shelf->stories[i];
 
-		story_settle(story);
+		cli_story_settle(story);
 		if (options->at_ms && story->over_ms && story->over_ms < options->at_ms) {
-			story_destroy(story);
+			cli_story_destroy(story);
 		} else if (kept >= options->limit) {
 			shelf->more++;
-			story_destroy(story);
+			cli_story_destroy(story);
 		} else {
 			shelf->stories[kept++] = story;
 		}
@@ -191,7 +191,7 @@ print_list(const struct shelf *shelf, const struct options *options)
 	buf_init(&out, TEXT_BYTES_MAX);
 	for (size_t i = 0; i < shelf->count; i++) {
 		buf_reset(&out);
-		story_tell_short(&out, shelf->stories[i], now_ms);
+		cli_story_tell_short(&out, shelf->stories[i], now_ms);
 		(void)fwrite(out.ptr, 1, out.len, stdout);
 	}
 	if (shelf->count == 0)
@@ -210,7 +210,7 @@ print_list_json(const struct shelf *shelf)
 {
 	printf("{\"messages\":[");
 	for (size_t i = 0; i < shelf->count; i++) {
-		json_t *value = story_json(shelf->stories[i]);
+		json_t *value = cli_story_json(shelf->stories[i]);
 
 		printf("%s\n", i ? "," : "");
 		(void)json_dumpf(value, stdout, JSON_COMPACT);
@@ -238,7 +238,7 @@ print_one(const struct shelf *shelf, const struct options *options)
 		return EX_DATAERR;
 	}
 	if (options->json) {
-		value = story_json(shelf->stories[0]);
+		value = cli_story_json(shelf->stories[0]);
 		(void)json_dumpf(value, stdout, JSON_COMPACT);
 		printf("\n");
 		json_decref(value);
@@ -248,7 +248,7 @@ print_one(const struct shelf *shelf, const struct options *options)
 	    size.ws_col > 0)
 		width = size.ws_col;
 	buf_init(&out, TEXT_BYTES_MAX);
-	story_tell(&out, shelf->stories[0], cli_time_now_ms(), width,
+	cli_story_tell(&out, shelf->stories[0], cli_time_now_ms(), width,
 	    isatty(STDOUT_FILENO) && (!no_color || !*no_color));
 	(void)fwrite(out.ptr, 1, out.len, stdout);
 	buf_fini(&out);

@@ -25,17 +25,17 @@ static const char *const end_names[LEDGER_END_END] = {
     [LEDGER_UNKNOWN] = "ended before there was a ledger",
 };
 
-struct story *
-story_create(uint64_t id)
+struct cli_story *
+cli_story_create(uint64_t id)
 {
-	struct story *story = mem_alloc(sizeof(*story));
+	struct cli_story *story = mem_alloc(sizeof(*story));
 
 	story->id = id;
 	return story;
 }
 
 void
-story_destroy(struct story *story)
+cli_story_destroy(struct cli_story *story)
 {
 	if (!story)
 		return;
@@ -55,7 +55,7 @@ story_destroy(struct story *story)
 }
 
 static void
-add_accepted(struct story *story, const struct ledger_entry *entry)
+add_accepted(struct cli_story *story, const struct ledger_entry *entry)
 {
 	if (story->accepted)
 		return;
@@ -77,7 +77,7 @@ add_accepted(struct story *story, const struct ledger_entry *entry)
 
 /* Copies what an entry says into memory of the event. */
 static void
-keep_text(struct story_event *event)
+keep_text(struct cli_story_event *event)
 {
 	struct ledger_entry *entry = &event->entry;
 	struct span *parts[] = {&entry->status, &entry->host, &entry->text};
@@ -96,9 +96,9 @@ keep_text(struct story_event *event)
 }
 
 void
-story_add(struct story *story, const struct ledger_entry *entry)
+cli_story_add(struct cli_story *story, const struct ledger_entry *entry)
 {
-	struct story_event *event;
+	struct cli_story_event *event;
 
 	if (entry->kind == LEDGER_ACCEPTED) {
 		add_accepted(story, entry);
@@ -110,15 +110,15 @@ story_add(struct story *story, const struct ledger_entry *entry)
 		    story->events, story->event_room * sizeof(*story->events));
 	}
 	event = &story->events[story->event_count++];
-	*event = (struct story_event){.entry = *entry};
+	*event = (struct cli_story_event){.entry = *entry};
 	keep_text(event);
 }
 
 void
-story_settle(struct story *story)
+cli_story_settle(struct cli_story *story)
 {
 	for (size_t i = 0; i < story->event_count; i++) {
-		const struct story_event *event = &story->events[i];
+		const struct cli_story_event *event = &story->events[i];
 
 		if (event->entry.kind != LEDGER_ENDED ||
 		    event->entry.index >= story->rcpt_count ||
@@ -158,7 +158,7 @@ has_reply(const struct ledger_entry *entry)
 
 /* "relayed to mx.example.net[192.0.2.1]", "bounced", "deleted by ann" */
 static void
-write_end(struct buf *out, const struct ledger_entry *entry, const struct story_rcpt *rcpt)
+write_end(struct buf *out, const struct ledger_entry *entry, const struct cli_story_rcpt *rcpt)
 {
 	buf_add_str(out, end_names[entry->end]);
 	switch (entry->end) {
@@ -212,7 +212,7 @@ row(struct page *page, const char *key, struct buf *text)
 }
 
 static void
-tell_head(struct page *page, const struct story *story, struct buf *text, uint64_t now_ms)
+tell_head(struct page *page, const struct cli_story *story, struct buf *text, uint64_t now_ms)
 {
 	buf_add_str(text, "Message ");
 	id_write(text, story->id);
@@ -268,7 +268,7 @@ tell_meaning(struct page *page, const struct ledger_entry *entry, struct buf *te
 }
 
 static void
-tell_event(struct page *page, const struct story *story, const struct ledger_entry *entry,
+tell_event(struct page *page, const struct cli_story *story, const struct ledger_entry *entry,
     struct buf *text, uint64_t now_ms)
 {
 	cli_time_write(text, entry->wall_ms, now_ms);
@@ -276,7 +276,7 @@ tell_event(struct page *page, const struct story *story, const struct ledger_ent
 		buf_add_str(text, ": ");
 		write_end(text, entry,
 		    entry->index < story->rcpt_count ? &story->rcpts[entry->index]
-						     : &(struct story_rcpt){.mailbox = ""});
+						     : &(struct cli_story_rcpt){.mailbox = ""});
 	} else if (entry->kind == LEDGER_DEFERRED) {
 		buf_addf(text, ": try %u failed; the next was due ", (unsigned)entry->tries);
 		cli_time_write(text, entry->next_wall_ms, now_ms);
@@ -320,10 +320,10 @@ is_of_rcpt(const struct ledger_entry *entry)
 }
 
 static void
-tell_rcpt(struct page *page, const struct story *story, uint32_t index, struct buf *text,
+tell_rcpt(struct page *page, const struct cli_story *story, uint32_t index, struct buf *text,
     uint64_t now_ms)
 {
-	const struct story_rcpt *rcpt = &story->rcpts[index];
+	const struct cli_story_rcpt *rcpt = &story->rcpts[index];
 	const struct ledger_entry *last = NULL;
 
 	buf_add_str(text, "To <");
@@ -356,7 +356,7 @@ tell_rcpt(struct page *page, const struct story *story, uint32_t index, struct b
 }
 
 void
-story_tell(struct buf *out, const struct story *story, uint64_t now_ms, size_t width,
+cli_story_tell(struct buf *out, const struct cli_story *story, uint64_t now_ms, size_t width,
     bool bold)
 {
 	struct page page = {.out = out, .width = width, .bold = bold};
@@ -373,7 +373,7 @@ story_tell(struct buf *out, const struct story *story, uint64_t now_ms, size_t w
 }
 
 void
-story_tell_short(struct buf *out, const struct story *story, uint64_t now_ms)
+cli_story_tell_short(struct buf *out, const struct cli_story *story, uint64_t now_ms)
 {
 	id_write(out, story->id);
 	buf_add_str(out, "  ");
@@ -384,7 +384,7 @@ story_tell_short(struct buf *out, const struct story *story, uint64_t now_ms)
 	reply_clean(out, span_str(story->reverse_path));
 	buf_add_str(out, ">\n");
 	for (uint32_t i = 0; i < story->rcpt_count && i < SHORT_RCPTS_MAX; i++) {
-		const struct story_rcpt *rcpt = &story->rcpts[i];
+		const struct cli_story_rcpt *rcpt = &story->rcpts[i];
 
 		buf_add_str(out, "  to <");
 		reply_clean(out, span_str(rcpt->address));
@@ -446,7 +446,7 @@ event_json(const struct ledger_entry *entry)
 }
 
 json_t *
-story_json(const struct story *story)
+cli_story_json(const struct cli_story *story)
 {
 	json_t *value = json_object(), *rcpts = json_array(), *events = json_array();
 
@@ -464,7 +464,7 @@ story_json(const struct story *story)
 		    value, "size", json_integer((json_int_t)story->body_bytes));
 	}
 	for (uint32_t i = 0; i < story->rcpt_count; i++) {
-		const struct story_rcpt *rcpt = &story->rcpts[i];
+		const struct cli_story_rcpt *rcpt = &story->rcpts[i];
 		json_t *one = json_object();
 
 		json_object_set_new(

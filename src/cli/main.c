@@ -22,6 +22,7 @@
 #include "cli/cli_spool.h"
 #include "cli/cli_trace.h"
 #include "cli/cli_user.h"
+#include "cli/cli_why.h"
 #include "proc/proc.h"
 
 static int cli_help(int argc, char **argv);
@@ -56,6 +57,7 @@ static const struct command {
     {"send", cli_send, "send a message over SMTP, for trying and scripting"},
     {"sandbox", cli_sandbox, "what each process may, and a test that it may no more"},
     {"explain", cli_explain, "explain a reply code or an enhanced status code"},
+    {"why", cli_why, "why a message did not arrive: a bounce, or an id of this server"},
     {"compare", cli_compare, "tell two codes apart"},
     {"reference", cli_reference, "write the web reference of all codes as files"},
     {"check", cli_check, "find out what is wrong with a server, a domain, this machine"},

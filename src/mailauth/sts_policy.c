@@ -36,7 +36,7 @@ sts_txt_join(struct span rdata, char *text, size_t room, struct span *joined)
 		if (len > room - used)
 			return ERR_TOO_LONG;
 		if (len > 0)
-			memcpy(text + used, rdata.ptr, len);
+			memmove(text + used, rdata.ptr, len);
 		used += len;
 		rdata = span_skip(rdata, len);
 	}

@@ -32,7 +32,10 @@ MUST_USE enum err sts_record_parse(struct span txt, struct sts_record *record);
  */
 MUST_USE enum err sts_record_find(
     const struct span *txts, size_t count, struct sts_record *record);
-/* Joins the character strings of a TXT record's RDATA into text; ERR_SYNTAX, ERR_TOO_LONG. */
+/*
+ * Joins the character strings of a TXT record's RDATA into text, which may be where the RDATA is;
+ * ERR_SYNTAX, ERR_TOO_LONG.
+ */
 MUST_USE enum err sts_txt_join(
     struct span rdata, char *text, size_t room, struct span *joined);
 

@@ -241,6 +241,9 @@ read_group(struct dsn_read *read, struct span group)
 		else if (rcpt)
 			read_rcpt_field(read, rcpt, &field);
 	}
+	/* Some call their own words a reply: where nobody else is named, nobody else said them. */
+	if (rcpt && rcpt->remote.len == 0)
+		rcpt->said_by_server = false;
 }
 
 static void

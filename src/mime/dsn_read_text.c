@@ -157,13 +157,14 @@ cut_recipient(struct span line, struct span *address, struct span *words)
 	if (!is_address(*address))
 		return false;
 	*words = span_trim(rest);
+	/* "(ann@example.net)" repeats it; "(generated from ...)" says where it came from. */
+	if (span_starts(*words, SPAN("("))) {
+		*words = span_trim(span_skip(*words, span_find(*words, ')') + 1));
+		if (words->len == 0)
+			return true;
+	}
 	if (span_starts(*words, SPAN(":"))) {
 		*words = span_trim(span_skip(*words, 1));
-		return true;
-	}
-	/* "(ann@example.net)" repeats it; "(generated from ...)" says where it came from. */
-	if (span_starts(*words, SPAN("(")) || span_starts(*words, SPAN("<"))) {
-		*words = SPAN("");
 		return true;
 	}
 	return words->len == 0;
@@ -188,15 +189,25 @@ host_before(struct dsn_read *read, struct span words, struct span behind, const 
 	return dsn_read_keep(read, before, HOST_BYTES_MAX);
 }
 
+/* What introduces another server's words. */
+static const char *const phrases[] = {"Remote host said:", " said:",
+    "SMTP error from remote mail server after ", "SMTP error from remote mailer after ",
+    " returned '", "The error that the other server returned was:",
+    "The response from the remote server was:", "(reason: ", "<<< ", " smtp;"};
+
+static bool
+has_answer(struct span words)
+{
+	for (size_t i = 0; i < LEN(phrases); i++)
+		if (has(words, phrases[i]))
+			return true;
+	return false;
+}
+
 /* The other server's words alone, where a known phrase introduces them. */
 static void
 part_words(struct dsn_read *read, struct dsn_read_rcpt *rcpt)
 {
-	static const char *const phrases[] = {
-	    "Remote host said:", " said:", "SMTP error from remote mail server after ",
-	    "SMTP error from remote mailer after ", "Remote Server returned '",
-	    "Remote server returned '", "The error that the other server returned was:",
-	    "The response from the remote server was:", "(reason: ", "<<< "};
 	struct span words = rcpt->words, behind = SPAN("");
 	struct span after;
 	size_t i = 0;
@@ -227,7 +238,7 @@ part_words(struct dsn_read *read, struct dsn_read_rcpt *rcpt)
 			behind.len = (size_t)(after.ptr - behind.ptr) - strlen(tails[j]);
 	}
 	behind = span_trim(behind);
-	while (behind.len && strchr("'#", behind.ptr[behind.len - 1]))
+	while (behind.len && strchr("'#>", behind.ptr[behind.len - 1]))
 		behind.len--;
 	if (phrases[i][0] == '(' && behind.len && behind.ptr[behind.len - 1] == ')')
 		behind.len--;
@@ -286,12 +297,16 @@ read_lines(struct dsn_read *read, struct span text)
 	struct dsn_read_rcpt *rcpt = NULL, *before;
 	struct span line, address, words;
 	struct buf gathered;
+	size_t indent = 0;
 
 	buf_init(&gathered, DSN_READ_WORDS_BYTES_MAX);
 	for (size_t count = 0; count < LINES_MAX; count++) {
 		bool more = span_cut(&text, '\n', &line);
 		struct span trimmed = more ? span_trim(line) : SPAN("");
-		bool named = more && cut_recipient(line, &address, &words);
+		size_t column = trimmed.len ? (size_t)(trimmed.ptr - line.ptr) : 0;
+		/* What is further in than the recipient is told of it, whatever it looks like. */
+		bool named = more && !(rcpt && column > indent) &&
+			     cut_recipient(line, &address, &words);
 
 		if (rcpt && (named || trimmed.len == 0)) {
 			if (gathered.len)
@@ -307,9 +322,10 @@ read_lines(struct dsn_read *read, struct span text)
 			if (rcpt && !before)
 				*rcpt = (struct dsn_read_rcpt){
 				    .address = dsn_read_address(read, address)};
-			/* sendmail names it in its transcript too. */
-			if (before && before->words.len)
+			/* sendmail and Exchange name it twice. */
+			if (before && has_answer(before->words))
 				rcpt = NULL;
+			indent = column;
 			buf_reset(&gathered);
 			buf_add(&gathered, words);
 		} else if (rcpt && trimmed.len && !is_filler(trimmed)) {

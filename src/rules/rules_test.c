@@ -34,8 +34,9 @@ each_example_gives_its_rule(void **state)
 		if (found == rule)
 			continue;
 		wrong++;
-		print_error("the example of \"%s %s %s\" (%s) gives \"%s %s %s\" (%s)\n",
-		    rule->code, rule->status, rule->text, rule->provider, found ? found->code : "none",
+		print_error("\"%s %s %s\" (%s): its example gives \"%s %s %s\" (%s)\n",
+		    rule->code, rule->status, rule->text, rule->provider,
+		    found ? found->code : "none",
 		    found ? found->status : "", found ? found->text : "",
 		    found ? found->provider : "");
 	}

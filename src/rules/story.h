@@ -3,7 +3,7 @@
  * server, a reply, a line of a log.  Bytes in, a story out: for each recipient who decided, what
  * the reason is, what happens next; and a page of it for people in their language.
  *
- * A story owns what it points to, but for the catalogue, the rules, and what story_add was given.
+ * A story owns a copy of all that it points to, but for the catalogue and the rules.
  */
 #pragma once
 
@@ -64,8 +64,8 @@ struct story_rcpt {
 	/* Of STORY_OWN only; a time of 0 is not known. */
 	uint64_t next_wall_ms;
 	unsigned tries;
-	enum word next_word;   /* a WORD_WHY_NEXT_... that is told instead; WORD_COUNT: none */
-	struct span next_a, next_b; /* for its braces */
+	enum word next_word; /* a WORD_WHY_NEXT_... that is told instead; 0: none */
+	struct span next_name, next_host; /* for its braces */
 	struct span told_by;   /* id of the notification; "" none */
 };
 
@@ -76,8 +76,7 @@ struct story {
 	struct story_rcpt *rcpts;
 	size_t rcpt_count;
 	size_t more; /* recipients that were left out */
-	struct arena arena;
-	char *bytes; /* what was read, for mem_free */
+	struct arena arena; /* of what the spans are in */
 };
 
 /* Tells what input is, and all of it.  Never fails: STORY_NOTHING is an answer too. */

@@ -10,7 +10,7 @@ from waiting import free_port
 
 IO_ERROR = 74  # EX_IOERR
 
-COMMANDS = ["serve", "config", "queue", "send", "explain", "compare", "protocol", "version"]
+COMMANDS = ["serve", "config", "queue", "send", "explain", "compare", "why", "protocol", "version"]
 
 
 def said(*arguments, **options):
