@@ -40,7 +40,8 @@ static const char usage[] =
     "  --socket PATH   the control socket itself; no configuration is read\n"
     "  --for DOMAIN    only what is for this domain or smart host; .DOMAIN: all below it\n"
     "  --reason WORD   only what waits for this: time, down, connections, rate, turn,\n"
-    "                  held, aside, suspect, active, bouncing, until, suspended; or several, with commas\n"
+    "                  held, aside, suspect, active, bouncing, until, suspended; or\n"
+    "                  several, with commas\n"
     "  --until TIME    for so long: 30m, 2h, 1d; until it is resumed without this\n"
     "  --limit N       list the first N messages, or destinations, only\n"
     "  --json          one JSON document, for programs\n"
@@ -98,7 +99,8 @@ take_destination(const char *word, struct cli_queue_options *options)
 {
 	if (!word || !word[0] || strlen(word) > 255)
 		return cli_wrong_use(usage,
-		    "%s which destination? Give a domain, a smart host, or .DOMAIN for all below it",
+		    "%s which destination? Give a domain, a smart host, or .DOMAIN for all "
+		    "below it",
 		    cli_queue_verb_name(options->verb));
 	options->id = word;
 	return EX_OK;
@@ -271,7 +273,8 @@ cli_queue(int argc, char **argv)
 	const struct cli_option rows[] = {{"--json", &options.json, NULL},
 	    {"--help", &help, NULL}, {"--config", NULL, &conf_path},
 	    {"--socket", NULL, &socket_path}, {"--limit", NULL, &limit},
-	    {"--for", NULL, &options.match}, {"--until", NULL, &until}, {"--reason", NULL, &options.reasons}};
+	    {"--for", NULL, &options.match}, {"--until", NULL, &until},
+	    {"--reason", NULL, &options.reasons}};
 	int words = cli_options(argc, argv, rows, LEN(rows), usage);
 	int status;
 

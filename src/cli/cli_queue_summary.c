@@ -26,7 +26,9 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *de
 	if (strcmp(state, "ok") == 0)
 		return;
 	if (cli_queue_time(cli_queue_text(destination, "next_try"), &next_ms)) {
-		buf_add_str(out, strcmp(state, "suspended") == 0 ? ", resumed " : down ? ", tried again " : "; the next may go ");
+		buf_add_str(out, strcmp(state, "suspended") == 0 ? ", resumed "
+		        : down                                  ? ", tried again "
+		                                                : "; the next may go ");
 		cli_queue_write_distance(out, next_ms, printer->now_ms);
 	} else if (down) {
 		buf_add_str(out, ", being tried again");

@@ -418,7 +418,8 @@ do_request(struct client *client, json_t *request)
 		void (*run)(struct client *client, json_t *request);
 	} verbs[] = {{"list", do_list}, {"summary", do_summary}, {"show", do_show},
 	    {"trace", do_trace}, {"suspend", do_suspend}, {"resume", do_resume},
-	    {"suspended", do_suspended}, {"waiting", do_waiting}, {"flush-ledger", do_flush_ledger}};
+	    {"suspended", do_suspended}, {"waiting", do_waiting},
+	    {"flush-ledger", do_flush_ledger}};
 	const char *verb = json_string_value(json_object_get(request, "do"));
 
 	if (!verb) {
