@@ -53,6 +53,36 @@ tls_client_context_create(bool verify, struct tls_context **context)
 	return OK;
 }
 
+enum err
+tls_dane_context_create(struct tls_context **context)
+{
+	return tls_client_context_create(true, context);
+}
+
+struct tls *
+tls_connect_dane(struct tls_context *context, struct span base, struct span domain,
+    const struct span *records, size_t count)
+{
+	(void)domain;
+	(void)records;
+	(void)count;
+	return tls_connect(context, base);
+}
+
+bool
+tls_dane_is_usable(struct span record)
+{
+	(void)record;
+	return false;
+}
+
+bool
+tls_dane_is_issuer(struct span record)
+{
+	(void)record;
+	return false;
+}
+
 void
 tls_context_destroy(struct tls_context *context)
 {

@@ -11,7 +11,13 @@
 #include "cli/cli_check_internal.h"
 #include "cli/cli_explain.h"
 
-enum { LINE_BYTES_MAX = 8192, OUT_BYTES_MAX = 4 << 20, ROW_WIDTH = 9, KEYWORD_WIDTH = 20, KEYWORD_BYTES = 60 };
+enum {
+	LINE_BYTES_MAX = 8192,
+	OUT_BYTES_MAX = 4 << 20,
+	ROW_WIDTH = 9,
+	KEYWORD_WIDTH = 20,
+	KEYWORD_BYTES = 60,
+};
 
 /* Exit codes by severity. */
 enum { STATUS_GOOD = 0, STATUS_WARNING = 1, STATUS_ERROR = 2 };

@@ -140,6 +140,9 @@ json_limit(const void *holder, const struct conf_option *option)
 			    value, json_integer((json_int_t)limits->retry_ms[i]));
 		return value;
 	}
+	if (option->type == CONF_TLS_MODE)
+		return json_string(
+		    conf_tls_name((enum conf_tls)conf_option_number(holder, option)));
 	return conf_option_is_limit(option)
 		   ? json_integer((json_int_t)conf_option_number(holder, option))
 		   : NULL;
@@ -241,6 +244,7 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_MAILBOX:
 	case CONF_TEXT:
 	case CONF_SEPARATOR:
+	case CONF_TLS_MODE:
 	case CONF_INCLUDE:
 	case CONF_BLOCK:
 	case CONF_TYPE_COUNT:

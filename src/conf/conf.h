@@ -48,6 +48,8 @@ enum conf_tls {
 	CONF_TLS_VERIFIED, /* no delivery without a certificate that is right */
 	CONF_TLS_NEVER,
 	CONF_TLS_IMPLICIT, /* TLS from the first byte, certificate checked */
+	CONF_TLS_DANE, /* no delivery without TLSA records that the certificate fits */
+	CONF_TLS_COUNT
 };
 
 enum conf_log_format { CONF_LOG_LOGFMT, CONF_LOG_JSON };
@@ -77,6 +79,7 @@ struct conf_limits {
 	uint64_t connections_start; /* the window's; at most connections_max */
 	uint64_t rate_count; /* messages in a period; 0: no limit */
 	uint64_t rate_period_ms;
+	uint64_t tls; /* enum conf_tls; where a route says nothing else than may */
 };
 
 /* A chain in PEM (its text, from the bundle) and the path of its private key. */
@@ -151,6 +154,7 @@ struct conf {
 	size_t route_count;
 	struct net_addr dns_servers[CONF_DNS_SERVERS_MAX]; /* none: /etc/resolv.conf */
 	size_t dns_server_count;
+	struct span trust_anchor_path; /* "": the root's key, of the system */
 
 	struct span spool_path;
 	struct span control_path; /* the control socket */

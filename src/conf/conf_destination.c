@@ -56,7 +56,8 @@ conf_destination_open(struct conf_parser *parser)
 	    .expire_ms = unsaid,
 	    .connections_max = unsaid,
 	    .connections_start = unsaid,
-	    .rate_count = unsaid};
+	    .rate_count = unsaid,
+	    .tls = unsaid};
 	return true;
 }
 
@@ -113,6 +114,7 @@ conf_destinations_settle(struct conf *conf)
 		}
 		settle(&limits->jitter_percent, queue->jitter_percent);
 		settle(&limits->expire_ms, queue->expire_ms);
+		settle(&limits->tls, CONF_TLS_MAY);
 		settle(&limits->connections_max, queue->connections_max);
 		settle(&limits->connections_start, queue->connections_start);
 		if (limits->connections_start > limits->connections_max)

@@ -200,11 +200,17 @@ static const struct mistake mistakes[] = {
     {"send mail throuhg b", 11,
 	"expected through or by mx, not \"throuhg\"; did you mean \"through\"?"},
     {"send mail through b with tls verifed", 30,
-	"expected may, required, verified, never or implicit, not \"verifed\"; did you "
+	"expected may, required, verified, never, implicit or dane, not \"verifed\"; did you "
 	"mean \"verified\"?"},
     {"send mail by mx with tls implicit", 26,
 	"servers found by MX use port 25, which has no implicit TLS; say \"required\" or "
 	"\"verified\""},
+    {"send mail through 192.0.2.1 with tls dane", 38,
+	"an address has no TLSA records; name the server, or say \"verified\""},
+    {"destination a.org { tls implicit }", 25,
+	"\"implicit\" is for one server; say it with \"send mail through\""},
+    {"destination a.org { tls no }", 25,
+	"expected may, required, verified, never, implicit or dane, not \"no\""},
     {"send mail by mx as isp", 17,
 	"a password is for one server; name it with \"through\""},
     {"send mail through b with tls may as isp", 30,

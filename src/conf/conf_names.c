@@ -24,6 +24,7 @@ conf_tls_name(enum conf_tls tls)
 	    [CONF_TLS_VERIFIED] = "verified",
 	    [CONF_TLS_NEVER] = "never",
 	    [CONF_TLS_IMPLICIT] = "implicit",
+	    [CONF_TLS_DANE] = "dane",
 	};
 
 	check((unsigned)tls < LEN(names));
@@ -64,6 +65,8 @@ conf_option_write_number(
 		buf_addf(out, "%llu %%", (unsigned long long)number);
 	else if (option->type == CONF_SEPARATOR)
 		buf_addf(out, "\"%c\"", (char)number);
+	else if (option->type == CONF_TLS_MODE)
+		buf_add_str(out, conf_tls_name((enum conf_tls)number));
 	else
 		buf_add_u64(out, number);
 }

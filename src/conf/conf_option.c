@@ -59,7 +59,7 @@ conf_option_is_number(const struct conf_option *option)
 	return option->type == CONF_BOOL || option->type == CONF_COUNT ||
 	       option->type == CONF_PROCESSES || option->type == CONF_SIZE ||
 	       option->type == CONF_TIME || option->type == CONF_PERCENT ||
-	       option->type == CONF_SEPARATOR;
+	       option->type == CONF_SEPARATOR || option->type == CONF_TLS_MODE;
 }
 
 bool

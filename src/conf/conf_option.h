@@ -21,6 +21,7 @@ enum conf_type {
 	CONF_MAILBOX, /* struct span; min and max are its length */
 	CONF_TEXT, /* struct span, one word; min and max are its length */
 	CONF_SEPARATOR, /* char */
+	CONF_TLS_MODE, /* uint64_t, enum conf_tls */
 
 	/* Statements with a grammar of their own. */
 	CONF_TIMES, /* retry_ms of the limits at offset; min and max are for each */
@@ -71,7 +72,7 @@ bool conf_option_is_block(const struct conf_option *option);
 /* The limits of a TIMES or RATE row; holder is the conf, or the limits of a destination. */
 struct conf_limits *conf_option_limits(void *holder, const struct conf_option *option);
 
-/* The number of a COUNT, PROCESSES, SIZE, TIME, PERCENT, BOOL or SEPARATOR row. */
+/* The number of a COUNT, PROCESSES, SIZE, TIME, PERCENT, BOOL, SEPARATOR or TLS_MODE row. */
 uint64_t conf_option_number(const void *holder, const struct conf_option *option);
 void
 conf_option_set_number(void *holder, const struct conf_option *option, uint64_t number);

@@ -315,14 +315,25 @@ static const struct conf_option options[] = {
 	    "it is all mail. \"by mx\" is what happens without any statement. NAME is "
 	    "from the credentials. The modes of TLS: may is when it is offered; "
 	    "required is always, whatever the certificate; verified is always and with "
-	    "the right certificate; implicit is verified from the first byte (port "
-	    "465); and never. Without \"with tls\" it is may, but implicit on port 465, "
+	    "the right certificate; dane is always and with a certificate that fits the TLSA "
+	    "records of the server; implicit is verified from the first byte (port "
+	    "465); and never. With may, what the domain itself demands (DANE) is "
+	    "kept to. Without \"with tls\" it is may, but implicit on port 465, "
 	    "and verified where a password is sent."},
     {.words = "ask dns at",
 	.type = CONF_DNS,
 	.repeats = true,
 	.syntax = "ADDRESS[:PORT], ...",
 	.doc = "Name servers to ask, at most 4. Without: those of /etc/resolv.conf."},
+    {.words = "validate dns with",
+	.type = CONF_PATH,
+	AT(trust_anchor_path),
+	.min = 1,
+	.max = CONF_PATH_BYTES_MAX,
+	.syntax = "FILE",
+	.doc = "The keys that DNSSEC begins with, as DS or DNSKEY records. Without: the "
+	       "root's, /usr/share/dns/root.key, where it is there and \"ask dns at\" names "
+	       "no servers."},
     {.words = "spool",
 	.type = CONF_PATH,
 	AT(spool_path),

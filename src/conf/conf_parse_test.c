@@ -271,7 +271,7 @@ destinations_have_limits_of_their_own(void **state)
 	kit_fini(&kit);
 	kit_init(&kit, KIT_BASE
 	    "destination Slow.Example, [::1] {\n\tretry after 1 m, 5 m; expire after 2 d\n"
-	    "\tconnections 4; rate 100 per 1 m; jitter 20%\n}\n"
+	    "\tconnections 4; rate 100 per 1 m; jitter 20%; tls dane\n}\n"
 	    "queue { jitter 30 %; expire after 3 d; rate per destination 5 per second }\n"
 	    "destination any { connections at first 9; retry after 7 s; rate unlimited }\n");
 	kit_assert_good(&kit);
@@ -289,7 +289,9 @@ destinations_have_limits_of_their_own(void **state)
 		assert_int_equal(rows[i].limits.rate_count, 100);
 		assert_int_equal(rows[i].limits.rate_period_ms, 60000);
 		assert_int_equal(rows[i].limits.jitter_percent, 20);
+		assert_int_equal(rows[i].limits.tls, CONF_TLS_DANE);
 	}
+	assert_int_equal(rows[2].limits.tls, CONF_TLS_MAY);
 	assert_int_equal(rows[2].limits.retry_count, 1);
 	assert_int_equal(rows[2].limits.retry_ms[0], 7000);
 	assert_int_equal(rows[2].limits.expire_ms, 3 * 86400 * 1000);

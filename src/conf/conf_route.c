@@ -76,7 +76,7 @@ parse_details(struct conf_parser *parser, struct target *target)
 				return false;
 			target->tls = parser->token.place;
 			if (!conf_parser_choice(
-				parser, tls_name, CONF_TLS_IMPLICIT + 1, &tls))
+				parser, tls_name, CONF_TLS_COUNT, &tls))
 				return false;
 			target->tls_given = true;
 			target->route.tls = (enum conf_tls)tls;
@@ -119,6 +119,7 @@ static bool
 settle(struct conf_parser *parser, struct target *target)
 {
 	struct conf_route *route = &target->route;
+	struct net_addr addr;
 
 	if (!target->tls_given && route->port == 465)
 		route->tls = CONF_TLS_IMPLICIT;
@@ -128,6 +129,9 @@ settle(struct conf_parser *parser, struct target *target)
 		return conf_parser_fail(parser, target->tls,
 		    "servers found by MX use port 25, which has no implicit TLS; say "
 		    "\"required\" or \"verified\"");
+	if (route->tls == CONF_TLS_DANE && net_addr_parse(route->host, &addr) == OK)
+		return conf_parser_fail(parser, target->tls,
+		    "an address has no TLSA records; name the server, or say \"verified\"");
 	if (target->by_mx && target->as_given)
 		return conf_parser_fail(parser, target->as,
 		    "a password is for one server; name it with \"through\"");

@@ -192,6 +192,13 @@ static const struct conf_option options[] = {
 	.syntax = "NUMBER per TIME | unlimited",
 	.doc = "Messages in any such time: a tenth of them at once after a pause, the "
 	       "rest spread evenly. From 1 to 1000000 per 1 s to 30 d."},
+    {.block = "destination",
+	.words = "tls",
+	.type = CONF_TLS_MODE,
+	LIMIT(tls),
+	.syntax = "may | required | verified | dane | never",
+	.doc = "As \"with tls\" of \"send mail\", which counts where it says anything but "
+	       "may. Without: may."},
 
     {.words = "ledger",
 	.type = CONF_BLOCK,

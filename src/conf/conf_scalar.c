@@ -29,6 +29,7 @@ expected(const struct conf_option *option)
 	case CONF_SEPARATOR:
 		return "one character, one of + - = _ . ~ # % & !";
 	case CONF_BOOL:
+	case CONF_TLS_MODE:
 	case CONF_LISTEN:
 	case CONF_HTTP:
 	case CONF_CERTIFICATE:
@@ -250,6 +251,28 @@ parse_text(
 	return true;
 }
 
+static const char *
+tls_mode_name(unsigned mode)
+{
+	return conf_tls_name((enum conf_tls)mode);
+}
+
+/* Servers found by MX have no port for TLS from the first byte. */
+static bool
+parse_tls_mode(struct conf_parser *parser, uint64_t *number)
+{
+	struct conf_place place = parser->token.place;
+	unsigned mode;
+
+	if (!conf_parser_choice(parser, tls_mode_name, CONF_TLS_COUNT, &mode))
+		return false;
+	*number = mode;
+	if (mode == CONF_TLS_IMPLICIT)
+		return conf_parser_fail(parser, place,
+		    "\"implicit\" is for one server; say it with \"send mail through\"");
+	return true;
+}
+
 /* The struct that the rows of this block are about. */
 static void *
 holder_of(struct conf_parser *parser, const struct conf_option *option)
@@ -332,6 +355,8 @@ conf_scalar_parse(struct conf_parser *parser, const struct conf_option *option)
 		good = parse_bool(parser, &number);
 	else if (option->type == CONF_SEPARATOR)
 		good = parse_separator(parser, option, &number);
+	else if (option->type == CONF_TLS_MODE)
+		good = parse_tls_mode(parser, &number);
 	else
 		good = number_in_range(parser, option, &number);
 	if (good)

@@ -39,6 +39,7 @@ static const char *const confs[] = {
     "delivery { connect timeout 90 s }\n",
     "hostname a\nqueue { jitter 0 %; rate per destination 7 per 90 s; crashes per message "
     "unlimited\nconnections per destination 3 }\nledger { keep forever; size 16 MB }\n",
+    "hostname a\nvalidate dns with /etc/anchor\ndestination t.example { tls verified }\n",
     "hostname a\ndestination Slow.example, .slow.example { retry after 1 m, 5 m\n"
     "expire after 2 d; connections 5; connections at first 2; rate 100 per minute\n"
     "jitter 20 % }\ndestination [192.0.2.1], 2001:db8::1 { }\n"
@@ -86,6 +87,7 @@ assert_same_limits(const struct conf_limits *a, const struct conf_limits *b)
 	assert_int_equal(a->connections_start, b->connections_start);
 	assert_int_equal(a->rate_count, b->rate_count);
 	assert_int_equal(a->rate_period_ms, b->rate_period_ms);
+	assert_int_equal(a->tls, b->tls);
 }
 
 static void

@@ -192,6 +192,7 @@ struct io_dns_answer {
 	unsigned rcode;     /* 0: no error; 3: no such name */
 	bool secure, bogus; /* DNSSEC */
 	uint32_t ttl_s;
+	struct span canonical; /* where aliases (CNAME) led; "": the name is none */
 	const struct span *records; /* RDATA as on the wire, names uncompressed */
 	size_t record_count;
 };

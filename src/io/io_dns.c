@@ -62,6 +62,19 @@ question_late(struct io_timer *timer)
 	op->done(op);
 }
 
+/* Where aliases led, without the dot at the end; "" where there were none. */
+static struct span
+canonical(const struct ub_result *result)
+{
+	struct span name = span_str(result->canonname), asked = span_str(result->qname);
+
+	if (name.len > 0 && name.ptr[name.len - 1] == '.')
+		name.len--;
+	if (asked.len > 0 && asked.ptr[asked.len - 1] == '.')
+		asked.len--;
+	return span_eq_nocase(name, asked) ? SPAN("") : name;
+}
+
 /* Completes with the answer; what it points to lives until done returns. */
 static void
 answer(struct io_op *op, const struct ub_result *result)
@@ -72,6 +85,7 @@ answer(struct io_op *op, const struct ub_result *result)
 	    .secure = result->secure,
 	    .bogus = result->bogus,
 	    .ttl_s = result->ttl > 0 ? (uint32_t)result->ttl : 0,
+	    .canonical = canonical(result),
 	    .records = records,
 	};
 
@@ -181,8 +195,9 @@ configure(
 
 		if (status != 0)
 			return status == UB_READFILE ? ERR_NOT_FOUND : ERR_DNS;
-		if (access(TRUST_ANCHOR, R_OK) == 0 &&
-		    ub_ctx_add_ta_file(ub, TRUST_ANCHOR) != 0)
+		if (!anchor && access(TRUST_ANCHOR, R_OK) == 0)
+			anchor = TRUST_ANCHOR;
+		if (anchor && ub_ctx_add_ta_file(ub, anchor) != 0)
 			return ERR_DNS;
 	}
 	/* This also reads the files, so that none is opened after the start. */

@@ -25,6 +25,8 @@ enum {
 	IPC_WAITING_MAX = 20 * 1000,
 	IPC_EXTRAS_MAX = 160,
 	IPC_ORCPT_MAX = 500,
+	IPC_TLSA_MAX = 2600,
+	IPC_TLS_MAX = 160,
 	IPC_TRANSCRIPT_MAX = 48 << 10,
 };
 
@@ -86,6 +88,14 @@ enum ipc_hosts {
 	IPC_HOSTS_NULL_MX,   /* RFC 7505 */
 	IPC_HOSTS_TRY_LATER, /* name servers do not answer */
 	IPC_HOSTS_BOGUS,     /* DNSSEC validation failed */
+};
+
+/* What DNS says of the certificate of a host (RFC 7672). */
+enum ipc_dane {
+	IPC_DANE_NONE,    /* no TLSA records, or none that DNSSEC vouches for */
+	IPC_DANE_RECORDS, /* these */
+	IPC_DANE_FAILED,  /* no answer, or a forged one: nobody knows */
+	IPC_DANE_COUNT,
 };
 
 /* Why a recipient waits, or what is being done with it. */

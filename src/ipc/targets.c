@@ -35,6 +35,28 @@ ipc_host_write(struct buf *out, const struct ipc_host_entry *host)
 		wire_u8(out, host->addrs[i].family);
 		buf_add(out, span_of((const char *)host->addrs[i].bytes, 16));
 	}
+	wire_u8(out, (uint8_t)host->dane);
+	if (host->dane == IPC_DANE_RECORDS) {
+		wire_bytes(out, host->base);
+		wire_bytes(out, host->tlsa);
+	}
+}
+
+/* What is behind the addresses. */
+static void
+read_dane(struct reader *reader, struct ipc_host_entry *host)
+{
+	uint8_t dane = reader_u8(reader);
+
+	if (dane >= IPC_DANE_COUNT) {
+		reader->failed = true;
+		return;
+	}
+	host->dane = (enum ipc_dane)dane;
+	if (dane != IPC_DANE_RECORDS)
+		return;
+	host->base = reader_bytes(reader, IPC_DOMAIN_MAX);
+	host->tlsa = reader_bytes(reader, IPC_TLSA_MAX);
 }
 
 bool
@@ -62,5 +84,6 @@ ipc_host_next(struct reader *reader, struct ipc_host_entry *host)
 		}
 		memcpy(addr->bytes, bytes.ptr, 16);
 	}
+	read_dane(reader, host);
 	return !reader->failed;
 }

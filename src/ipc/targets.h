@@ -25,6 +25,9 @@ struct ipc_host_entry {
 	uint16_t preference;
 	size_t addr_count; /* at most IPC_HOST_ADDRS_MAX */
 	struct net_addr addrs[IPC_HOST_ADDRS_MAX];
+	enum ipc_dane dane;
+	struct span base; /* RECORDS: the name at which they are, which certificates may have */
+	struct span tlsa; /* RECORDS: their RDATA, each by wire_bytes */
 };
 
 void ipc_host_write(struct buf *out, const struct ipc_host_entry *host);

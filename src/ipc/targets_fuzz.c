@@ -39,6 +39,8 @@ try_hosts(struct span wire)
 		check(host.addr_count <= IPC_HOST_ADDRS_MAX);
 		for (size_t i = 0; i < host.addr_count; i++)
 			check(host.addrs[i].family == 4 || host.addrs[i].family == 6);
+		check(host.dane < IPC_DANE_COUNT && host.base.len <= IPC_DOMAIN_MAX);
+		check(host.tlsa.len <= IPC_TLSA_MAX);
 		ipc_host_write(&again, &host);
 	}
 	if (reader_finish(&reader) == OK)

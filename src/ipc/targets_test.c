@@ -124,6 +124,13 @@ make_host(struct ipc_host_entry *host, size_t addr_count)
 		host->addrs[i].family = i % 2 ? 6 : 4;
 		memset(host->addrs[i].bytes, (int)i + 1, i % 2 ? 16 : 4);
 	}
+	host->dane = addr_count % 3 == 0 ? IPC_DANE_RECORDS
+	    : addr_count % 3 == 1        ? IPC_DANE_FAILED
+	                                 : IPC_DANE_NONE;
+	if (host->dane == IPC_DANE_RECORDS) {
+		host->base = SPAN("other.example.org");
+		host->tlsa = SPAN("\0\0\0\1x");
+	}
 }
 
 /* Reads all; gives how many addresses there were, or -1 for a fault. */
@@ -158,6 +165,9 @@ hosts_come_back(void **state)
 			assert_true(span_eq(got.name, host.name));
 			assert_int_equal(got.preference, host.preference);
 			assert_int_equal(got.addr_count, count);
+			assert_int_equal(got.dane, host.dane);
+			assert_true(span_eq(got.base, host.base));
+			assert_true(span_eq(got.tlsa, host.tlsa));
 			for (size_t k = 0; k < count; k++)
 				assert_true(
 				    net_addr_same_host(&got.addrs[k], &host.addrs[k]));
@@ -180,15 +190,21 @@ hosts_have_bounds(void **state)
 		size_t name_bytes;
 		unsigned addr_count, family;
 		int count;
+		unsigned dane;
+		size_t base_bytes, tlsa_bytes;
 	} cases[] = {
-	    {"the most", IPC_DOMAIN_MAX, IPC_HOST_ADDRS_MAX, 6, IPC_HOST_ADDRS_MAX},
-	    {"a long name", IPC_DOMAIN_MAX + 1, 1, 4, -1},
-	    {"one address too many", 1, IPC_HOST_ADDRS_MAX + 1, 4, -1},
-	    {"255 addresses", 1, 255, 4, -1},
-	    {"no family", 1, 1, 0, -1},
-	    {"no such family", 1, 1, 5, -1},
+	    {"the most", IPC_DOMAIN_MAX, IPC_HOST_ADDRS_MAX, 6, IPC_HOST_ADDRS_MAX, 0, 0, 0},
+	    {"a long name", IPC_DOMAIN_MAX + 1, 1, 4, -1, 0, 0, 0},
+	    {"one address too many", 1, IPC_HOST_ADDRS_MAX + 1, 4, -1, 0, 0, 0},
+	    {"255 addresses", 1, 255, 4, -1, 0, 0, 0},
+	    {"no family", 1, 1, 0, -1, 0, 0, 0},
+	    {"no such family", 1, 1, 5, -1, 0, 0, 0},
+	    {"no such state of TLSA", 1, 1, 4, -1, IPC_DANE_COUNT, 0, 0},
+	    {"the most of TLSA", 1, 1, 4, 1, IPC_DANE_RECORDS, IPC_DOMAIN_MAX, IPC_TLSA_MAX},
+	    {"a long base", 1, 1, 4, -1, IPC_DANE_RECORDS, IPC_DOMAIN_MAX + 1, 1},
+	    {"long records", 1, 1, 4, -1, IPC_DANE_RECORDS, 1, IPC_TLSA_MAX + 1},
 	};
-	static const char bytes[IPC_DOMAIN_MAX + 1];
+	static const char bytes[IPC_TLSA_MAX + 1];
 
 	(void)state;
 	for (size_t i = 0; i < LEN(cases); i++) {
@@ -201,6 +217,11 @@ hosts_have_bounds(void **state)
 		for (unsigned k = 0; k < cases[i].addr_count; k++) {
 			wire_u8(&wire, (uint8_t)cases[i].family);
 			buf_add(&wire, span_of(bytes, 16));
+		}
+		wire_u8(&wire, (uint8_t)cases[i].dane);
+		if (cases[i].dane == IPC_DANE_RECORDS) {
+			wire_bytes(&wire, span_of(bytes, cases[i].base_bytes));
+			wire_bytes(&wire, span_of(bytes, cases[i].tlsa_bytes));
 		}
 		if (count_addrs(buf_span(&wire)) != cases[i].count)
 			fail_msg("%s", cases[i].name);

@@ -93,23 +93,42 @@ expect_name(struct tls *tls, struct span name)
 	       X509_VERIFY_PARAM_set1_host(param, name.ptr, name.len);
 }
 
+/* The dot at the end of a full DNS name is not part of the name of a host. */
+static struct span
+without_dot(struct span name)
+{
+	return name.len > 1 && name.ptr[name.len - 1] == '.' ? span_first(name, name.len - 1)
+	                                                     : name;
+}
+
 struct tls *
-tls_connect(struct tls_context *context, struct span name)
+tls_client_create(struct tls_context *context, struct span name)
 {
 	struct tls *tls;
 
 	check(!context->server);
 	tls = session_create(context);
 	SSL_set_connect_state(tls->ssl);
-	/* The dot at the end of a full DNS name is not part of the name of a host. */
-	if (name.len > 1 && name.ptr[name.len - 1] == '.')
-		name.len--;
-	tls->name = mem_copy(name);
-	if (!expect_name(tls, name) && context->verify) {
-		tls->failure = mem_copy(
-		    SPAN("there is no server name to check the certificate against"));
-		move(tls, TLS_FAILED);
-	}
+	tls->name = mem_copy(without_dot(name));
+	return tls;
+}
+
+void
+tls_fail_early(struct tls *tls, struct span why)
+{
+	check(tls->state == TLS_HANDSHAKE && !tls->failure);
+	tls->failure = mem_copy(why);
+	move(tls, TLS_FAILED);
+}
+
+struct tls *
+tls_connect(struct tls_context *context, struct span name)
+{
+	struct tls *tls = tls_client_create(context, name);
+
+	if (!expect_name(tls, without_dot(name)) && context->verify)
+		tls_fail_early(
+		    tls, SPAN("there is no server name to check the certificate against"));
 	ERR_clear_error();
 	return tls;
 }

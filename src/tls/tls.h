@@ -85,12 +85,25 @@ MUST_USE enum err tls_tickets_set(
 
 /* A client's context.  verify: check the chain (the system's roots) and the name. */
 MUST_USE enum err tls_client_context_create(bool verify, struct tls_context **context);
+/* A client's context for tls_connect_dane. */
+MUST_USE enum err tls_dane_context_create(struct tls_context **context);
 /* Sessions keep what they need of it; the signer's owner must outlive them. */
 void tls_context_destroy(struct tls_context *context);
 
 struct tls *tls_accept(struct tls_context *context);
 /* name: the server's name, for SNI (not for address literals) and verification. */
 struct tls *tls_connect(struct tls_context *context, struct span name);
+/*
+ * DANE for SMTP (RFC 7672): the server shows a certificate that one of the TLSA records fits, or
+ * the session fails.  base: the name at which the records are, for SNI; with an issuer's record
+ * the certificate must be for it, or for domain, whose mail it is ("": none).
+ */
+struct tls *tls_connect_dane(struct tls_context *context, struct span base,
+    struct span domain, const struct span *records, size_t count);
+/* Whether a TLSA record's RDATA is of use there: usage 2 or 3, known kinds, a right length. */
+bool tls_dane_is_usable(struct span record);
+/* Whether it names an issuer (usage 2), so that names in certificates matter. */
+bool tls_dane_is_issuer(struct span record);
 void tls_destroy(struct tls *tls);
 
 /* Bytes from the peer; takes all.  ERR_TOO_LONG where the peer sends without being read. */

@@ -139,6 +139,11 @@ add_chain_fault(struct buf *out, X509_STORE_CTX *chain, X509 *cert, const char *
 		buf_add_str(out, ", not for ");
 		add_safe(out, span_str(name));
 		return;
+	case X509_V_ERR_DANE_NO_MATCH:
+		add_whose(out, chain, cert);
+		buf_add_str(out, " fits none of the TLSA records of ");
+		add_safe(out, span_str(name));
+		return;
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
 		add_whose(out, chain, cert);
 		buf_add_str(

@@ -99,6 +99,10 @@ size_t tls_binding_hash(const X509 *cert, unsigned char *hash);
 int tls_failure_verify(int good, X509_STORE_CTX *chain);
 /* The same for clients, who are asked and not told to: keeps only that there is a fault. */
 int tls_failure_verify_client(int good, X509_STORE_CTX *chain);
+/* A client's session that expects nobody yet; the name is kept without a dot at its end. */
+struct tls *tls_client_create(struct tls_context *context, struct span name);
+/* Before the handshake. */
+void tls_fail_early(struct tls *tls, struct span why);
 /* Sets tls->failure from OpenSSL's error queue, where it is not set. */
 void tls_failure_explain(struct tls *tls);
 

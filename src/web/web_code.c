@@ -85,7 +85,8 @@ web_advice(
 		web_label(page, advice[i].word);
 		WEB_RAW(page, "</h3><div>");
 		web_paragraphs(page->out,
-		    span_str(language_text(page->language, advice[i].text)), NULL);
+		    span_str(language_text(page->language, advice[i].text)), NULL,
+	    language_is_right_to_left(page->language));
 		WEB_RAW(page, "</div></div>\n");
 	}
 	WEB_RAW(page, "</div>\n</section>\n");
@@ -201,7 +202,8 @@ write_entry(struct web_page *page, const struct explain_code *code)
 	begin(page, span_str(code->name), entry->name, entry->meaning);
 	write_marks(page, code);
 	web_paragraphs(
-	    page->out, span_str(language_text(page->language, entry->meaning)), "lead");
+	    page->out, span_str(language_text(page->language, entry->meaning)), "lead",
+	    language_is_right_to_left(page->language));
 	write_with_class(page, code);
 	web_advice(page, entry->sender, entry->admin, entry->developer);
 	web_section(page, "when", WORD_WHEN, entry->when);
@@ -320,7 +322,8 @@ web_group_write(struct web_page *page)
 
 	begin(page, span_str(group->code), group->name, group->meaning);
 	web_paragraphs(
-	    page->out, span_str(language_text(page->language, group->meaning)), "lead");
+	    page->out, span_str(language_text(page->language, group->meaning)), "lead",
+	    language_is_right_to_left(page->language));
 	web_section(page, "client", WORD_CLIENT, group->client);
 	web_section(page, "do", WORD_TO_DO, group->fix);
 	write_members(page, group);

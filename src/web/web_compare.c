@@ -9,14 +9,7 @@ write_card(struct web_page *page, const struct explain_code *code)
 	const struct web_target target = {.kind = WEB_CODE, .a = *code};
 
 	buf_addf(page->out, "<li class=\"%s\">", web_tone(code->name[0]));
-	/* Of a class that is not written, the page of all classes is. */
-	if (page->site->served || web_is_written(&target)) {
-		web_link(page, &target);
-	} else {
-		struct web_target any = web_related(span_str(code->entry->code), code);
-
-		web_link(page, &any);
-	}
+	web_link(page, &target);
 	web_code(page, span_str(code->name));
 	WEB_RAW(page, " <span>");
 	web_said(page, code->entry->name);
@@ -50,7 +43,8 @@ web_compare_write(struct web_page *page)
 		WEB_RAW(page, "<section>\n");
 		web_heading(page, id, catalogue_aspect_word(aspect));
 		web_paragraphs(page->out, buf_span(&text),
-		    aspect == CATALOGUE_DIFFERENCE ? "lead" : NULL);
+		    aspect == CATALOGUE_DIFFERENCE ? "lead" : NULL,
+	    language_is_right_to_left(page->language));
 		WEB_RAW(page, "</section>\n");
 	}
 	buf_fini(&text);

@@ -77,8 +77,55 @@ web_text(struct buf *out, struct span text)
 	}
 }
 
+static bool
+is_latin(char c)
+{
+	return ascii_is_alnum(c) || (c && strchr("./:=@_-+", c));
+}
+
+/* The run at the start: words of Latin letters and digits, blanks between them; its bytes. */
+static size_t
+latin_run(struct span text, bool *digit)
+{
+	size_t bytes = 0;
+
+	*digit = false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] == ' ')
+			continue;
+		if (!is_latin(text.ptr[i]))
+			break;
+		*digit = *digit || ascii_is_digit(text.ptr[i]);
+		if (ascii_is_alnum(text.ptr[i]))
+			bytes = i + 1;
+	}
+	return bytes;
+}
+
 void
-web_paragraphs(struct buf *out, struct span text, const char *first_class)
+web_text_rtl(struct buf *out, struct span text)
+{
+	while (text.len) {
+		size_t before = 0;
+		bool digit = false;
+		size_t bytes;
+
+		while (before < text.len && !ascii_is_alnum(text.ptr[before]))
+			before++;
+		web_text(out, span_first(text, before));
+		text = span_skip(text, before);
+		bytes = latin_run(text, &digit);
+		if (digit)
+			buf_add_str(out, "<bdi dir=\"ltr\">");
+		web_text(out, span_first(text, bytes));
+		if (digit)
+			buf_add_str(out, "</bdi>");
+		text = span_skip(text, bytes);
+	}
+}
+
+void
+web_paragraphs(struct buf *out, struct span text, const char *first_class, bool rtl)
 {
 	while (text.len) {
 		const char *gap = memmem(text.ptr, text.len, "\n\n", 2);
@@ -88,7 +135,10 @@ web_paragraphs(struct buf *out, struct span text, const char *first_class)
 			buf_addf(out, "<p class=\"%s\">", first_class);
 		else
 			buf_add_str(out, "<p>");
-		web_text(out, span_first(text, bytes));
+		if (rtl)
+			web_text_rtl(out, span_first(text, bytes));
+		else
+			web_text(out, span_first(text, bytes));
 		buf_add_str(out, "</p>\n");
 		text = span_skip(text, gap ? bytes + 2 : bytes);
 		first_class = NULL;

@@ -11,8 +11,13 @@
  * UTF-8, controls but line ends, and marks that turn the direction of text become U+FFFD.
  */
 void web_text(struct buf *out, struct span text);
+/*
+ * The same within a text from right to left: a run of Latin words and codes with a digit in it, as
+ * "550 5.7.x", is kept together and from left to right.
+ */
+void web_text_rtl(struct buf *out, struct span text);
 /* Adds it as paragraphs, which "\n\n" parts; the first with a class, if that is not NULL. */
-void web_paragraphs(struct buf *out, struct span text, const char *first_class);
+void web_paragraphs(struct buf *out, struct span text, const char *first_class, bool rtl);
 /* The same for a string within JSON within a script: in quotes, all that is special as \uXXXX. */
 void web_json(struct buf *out, struct span text);
 /* Adds one part of a path: letters, digits and "-._~=+" as they are, others as %XX. */

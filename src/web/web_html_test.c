@@ -157,10 +157,32 @@ test_paragraphs(void **state)
 
 	(void)state;
 	buf_init(&out, 1024);
-	web_paragraphs(&out, SPAN("a<\n\nb"), "lead");
+	web_paragraphs(&out, SPAN("a<\n\nb"), "lead", false);
 	assert_true(span_eq(
 	    buf_span(&out), SPAN("<p class=\"lead\">a&lt;</p>\n<p>b</p>\n")));
 	buf_fini(&out);
+}
+
+static const struct row mixed[] = {
+    ROW("\xd8\xa7 (550 5.7.x)", "\xd8\xa7 (<bdi dir=\"ltr\">550 5.7.x</bdi>)"),
+    ROW("\xd8\xa7 SPF. \xd8\xa7", "\xd8\xa7 SPF. \xd8\xa7"),
+    ROW("RFC 5321, <5>.", "<bdi dir=\"ltr\">RFC 5321</bdi>, &lt;<bdi dir=\"ltr\">5</bdi>&gt;."),
+    ROW("\xd8\xa7", "\xd8\xa7"),
+};
+
+static void
+test_codes_stay_whole_from_right_to_left(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(mixed); i++) {
+		struct buf out;
+
+		buf_init(&out, 1024);
+		web_text_rtl(&out, mixed[i].text);
+		buf_add_char(&out, '\0');
+		assert_string_equal(out.ptr, mixed[i].wanted);
+		buf_fini(&out);
+	}
 }
 
 int
@@ -173,6 +195,7 @@ main(void)
 	    cmocka_unit_test(test_what_is_not_encoded_is_refused),
 	    cmocka_unit_test(test_standards_are_linked),
 	    cmocka_unit_test(test_paragraphs),
+	    cmocka_unit_test(test_codes_stay_whole_from_right_to_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

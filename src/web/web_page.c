@@ -53,8 +53,15 @@ web_said(struct web_page *page, const char *english)
 void
 web_link(struct web_page *page, const struct web_target *target)
 {
+	struct web_target any;
+
 	WEB_RAW(page, "<a href=\"");
-	web_address(page, target);
+	/* Of a class that is not written, the page of all classes is. */
+	if (!page->site->served && target->kind == WEB_CODE && !web_is_written(target) &&
+	    web_target_find(span_str(target->a.entry->code), &any))
+		web_address(page, &any);
+	else
+		web_address(page, target);
 	WEB_RAW(page, "\">");
 }
 
@@ -73,7 +80,8 @@ web_section(struct web_page *page, const char *id, enum word word, const char *e
 		return;
 	WEB_RAW(page, "<section>\n");
 	web_heading(page, id, word);
-	web_paragraphs(page->out, span_str(language_text(page->language, english)), NULL);
+	web_paragraphs(page->out, span_str(language_text(page->language, english)), NULL,
+	    language_is_right_to_left(page->language));
 	WEB_RAW(page, "</section>\n");
 }
 
@@ -165,8 +173,7 @@ write_languages(struct web_page *page)
 		const struct language *language = page->site->languages[i];
 		const char *tag = language_tag(language);
 
-		buf_addf(page->out, "<li lang=\"%s\" dir=\"%s\">", tag,
-		    language_is_right_to_left(language) ? "rtl" : "ltr");
+		buf_addf(page->out, "<li lang=\"%s\">", tag);
 		if (language == page->language) {
 			WEB_RAW(page, "<span aria-current=\"true\">");
 		} else {
@@ -237,7 +244,8 @@ web_page_begin(struct web_page *page, struct span title, struct span description
 	WEB_RAW(page, "</title>\n<meta name=\"viewport\" "
 		      "content=\"width=device-width, initial-scale=1\">\n"
 		      "<meta name=\"color-scheme\" content=\"light dark\">\n");
-	if (description.len) {
+	/* For search engines; files are lighter without. */
+	if (description.len && page->site->served) {
 		WEB_RAW(page, "<meta name=\"description\" content=\"");
 		web_text(page->out, description);
 		WEB_RAW(page, "\">\n");
@@ -277,7 +285,8 @@ web_problem_write(struct web_page *page, struct span title, struct span text)
 	WEB_RAW(page, "<h1>");
 	web_text(page->out, title);
 	WEB_RAW(page, "</h1>\n");
-	web_paragraphs(page->out, text, "lead");
+	web_paragraphs(page->out, text, "lead",
+	    language_is_right_to_left(page->language));
 	web_list_all(page);
 	web_page_end(page);
 }

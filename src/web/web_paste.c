@@ -108,7 +108,8 @@ write_code(struct web_page *page, const struct explain_code *code)
 	web_paragraphs(page->out,
 	    span_str(language_text(
 		page->language, entry ? entry->meaning : code->class->meaning)),
-	    NULL);
+	    NULL,
+	    language_is_right_to_left(page->language));
 	WEB_RAW(page, "<p><strong>");
 	web_label(page, WORD_SENDER);
 	WEB_RAW(page, "</strong>: ");

@@ -60,7 +60,8 @@ web_topic_write(struct web_page *page)
 	write_severity(page, topic->severity);
 	WEB_RAW(page, "</ul>\n");
 	web_paragraphs(
-	    page->out, span_str(language_text(page->language, topic->meaning)), "lead");
+	    page->out, span_str(language_text(page->language, topic->meaning)), "lead",
+	    language_is_right_to_left(page->language));
 	web_advice(page, topic->sender, topic->admin, topic->developer);
 	web_section(page, "when", WORD_WHEN, topic->when);
 	web_transcript(page, topic->transcript);

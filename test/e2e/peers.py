@@ -338,6 +338,21 @@ dead.backup  A    127.0.0.3
 dangling     MX   10 nosuch.dangling
 home         MX   10 mail.home
 mail.home    A    127.0.0.1
+alias        CNAME far
+slow         MX   10 dead.slow
+slow         MX   20 mx.far
+slower       MX   10 dead.slow
+slower       MX   20 mx.far
+slowest      MX   10 dead.slow
+dead.slow    A    127.0.0.4
+two          MX   10 mx.two
+mx.two       AAAA ::1
+mx.two       A    127.0.0.2
+loop         MX   10 mx.loop
+loop         MX   20 mx.far
+mx.loop      A    127.0.0.1
+spare        MX   10 mx.far
+spare        MX   20 mx.loop
 """
 
 
@@ -381,6 +396,97 @@ class Dns:
         self.process.terminate()
         self.process.wait(10)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class SignedDns:
+    """
+    Knot with zones {name: text} that it signs, but for those in plain.  anchor is a file with the keys of
+    those that are below no other; of those in broken it has a wrong one, so that all their answers are
+    forged to whoever believes it.
+    """
+
+    def __init__(self, zones, plain=(), broken=()):
+        self.directory = Path(tempfile.mkdtemp(prefix="knot-"))
+        self.directory.chmod(0o755)
+        self.port = free_port()
+        self.zones, self.plain, self.broken = zones, plain, broken
+        self.anchor = self.directory / "anchor"
+
+    def start(self):
+        run = self.directory
+        (run / "db").mkdir()
+        for number, (name, text) in enumerate(self.zones.items()):
+            (run / f"{number}.zone").write_text(text)
+        zones = "".join(
+            f"  - domain: {name}\n    file: {run}/{number}.zone\n    zonefile-load: difference-no-serial\n"
+            f"    zonefile-sync: -1\n    journal-content: all\n"
+            + ("" if name in self.plain else "    dnssec-signing: on\n    dnssec-policy: test\n")
+            for number, name in enumerate(self.zones))
+        (run / "knot.conf").write_text(
+            f"server:\n    rundir: {run}\n    listen: 127.0.0.1@{self.port}\n"
+            f"log:\n  - target: stderr\n    any: info\n"
+            f"database:\n    storage: {run}/db\n"
+            f"policy:\n  - id: test\n    algorithm: ecdsap256sha256\n    single-type-signing: on\n"
+            f"zone:\n{zones}")
+        self.log_file = open(run / "log", "wb")
+        self.process = subprocess.Popen(["/usr/sbin/knotd", "-c", str(run / "knot.conf")],
+                                        stdout=self.log_file, stderr=self.log_file)
+        for name in self.zones:
+            until(lambda: self.is_ready(name),
+                  lambda: f"knotd has not signed {name}:\n" + (run / "log").read_text())
+        tops = [name for name in self.zones if name not in self.plain
+                and not any(name.endswith("." + other) for other in self.zones)]
+        self.anchor.write_text("".join(self.key_of(name) for name in tops))
+        self.anchor.chmod(0o644)
+        return self
+
+    def key_of(self, name):
+        """A DS record of the zone's key; a wrong one of a zone that is to be broken."""
+        if name in self.broken:
+            return f"{name} IN DS 1 13 2 {'0' * 64}\n"
+        found = subprocess.run(["/usr/sbin/keymgr", "-c", str(self.directory / "knot.conf"), name, "ds"],
+                               check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+        tag, algorithm, kind, digest = found[2:6]
+        return f"{name} IN DS {tag} {algorithm} {kind} {digest}\n"
+
+    def is_ready(self, name):
+        """Asks for the SOA, with its signature: there are two records then, where the zone is signed."""
+        labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
+        question = (b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x01" + labels
+                    + b"\x00\x00\x06\x00\x01" + b"\x00\x00\x29\x10\x00\x00\x00\x80\x00\x00\x00")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.settimeout(0.5)
+            try:
+                asking.sendto(question, ("127.0.0.1", self.port))
+                answer = asking.recv(4096)
+            except OSError:
+                return False
+        return answer[3] & 15 == 0 and answer[7] >= (1 if name in self.plain else 2)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(10)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Mute:
+    """A port that answers nobody, not even to say no: its queue of connections is full."""
+
+    def __init__(self, host, port):
+        self.listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind((host, port))
+        self.listener.listen(0)
+        self.clients = []
+        for _ in range(4):
+            client = socket.socket(self.listener.family)
+            client.setblocking(False)
+            client.connect_ex((host, port))
+            self.clients.append(client)
+
+    def stop(self):
+        for one in (*self.clients, self.listener):
+            one.close()
 
 
 DROP = object()  # close the connection instead of a reply

@@ -121,6 +121,66 @@ def test_delivery_by_mx(postrider, dns, sink, port_25):
     assert sorted(sum((m["rcpts"] for m in got), [])) == ["ann@far.example", "eve@address-only.example"]
 
 
+def test_a_domain_may_be_an_alias(postrider, dns, sink, port_25):
+    far = sink("127.0.0.2", port_25)
+    server = postrider(extra=RELAY, dns_port=dns().port).start()
+    submit(server.smtp_port, ALICE, "ann@alias.example", message("alias"))
+    assert far.wait_messages()[0]["rcpts"] == ["ann@alias.example"]
+
+
+@pytest.mark.parametrize("domain", ["[127.0.0.2]", "[IPv6:::1]"])
+def test_address_literals(postrider, sink, port_25, domain):
+    far = sink("127.0.0.2", port_25) if domain == "[127.0.0.2]" else None
+    server = postrider(extra=RELAY, retry="1 h").start()
+    found = submit(server.smtp_port, ALICE, f"ann@{domain}", message("literal"))
+    if far:
+        assert far.wait_messages()[0]["rcpts"] == ["ann@[127.0.0.2]"]
+    else:
+        event = server.wait_event(logs.DEFERRED, id=found)[0]
+        assert event["host"].endswith("[::1]") and "cannot connect" in event["text"]
+
+
+def test_a_host_that_is_mute_costs_one_time_out(postrider, dns, sink, mute, port_25):
+    mute("127.0.0.4", port_25)
+    far = sink("127.0.0.2", port_25)
+    server = postrider(extra=[*RELAY, "delivery processes 1", "delivery { connect timeout 1 s }"],
+                       dns_port=dns().port, retry="1 h").start()
+    submit(server.smtp_port, ALICE, "a@slow.example", message("first"))
+    far.wait_messages(1)
+    for number, domain in enumerate(("slow", "slower", "slower"), 2):
+        submit(server.smtp_port, ALICE, f"b@{domain}.example", message("next"))
+        far.wait_messages(number)
+    tries = logs.select(server.events(), "try_failed")
+    assert len(tries) == 1 and "no answer in time" in tries[0]["text"], tries
+    # Where there is no other host, nobody waits for it either, and the text says why.
+    found = submit(server.smtp_port, ALICE, "c@slowest.example", message("last"))
+    event = server.wait_event(logs.DEFERRED, id=found)[0]
+    assert "did not answer in time to earlier mail" in event["text"], event
+
+
+def test_one_family_that_leads_nowhere_is_given_up_sooner(postrider, dns, sink, mute, port_25):
+    mute("::1", port_25)
+    far = sink("127.0.0.2", port_25)
+    server = postrider(extra=[*RELAY, "delivery { connect timeout 5 m }"], dns_port=dns().port).start()
+    submit(server.smtp_port, ALICE, "a@two.example", message("two"))
+    far.wait_messages(1, 30)
+    assert logs.select(server.events(), "try_failed")[0]["address"] == "::1"
+
+
+def test_mail_that_would_come_back_to_us_bounces(postrider, dns, sink, port_25):
+    """We are the best MX of a domain that is not ours: by name, or by an address that we listen on."""
+    far = sink("127.0.0.2", port_25)
+    server = postrider(extra=[*RELAY, f"listen smtp on 127.0.0.1:{port_25}"], domains=["ours.example"],
+                       mailboxes={"alice@ours.example": "alice"}, dns_port=dns().port).start()
+    for number, domain in enumerate(("home", "loop"), 1):
+        submit(server.smtp_port, "alice@ours.example", f"ann@{domain}.example", message("loop"))
+        bounce = server.wait_mail("alice", number)[-1]
+        assert b"Status: 5.4.6" in bounce and b"accept mail for" in bounce, bounce.decode()
+    assert far.messages == []
+    submit(server.smtp_port, "alice@ours.example", "ann@spare.example", message("spare"))
+    far.wait_messages(1)
+
+
 def test_an_international_domain_is_found_by_its_a_label(postrider, dns, sink, port_25):
     far = sink("127.0.0.2", port_25)
     server = postrider(extra=RELAY, dns_port=dns().port).start()

@@ -22,13 +22,11 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	attempt->id = order->id;
 	attempt->port = order->port;
 	attempt->tls_mode =
-	    order->tls <= CONF_TLS_IMPLICIT ? (enum conf_tls)order->tls : CONF_TLS_MAY;
+	    order->tls < CONF_TLS_COUNT ? (enum conf_tls)order->tls : CONF_TLS_MAY;
 	attempt->body_bytes = order->body_bytes;
 	attempt->flags = order->flags;
 	/* The queue is believed; what is read here was read there. */
 	check(ipc_extras_read(order->extras, &attempt->extras) == OK);
-	if (attempt_wants_tls(attempt) && attempt->tls_mode != CONF_TLS_IMPLICIT)
-		attempt->tls_mode = CONF_TLS_VERIFIED;
 	attempt->rcpt_room = order->rcpt_count;
 	arena_init(&attempt->arena, ATTEMPT_BYTES_MAX);
 	check(arena_copy(&attempt->arena, order->domain, &attempt->domain) &&
@@ -38,7 +36,7 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	      arena_copy(&attempt->arena, order->reverse_path, &attempt->reverse_path));
 	attempt->rcpts = mem_alloc(order->rcpt_count * sizeof(*attempt->rcpts));
 	buf_init(&attempt->body, DELIVERY_BODY_KEPT_MAX + IPC_BODY_BYTES_MAX);
-	buf_init(&attempt->tls_text, 100);
+	buf_init(&attempt->tls_text, IPC_TLS_MAX);
 	buf_init(&attempt->failure.text, IPC_TEXT_MAX);
 	buf_init(&attempt->failure.remote, 300);
 	recorder_begin(attempt);
@@ -143,6 +141,7 @@ attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
 	    .code = (uint16_t)reply->code,
 	    .text = reply->text,
 	    .passed = outcome == IPC_DELIVERED ? attempt->passed : 0,
+	    .tls = outcome == IPC_DELIVERED ? buf_span(&attempt->tls_text) : SPAN(""),
 	};
 
 	check(!attempt->rcpts[index].told);
@@ -187,7 +186,6 @@ attempt_finish(struct attempt *attempt)
 	    .attempt = attempt->number,
 	    .destination_down = attempt->failure.down,
 	    .in_doubt = attempt->in_doubt,
-	    .tls = buf_span(&attempt->tls_text),
 	};
 
 	if (attempt->state == ATTEMPT_OVER)
@@ -241,12 +239,28 @@ to_ascii(struct attempt *attempt, struct span *domain)
 	return done;
 }
 
+/* Nobody has to be asked where to go. */
+static void
+take_literal(struct attempt *attempt, struct span literal, const struct net_addr *addr)
+{
+	const struct ipc_host_entry host = {.name = literal};
+
+	attempt->addrs[0] = (struct attempt_addr){.host = literal, .addr = *addr};
+	if (!attempt_choose_tls(attempt, &host, &attempt->addrs[0])) {
+		attempt_finish(attempt);
+		return;
+	}
+	attempt->addr_count = 1;
+	talk_start(attempt);
+}
+
 static void
 look_up(struct attempt *attempt)
 {
 	struct delivery *delivery = attempt->delivery;
 	struct ipc_dn_hosts hosts = {
 	    .mx = attempt->host.len == 0,
+	    .tlsa_port = attempt_tlsa_port(attempt),
 	    .domain = attempt->host.len > 0 ? attempt->host : attempt->domain,
 	};
 	struct span literal = attempt->host.len > 0 ? attempt->host : attempt->domain;
@@ -259,9 +273,7 @@ look_up(struct attempt *attempt)
 	if (span_starts_nocase(literal, SPAN("IPv6:")))
 		literal = span_skip(literal, 5);
 	if (net_addr_parse(literal, &addr) == OK) {
-		attempt->addrs[0] = (struct attempt_addr){literal, addr};
-		attempt->addr_count = 1;
-		talk_start(attempt);
+		take_literal(attempt, literal, &addr);
 		return;
 	}
 	attempt->state = ATTEMPT_LOOKING_UP;
@@ -280,6 +292,24 @@ look_up(struct attempt *attempt)
 	}
 	hosts.query = delivery_ask(attempt);
 	ipc_dn_hosts_send(delivery->resolver, &hosts);
+}
+
+uint16_t
+attempt_port(const struct attempt *attempt)
+{
+	if (attempt->port)
+		return attempt->port;
+	return attempt->tls_mode == CONF_TLS_IMPLICIT ? 465 : 25;
+}
+
+struct net_addr
+attempt_to(const struct attempt *attempt, size_t index)
+{
+	struct net_addr to = attempt->addrs[index].addr;
+
+	check(index < attempt->addr_count);
+	to.port = attempt_port(attempt);
+	return to;
 }
 
 void
@@ -322,14 +352,40 @@ attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *cred
 static void
 add_host(struct attempt *attempt, const struct ipc_host_entry *host)
 {
-	struct span name;
+	struct attempt_addr addr = {0};
 
-	if (!arena_copy(&attempt->arena, host->name, &name))
+	if (!arena_copy(&attempt->arena, host->name, &addr.host) ||
+	    !attempt_choose_tls(attempt, host, &addr))
 		return;
 	for (size_t i = 0;
-	     i < host->addr_count && attempt->addr_count < DELIVERY_ADDRS_MAX; i++)
-		attempt->addrs[attempt->addr_count++] =
-		    (struct attempt_addr){name, host->addrs[i]};
+	     i < host->addr_count && attempt->addr_count < DELIVERY_ADDRS_MAX; i++) {
+		addr.addr = host->addrs[i];
+		attempt->addrs[attempt->addr_count++] = addr;
+	}
+}
+
+/* Whether we ourselves take mail there, as far as the configuration says at which address. */
+static bool
+is_ours(const struct attempt *attempt, const struct net_addr *addr)
+{
+	const struct conf *conf = attempt->delivery->conf;
+
+	for (size_t i = 0; i < conf->listener_count; i++)
+		if (conf->listeners[i].kind == CONF_LISTENER_SMTP &&
+		    conf->listeners[i].addr.port == attempt_port(attempt) &&
+		    net_addr_same_host(&conf->listeners[i].addr, addr))
+			return true;
+	return false;
+}
+
+static bool
+host_is_ours(const struct attempt *attempt, const struct ipc_host_entry *host)
+{
+	bool ours = span_eq_nocase(host->name, attempt->delivery->conf->hostname);
+
+	for (size_t i = 0; i < host->addr_count; i++)
+		ours = ours || is_ours(attempt, &host->addrs[i]);
+	return ours;
 }
 
 /*
@@ -346,8 +402,8 @@ take_hosts(struct attempt *attempt, struct span blob)
 	bool is_own = false;
 
 	while (attempt->host.len == 0 && ipc_host_next(&reader, &host))
-		if (span_eq_nocase(host.name, attempt->delivery->conf->hostname)) {
-			own = host.preference;
+		if (host_is_ours(attempt, &host)) {
+			own = host.preference < own ? host.preference : own;
 			is_own = true;
 		}
 	reader = reader_init(blob);
@@ -355,6 +411,26 @@ take_hosts(struct attempt *attempt, struct span blob)
 		if (!is_own || host.preference < own)
 			add_host(attempt, &host);
 	return is_own && attempt->addr_count == 0;
+}
+
+/* Addresses that let time run out for other mail come last; otherwise the order stays. */
+static void
+put_silent_last(struct attempt *attempt)
+{
+	struct delivery *delivery = attempt->delivery;
+	struct attempt_addr silent[DELIVERY_ADDRS_MAX];
+	size_t silent_count = 0, good = 0;
+
+	for (size_t i = 0; i < attempt->addr_count; i++) {
+		struct net_addr to = attempt_to(attempt, i);
+
+		if (health_wait_ms(&delivery->health, &to, io_now_ms(delivery->env->io)) > 0)
+			silent[silent_count++] = attempt->addrs[i];
+		else
+			attempt->addrs[good++] = attempt->addrs[i];
+	}
+	for (size_t i = 0; i < silent_count; i++)
+		attempt->addrs[good++] = silent[i];
 }
 
 void
@@ -369,11 +445,17 @@ attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 	    (int)(found->text.len < 500 ? found->text.len : 500), found->text.ptr);
 	switch ((enum ipc_hosts)found->status) {
 	case IPC_HOSTS_OK:
-		if (take_hosts(attempt, found->hosts))
+		if (attempt_wants_tls(attempt) && attempt->host.len == 0 && !found->secure)
+			attempt_fail(attempt, IPC_FAILED, 550, "5.7.30",
+			    "the message demands TLS all the way (REQUIRETLS), but nothing "
+			    "vouches for which servers take mail for this domain: its MX "
+			    "records are not signed (DNSSEC)");
+		else if (take_hosts(attempt, found->hosts))
 			attempt_fail(attempt, IPC_FAILED, 554, "5.4.6",
 			    "the mail exchanger of this domain is this server, which does not "
-			    "accept mail for it");
-		else if (attempt->addr_count == 0)
+			    "accept mail for it; add it to \"accept mail for\", or say with "
+			    "\"send mail for\" where its mail goes");
+		else if (attempt->addr_count == 0 && !attempt->failure.status[0])
 			attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.4",
 			    "no mail exchanger of the domain has an address");
 		break;
@@ -389,6 +471,7 @@ attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 	default:
 		attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.3", text);
 	}
+	put_silent_last(attempt);
 	if (attempt->addr_count > 0)
 		talk_start(attempt);
 	else

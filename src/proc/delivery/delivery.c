@@ -249,9 +249,11 @@ delivery_create(struct proc_env *env)
 	list_init(&delivery->talks);
 	list_init(&delivery->closed);
 	pool_init(&delivery->pool, seed);
+	health_init(&delivery->health, seed);
 	delivery->tick = (struct io_timer){.fired = ticked, .owner = delivery};
 	if (tls_client_context_create(false, &delivery->tls_any) ||
-	    tls_client_context_create(true, &delivery->tls_verified)) {
+	    tls_client_context_create(true, &delivery->tls_verified) ||
+	    tls_dane_context_create(&delivery->tls_dane)) {
 		event_note(&env->log, "tls_not_usable", "cannot make TLS contexts for delivery");
 		return NULL;
 	}

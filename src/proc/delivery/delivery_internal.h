@@ -20,6 +20,7 @@
 #include "ipc/targets.h"
 #include "ipc/transcript.h"
 #include "proc/delivery/delivery.h"
+#include "proc/delivery/health.h"
 #include "proc/delivery/pool.h"
 #include "smtp/smtp_client.h"
 #include "tls/tls.h"
@@ -29,7 +30,8 @@ enum {
 	DELIVERY_OUTPUT_MAX = 256 << 10, /* kept for a slow server before the body waits */
 	DELIVERY_BODY_KEPT_MAX = 256 << 10,
 	ATTEMPT_STATUS_BYTES = 24,
-	TALK_KEY_BYTES_MAX = 21 + 2 * IPC_DOMAIN_MAX,
+	TALK_KEY_BYTES_MAX = 21 + 3 * IPC_DOMAIN_MAX,
+	ATTEMPT_TLSA_COUNT_MAX = 64, /* records of one host */
 };
 
 struct delivery;
@@ -53,6 +55,8 @@ struct attempt_rcpt {
 struct attempt_addr {
 	struct span host;
 	struct net_addr addr;
+	enum conf_tls tls; /* what is done there */
+	struct span base, tlsa; /* DANE: as struct ipc_host_entry has them */
 };
 
 /* Why the last try of a host failed; told to the queue if no other takes the mail. */
@@ -73,7 +77,7 @@ struct attempt {
 	struct arena arena;
 	struct span domain, host, credential, reverse_path, login, password;
 	uint16_t port;
-	enum conf_tls tls_mode;
+	enum conf_tls tls_mode; /* as the configuration, or the message, wants it */
 	uint64_t body_bytes;
 	uint8_t flags;
 	struct ipc_extras extras;
@@ -95,7 +99,7 @@ struct attempt {
 	uint64_t body_got, body_given;
 	bool more_asked;
 	bool in_doubt;
-	struct buf tls_text;
+	struct buf tls_text; /* what it goes over, for people; empty: in the clear */
 	struct attempt_failure failure;
 	struct transcript transcript;
 	bool troubled; /* something went wrong, whatever the end: the transcript is of use */
@@ -125,10 +129,11 @@ struct talk {
 struct delivery {
 	struct proc_env *env;
 	const struct conf *conf;
-	struct tls_context *tls_any, *tls_verified;
+	struct tls_context *tls_any, *tls_verified, *tls_dane;
 	struct list attempts, over;
 	struct list talks, closed;
 	struct pool pool;
+	struct health health;
 	uint64_t generation; /* of the configuration */
 	struct map attempt_map, query_map;
 	uint64_t next_query;
@@ -146,6 +151,9 @@ void attempt_free(struct attempt *attempt);
 void attempt_drop(struct attempt *attempt);
 /* The order is complete. */
 void attempt_start(struct attempt *attempt);
+uint16_t attempt_port(const struct attempt *attempt);
+/* The address of that index, with its port. */
+struct net_addr attempt_to(const struct attempt *attempt, size_t index);
 void attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *credential);
 void attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found);
 /* No other host is left, or none is needed: tells the queue, and ends. */
@@ -165,6 +173,22 @@ bool attempt_wants_tls(const struct attempt *attempt);
 void attempt_write_status(
     char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply);
 void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
+
+/* attempt_tls.c: what TLS each host gets */
+/* The port for whose TLSA records the resolver is to ask; 0: they do not matter. */
+uint16_t attempt_tlsa_port(const struct attempt *attempt);
+/*
+ * Decides for a host and fills in its address's tls, base and tlsa.  False: it may not be used;
+ * the attempt has the failure.
+ */
+bool attempt_choose_tls(struct attempt *attempt, const struct ipc_host_entry *host,
+    struct attempt_addr *addr);
+/* A session under that address's rules. */
+struct tls *attempt_tls(const struct attempt *attempt, const struct attempt_addr *addr);
+/* Whether only mail for this domain may use such a session. */
+bool attempt_tls_is_for_domain(const struct attempt_addr *addr);
+/* What the session is, and who vouched for the server. */
+void attempt_note_tls(struct attempt *attempt, const struct tls *tls);
 
 /* talk.c: connections */
 /* Goes to the attempt's address: by a connection that is free, or a new one, in its turn. */

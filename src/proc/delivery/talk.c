@@ -7,6 +7,9 @@
 #include <stdio.h>
 
 #include "base/check.h"
+#include "base/sim_point.h"
+
+enum { FALLBACK_MS = 5000, PROBE_MS_MORE = 1000 };
 
 static void connected(struct io_op *op);
 static void read_done(struct io_op *op);
@@ -18,14 +21,6 @@ static uint64_t
 now_ms(const struct talk *talk)
 {
 	return io_now_ms(talk->delivery->env->io);
-}
-
-static uint16_t
-port_of(const struct attempt *attempt)
-{
-	if (attempt->port)
-		return attempt->port;
-	return attempt->tls_mode == CONF_TLS_IMPLICIT ? 465 : 25;
 }
 
 struct key {
@@ -50,8 +45,8 @@ static struct pool_way *
 way_of(struct attempt *attempt)
 {
 	const struct attempt_addr *to = &attempt->addrs[attempt->addr_index];
-	const uint16_t port = port_of(attempt);
-	const uint8_t head[3] = {to->addr.family, (uint8_t)attempt->tls_mode,
+	const uint16_t port = attempt_port(attempt);
+	const uint8_t head[3] = {to->addr.family, (uint8_t)to->tls,
 	    (uint8_t)attempt->credential.len};
 	struct key key = {.len = 0};
 
@@ -61,6 +56,8 @@ way_of(struct attempt *attempt)
 	key_add(&key, &port, sizeof(port));
 	key_add(&key, attempt->credential.ptr, attempt->credential.len);
 	key_add(&key, to->host.ptr, to->host.len);
+	if (attempt_tls_is_for_domain(to))
+		key_add(&key, attempt->domain.ptr, attempt->domain.len);
 	return pool_way(&attempt->delivery->pool, span_of(key.bytes, key.len));
 }
 
@@ -89,7 +86,7 @@ create(struct attempt *attempt, struct pool_way *way)
 	struct talk *talk = mem_alloc(sizeof(*talk));
 
 	talk->delivery = delivery;
-	talk->tls_mode = attempt->tls_mode;
+	talk->tls_mode = attempt->addrs[attempt->addr_index].tls;
 	talk->generation = delivery->generation;
 	/* What fell back to clear text is for this attempt only. */
 	talk->spent = attempt->without_tls;
@@ -211,15 +208,33 @@ arm_timer(struct talk *talk, uint64_t deadline_ms)
 	io_timer_start(talk->delivery->env->io, &talk->timer, talk->timer_ms - now);
 }
 
+/*
+ * How long to wait for a connection: not as long where the same host has an address of the other
+ * family behind this one, for often one of the two leads nowhere.
+ */
+static uint64_t
+connect_ms(const struct attempt *attempt)
+{
+	const struct attempt_addr *to = &attempt->addrs[attempt->addr_index];
+	uint64_t ms = attempt->delivery->conf->connect_timeout_ms;
+
+	for (size_t i = attempt->addr_index + 1; i < attempt->addr_count; i++)
+		if (attempt->addrs[i].addr.family != to->addr.family &&
+		    span_eq(attempt->addrs[i].host, to->host))
+			return ms < FALLBACK_MS ? ms : FALLBACK_MS;
+	return ms;
+}
+
 static void
 connect_to(struct attempt *attempt, struct pool_way *way)
 {
 	struct delivery *delivery = attempt->delivery;
 	struct talk *talk = create(attempt, way);
-	struct net_addr to = attempt->addrs[attempt->addr_index].addr;
+	const struct net_addr to = attempt_to(attempt, attempt->addr_index);
+	uint64_t ms = connect_ms(attempt);
 
-	to.port = port_of(attempt);
-	arm_timer(talk, now_ms(talk) + delivery->conf->connect_timeout_ms);
+	health_probing(&delivery->health, &to, now_ms(talk), ms + PROBE_MS_MORE);
+	arm_timer(talk, now_ms(talk) + ms);
 	recorder_address(attempt, "connecting to ", to.port);
 	talk->connecting = true;
 	io_connect(delivery->env->io, &talk->connect, &to);
@@ -233,8 +248,8 @@ go_on_with(struct attempt *attempt, struct talk *talk)
 	attempt->failure.down = false;
 	buf_reset(&attempt->tls_text);
 	if (talk->tls)
-		tls_describe(talk->tls, &attempt->tls_text);
-	recorder_address(attempt, "on a kept connection to ", port_of(attempt));
+		attempt_note_tls(attempt, talk->tls);
+	recorder_address(attempt, "on a kept connection to ", attempt_port(attempt));
 	if (talk->tls)
 		recorder_fact(attempt, "TLS: ", buf_span(&attempt->tls_text));
 	talk_mail(talk);
@@ -257,12 +272,36 @@ serve(struct delivery *delivery, struct pool_way *way)
 	}
 }
 
+/* True: the address let time run out for other mail just now, and nobody waits for it again. */
+static bool
+is_silent(struct attempt *attempt, const struct pool_way *way)
+{
+	struct delivery *delivery = attempt->delivery;
+	const struct net_addr to = attempt_to(attempt, attempt->addr_index);
+	uint64_t ms = health_wait_ms(&delivery->health, &to, io_now_ms(delivery->env->io));
+	char text[120];
+
+	if (ms == 0 || way->open > 0)
+		return false;
+	snprintf(text, sizeof(text),
+	    "it did not answer in time to earlier mail, and is tried again in %llu s",
+	    (unsigned long long)(ms + 999) / 1000);
+	attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.1", text);
+	attempt->failure.host_level = attempt->failure.down = true;
+	return true;
+}
+
 void
 talk_start(struct attempt *attempt)
 {
 	struct pool_way *way = way_of(attempt);
 
 	attempt->state = ATTEMPT_CONNECTING;
+	if (is_silent(attempt, way)) {
+		SIM_MARK("delivery.silent_address");
+		attempt_next(attempt);
+		return;
+	}
 	if (attempt->without_kept || attempt->without_tls) {
 		connect_to(attempt, way);
 		return;
@@ -294,12 +333,14 @@ client_tls(const struct talk *talk)
 	switch (talk->tls_mode) {
 	case CONF_TLS_REQUIRED:
 	case CONF_TLS_VERIFIED:
+	case CONF_TLS_DANE:
 		return SMTP_CLIENT_TLS_REQUIRED;
 	case CONF_TLS_IMPLICIT:
 		return SMTP_CLIENT_TLS_IMPLICIT;
 	case CONF_TLS_NEVER:
 		return SMTP_CLIENT_TLS_NEVER;
 	case CONF_TLS_MAY:
+	case CONF_TLS_COUNT:
 		break;
 	}
 	return talk->attempt->without_tls ? SMTP_CLIENT_TLS_NEVER : SMTP_CLIENT_TLS_MAY;
@@ -316,13 +357,10 @@ is_loopback(const struct net_addr *addr)
 void
 talk_start_tls(struct talk *talk)
 {
-	struct delivery *delivery = talk->delivery;
-	bool verify =
-	    talk->tls_mode == CONF_TLS_VERIFIED || talk->tls_mode == CONF_TLS_IMPLICIT;
+	struct attempt *attempt = talk->attempt;
 	struct span plain;
 
-	talk->tls = tls_connect(verify ? delivery->tls_verified : delivery->tls_any,
-	    talk->attempt->addrs[talk->attempt->addr_index].host);
+	talk->tls = attempt_tls(attempt, &attempt->addrs[attempt->addr_index]);
 	talk->handshaking = true;
 	/* Makes the first flight; nothing can have come yet. */
 	err_ignore(tls_next(talk->tls, &plain), "a failure is met when the peer is read");
@@ -373,9 +411,12 @@ connected(struct io_op *op)
 	    .said = recorder_said,
 	    .said_owner = talk,
 	};
+	struct net_addr to;
 	char text[100];
 
 	talk->connecting = false;
+	to = attempt_to(attempt, attempt->addr_index);
+	health_answers(&talk->delivery->health, &to);
 	if (op->err) {
 		snprintf(text, sizeof(text), "cannot connect: %s", err_text(op->err));
 		talk_unreachable(talk, text);
@@ -383,6 +424,7 @@ connected(struct io_op *op)
 	}
 	attempt->state = ATTEMPT_TALKING;
 	attempt->failure.down = false;
+	buf_reset(&attempt->tls_text);
 	recorder_fact(attempt, "connected", SPAN(""));
 	talk->stream = op->stream;
 	talk->smtp = smtp_client_create(&options, now_ms(talk));
@@ -399,6 +441,11 @@ timed_out(struct io_timer *timer)
 
 	talk->timer_ms = 0;
 	if (talk->connecting) {
+		const struct net_addr to =
+		    attempt_to(talk->attempt, talk->attempt->addr_index);
+
+		health_silent(&talk->delivery->health, &to, now_ms(talk),
+		    talk->delivery->conf->limits.retry_ms[0]);
 		talk_unreachable(talk,
 		    "cannot connect: no answer in time (is port 25 blocked by a firewall?)");
 		return;
@@ -419,8 +466,7 @@ take_tls(struct talk *talk, struct span bytes)
 		err = tls_next(talk->tls, &plain);
 		if (talk->handshaking && tls_is_ready(talk->tls)) {
 			talk->handshaking = false;
-			buf_reset(&talk->attempt->tls_text);
-			tls_describe(talk->tls, &talk->attempt->tls_text);
+			attempt_note_tls(talk->attempt, talk->tls);
 			recorder_fact(
 			    talk->attempt, "TLS: ", buf_span(&talk->attempt->tls_text));
 			smtp_client_tls_started(talk->smtp, now_ms(talk));

@@ -195,7 +195,7 @@ take_mail_done(struct talk *talk, const struct smtp_client_event *event)
 }
 
 static const char *
-failure_text(const struct smtp_client_event *event)
+failure_text(const struct talk *talk, const struct smtp_client_event *event)
 {
 	switch ((int)event->err) {
 	case ERR_CLOSED:
@@ -205,12 +205,24 @@ failure_text(const struct smtp_client_event *event)
 	case ERR_SYNTAX:
 		return "the other server does not speak SMTP";
 	case ERR_CRYPTO:
-		return "TLS is required and could not be used";
+		return talk->tls_mode == CONF_TLS_MAY ? "TLS could not be used"
+		                                      : "TLS is required and could not be used";
 	case ERR_UNSUPPORTED:
 		return "the other server lacks what is needed";
 	default:
 		return "refused";
 	}
+}
+
+/* Why there is no way around TLS. */
+static const char *
+who_demands(const struct talk *talk)
+{
+	if (attempt_wants_tls(talk->attempt))
+		return " (the message demands it)";
+	if (talk->tls_mode == CONF_TLS_DANE)
+		return " (TLSA records of the server demand it)";
+	return "";
 }
 
 /* The failure that the queue is told of, unless another host does better. */
@@ -236,7 +248,8 @@ note_failure(struct talk *talk, const struct smtp_client_event *event)
 		                                                                 : IPC_DEFERRED,
 		    event->reply.code, status, text);
 	} else {
-		snprintf(text, sizeof(text), "%s (at: %s)%s%s", failure_text(event), stage,
+		snprintf(text, sizeof(text), "%s%s (at: %s)%s%s", failure_text(talk, event),
+		    event->err == ERR_CRYPTO ? who_demands(talk) : "", stage,
 		    event->err == ERR_CRYPTO && talk->tls ? ": " : "",
 		    event->err == ERR_CRYPTO && talk->tls ? tls_failure(talk->tls) : "");
 		if (event->err == ERR_CRYPTO && attempt_wants_tls(attempt))
@@ -255,6 +268,8 @@ take_failed(struct talk *talk, const struct smtp_client_event *event)
 {
 	struct attempt *attempt = talk->attempt;
 	bool had_tls = talk->tls != NULL;
+	enum conf_tls talk_tls = talk->tls_mode;
+	struct event fell_back;
 
 	if (!attempt) {
 		/* What happens between two mails concerns nobody. */
@@ -270,9 +285,12 @@ take_failed(struct talk *talk, const struct smtp_client_event *event)
 	if (attempt->failure.host_level)
 		talk_fail_queued(talk);
 	talk_close(talk);
-	if (event->err == ERR_CRYPTO && attempt->tls_mode == CONF_TLS_MAY && had_tls &&
+	if (event->err == ERR_CRYPTO && talk_tls == CONF_TLS_MAY && had_tls &&
 	    !attempt->without_tls) {
 		/* Encryption was a wish: the same host once more, in clear. */
+		attempt_event_begin(attempt, &fell_back, "tls_fell_back");
+		event_span(&fell_back, "text", buf_span(&attempt->failure.text));
+		event_end(&fell_back);
 		attempt->without_tls = true;
 		recorder_fact(attempt, "once more, in clear text", SPAN(""));
 		talk_start(attempt);

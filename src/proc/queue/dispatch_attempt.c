@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
+#include "route/limits.h"
 
 static void read_done(struct io_op *op);
 
@@ -126,6 +127,10 @@ send_order_to_delivery(struct attempt *attempt)
 		order.tls = (uint8_t)route->tls;
 		order.credential = route->credential;
 	}
+	/* A route that says something of its own is kept to. */
+	if (order.tls == CONF_TLS_MAY)
+		order.tls = (uint8_t)route_limits(attempt->queue->conf,
+		    order.host.len > 0 ? order.host : order.domain)->tls;
 	ipc_qd_attempt_send(attempt->peer->channel, &order);
 	buf_fini(&extras);
 	for (uint32_t i = 0; i < attempt->rcpt_count; i++) {

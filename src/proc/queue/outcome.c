@@ -69,6 +69,8 @@ say(const char *name, const struct told *told, const struct outcome *outcome,
 		event_u64(&event, "code", outcome->code);
 	if (outcome->status.len > 0)
 		event_span(&event, "status", outcome->status);
+	if (outcome->tls.len > 0)
+		event_span(&event, "tls", outcome->tls);
 	if (outcome->text.len > 0)
 		event_span(&event, "text", outcome->text);
 	/* The clock may have been set back meanwhile. */
@@ -276,7 +278,7 @@ outcome_doubt(struct message *message, uint32_t index)
 	reply = sched_reply_get(sched, told.rcpt.reply);
 	mark_deferred(&told,
 	    &(struct outcome){IPC_DEFERRED, told.rcpt.code, reply.status, reply.remote,
-	        reply.text, 0},
+	        reply.text, 0, SPAN("")},
 	    told.rcpt.next_wall_ms);
 }
 
@@ -304,7 +306,7 @@ outcome_say_expired(struct message *message)
 		reply = sched_reply_get(sched, told.rcpt.reply);
 		if (told.rcpt.reply)
 			outcome = (struct outcome){IPC_FAILED, reply.code, reply.status,
-			    reply.remote, reply.text, 0};
+			    reply.remote, reply.text, 0, SPAN("")};
 		told.rcpt.unsaid = false;
 		keep_reply(&told, &outcome);
 		say("expired", &told, &outcome, 0);

@@ -244,6 +244,7 @@ struct outcome {
 	unsigned code;
 	struct span status, remote, text;
 	unsigned passed; /* DELIVERED: bits of enum ipc_passed */
+	struct span tls; /* what it went over, for people; "": in the clear */
 };
 /* What became of the recipient, which is ACTIVE. */
 void outcome_apply(struct message *message, uint32_t index, const struct outcome *outcome);

@@ -16,7 +16,7 @@
 #include "proc/resolver/rdata.h"
 #include "ipc/targets.h"
 
-enum { HOSTS_MAX = 16, QUESTIONS_MAX = 2000 };
+enum { HOSTS_MAX = 16, QUESTIONS_MAX = 2000, ADDRS_MAX = IPC_HOST_ADDRS_MAX / 2 };
 
 struct resolver;
 
@@ -31,7 +31,14 @@ struct host {
 	char name[IPC_DOMAIN_MAX + 1];
 	uint16_t preference;
 	uint64_t shuffle;
-	struct io_op v4, v6;
+	struct io_op v4, v6, tlsa;
+	unsigned open;  /* questions about addresses without an answer */
+	bool insecure;  /* DNSSEC does not vouch for all of its addresses */
+	bool at_alias;  /* the records are looked for where its alias led, then at its name */
+	char canonical[IPC_DOMAIN_MAX + 1];
+	char *records;  /* as entry.tlsa has them */
+	struct net_addr v4s[ADDRS_MAX], v6s[ADDRS_MAX];
+	size_t v4_count, v6_count;
 	struct ipc_host_entry entry;
 };
 
@@ -40,6 +47,8 @@ struct search {
 	struct asker *asker;
 	struct ipc_channel *channel; /* that asked; it may be gone */
 	uint64_t query;
+	uint16_t tlsa_port; /* 0: nobody wants them */
+	bool secure;        /* DNSSEC vouches for which hosts these are */
 	char domain[IPC_DOMAIN_MAX + 1];
 	struct io_op mx;
 	struct host hosts[HOSTS_MAX];
@@ -61,7 +70,9 @@ reply(struct search *search, enum ipc_hosts status, const char *text)
 {
 	struct resolver *resolver = search->asker->resolver;
 	struct ipc_nd_found found = {
-	    .query = search->query, .status = (uint8_t)status, .text = span_str(text)};
+	    .query = search->query, .status = (uint8_t)status,
+	    .secure = search->secure,
+	    .text = span_str(text)};
 	struct buf hosts;
 
 	buf_init(&hosts, IPC_HOSTS_MAX);
@@ -74,6 +85,8 @@ reply(struct search *search, enum ipc_hosts status, const char *text)
 		ipc_nd_found_send(search->asker->channel, &found);
 	buf_fini(&hosts);
 	resolver->search_count--;
+	for (size_t i = 0; i < search->host_count; i++)
+		mem_free(search->hosts[i].records);
 	mem_free(search);
 }
 
@@ -113,20 +126,118 @@ conclude(struct search *search)
 }
 
 static void
+close_one(struct search *search)
+{
+	check(search->open > 0);
+	if (--search->open == 0)
+		conclude(search);
+}
+
+static void
 add_addrs(struct host *host, const struct io_dns_answer *answer, uint8_t family)
 {
-	struct ipc_host_entry *entry = &host->entry;
+	struct net_addr *addrs = family == 4 ? host->v4s : host->v6s;
+	size_t *count = family == 4 ? &host->v4_count : &host->v6_count;
 	size_t bytes = family == 4 ? 4 : 16;
 
-	for (size_t i = 0; i < answer->record_count; i++) {
-		if (entry->addr_count == IPC_HOST_ADDRS_MAX / 2 * (family == 4 ? 1 : 2))
-			return;
+	for (size_t i = 0; i < answer->record_count && *count < ADDRS_MAX; i++) {
 		if (answer->records[i].len != bytes)
 			continue;
-		entry->addrs[entry->addr_count].family = family;
-		memcpy(entry->addrs[entry->addr_count].bytes, answer->records[i].ptr, bytes);
-		entry->addr_count++;
+		addrs[*count].family = family;
+		memcpy(addrs[*count].bytes, answer->records[i].ptr, bytes);
+		(*count)++;
 	}
+}
+
+/* IPv6 and IPv4 by turns, IPv6 first: one of them that leads nowhere costs one try (RFC 8305). */
+static void
+order_addrs(struct host *host)
+{
+	struct ipc_host_entry *entry = &host->entry;
+
+	for (size_t i = 0; i < ADDRS_MAX; i++) {
+		if (i < host->v6_count)
+			entry->addrs[entry->addr_count++] = host->v6s[i];
+		if (i < host->v4_count)
+			entry->addrs[entry->addr_count++] = host->v4s[i];
+	}
+}
+
+static void tlsa_found(struct io_op *op);
+
+/* "_25._tcp.mx.example.org" */
+static void
+ask_tlsa(struct search *search, struct host *host)
+{
+	char name[IPC_DOMAIN_MAX + 20];
+
+	snprintf(name, sizeof(name), "_%u._tcp.%s", (unsigned)search->tlsa_port,
+	    host->at_alias ? host->canonical : host->name);
+	host->tlsa = (struct io_op){.done = tlsa_found, .owner = host};
+	io_dns(search->asker->resolver->env->io, &host->tlsa, span_str(name), IO_DNS_TLSA);
+}
+
+/* Records that have no room are as good as wrong: nothing fits them. */
+static void
+take_tlsa(struct host *host, const struct io_dns_answer *answer)
+{
+	struct buf records;
+
+	buf_init(&records, IPC_TLSA_MAX);
+	for (size_t i = 0; i < answer->record_count; i++)
+		if (answer->records[i].len + 4 <= buf_space(&records))
+			wire_bytes(&records, answer->records[i]);
+	host->records = mem_copy(buf_span(&records));
+	host->entry.dane = IPC_DANE_RECORDS;
+	host->entry.base = span_str(host->at_alias ? host->canonical : host->name);
+	host->entry.tlsa = span_of(host->records, records.len);
+	buf_fini(&records);
+}
+
+static void
+tlsa_found(struct io_op *op)
+{
+	struct host *host = op->owner;
+	struct search *search = host->search;
+
+	if (op->err || op->answer->bogus) {
+		/* An attacker who suppresses them must not win (RFC 7672 section 2.1.1). */
+		SIM_MARK("resolver.tlsa_failed");
+		host->entry.dane = IPC_DANE_FAILED;
+	} else if (op->answer->secure && op->answer->record_count > 0) {
+		take_tlsa(host, op->answer);
+	} else if (host->at_alias) {
+		host->at_alias = false;
+		ask_tlsa(search, host);
+		return;
+	}
+	close_one(search);
+}
+
+static bool
+is_host_name(struct span name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (!ascii_is_alnum(name.ptr[i]) && !strchr("-_.", name.ptr[i]))
+			return false;
+	return name.len > 0 && name.len <= IPC_DOMAIN_MAX;
+}
+
+/*
+ * The addresses of a host are there.  Only where DNSSEC vouches for the whole way to them do its
+ * TLSA records say something (RFC 7672 section 2.2).
+ */
+static void
+addrs_done(struct search *search, struct host *host)
+{
+	order_addrs(host);
+	if (search->tlsa_port == 0 || !search->secure || host->insecure ||
+	    host->entry.addr_count == 0) {
+		close_one(search);
+		return;
+	}
+	host->at_alias = host->canonical[0] != '\0';
+	ask_tlsa(search, host);
 }
 
 static void
@@ -135,14 +246,19 @@ addrs_found(struct io_op *op)
 	struct host *host = op->owner;
 	struct search *search = host->search;
 
-	if (op->err)
+	if (op->err) {
 		search->failed = true;
-	else if (op->answer->bogus)
+	} else if (op->answer->bogus) {
 		search->bogus = true;
-	else
+	} else {
+		host->insecure = host->insecure || !op->answer->secure;
+		if (is_host_name(op->answer->canonical))
+			snprintf(host->canonical, sizeof(host->canonical), "%.*s",
+			    SPAN_ARGS(op->answer->canonical));
 		add_addrs(host, op->answer, op == &host->v4 ? 4 : 6);
-	if (--search->open == 0)
-		conclude(search);
+	}
+	if (--host->open == 0)
+		addrs_done(search, host);
 }
 
 static void
@@ -155,7 +271,8 @@ ask_addrs(struct search *search, struct host *host)
 	host->entry.preference = host->preference;
 	host->v4 = (struct io_op){.done = addrs_found, .owner = host};
 	host->v6 = (struct io_op){.done = addrs_found, .owner = host};
-	search->open += 2;
+	host->open = 2;
+	search->open++;
 	io_dns(io, &host->v4, host->entry.name, IO_DNS_A);
 	io_dns(io, &host->v6, host->entry.name, IO_DNS_AAAA);
 }
@@ -216,6 +333,7 @@ mx_found(struct io_op *op)
 		conclude(search);
 		return;
 	}
+	search->secure = op->answer->secure;
 	search->no_name = op->answer->rcode == 3;
 	if (search->no_name) {
 		conclude(search);
@@ -235,8 +353,7 @@ mx_found(struct io_op *op)
 	search->open++;
 	for (size_t i = 0; i < search->host_count; i++)
 		ask_addrs(search, &search->hosts[i]);
-	if (--search->open == 0)
-		conclude(search);
+	close_one(search);
 }
 
 static enum err
@@ -256,6 +373,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 	search->asker = asker;
 	search->channel = channel;
 	search->query = asked.query;
+	search->tlsa_port = asked.tlsa_port;
 	if (asked.domain.len > 0)
 		memcpy(search->domain, asked.domain.ptr, asked.domain.len);
 	if (resolver->search_count > QUESTIONS_MAX) {
@@ -266,6 +384,8 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 		search->mx = (struct io_op){.done = mx_found, .owner = search};
 		io_dns(resolver->env->io, &search->mx, asked.domain, IO_DNS_MX);
 	} else {
+		/* The operator said which host it is. */
+		search->secure = true;
 		ask_domain(search);
 	}
 	return OK;
@@ -292,6 +412,9 @@ resolver_create(struct proc_env *env)
 	enum err err;
 
 	resolver->env = env;
+	/* conf_parse ends its strings with NUL. */
+	if (env->conf->trust_anchor_path.len > 0)
+		io_dns_anchor(env->io, env->conf->trust_anchor_path.ptr);
 	err = io_dns_servers(env->io, env->conf->dns_servers, env->conf->dns_server_count);
 	if (!err)
 		return resolver;
