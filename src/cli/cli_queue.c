@@ -20,6 +20,8 @@ static const char usage[] =
     "       postrider queue summary [--for DOMAIN] [--limit N] [--json]\n"
     "       postrider queue show ID [--json]\n"
     "       postrider queue retry | hold | release | delete  ID | all\n"
+    "       postrider queue suspend DESTINATION [--until TIME]\n"
+    "       postrider queue resume DESTINATION | suspended [--json]\n"
     "\n"
     "  list      the messages that wait, in the order of the queue, and what for\n"
     "  summary   where the mail that waits is to go, and how each destination does\n"
@@ -28,13 +30,19 @@ static const char usage[] =
     "  hold      keep a message and try nothing, until it is released\n"
     "  release   end a hold, or that it was set aside, and try now\n"
     "  delete    remove a message; nobody is told\n"
+    "  suspend   send nothing to a domain or smart host (.DOMAIN: to all below it), over\n"
+    "            restarts too; what is under way is finished, and mail for it is taken in\n"
+    "  resume    end that\n"
+    "  suspended which destinations are, since when, and by whom\n"
     "\n"
     "  --config FILE   the server's configuration, which names its control socket\n"
     "                  ($POSTRIDER_CONFIG, else /etc/postrider/postrider.conf)\n"
     "  --socket PATH   the control socket itself; no configuration is read\n"
     "  --for DOMAIN    only what is for this domain or smart host; .DOMAIN: all below it\n"
     "  --reason WORD   only what waits for this: time, down, connections, rate, turn,\n"
-    "                  held, aside, suspect, active, bouncing, until; or several, with commas\n"
+    "                  held, aside, suspect, active, bouncing, until, suspended; or\n"
+    "                  several, with commas\n"
+    "  --until TIME    for so long: 30m, 2h, 1d; until it is resumed without this\n"
     "  --limit N       list the first N messages, or destinations, only\n"
     "  --json          one JSON document, for programs\n"
     "\n"
@@ -60,13 +68,54 @@ take_verb(const char *word, struct cli_queue_options *options)
 	    nearest ? nearest : "", nearest ? "?" : "");
 }
 
+/* "30m", "2h", "1d" */
+static int
+take_until(const char *text, struct cli_queue_options *options)
+{
+	static const struct {
+		char unit;
+		uint64_t seconds;
+	} units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+	struct span span = span_str(text);
+	uint64_t number = 0;
+
+	if (!text)
+		return EX_OK;
+	if (options->verb != CLI_QUEUE_SUSPEND)
+		return cli_wrong_use(usage, "--until is for suspend");
+	for (size_t i = 0; i < LEN(units) && span.len > 1; i++)
+		if (span.ptr[span.len - 1] == units[i].unit &&
+		    span_u64(span_first(span, span.len - 1), 366 * 86400 / units[i].seconds,
+		        &number))
+			options->seconds = number * units[i].seconds;
+	return options->seconds > 0 ? EX_OK
+	                            : cli_wrong_use(usage,
+	                                  "--until takes a time like 30m, 2h or 1d, not \"%s\"",
+	                                  cli_quote(text).text);
+}
+
+static int
+take_destination(const char *word, struct cli_queue_options *options)
+{
+	if (!word || !word[0] || strlen(word) > 255)
+		return cli_wrong_use(usage,
+		    "%s which destination? Give a domain, a smart host, or .DOMAIN for all "
+		    "below it",
+		    cli_queue_verb_name(options->verb));
+	options->id = word;
+	return EX_OK;
+}
+
 static int
 take_id(const char *word, struct cli_queue_options *options)
 {
 	const char *verb = cli_queue_verb_name(options->verb);
 	uint64_t id;
 
-	if (options->verb == CLI_QUEUE_LIST || options->verb == CLI_QUEUE_SUMMARY)
+	if (options->verb == CLI_QUEUE_SUSPEND || options->verb == CLI_QUEUE_RESUME)
+		return take_destination(word, options);
+	if (options->verb == CLI_QUEUE_LIST || options->verb == CLI_QUEUE_SUMMARY ||
+	    options->verb == CLI_QUEUE_SUSPENDED)
 		return word ? cli_wrong_use(usage,
 				  "%s takes no id; one message is shown by: "
 				  "postrider queue show ID",
@@ -104,7 +153,8 @@ static int
 take_filters(struct cli_queue_options *options)
 {
 	static const char *const reasons[] = {"time", "down", "connections", "rate",
-	    "turn", "held", "aside", "suspect", "active", "bouncing", "until"};
+	    "turn", "held", "aside", "suspect", "active", "bouncing", "until",
+	    "suspended"};
 	struct span rest = span_str(options->reasons), word;
 
 	if (options->match && options->verb != CLI_QUEUE_LIST &&
@@ -218,12 +268,13 @@ int
 cli_queue(int argc, char **argv)
 {
 	struct cli_queue_options options = {.verb = CLI_QUEUE_LIST};
-	const char *conf_path = NULL, *socket_path = NULL, *limit = NULL;
+	const char *conf_path = NULL, *socket_path = NULL, *limit = NULL, *until = NULL;
 	bool help = false;
 	const struct cli_option rows[] = {{"--json", &options.json, NULL},
 	    {"--help", &help, NULL}, {"--config", NULL, &conf_path},
 	    {"--socket", NULL, &socket_path}, {"--limit", NULL, &limit},
-	    {"--for", NULL, &options.match}, {"--reason", NULL, &options.reasons}};
+	    {"--for", NULL, &options.match}, {"--until", NULL, &until},
+	    {"--reason", NULL, &options.reasons}};
 	int words = cli_options(argc, argv, rows, LEN(rows), usage);
 	int status;
 
@@ -234,5 +285,7 @@ cli_queue(int argc, char **argv)
 		return EX_OK;
 	}
 	status = take_words(words, argv, limit, &options);
+	if (status == EX_OK)
+		status = take_until(until, &options);
 	return status == EX_OK ? cli_queue_run(&options, conf_path, socket_path) : status;
 }

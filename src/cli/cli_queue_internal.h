@@ -18,13 +18,17 @@ enum cli_queue_verb {
 	CLI_QUEUE_HOLD,
 	CLI_QUEUE_RELEASE,
 	CLI_QUEUE_DELETE,
+	CLI_QUEUE_SUSPEND,
+	CLI_QUEUE_RESUME,
+	CLI_QUEUE_SUSPENDED,
 	CLI_QUEUE_TRACE, /* "postrider trace" */
 	CLI_QUEUE_VERB_COUNT
 };
 
 struct cli_queue_options {
 	enum cli_queue_verb verb;
-	const char *id; /* or "all"; NULL for a list */
+	const char *id; /* or "all", or a destination; NULL for a list */
+	uint64_t seconds; /* of a suspension; 0: until it is resumed */
 	bool json;
 	uint64_t limit; /* of a list or a summary */
 	const char *match, *reasons; /* NULL: all */
@@ -91,6 +95,10 @@ void cli_queue_transcript_end(const struct cli_queue_printer *printer, uint64_t 
 /* Its last steps, for the page of its message. */
 void cli_queue_write_transcript_end(
     const struct cli_queue_printer *printer, struct buf *out, json_t *transcript);
+
+/* A destination that is suspended, and the end of these, and of suspending one. */
+void cli_queue_print_suspension(struct cli_queue_printer *printer, json_t *suspension);
+void cli_queue_suspension_end(const struct cli_queue_printer *printer);
 
 /* Does what the options say; the socket's path, or the configuration's, or neither. */
 int cli_queue_run(const struct cli_queue_options *options, const char *conf_path,

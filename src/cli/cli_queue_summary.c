@@ -26,7 +26,9 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *de
 	if (strcmp(state, "ok") == 0)
 		return;
 	if (cli_queue_time(cli_queue_text(destination, "next_try"), &next_ms)) {
-		buf_add_str(out, down ? ", tried again " : "; the next may go ");
+		buf_add_str(out, strcmp(state, "suspended") == 0 ? ", resumed "
+		        : down                                  ? ", tried again "
+		                                                : "; the next may go ");
 		cli_queue_write_distance(out, next_ms, printer->now_ms);
 	} else if (down) {
 		buf_add_str(out, ", being tried again");
@@ -109,4 +111,55 @@ cli_queue_summary_end(const struct cli_queue_printer *printer, uint64_t total)
 	if (printer->shown < total)
 		printf(" Those with the most mail are shown.");
 	printf(" More: postrider queue list --for DOMAIN\n");
+}
+
+void
+cli_queue_print_suspension(struct cli_queue_printer *printer, json_t *suspension)
+{
+	struct buf line;
+
+	if (printer->options->json) {
+		printf(printer->shown++ == 0 ? "{\"suspended\":[\n" : ",\n");
+		(void)json_dumpf(suspension, stdout, JSON_COMPACT);
+		return;
+	}
+	printer->shown++;
+	buf_init(&line, LINE_BYTES_MAX);
+	reply_clean(&line, span_str(cli_queue_text(suspension, "destination")));
+	buf_add_str(&line, ": by ");
+	reply_clean(&line, span_str(cli_queue_text(suspension, "who")));
+	buf_add_str(&line, ", since ");
+	cli_queue_write_time(printer, &line, cli_queue_text(suspension, "since"));
+	if (cli_queue_text(suspension, "until")[0]) {
+		buf_add_str(&line, ", until ");
+		cli_queue_write_time(printer, &line, cli_queue_text(suspension, "until"));
+	} else {
+		buf_add_str(&line, ", until it is resumed");
+	}
+	buf_add_char(&line, '\n');
+	check(buf_finish(&line) == OK);
+	(void)fwrite(buf_span(&line).ptr, 1, line.len, stdout);
+	buf_fini(&line);
+}
+
+void
+cli_queue_suspension_end(const struct cli_queue_printer *printer)
+{
+	const struct cli_queue_options *options = printer->options;
+
+	if (options->verb == CLI_QUEUE_SUSPENDED && options->json)
+		printf("%s],\"count\":%llu}\n", printer->shown == 0 ? "{\"suspended\":[" : "\n",
+		    (unsigned long long)printer->shown);
+	else if (options->verb == CLI_QUEUE_SUSPENDED && printer->shown == 0)
+		printf("No destination is suspended.\n");
+	else if (options->verb != CLI_QUEUE_SUSPENDED && options->json)
+		printf("{\"count\":1}\n");
+	else if (options->verb == CLI_QUEUE_RESUME)
+		printf("%s is resumed.\n", options->id);
+	else if (options->verb == CLI_QUEUE_SUSPEND && options->seconds == 0)
+		printf("%s is suspended: mail for it waits, until: postrider queue resume %s\n",
+		    options->id, options->id);
+	else if (options->verb == CLI_QUEUE_SUSPEND)
+		printf("%s is suspended for %llu s: mail for it waits so long\n", options->id,
+		    (unsigned long long)options->seconds);
 }

@@ -57,6 +57,9 @@ cli_queue_verb_name(enum cli_queue_verb verb)
 	    [CLI_QUEUE_HOLD] = "hold",
 	    [CLI_QUEUE_RELEASE] = "release",
 	    [CLI_QUEUE_DELETE] = "delete",
+	    [CLI_QUEUE_SUSPEND] = "suspend",
+	    [CLI_QUEUE_RESUME] = "resume",
+	    [CLI_QUEUE_SUSPENDED] = "suspended",
 	    [CLI_QUEUE_TRACE] = "trace",
 	};
 
@@ -188,6 +191,7 @@ take_answer(struct talk *talk, json_t *answer)
 	json_t *message = json_object_get(answer, "message");
 	json_t *rcpt = json_object_get(answer, "recipient");
 	json_t *destination = json_object_get(answer, "destination");
+	json_t *suspension = json_object_get(answer, "suspension");
 	json_t *transcript = json_object_get(answer, "transcript");
 	json_t *done = json_object_get(answer, "done");
 	const char *error = json_string_value(json_object_get(answer, "error"));
@@ -204,6 +208,10 @@ take_answer(struct talk *talk, json_t *answer)
 	}
 	if (json_is_object(transcript)) {
 		cli_queue_print_transcript(talk->printer, transcript);
+		return MORE;
+	}
+	if (json_is_object(suspension)) {
+		cli_queue_print_suspension(talk->printer, suspension);
 		return MORE;
 	}
 	if (json_is_object(done))
@@ -357,14 +365,51 @@ trace_all(struct talk *talk, const struct cli_queue_options *options)
 	return EX_DATAERR;
 }
 
+/* Who asks, for the log. */
+static const char *
+who(void)
+{
+	const struct passwd *user = getpwuid(getuid());
+
+	return user && strlen(user->pw_name) <= 100 ? user->pw_name : "unknown";
+}
+
+static int
+suspend(struct talk *talk, const struct cli_queue_options *options)
+{
+	bool resume = options->verb == CLI_QUEUE_RESUME;
+	json_t *request = json_pack("{s:s,s:s,s:I,s:s}", "do",
+	    cli_queue_verb_name(options->verb), "for", options->id, "seconds",
+	    (json_int_t)options->seconds, "who", who());
+	int status = request ? ask(talk, request) : EX_USAGE;
+
+	if (!request)
+		fprintf(stderr, "postrider: a destination is UTF-8\n");
+	if (status != EX_OK)
+		return status;
+	if (talk->count == 0) {
+		fprintf(stderr,
+		    resume ? "postrider: %s is not suspended; postrider queue suspended lists "
+		             "those that are\n"
+		           : "postrider: %s is not suspended: it is no name, or as many as may "
+		             "be are suspended already\n",
+		    options->id);
+		return EX_DATAERR;
+	}
+	if (!talk->lost)
+		return EX_OK;
+	fprintf(stderr,
+	    "postrider: %s is %s for now, but this could not be written to the spool's disk: a "
+	    "restart undoes it\n",
+	    options->id, resume ? "resumed" : "suspended");
+	return EX_TEMPFAIL;
+}
+
 static int
 act_or_show(struct talk *talk, const struct cli_queue_options *options)
 {
-	const struct passwd *user = getpwuid(getuid());
-	const char *name =
-	    user && strlen(user->pw_name) <= 100 ? user->pw_name : "unknown";
 	json_t *request = json_pack("{s:s,s:s,s:s}", "do",
-	    cli_queue_verb_name(options->verb), "id", options->id, "who", name);
+	    cli_queue_verb_name(options->verb), "id", options->id, "who", who());
 	int status;
 
 	check(request);
@@ -405,6 +450,10 @@ cli_queue_talk(
 		status = list_all(&talk, options->limit);
 	else if (options->verb == CLI_QUEUE_SUMMARY)
 		status = ask(&talk, page_request(&talk, summary_limit(options)));
+	else if (options->verb == CLI_QUEUE_SUSPENDED)
+		status = ask(&talk, json_pack("{s:s}", "do", "suspended"));
+	else if (options->verb == CLI_QUEUE_SUSPEND || options->verb == CLI_QUEUE_RESUME)
+		status = suspend(&talk, options);
 	else if (options->verb == CLI_QUEUE_TRACE)
 		status = trace_all(&talk, options);
 	else

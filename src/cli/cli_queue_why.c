@@ -20,6 +20,7 @@ enum reason {
 	ACTIVE,
 	BOUNCING,
 	UNTIL,
+	SUSPENDED,
 	REASON_COUNT
 };
 
@@ -28,7 +29,7 @@ reason_of(json_t *object)
 {
 	static const char *const names[REASON_COUNT] = {"time", "down", "probe",
 	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing",
-	    "until"};
+	    "until", "suspended"};
 	const char *name = cli_queue_text(object, "reason");
 	unsigned reason = 0;
 
@@ -119,6 +120,17 @@ write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcp
 		write_when(printer, out, rcpt);
 		buf_add_char(out, '.');
 		break;
+	case SUSPENDED:
+		buf_add_str(out, "An operator suspended ");
+		cli_queue_write_destination(out, destination);
+		if (has_time(rcpt)) {
+			buf_add_str(out, "; it is resumed ");
+			write_when(printer, out, rcpt);
+			buf_add_char(out, '.');
+		} else {
+			buf_add_str(out, ", until: postrider queue resume.");
+		}
+		break;
 	case TURN:
 	case TIME:
 	case HELD:
@@ -182,6 +194,7 @@ cli_queue_write_why(
 	case CONNECTIONS:
 	case RATE:
 	case TURN:
+	case SUSPENDED:
 		write_line(printer, out, rcpt);
 		return;
 	case REASON_COUNT:
@@ -208,6 +221,7 @@ cli_queue_write_why_short(
 	    [ACTIVE] = "is being delivered",
 	    [BOUNCING] = "its sender is being told",
 	    [UNTIL] = "is to be sent",
+	    [SUSPENDED] = "its destination is suspended",
 	    [REASON_COUNT] = "waits",
 	};
 	enum reason reason = reason_of(rcpt);

@@ -112,6 +112,7 @@ enum ipc_why {
 	IPC_WHY_ACTIVE,   /* it is under way */
 	IPC_WHY_BOUNCING, /* it failed, and its sender is being told */
 	IPC_WHY_UNTIL,    /* its sender wants it to be sent not before a time */
+	IPC_WHY_SUSPENDED, /* an operator suspended the destination, perhaps until a time */
 	IPC_WHY_COUNT,
 };
 
@@ -120,6 +121,7 @@ enum ipc_destination {
 	IPC_DESTINATION_OK,
 	IPC_DESTINATION_LIMITED, /* by its connections or its rate */
 	IPC_DESTINATION_DOWN,
+	IPC_DESTINATION_SUSPENDED, /* by an operator */
 	IPC_DESTINATION_COUNT,
 };
 

@@ -332,6 +332,29 @@ part_of(struct span message)
 	return part;
 }
 
+/* Bytes up to the next line of the boundary; one that only begins with it is another one's. */
+static size_t
+find_boundary(struct span rest, struct span boundary)
+{
+	size_t at = 0;
+
+	for (;;) {
+		struct span from = span_skip(rest, at), behind;
+		const char *found =
+		    from.len ? memmem(from.ptr, from.len, boundary.ptr, boundary.len) : NULL;
+
+		if (!found)
+			return rest.len;
+		at = (size_t)(found - rest.ptr);
+		behind = span_skip(rest, at + boundary.len);
+		if (span_starts(behind, SPAN("--")))
+			behind = span_skip(behind, 2);
+		if (behind.len == 0 || (behind.ptr[0] && strchr("\r\n\t ", behind.ptr[0])))
+			return at;
+		at += boundary.len;
+	}
+}
+
 static void
 walk_parts(struct dsn_read *read, const struct part *part, unsigned depth)
 {
@@ -346,15 +369,15 @@ walk_parts(struct dsn_read *read, const struct part *part, unsigned depth)
 		inside = true;
 	}
 	while (rest.len && read->part_count < DSN_READ_PARTS_MAX) {
-		const char *end = memmem(rest.ptr, rest.len, boundary.ptr, boundary.len);
-		size_t bytes = end ? (size_t)(end - rest.ptr) : rest.len;
+		size_t bytes = find_boundary(rest, boundary);
+		bool last = bytes == rest.len;
 
 		if (inside) {
 			read->part_count++;
 			walk(read, span_first(rest, bytes), depth + 1);
 		}
 		rest = span_skip(rest, bytes + boundary.len);
-		if (!end || span_starts(rest, SPAN("--")))
+		if (last || span_starts(rest, SPAN("--")))
 			break;
 		rest = span_skip(rest, span_find(rest, '\n') + 1);
 		inside = true;

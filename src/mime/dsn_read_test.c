@@ -59,6 +59,20 @@ the_first_report_wins(void **state)
 		 "--o\n" REPORT("y", "\nFinal-Recipient: rfc822; o@example.net\n") "--o--\n"));
 	assert_int_equal(read.rcpt_count, 1);
 	assert_span(read.rcpts[0].address, "bob@example.net");
+	assert_span(read.text, "Hello\n");
+	dsn_read_fini(&read);
+}
+
+static void
+a_boundary_may_begin_as_another_one(void **state)
+{
+	struct dsn_read read;
+
+	(void)state;
+	dsn_read(&read, SPAN("Content-Type: multipart/mixed; boundary=x\n\n--x\n" REPORT(
+			    "x--y", FIELDS) "--x--\n"));
+	assert_int_equal(read.rcpt_count, 1);
+	assert_span(read.text, "Hello\n");
 	dsn_read_fini(&read);
 }
 
@@ -71,7 +85,7 @@ depth_and_parts_are_bounded(void **state)
 
 	(void)state;
 	buf_init(&bomb, 1 << 20);
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 20; i++)
 		buf_addf(&bomb, "Content-Type: multipart/mixed; boundary=b%u\n\n--b%u\n", i, i);
 	buf_add_str(&bomb, "Content-Type: message/delivery-status\n\n" FIELDS);
 	dsn_read(&read, buf_span(&bomb));
@@ -184,6 +198,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(fields_are_read),
 	    cmocka_unit_test(the_first_report_wins),
+	    cmocka_unit_test(a_boundary_may_begin_as_another_one),
 	    cmocka_unit_test(depth_and_parts_are_bounded),
 	    cmocka_unit_test(decoded_text_is_bounded),
 	    cmocka_unit_test(encodings_are_decoded),

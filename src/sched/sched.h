@@ -54,6 +54,8 @@ struct sched_limits {
 	struct rate_limit rate;                      /* of attempts; count 0: none */
 	uint64_t down_ms_min, down_ms_max;           /* between two probes while it is down */
 	uint64_t expire_ms;                          /* what waits for it while it is down */
+	bool suspended;                   /* by an operator: no attempt is started */
+	uint64_t suspended_until_wall_ms; /* 0: until it is resumed */
 };
 
 struct sched;

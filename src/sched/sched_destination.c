@@ -204,7 +204,7 @@ may_start(const struct sched *sched, const struct destination *destination, uint
 {
 	uint64_t token_ms;
 
-	if (ready_count(destination) == 0)
+	if (ready_count(destination) == 0 || destination->limits.suspended)
 		return false;
 	if (destination->down_count > 0) {
 		if (destination->down_until_ms > sched->now_ms)

@@ -84,6 +84,7 @@ enum sched_reason {
 	SCHED_WHY_ACTIVE,   /* it is under way */
 	SCHED_WHY_BOUNCING, /* its sender is being told */
 	SCHED_WHY_UNTIL,    /* it is not to be sent before a time */
+	SCHED_WHY_SUSPENDED, /* an operator suspended its destination */
 	SCHED_WHY_COUNT,
 };
 struct sched_why {

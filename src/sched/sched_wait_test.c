@@ -225,6 +225,33 @@ destinations_are_listed(void **state)
 	test_sched_fini(&test);
 }
 
+static void
+a_suspended_destination_has_no_turn(void **state)
+{
+	struct test_sched test;
+	uint32_t first, other;
+
+	(void)state;
+	test_sched_init(&test);
+	test.limits.suspended = true;
+	test.limits.suspended_until_wall_ms = TEST_WALL_MS + 60000;
+	first = test_sched_add(&test, "a", 1);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	assert_int_equal(test_sched_why(&test, first).reason, SCHED_WHY_SUSPENDED);
+	assert_int_equal(test_sched_why(&test, first).at_wall_ms, TEST_WALL_MS + 60000);
+	/* Nor has it because an operator wants it tried, or by time. */
+	sched_destination_up(test.sched, 0);
+	test_sched_pass(&test, 3600000);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	/* Another, which is made after it was resumed, does not wait for it. */
+	test.limits.suspended = false;
+	other = test_sched_add(&test, "b", 1);
+	serve(&test, other);
+	sched_reload(test.sched);
+	serve(&test, first);
+	test_sched_fini(&test);
+}
+
 int
 main(void)
 {
@@ -237,6 +264,7 @@ main(void)
 	    cmocka_unit_test(parked_mail_is_left_alone),
 	    cmocka_unit_test(a_suspect_is_tried_by_itself),
 	    cmocka_unit_test(destinations_are_listed),
+	    cmocka_unit_test(a_suspended_destination_has_no_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,10 @@ why_ready(const struct sched *sched, uint32_t at, struct sched_why *why)
 	    rate_next_ms(&destination->rate, &destination->limits.rate, sched->now_ms);
 
 	why->ahead = sched_line_ahead(sched, at);
-	if (destination->down_count > 0) {
+	if (destination->limits.suspended) {
+		why->reason = SCHED_WHY_SUSPENDED;
+		why->at_wall_ms = destination->limits.suspended_until_wall_ms;
+	} else if (destination->down_count > 0) {
 		bool waits = destination->down_until_ms > sched->now_ms;
 
 		why->reason = !waits && destination->active > 0 ? SCHED_WHY_PROBE

@@ -43,6 +43,15 @@ def test_our_own_messages(postrider, sink):
     assert "Asked to come back in some minutes" in page and "The next try is due" in page
     assert server.run("why", "zzzzzzz").returncode == NO_DATA
 
+    # The notification that the sender got says the same, from outside.
+    [bounce] = server.wait_mail("bob")
+    for command in ("why", "explain"):
+        story = told(program(command, "--json", input=bounce))
+        assert story["kind"] == "bounce" and story["writer"] == "Postrider"
+        [rcpt] = story["recipients"]
+        assert rcpt["address"] == "nobody@far.example" and rcpt["reason"] == "user-unknown"
+        assert rcpt["outcome"] == "failed" and rcpt["decided_by"] == "server"
+
 
 def test_nothing_to_tell():
     result = program("why", "hello, world")

@@ -6,6 +6,8 @@
  *   {"do": "summary", "limit": 100, "for": ".example.net"}
  *   {"do": "show", "id": "ID"}
  *   {"do": "trace", "id": "ID" (or not: of any message), "limit": 100, "for": "example.net"}
+ *   {"do": "suspend" | "resume", "for": ".example.net", "seconds": 3600 (or not), "who": "NAME"}
+ *   {"do": "suspended"}
  *   {"do": "retry" | "hold" | "release" | "delete", "id": "ID" | "all", "who": "NAME"}
  *
  *   {"message": {"id", ...}}, then for each of its recipients {"recipient": {...}}
@@ -35,6 +37,7 @@
 #include "proc/admin/admin_answer.h"
 #include "proc/admin/admin_http.h"
 
+enum { WHO_BYTES_MAX = 100, SUSPEND_S_MAX = 366 * 86400 };
 enum { CLIENTS_MAX = 64, REQUEST_BYTES_MAX = 4096 };
 
 struct admin {
@@ -180,6 +183,7 @@ receive_queue(
 	struct ipc_qa_rcpt rcpt;
 	struct ipc_qa_destination destination;
 	struct ipc_qa_transcript transcript;
+	struct ipc_qa_suspension suspension;
 	struct ipc_qa_done done;
 	struct client *client;
 
@@ -214,6 +218,13 @@ receive_queue(
 		client = map_get_u64(&admin->queries, transcript.query);
 		if (client)
 			send_json(client, admin_transcript(&transcript));
+		return OK;
+	case IPC_qa_SUSPENSION:
+		if (ipc_qa_suspension_decode(payload, &suspension))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, suspension.query);
+		if (client)
+			send_json(client, admin_suspension(&suspension));
 		return OK;
 	case IPC_qa_DONE:
 		if (ipc_qa_done_decode(payload, &done))
@@ -308,6 +319,46 @@ do_trace(struct client *client, json_t *request)
 }
 
 static void
+suspend(struct client *client, json_t *request, bool resume)
+{
+	json_int_t seconds = json_integer_value(json_object_get(request, "seconds"));
+	struct ipc_aq_suspend asked = {.resume = resume,
+	    .who = span_first(
+	        span_str(json_string_value(json_object_get(request, "who"))), WHO_BYTES_MAX)};
+
+	if (!match_of(client, request, &asked.match))
+		return;
+	if (asked.match.len == 0 || seconds < 0 || seconds > SUSPEND_S_MAX) {
+		send_error(client, "\"for\" is to be a destination, \"seconds\" not above a year");
+		return;
+	}
+	asked.for_ms = (uint64_t)seconds * 1000;
+	asked.query = start_query(client);
+	ipc_aq_suspend_send(client->admin->queue, &asked);
+}
+
+static void
+do_suspend(struct client *client, json_t *request)
+{
+	suspend(client, request, false);
+}
+
+static void
+do_resume(struct client *client, json_t *request)
+{
+	suspend(client, request, true);
+}
+
+static void
+do_suspended(struct client *client, json_t *request)
+{
+	const struct ipc_aq_suspended asked = {.query = start_query(client)};
+
+	(void)request;
+	ipc_aq_suspended_send(client->admin->queue, &asked);
+}
+
+static void
 do_act(struct client *client, json_t *request, enum ipc_act kind)
 {
 	const char *all = json_string_value(json_object_get(request, "id"));
@@ -366,7 +417,9 @@ do_request(struct client *client, json_t *request)
 		const char *name;
 		void (*run)(struct client *client, json_t *request);
 	} verbs[] = {{"list", do_list}, {"summary", do_summary}, {"show", do_show},
-	    {"trace", do_trace}, {"waiting", do_waiting}, {"flush-ledger", do_flush_ledger}};
+	    {"trace", do_trace}, {"suspend", do_suspend}, {"resume", do_resume},
+	    {"suspended", do_suspended}, {"waiting", do_waiting},
+	    {"flush-ledger", do_flush_ledger}};
 	const char *verb = json_string_value(json_object_get(request, "do"));
 
 	if (!verb) {
@@ -388,7 +441,8 @@ do_request(struct client *client, json_t *request)
 			return;
 		}
 	send_error(
-	    client, "\"do\" is not list, summary, show, trace, retry, hold, release or delete");
+	    client, "\"do\" is not list, summary, show, trace, suspend, resume, "
+	            "suspended, retry, hold, release or delete");
 }
 
 static void

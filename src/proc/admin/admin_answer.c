@@ -20,6 +20,7 @@ static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_ACTIVE] = "active",
     [IPC_WHY_BOUNCING] = "bouncing",
     [IPC_WHY_UNTIL] = "until",
+    [IPC_WHY_SUSPENDED] = "suspended",
 };
 
 /* Text from anywhere: what is not UTF-8 becomes "?". */
@@ -128,7 +129,7 @@ json_t *
 admin_destination(const struct ipc_qa_destination *destination)
 {
 	static const char *const states[IPC_DESTINATION_COUNT] = {
-	    "ok", "limited", "down"};
+	    "ok", "limited", "down", "suspended"};
 	json_t *value = json_object();
 
 	json_object_set_new(value, "destination", json_text(destination->destination));
@@ -179,6 +180,18 @@ admin_transcript(const struct ipc_qa_transcript *transcript)
 	json_object_set_new(value, "slow", json_boolean(transcript->slow));
 	json_object_set_new(value, "steps", steps);
 	return json_pack("{s:o}", "transcript", value);
+}
+
+json_t *
+admin_suspension(const struct ipc_qa_suspension *suspension)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "destination", json_text(suspension->match));
+	json_object_set_new(value, "who", json_text(suspension->who));
+	json_object_set_new(value, "since", json_time(suspension->since_wall_ms));
+	json_object_set_new(value, "until", json_time(suspension->until_wall_ms));
+	return json_pack("{s:o}", "suspension", value);
 }
 
 json_t *

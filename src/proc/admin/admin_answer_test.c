@@ -145,6 +145,18 @@ test_reasons(void **state)
 }
 
 static void
+test_suspension(void **state)
+{
+	const struct ipc_qa_suspension suspension = {
+	    .match = SPAN(".b"), .who = SPAN("ann"), .since_wall_ms = 1};
+
+	(void)state;
+	assert_json(admin_suspension(&suspension),
+	    "{\"suspension\":{\"destination\":\".b\",\"who\":\"ann\","
+	    "\"since\":\"1970-01-01T00:00:00.001Z\",\"until\":null}}");
+}
+
+static void
 test_transcript(void **state)
 {
 	const struct ipc_qa_transcript transcript = {.id = 1,
@@ -169,6 +181,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_recipient),
 	    cmocka_unit_test(test_transcript),
+	    cmocka_unit_test(test_suspension),
 	    cmocka_unit_test(test_message),
 	    cmocka_unit_test(test_destination),
 	    cmocka_unit_test(test_done),

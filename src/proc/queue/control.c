@@ -238,6 +238,8 @@ receive(
 	struct ipc_aq_show shown;
 	struct ipc_aq_act acted;
 	struct ipc_aq_trace traced;
+	struct ipc_aq_suspend suspended;
+	struct ipc_aq_suspended listed;
 
 	(void)channel;
 	if (fd >= 0)
@@ -264,6 +266,16 @@ receive(
 		if (ipc_aq_trace_decode(payload, &traced))
 			return ERR_SYNTAX;
 		trace(queue, &traced);
+		return OK;
+	case IPC_aq_SUSPEND:
+		if (ipc_aq_suspend_decode(payload, &suspended))
+			return ERR_SYNTAX;
+		suspend_act(queue, &suspended);
+		return OK;
+	case IPC_aq_SUSPENDED:
+		if (ipc_aq_suspended_decode(payload, &listed))
+			return ERR_SYNTAX;
+		suspend_list(queue, &listed);
 		return OK;
 	case IPC_aq_ACT:
 		if (ipc_aq_act_decode(payload, &acted) || acted.act >= IPC_ACT_COUNT)

@@ -54,6 +54,7 @@ static_assert(SCHED_WHY_TIME == (int)IPC_WHY_TIME && SCHED_WHY_DOWN == (int)IPC_
 	SCHED_WHY_ACTIVE == (int)IPC_WHY_ACTIVE &&
 	SCHED_WHY_BOUNCING == (int)IPC_WHY_BOUNCING &&
 	SCHED_WHY_UNTIL == (int)IPC_WHY_UNTIL &&
+	SCHED_WHY_SUSPENDED == (int)IPC_WHY_SUSPENDED &&
 	SCHED_WHY_COUNT == (int)IPC_WHY_COUNT,
     "the scheduler's reasons are those of the link");
 

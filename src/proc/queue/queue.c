@@ -101,6 +101,7 @@ second_passed(struct io_timer *timer)
 	schedule_expire(queue);
 	watch_sweep(queue);
 	bounce_retry(queue);
+	suspend_expire(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
 }
 
@@ -274,6 +275,7 @@ open_store(struct queue *queue)
 	queue->ledger = ledger_feed_create(queue);
 	if (!queue->ledger)
 		return false;
+	suspend_load(queue);
 	ledger_feed_spool(queue->ledger, &options, &scan);
 	err = store_spool_open(
 	    queue->env->io, queue->dir, &spool, &options, &scan, &queue->store);

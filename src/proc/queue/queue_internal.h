@@ -14,6 +14,7 @@
 #include "proc/queue/mark.h"
 #include "proc/queue/envelope.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/suspensions.h"
 #include "proc/queue/transcripts.h"
 #include "route/limits.h"
 #include "route/retry.h"
@@ -148,6 +149,7 @@ struct queue {
 	struct list summaries; /* that are being counted */
 	size_t listing_count;
 	struct transcripts transcripts;
+	struct suspensions suspensions;
 	uint32_t routes;      /* digest_routes of the configuration */
 	uint64_t next_query, next_attempt;
 	uint64_t id_grant;    /* ids given out in this epoch */
@@ -308,6 +310,14 @@ void summary_start(struct queue *queue, const struct ipc_aq_summary *asked);
 /* The message is about to be removed. */
 void summary_forget(struct queue *queue, uint32_t slot);
 void summary_stop(struct queue *queue);
+
+/* suspend.c: destinations that an operator suspends and resumes */
+void suspend_load(struct queue *queue);
+void suspend_limits(const struct queue *queue, struct span key, struct sched_limits *limits);
+/* Once a second: those whose time is over. */
+void suspend_expire(struct queue *queue);
+void suspend_act(struct queue *queue, const struct ipc_aq_suspend *asked);
+void suspend_list(struct queue *queue, const struct ipc_aq_suspended *asked);
 
 /* poison.c: messages that end the process that handles them, or that cannot be read */
 void poison_init(struct queue *queue, const uint64_t seed[2]);

@@ -81,6 +81,9 @@ static enum ipc_why
 why_of(const struct sched_destination *known, enum ipc_destination *state,
     uint64_t token_ms, uint64_t now_ms)
 {
+	*state = IPC_DESTINATION_SUSPENDED;
+	if (known->limits.suspended)
+		return IPC_WHY_SUSPENDED;
 	*state = IPC_DESTINATION_DOWN;
 	if (known->down_count > 0)
 		return known->down_until_ms <= now_ms && known->active > 0
@@ -116,6 +119,8 @@ send_destination(struct summary *summary, uint32_t at)
 		answer.at_wall_ms = now_wall_ms + known.down_until_ms - now_ms;
 	if (why == IPC_WHY_RATE)
 		answer.at_wall_ms = now_wall_ms + known.token_ms - now_ms;
+	if (why == IPC_WHY_SUSPENDED)
+		answer.at_wall_ms = known.limits.suspended_until_wall_ms;
 	buf_init(&limit, IPC_LIMIT_MAX);
 	if (state != IPC_DESTINATION_OK)
 		queue_limits_write(&limit, queue->conf, known.key, why);
