@@ -13,12 +13,6 @@
 #include "base/map.h"
 #include "replies/catalogue.h"
 
-/*
- * Topics, and words and pairs behind these, need no translation yet, as in tools/po.  Once they
- * have it, NOT_YET goes.
- */
-enum { NOT_YET = true, LAST_WORD = WORD_CHOOSE_CLASS, PAIRS_BEFORE = 32 };
-
 /* Every text that a page may show, once. */
 struct texts {
 	struct map seen;
@@ -27,15 +21,15 @@ struct texts {
 };
 
 static void
-want(struct texts *texts, const char *english, bool not_yet)
+want(struct texts *texts, const char *english)
 {
 	struct span key = span_str(english);
 
 	if (key.len == 0 || map_get(&texts->seen, key))
 		return;
 	map_set(&texts->seen, key, texts);
-	texts->count += !not_yet || language_has(texts->language, english);
-	if (not_yet || language_has(texts->language, english))
+	texts->count++;
+	if (language_has(texts->language, english))
 		return;
 	texts->missing++;
 	print_error("%s has no translation of: %s\n", language_tag(texts->language), english);
@@ -51,7 +45,7 @@ want_topics(struct texts *texts)
 		    topic->sender, topic->admin, topic->developer};
 
 		for (size_t j = 0; j < LEN(fields); j++)
-			want(texts, fields[j], NOT_YET);
+			want(texts, fields[j]);
 	}
 }
 
@@ -68,20 +62,20 @@ want_all(struct texts *texts)
 		    entry->mistakes, entry->answers, entry->says, entry->next, entry->mail};
 
 		for (size_t j = 0; j < LEN(fields); j++)
-			want(texts, fields[j], false);
+			want(texts, fields[j]);
 	}
 	for (size_t i = 0; (group = catalogue_group_at(i)) != NULL; i++) {
 		const char *const fields[] = {group->name, group->meaning, group->says,
 		    group->next, group->mail, group->client, group->fix};
 
 		for (size_t j = 0; j < LEN(fields); j++)
-			want(texts, fields[j], false);
+			want(texts, fields[j]);
 	}
 	for (size_t i = 0; catalogue_pair_at(i, &pair); i++)
 		for (size_t j = 0; j < LEN(pair.texts); j++)
-			want(texts, pair.texts[j], NOT_YET && i >= PAIRS_BEFORE);
+			want(texts, pair.texts[j]);
 	for (unsigned i = 0; i < WORD_COUNT; i++)
-		want(texts, word_english((enum word)i), NOT_YET && i > LAST_WORD);
+		want(texts, word_english((enum word)i));
 	want_topics(texts);
 }
 
