@@ -29,7 +29,8 @@ enum {
 	PROC_FD_CONF = 4,       /* a memory file with the configuration's bundle */
 	PROC_FD_LOG = 5,
 	PROC_FD_WORDS = 6,     /* a memory file for its last words, see proc_sandbox.h */
-	PROC_FD_LIMITS = 7,    /* reception: memory that all receptions share, see limit_table.h */
+	PROC_FD_LIMITS = 7,    /* reception: memory that all receptions share, see limit_table.h;
+				* keyring: counts of failures that outlive it, see guard.h */
 	PROC_FD_LISTENERS = 8, /* the first of its listening sockets: of reception;
 				* of admin the control socket, then those for HTTP */
 };

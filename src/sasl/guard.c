@@ -8,7 +8,7 @@
 struct entry {
 	uint64_t key; /* hash of it */
 	uint64_t last_ms;
-	uint64_t count; /* 0: free */
+	_Atomic uint64_t count; /* 0: free */
 };
 
 struct guard {
@@ -31,10 +31,37 @@ guard_destroy(struct guard *guard)
 	mem_free(guard);
 }
 
+size_t
+guard_bytes(void)
+{
+	return sizeof(struct guard);
+}
+
+void
+guard_format(void *memory, const uint64_t seed[2])
+{
+	struct guard *guard = memory;
+
+	memcpy(guard->seed, seed, sizeof(guard->seed));
+}
+
+struct guard *
+guard_open(void *memory)
+{
+	return memory;
+}
+
+/* Another process, which shares the memory, may be a little ahead of our clock. */
+static uint64_t
+since_ms(const struct entry *entry, uint64_t now_ms)
+{
+	return now_ms > entry->last_ms ? now_ms - entry->last_ms : 0;
+}
+
 static bool
 is_old(const struct entry *entry, uint64_t now_ms)
 {
-	return entry->count == 0 || now_ms - entry->last_ms >= GUARD_FORGET_MS;
+	return entry->count == 0 || since_ms(entry, now_ms) >= GUARD_FORGET_MS;
 }
 
 static struct entry *
@@ -54,7 +81,7 @@ guard_wait_ms(const struct guard *guard, struct span key, uint64_t limit,
     uint64_t pause_ms, uint64_t now_ms)
 {
 	const struct entry *entry = find(guard, key);
-	uint64_t since_ms;
+	uint64_t past_ms;
 
 	if (!entry || limit == 0 || entry->count < limit || is_old(entry, now_ms))
 		return 0;
@@ -62,8 +89,8 @@ guard_wait_ms(const struct guard *guard, struct span key, uint64_t limit,
 		pause_ms *= 2;
 	if (pause_ms > GUARD_PAUSE_MAX_MS)
 		pause_ms = GUARD_PAUSE_MAX_MS;
-	since_ms = now_ms - entry->last_ms;
-	return since_ms < pause_ms ? pause_ms - since_ms : 0;
+	past_ms = since_ms(entry, now_ms);
+	return past_ms < pause_ms ? pause_ms - past_ms : 0;
 }
 
 /* The way of a set that a new key takes: a free one, else the one with the fewest failures. */
@@ -103,9 +130,10 @@ void
 guard_take_back(struct guard *guard, struct span key)
 {
 	struct entry *entry = find(guard, key);
+	uint64_t count = entry ? entry->count : 0;
 
-	if (entry)
-		entry->count--;
+	if (count > 0)
+		entry->count = count - 1;
 }
 
 void

@@ -18,6 +18,7 @@ enum {
 	GUARD_SETS = 1024, /* keys kept: GUARD_SETS * GUARD_WAYS */
 	GUARD_FORGET_MS = 24 * 3600 * 1000,
 	GUARD_PAUSE_MAX_MS = 3600 * 1000,
+	GUARD_COUNT = 3, /* of them in the keyring: hosts, logins, and logins' friends */
 	GUARD_DELAY_DOUBLED_MAX = 4, /* answers wait up to 16 times the first delay */
 };
 
@@ -25,6 +26,14 @@ struct guard;
 
 struct guard *guard_create(const uint64_t seed[2]);
 void guard_destroy(struct guard *guard);
+
+/*
+ * One in memory of guard_bytes() zeros that processes share: formatted once, opened by each, never
+ * destroyed.  Two may use it at the same time, as at a reload; a count may then be one off.
+ */
+size_t guard_bytes(void);
+void guard_format(void *memory, const uint64_t seed[2]);
+struct guard *guard_open(void *memory);
 
 /* How long the key may not try; 0: it may.  limit 0: always. */
 uint64_t guard_wait_ms(const struct guard *guard, struct span key, uint64_t limit,

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <cmocka.h>
 
 static const uint64_t seed[2] = {1, 2};
@@ -36,6 +37,27 @@ pauses_grow(void **state)
 	now_ms += GUARD_FORGET_MS;
 	assert_int_equal(guard_count(guard, key, now_ms), 1);
 	guard_destroy(guard);
+}
+
+static void
+shared_memory_keeps_counts(void **state)
+{
+	void *memory = calloc(1, guard_bytes());
+	struct guard *old, *new;
+	struct span key = SPAN("key");
+
+	(void)state;
+	assert_non_null(memory);
+	guard_format(memory, seed);
+	old = guard_open(memory);
+	for (uint64_t i = 1; i <= 3; i++)
+		assert_int_equal(guard_count(old, key, 1000), i);
+	/* Whose clock is a little behind forgets nothing, and lets nobody in. */
+	new = guard_open(memory);
+	assert_int_equal(guard_wait_ms(new, key, 3, MINUTE_MS, 999), MINUTE_MS);
+	assert_true(guard_knows(new, key, 999));
+	assert_int_equal(guard_count(new, key, 999), 4);
+	free(memory);
 }
 
 static void
@@ -92,6 +114,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(pauses_grow),
+	    cmocka_unit_test(shared_memory_keeps_counts),
 	    cmocka_unit_test(success_is_taken_back),
 	    cmocka_unit_test(a_flood_does_not_forgive),
 	    cmocka_unit_test(answers_come_later_and_later),

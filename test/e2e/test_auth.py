@@ -3,6 +3,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+import signal
 import ssl
 import subprocess
 import time
@@ -248,3 +249,19 @@ def test_an_address_that_fails_often_must_pause(postrider):
     # The right password is not even looked at.
     assert guess(server, "alice", PASSWORD)[0].code == 454
     until(lambda: guess(server, "alice", PASSWORD)[0].code == 235)
+
+
+def test_a_reload_forgets_no_failures(postrider):
+    server = guesser(postrider, "authentication delay 0 s", "authentication failures per login 3",
+                     "authentication pause 10 min")
+    assert [guess(server, "bob")[0].code for _ in range(4)] == [535, 535, 535, 454]
+    first = server.role_pids("keyring")
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_event("config_replaced")
+    until_what(lambda: not set(first) & set(server.role_pids("keyring")), "another keyring")
+    assert until(lambda: guess(server, "bob")[0]).code == 454
+    # Nor does its end, however it came.
+    second = server.kill_role("keyring")
+    until_what(lambda: set(server.role_pids("keyring")) - set(second), "another keyring")
+    until(lambda: guess(server, "alice", PASSWORD)[0].code == 235)
+    assert guess(server, "bob")[0].code == 454

@@ -412,6 +412,19 @@ auth_channel(const struct auth *auth, unsigned instance)
 	return auth->peers[instance].channel;
 }
 
+/* The counts outlive this process, where the supervisor gave memory for them. */
+static void
+open_guards(struct auth *auth, const uint64_t seed[2])
+{
+	struct guard **guards[GUARD_COUNT] = {&auth->hosts, &auth->logins, &auth->friends};
+	char *memory = auth->env->limits;
+
+	check(!memory || auth->env->limits_bytes == GUARD_COUNT * guard_bytes());
+	for (size_t i = 0; i < GUARD_COUNT; i++)
+		*guards[i] = memory ? guard_open(memory + i * guard_bytes())
+				    : guard_create(seed);
+}
+
 struct auth *
 auth_create(struct proc_env *env)
 {
@@ -429,9 +442,7 @@ auth_create(struct proc_env *env)
 		list_init(&peer->exchanges);
 		map_init(&peer->by_number, seed);
 	}
-	auth->hosts = guard_create(seed);
-	auth->logins = guard_create(seed);
-	auth->friends = guard_create(seed);
+	open_guards(auth, seed);
 	auth->passwords = passwords_create(env);
 	return auth->passwords ? auth : NULL;
 }

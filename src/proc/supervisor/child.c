@@ -43,7 +43,9 @@ list_fds(const struct child *child, const struct child_world *world, int link, i
 	fds[count++] = world->conf_fd;
 	fds[count++] = world->log_fd;
 	fds[count++] = child->words_fd;
-	fds[count++] = child->proc == PROC_RECEPTION ? world->limits_fd : -1;
+	fds[count++] = child->proc == PROC_RECEPTION ? world->limits_fd
+	    : child->proc == PROC_KEYRING            ? world->guards_fd
+						     : -1;
 	if (child->proc == PROC_RECEPTION)
 		for (size_t i = 0; i < world->listener_count; i++)
 			fds[count++] = world->listeners[i];

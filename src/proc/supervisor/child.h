@@ -37,6 +37,7 @@ struct child_world {
 	const char *program;
 	int conf_fd, log_fd;
 	int limits_fd; /* what the receptions share */
+	int guards_fd; /* what keyrings share, one after the other */
 	const int *listeners;
 	size_t listener_count;
 	int control_fd;

@@ -12,6 +12,7 @@
 #include "proc/supervisor/conf_load.h"
 #include "proc/supervisor/supervisor_internal.h"
 #include "route/limit_table.h"
+#include "sasl/guard.h"
 
 enum { CANDIDATE_MS = 30 * 1000, RETIRE_MS = 1000 };
 
@@ -48,13 +49,12 @@ reload_memory_file(const struct conf_bundle *bundle)
 	return fd;
 }
 
-int
-reload_limits_memory(struct io *io, const struct conf *conf)
+/* Memory of a size that nobody can change, for children to share; -1 where it can't be made. */
+static int
+make_shared(const char *name, size_t bytes, void **mapped)
 {
-	const size_t bytes = limit_table_bytes(conf->sessions_max);
-	int fd = memfd_create("postrider.limits", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *memory = MAP_FAILED;
-	uint64_t seed[2];
 
 	if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
@@ -64,9 +64,40 @@ reload_limits_memory(struct io *io, const struct conf *conf)
 			close(fd);
 		return -1;
 	}
+	*mapped = memory;
+	return fd;
+}
+
+int
+reload_limits_memory(struct io *io, const struct conf *conf)
+{
+	const size_t bytes = limit_table_bytes(conf->sessions_max);
+	void *memory;
+	int fd = make_shared("postrider.limits", bytes, &memory);
+	uint64_t seed[2];
+
+	if (fd < 0)
+		return -1;
 	io_random(io, seed, sizeof(seed));
 	limit_table_format(memory, seed);
 	/* The supervisor has no use for it. */
+	munmap(memory, bytes);
+	return fd;
+}
+
+int
+reload_guards_memory(struct io *io)
+{
+	const size_t bytes = GUARD_COUNT * guard_bytes();
+	void *memory;
+	int fd = make_shared("postrider.guards", bytes, &memory);
+	uint64_t seed[2];
+
+	if (fd < 0)
+		return -1;
+	io_random(io, seed, sizeof(seed));
+	for (size_t i = 0; i < GUARD_COUNT; i++)
+		guard_format((char *)memory + i * guard_bytes(), seed);
 	munmap(memory, bytes);
 	return fd;
 }

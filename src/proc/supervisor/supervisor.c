@@ -557,7 +557,9 @@ serve(struct supervisor *supervisor)
 		return status;
 	supervisor->world.conf_fd = reload_memory_file(supervisor->bundle);
 	supervisor->world.limits_fd = reload_limits_memory(supervisor->io, supervisor->conf);
-	if (supervisor->world.conf_fd < 0 || supervisor->world.limits_fd < 0)
+	supervisor->world.guards_fd = reload_guards_memory(supervisor->io);
+	if (supervisor->world.conf_fd < 0 || supervisor->world.limits_fd < 0 ||
+	    supervisor->world.guards_fd < 0)
 		return EX_OSERR;
 	raise_descriptor_limit();
 	status = enter_sandbox(supervisor);

@@ -44,6 +44,8 @@ struct supervisor {
 int reload_memory_file(const struct conf_bundle *bundle);
 /* Memory for the limits that hold over all receptions; -1 where it can't be made. */
 int reload_limits_memory(struct io *io, const struct conf *conf);
+/* Memory for the counts of failed authentications, which outlive a keyring; -1 as well. */
+int reload_guards_memory(struct io *io);
 void reload_init(struct supervisor *supervisor);
 /* SIGHUP: a good configuration replaces the one in use, a bad one does not. */
 void reload_told(void *owner);
