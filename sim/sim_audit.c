@@ -37,8 +37,8 @@ take_record(void *owner, uint64_t position, enum spool_record_type type, uint64_
 	struct work *work = owner;
 
 	if (position > ledger_reader_seen(work->reader)->reached)
-		ledger_record(
-		    &work->recorder, (enum store_change)type, id, payload, body_bytes, 0);
+		ledger_record(&work->recorder, (enum store_change)type, id, payload, body_bytes,
+		    LEDGER_READ_BACK);
 }
 
 static void

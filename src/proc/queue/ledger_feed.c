@@ -56,7 +56,8 @@ record(void *owner, uint64_t position, enum store_change type, uint64_t id,
 	/* Of an older message all but what it is now is gone, or may be. */
 	if (!feed->first || map_get_u64(&feed->put, id))
 		ledger_record(&feed->recorder, type, id, payload, body_bytes,
-		    feed->first ? LEDGER_BEFORE : 0);
+		    (feed->first ? LEDGER_BEFORE : 0) |
+			(feed->recovering ? LEDGER_READ_BACK : 0));
 	ledger_reach(feed->ledger, position);
 }
 

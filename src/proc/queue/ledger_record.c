@@ -147,10 +147,13 @@ add_removed(struct ledger_recorder *recorder, uint64_t id, struct span why, unsi
 	const struct ledger_entry entry = {.kind = LEDGER_REMOVED,
 	    .id = id,
 	    .wall_ms = io_wall_ms(recorder->io),
-	    .flags = flags & LEDGER_BEFORE ? LEDGER_ADOPTED : 0};
+	    .flags = flags & (LEDGER_BEFORE | LEDGER_READ_BACK) ? LEDGER_ADOPTED : 0};
 
-	/* Usually the end of the last recipient says it all. */
-	if (!add_marks(recorder, id, why))
+	/*
+	 * Usually the end of the last recipient says it all.  A batch that was torn may have taken the
+	 * ends of others with it; then it is known that they ended, not how.
+	 */
+	if (!add_marks(recorder, id, why) || flags & LEDGER_READ_BACK)
 		recorder->add(recorder->owner, &entry);
 }
 

@@ -18,6 +18,7 @@ struct ledger_recorder {
 enum {
 	LEDGER_BEFORE = 1, /* it was written before there was a ledger */
 	LEDGER_FOUND = 2,  /* the message was found alive, its record is not in the log */
+	LEDGER_READ_BACK = 4, /* at a start: marks before it may have been lost with a batch */
 };
 
 /* Calls add for each entry that the record makes. */
