@@ -150,8 +150,8 @@ add_removed(struct ledger_recorder *recorder, uint64_t id, struct span why, unsi
 	    .flags = flags & (LEDGER_BEFORE | LEDGER_READ_BACK) ? LEDGER_ADOPTED : 0};
 
 	/*
-	 * Usually the end of the last recipient says it all.  A batch that was torn may have taken the
-	 * ends of others with it; then it is known that they ended, not how.
+	 * Usually the end of the last recipient says it all.  A batch that was torn may have
+	 * taken the ends of others with it; then it is known that they ended, not how.
 	 */
 	if (!add_marks(recorder, id, why) || flags & LEDGER_READ_BACK)
 		recorder->add(recorder->owner, &entry);
