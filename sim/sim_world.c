@@ -211,8 +211,8 @@ choose_mood(struct world *world)
 void
 world_build(struct world *world)
 {
-	/* Most are short, since an idle server costs as much as a busy one; few take days. */
-	static const uint64_t minutes[] = {2, 5, 5, 10, 10, 30, 60, 2 * 1440};
+	/* Most are short, since an idle server costs as much as a busy one; few take a day. */
+	static const uint64_t minutes[] = {2, 5, 5, 10, 10, 30, 60, 1440};
 	static const uint64_t expiries[] = {5, 10, 20, 20, 60, 60, 240, 1440};
 	bool is_long = dice_below(&world->dice, 40) == 0;
 
