@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
+
 enum {
 	SHOWN_COLUMNS = 100, /* of a source line */
 	SHOWN_BEFORE = 60, /* of them, before the caret in a long line */
@@ -127,7 +129,8 @@ static void
 write_shown(struct buf *out, struct span text)
 {
 	while (text.len > 0) {
-		size_t bytes = conf_utf8_bytes(text);
+		uint32_t character;
+		size_t bytes = utf8_take(text, &character);
 
 		if (bytes == 0 || conf_is_control(text))
 			buf_add_char(out, '?');

@@ -76,8 +76,6 @@ struct conf_quote {
 };
 struct conf_quote conf_quote(struct span span);
 
-/* The bytes of the UTF-8 character at the front (RFC 3629); 0 where there is none. */
-size_t conf_utf8_bytes(struct span text);
 /* Whether the character at the front, which is UTF-8, is none that a line may hold. */
 bool conf_is_control(struct span text);
 

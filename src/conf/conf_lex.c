@@ -5,27 +5,9 @@
  */
 #include "conf/conf_internal.h"
 
+#include "base/utf8.h"
+
 static const char UTF8_BOM[] = "\xEF\xBB\xBF";
-
-size_t
-conf_utf8_bytes(struct span text)
-{
-	unsigned char first = (unsigned char)text.ptr[0];
-	size_t bytes = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-	uint32_t code = bytes == 1 ? first : first & (0xFFU >> (bytes + 1));
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-
-	if ((first >= 0x80 && first < 0xC2) || first > 0xF4 || text.len < bytes)
-		return 0;
-	for (size_t i = 1; i < bytes; i++) {
-		if (((unsigned char)text.ptr[i] & 0xC0) != 0x80)
-			return 0;
-		code = code << 6 | ((unsigned char)text.ptr[i] & 0x3F);
-	}
-	if (code < least[bytes] || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
-		return 0;
-	return bytes;
-}
 
 bool
 conf_is_control(struct span text)
@@ -50,7 +32,8 @@ line_enter(struct conf_lexer *lexer)
 	if (!lexer->errors)
 		return;
 	while (at < rest.len && rest.ptr[at] != '\n') {
-		size_t bytes = conf_utf8_bytes(span_skip(rest, at));
+		uint32_t character;
+		size_t bytes = utf8_take(span_skip(rest, at), &character);
 
 		place.at = lexer->at + at;
 		if (bytes == 0) {

@@ -71,48 +71,11 @@ bytes_become_tokens(void **state)
 	buf_fini(&out);
 }
 
-static const struct {
-	const char *text;
-	size_t bytes;
-} characters[] = {
-    {"a", 1},
-    {"\xC3\xBC", 2},
-    {"\xE2\x82\xAC", 3},
-    {"\xF0\x9F\x90\x8E", 4},
-    {"\xF4\x8F\xBF\xBF", 4},
-    {"\xDF\xBF", 2},
-    {"\x80", 0},
-    {"\xBF", 0},
-    {"\xC0\x80", 0}, /* NUL, too long */
-    {"\xC1\xBF", 0}, /* too long */
-    {"\xE0\x9F\xBF", 0}, /* too long */
-    {"\xF0\x8F\xBF\xBF", 0}, /* too long */
-    {"\xED\xA0\x80", 0}, /* a surrogate */
-    {"\xED\xBF\xBF", 0}, /* a surrogate */
-    {"\xF4\x90\x80\x80", 0}, /* above U+10FFFF */
-    {"\xF5\x80\x80\x80", 0},
-    {"\xFF", 0},
-    {"\xC3", 0},
-    {"\xE2\x82", 0},
-    {"\xF0\x9F\x90", 0},
-    {"\xC3(", 0},
-};
-
-static void
-only_utf8_is_text(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < LEN(characters); i++)
-		assert_int_equal(
-		    conf_utf8_bytes(span_str(characters[i].text)), characters[i].bytes);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(bytes_become_tokens),
-	    cmocka_unit_test(only_utf8_is_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

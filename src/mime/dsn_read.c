@@ -5,6 +5,7 @@
 #include "mime/dsn_read_internal.h"
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "mime/header.h"
 
 enum {
@@ -126,20 +127,8 @@ unescape(struct dsn_read *read, struct span text)
 		text = span_skip(text, i + 1);
 		if (c < 0x20 || c == 0x7f || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff) {
 			buf_add_char(&out, '?');
-		} else if (c < 0x80) {
-			buf_add_char(&out, (char)c);
 		} else {
-			if (c >= 0x10000) {
-				buf_add_char(&out, (char)(0xf0 | c >> 18));
-				buf_add_char(&out, (char)(0x80 | (c >> 12 & 0x3f)));
-			} else if (c >= 0x800) {
-				buf_add_char(&out, (char)(0xe0 | c >> 12));
-			}
-			if (c >= 0x800)
-				buf_add_char(&out, (char)(0x80 | (c >> 6 & 0x3f)));
-			else
-				buf_add_char(&out, (char)(0xc0 | c >> 6));
-			buf_add_char(&out, (char)(0x80 | (c & 0x3f)));
+			utf8_add(&out, c);
 		}
 	}
 	(void)arena_copy(&read->arena, buf_span(&out), &kept);

@@ -13,6 +13,7 @@
 #include "mime/dsn_internal.h"
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "mime/trace.h"
 #include "replies/page.h"
 
@@ -71,22 +72,10 @@ end_line(struct text *text)
 bool
 dsn_cut_character(struct span *text, uint32_t *character)
 {
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	const unsigned char *at = (const unsigned char *)text->ptr;
-	size_t bytes = at[0] < 128 ? 1 : at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-	uint32_t value = bytes == 1 ? at[0] : at[0] & (0x7fu >> bytes);
-	bool right =
-	    bytes <= text->len && (bytes == 1 || (at[0] >= 0xc2 && at[0] <= 0xf4));
+	size_t bytes = utf8_take(*text, character);
 
-	for (size_t i = 1; right && i < bytes; i++) {
-		right = (at[i] & 0xc0) == 0x80;
-		value = value << 6 | (at[i] & 0x3f);
-	}
-	right = right && value >= least[bytes] && value <= 0x10ffff &&
-		(value < 0xd800 || value > 0xdfff);
-	*character = right ? value : 0xfffd;
-	*text = span_skip(*text, right ? bytes : 1);
-	return right;
+	*text = span_skip(*text, bytes ? bytes : 1);
+	return bytes > 0;
 }
 
 /* What shows as itself: no controls, line separators, marks of direction or of no width. */

@@ -9,6 +9,7 @@
 #include "replies/reply.h"
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "replies/help.h"
 
 struct row {
@@ -98,29 +99,15 @@ is_plain(char c)
 
 /*
  * The bytes of the UTF-8 sequence (RFC 3629) at the start of text; 0 where
- * there is none, or one that stands for a C1 control or ends a line.
+ * there is none, or one that stands for a control or ends a line.
  */
 static size_t
 utf8_bytes(struct span text)
 {
-	const unsigned char *at = (const unsigned char *)text.ptr;
-	size_t bytes = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;
-	uint32_t value;
-	static const uint32_t least[] = {0, 0, 0xa0, 0x800, 0x10000};
+	uint32_t c;
+	size_t bytes = utf8_take(text, &c);
 
-	if (at[0] < 0xc2 || at[0] > 0xf4 || text.len < bytes)
-		return 0;
-	value = at[0] & (0x7fu >> bytes);
-	for (size_t i = 1; i < bytes; i++) {
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-		value = value << 6 | (at[i] & 0x3f);
-	}
-	if (value < least[bytes] || value > 0x10ffff)
-		return 0;
-	if ((value >= 0xd800 && value <= 0xdfff) || value == 0x2028 || value == 0x2029)
-		return 0;
-	return bytes;
+	return c < 0xa0 || c == 0x2028 || c == 0x2029 ? 0 : bytes;
 }
 
 /* Adds an argument: what is not printable becomes "?". */

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/date.h"
+#include "base/utf8.h"
 #include "replies/reply.h"
 
 enum { TEXT_BYTES_MAX = 32 << 10, CODE_WIDTH = 6 };
@@ -174,16 +175,16 @@ story_add_said(struct buf *out, struct span said)
 {
 	while (said.len) {
 		unsigned char c = (unsigned char)said.ptr[0];
-		size_t bytes = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+		uint32_t character;
+		size_t bytes = utf8_take(said, &character);
 		struct buf one;
 
 		buf_init(&one, 16);
 		reply_clean(&one, span_first(said, bytes));
 		if (c == '\n') {
 			buf_add_char(out, '\n');
-			bytes = 1;
-		} else if (bytes > said.len || c < ' ' || c == 0x7f ||
-			   (c >= 0x80 && (one.len != bytes || one.ptr[0] == '?'))) {
+		} else if (bytes == 0 || c < ' ' || c == 0x7f ||
+			   (c >= 0x80 && one.ptr[0] == '?')) {
 			if (c != '\r')
 				buf_addf(out, "\\x%02x", c);
 			bytes = 1;

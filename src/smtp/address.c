@@ -9,6 +9,7 @@
 #include "smtp/address.h"
 
 #include "base/net.h"
+#include "base/utf8.h"
 
 /* A walk over text that is never read past its end. */
 struct cursor {
@@ -31,15 +32,6 @@ take(struct cursor *cursor, char c)
 	return true;
 }
 
-static bool
-is_utf8_tail(const unsigned char *bytes, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if ((bytes[i] & 0xc0) != 0x80)
-			return false;
-	return true;
-}
-
 /*
  * The octets of the non-ASCII character at the start of text, 0 where there is
  * no proper one: overlong forms, surrogates, what is past U+10FFFF, and the C1
@@ -48,19 +40,10 @@ is_utf8_tail(const unsigned char *bytes, size_t count)
 static size_t
 utf8_octets(struct span text)
 {
-	const unsigned char *p = (const unsigned char *)text.ptr;
-	size_t octets;
+	uint32_t c = 0;
+	size_t octets = text.len ? utf8_take(text, &c) : 0;
 
-	if (text.len < 2 || p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	octets = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (text.len < octets || !is_utf8_tail(p + 1, octets - 1))
-		return 0;
-	if ((p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xe0 && p[1] < 0xa0) ||
-	    (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-	    (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return octets;
+	return c >= 0xa0 ? octets : 0;
 }
 
 static bool

@@ -2,31 +2,11 @@
 #include "web/web_html.h"
 
 #include "base/check.h"
+#include "base/utf8.h"
 
 enum { RFC_DIGITS_MAX = 5, SECTION_BYTES_MAX = 16 };
 
 static const char replacement[] = "\xEF\xBF\xBD";
-
-/* The first character of text that is not empty, and its bytes; *good: it is one. */
-static size_t
-take_character(struct span text, uint32_t *c, bool *good)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	unsigned char lead = (unsigned char)text.ptr[0];
-	size_t bytes = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-
-	*good = false;
-	if (bytes == 0 || lead > 0xf4 || bytes > text.len)
-		return 1;
-	*c = bytes == 1 ? lead : lead & (0xffu >> (bytes + 1));
-	for (size_t i = 1; i < bytes; i++) {
-		if (((unsigned char)text.ptr[i] & 0xc0) != 0x80)
-			return 1;
-		*c = *c << 6 | ((unsigned char)text.ptr[i] & 0x3f);
-	}
-	*good = *c >= least[bytes] && *c <= 0x10ffff && (*c < 0xd800 || *c > 0xdfff);
-	return *good ? bytes : 1;
-}
 
 /* Controls, what turns the direction of all that follows, and what is no character. */
 static bool
@@ -63,17 +43,16 @@ web_text(struct buf *out, struct span text)
 {
 	while (text.len) {
 		uint32_t c = 0;
-		bool good;
-		size_t bytes = take_character(text, &c, &good);
-		const char *entity = good ? entity_of(c) : NULL;
+		size_t bytes = utf8_take(text, &c);
+		const char *entity = bytes ? entity_of(c) : NULL;
 
-		if (!good || is_unfit(c))
+		if (bytes == 0 || is_unfit(c))
 			buf_add_str(out, replacement);
 		else if (entity)
 			buf_add_str(out, entity);
 		else
 			buf_add(out, span_first(text, bytes));
-		text = span_skip(text, bytes);
+		text = span_skip(text, bytes ? bytes : 1);
 	}
 }
 
@@ -151,16 +130,15 @@ web_json(struct buf *out, struct span text)
 	buf_add_char(out, '"');
 	while (text.len) {
 		uint32_t c = 0;
-		bool good;
-		size_t bytes = take_character(text, &c, &good);
+		size_t bytes = utf8_take(text, &c);
 
-		if (!good || is_unfit(c))
+		if (bytes == 0 || is_unfit(c))
 			buf_add_str(out, replacement);
 		else if (entity_of(c) || c < 0x20 || c == '\\' || c == 0x2028 || c == 0x2029)
 			buf_addf(out, "\\u%04x", (unsigned)c);
 		else
 			buf_add(out, span_first(text, bytes));
-		text = span_skip(text, bytes);
+		text = span_skip(text, bytes ? bytes : 1);
 	}
 	buf_add_char(out, '"');
 }
