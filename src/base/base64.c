@@ -20,12 +20,16 @@ base64_encode(struct buf *out, struct span bytes)
 	}
 }
 
-static int
-value_of(char c)
+int
+base64_value(char c)
 {
-	const char *at = c ? strchr(alphabet, c) : NULL;
-
-	return at ? (int)(at - alphabet) : -1;
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (ascii_is_digit(c))
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 /* Decodes one group of four; only the last may carry padding. */
@@ -39,7 +43,7 @@ decode_group(struct buf *out, const char *text, bool last)
 	if (last && text[3] == '=')
 		n = text[2] == '=' ? 1 : 2;
 	for (size_t k = 0; k < 4; k++) {
-		int value = k <= n ? value_of(text[k]) : 0;
+		int value = k <= n ? base64_value(text[k]) : 0;
 
 		if (value < 0)
 			return ERR_SYNTAX;
@@ -66,4 +70,35 @@ base64_decode(struct buf *out, struct span text)
 			return err;
 	}
 	return buf_finish(out);
+}
+
+static int
+url_value(char c)
+{
+	if (c == '+' || c == '/')
+		return -1;
+	return base64_value(c == '-' ? '+' : c == '_' ? '/' : c);
+}
+
+enum err
+base64url_decode(struct buf *out, struct span text)
+{
+	unsigned bits = 0, held = 0;
+
+	if (text.len % 4 == 1)
+		return ERR_SYNTAX;
+	for (size_t i = 0; i < text.len; i++) {
+		int value = url_value(text.ptr[i]);
+
+		if (value < 0)
+			return ERR_SYNTAX;
+		bits = (bits << 6 | (unsigned)value) & 0xfff;
+		held += 6;
+		if (held >= 8) {
+			held -= 8;
+			buf_add_char(out, (char)(bits >> held));
+		}
+	}
+	/* There is one way to write bytes: what is left over is zero. */
+	return bits & ((1u << held) - 1) ? ERR_SYNTAX : buf_finish(out);
 }

@@ -94,6 +94,30 @@ a_lack_of_room_is_told(void **state)
 	buf_fini(&out);
 }
 
+static void
+base64url_is_strict(void **state)
+{
+	static const struct {
+		const char *text, *bytes;
+	} rows[] = {{"", ""}, {"Zg", "f"}, {"Zm8", "fo"}, {"Zm9v", "foo"}, {"-_8", "\xfb\xff"},
+	    {"Zh", NULL}, {"Zm9", NULL}, {"Z", NULL}, {"Zg==", NULL}, {"+/8", NULL},
+	    {"Zm9v\n", NULL}, {" Zg", NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct buf out;
+		bool good;
+
+		buf_init(&out, 100);
+		good = base64url_decode(&out, span_str(rows[i].text)) == OK;
+		print_message("  \"%s\"\n", rows[i].text);
+		assert_int_equal(good, rows[i].bytes != NULL);
+		if (good)
+			assert_true(span_eq(buf_span(&out), span_str(rows[i].bytes)));
+		buf_fini(&out);
+	}
+}
+
 int
 main(void)
 {
@@ -102,6 +126,7 @@ main(void)
 	    cmocka_unit_test(every_byte_survives),
 	    cmocka_unit_test(wrong_forms_are_refused),
 	    cmocka_unit_test(a_lack_of_room_is_told),
+	    cmocka_unit_test(base64url_is_strict),
 	};
 
 	return cmocka_run_group_tests_name("base64", tests, NULL, NULL);

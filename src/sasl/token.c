@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/check.h"
 #include "sasl/sasl.h"
 #include "sasl/token_keys.h"
@@ -42,7 +43,7 @@ load(struct span part)
 	json_t *root = NULL;
 
 	buf_init(&text, TOKEN_BYTES_MAX);
-	if (token_base64url(&text, part))
+	if (base64url_decode(&text, part) == OK)
 		root = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
 	mem_wipe(text.ptr, text.len);
 	buf_fini(&text);
@@ -148,7 +149,7 @@ check_signature(
 	if (algorithm == TOKEN_ALGORITHM_COUNT)
 		return TOKEN_ALGORITHM;
 	buf_init(&signature, SIGNATURE_BYTES_MAX);
-	if (!token_base64url(&signature, parts->signature))
+	if (base64url_decode(&signature, parts->signature))
 		verdict = TOKEN_MALFORMED;
 	for (size_t i = 0; i < keys->count && verdict != TOKEN_MALFORMED; i++) {
 		if (!key_fits(&keys->keys[i], algorithm, header))

@@ -9,6 +9,7 @@
 #include <openssl/pem.h>
 
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/check.h"
 
 enum { P256_COORDINATE_BYTES = 32, ED25519_BYTES = 32, NUMBER_BYTES_MAX = 1024 };
@@ -23,41 +24,6 @@ token_algorithm_find(const char *name)
 	while (i < TOKEN_ALGORITHM_COUNT && strcmp(name, names[i]) != 0)
 		i++;
 	return (enum token_algorithm)i;
-}
-
-static int
-digit_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (ascii_is_digit(c))
-		return c - '0' + 52;
-	return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
-bool
-token_base64url(struct buf *out, struct span text)
-{
-	unsigned bits = 0, held = 0;
-
-	if (text.len % 4 == 1)
-		return false;
-	for (size_t i = 0; i < text.len; i++) {
-		int digit = digit_of(text.ptr[i]);
-
-		if (digit < 0)
-			return false;
-		bits = (bits << 6 | (unsigned)digit) & 0xfff;
-		held += 6;
-		if (held >= 8) {
-			held -= 8;
-			buf_add_char(out, (char)(bits >> held));
-		}
-	}
-	/* There is one way to write bytes: what is left over is zero. */
-	return (bits & ((1u << held) - 1)) == 0 && buf_finish(out) == OK;
 }
 
 /* The algorithm of a key's kind; TOKEN_ALGORITHM_COUNT where it is of no use. */
@@ -120,8 +86,8 @@ bytes_of(const json_t *object, const char *name, struct buf *out)
 
 	buf_init(out, NUMBER_BYTES_MAX);
 	return json_is_string(value) && json_string_length(value) > 0 &&
-	       token_base64url(
-		   out, span_of(json_string_value(value), json_string_length(value)));
+	       base64url_decode(out,
+		   span_of(json_string_value(value), json_string_length(value))) == OK;
 }
 
 static EVP_PKEY *

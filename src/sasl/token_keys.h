@@ -20,5 +20,3 @@ struct token_keys {
 
 /* "RS256"; TOKEN_ALGORITHM_COUNT for any other. */
 enum token_algorithm token_algorithm_find(const char *name);
-/* Base64url without padding (RFC 7515 section 2); false for anything else. */
-bool token_base64url(struct buf *out, struct span text);
