@@ -55,6 +55,33 @@ span_find_last(struct span span, char c)
 	return span.len;
 }
 
+bool
+span_seek(struct span text, struct span phrase, struct span *behind)
+{
+	const char *at = text.len ? memmem(text.ptr, text.len, phrase.ptr, phrase.len) : NULL;
+
+	if (!at)
+		return false;
+	*behind = span_skip(text, (size_t)(at - text.ptr) + phrase.len);
+	return true;
+}
+
+bool
+span_is_ascii(struct span span)
+{
+	const uint64_t highest = 0x8080808080808080;
+	uint64_t all = 0, eight;
+	size_t i = 0;
+
+	for (; i + sizeof(eight) <= span.len; i += sizeof(eight)) {
+		memcpy(&eight, span.ptr + i, sizeof(eight));
+		all |= eight;
+	}
+	for (; i < span.len; i++)
+		all |= (unsigned char)span.ptr[i];
+	return (all & highest) == 0;
+}
+
 static bool
 is_blank(char c)
 {

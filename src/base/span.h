@@ -60,6 +60,10 @@ bool span_ends_nocase(struct span span, struct span suffix);
 /* The offset of the first (last) byte c, or span.len where there is none. */
 size_t span_find(struct span span, char c);
 size_t span_find_last(struct span span, char c);
+/* Whether phrase, which is not empty, stands in text; then what is behind its first place. */
+bool span_seek(struct span text, struct span phrase, struct span *behind);
+/* Whether all bytes are below 0x80. */
+bool span_is_ascii(struct span span);
 /* Without spaces and tabs (and CR, LF) at both ends. */
 struct span span_trim(struct span span);
 /* Cuts the part before the first c off *rest; without c, all of it.  False when *rest is empty. */
@@ -97,4 +101,14 @@ static inline bool
 ascii_is_alnum(char c)
 {
 	return ascii_is_alpha(c) || ascii_is_digit(c);
+}
+
+/* What a hexadecimal digit, in either case, stands for; -1 for anything else. */
+static inline int
+ascii_hex_value(char c)
+{
+	if (ascii_is_digit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }

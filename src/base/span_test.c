@@ -204,6 +204,57 @@ letters_are_ascii_letters_only(void **state)
 	}
 }
 
+static void
+a_phrase_is_found_with_what_is_behind_it(void **state)
+{
+	struct span behind = SPAN("untouched");
+
+	(void)state;
+	assert_true(span_seek(SPAN("to=<a>, to=<b>"), SPAN("to=<"), &behind));
+	assert_true(span_eq(behind, SPAN("a>, to=<b>")));
+	assert_true(span_seek(SPAN("x\0y"), SPAN("\0y"), &behind));
+	assert_int_equal(behind.len, 0);
+	behind = SPAN("untouched");
+	assert_false(span_seek(SPAN("to=a"), SPAN("to=<"), &behind));
+	assert_false(span_seek(SPAN(""), SPAN("x"), &behind));
+	assert_false(span_seek((struct span){NULL, 0}, SPAN("x"), &behind));
+	assert_false(span_seek(SPAN("x"), SPAN("xx"), &behind));
+	assert_true(span_eq(behind, SPAN("untouched")));
+}
+
+static void
+one_high_byte_anywhere_is_not_ascii(void **state)
+{
+	char text[20];
+
+	(void)state;
+	assert_true(span_is_ascii((struct span){NULL, 0}));
+	for (size_t len = 1; len <= sizeof(text); len++) {
+		memset(text, 0x7f, sizeof(text));
+		assert_true(span_is_ascii(span_of(text, len)));
+		for (size_t at = 0; at < len; at++) {
+			text[at] = (char)0x80;
+			assert_false(span_is_ascii(span_of(text, len)));
+			assert_true(span_is_ascii(span_of(text, at)));
+			text[at] = 0;
+		}
+	}
+}
+
+static void
+hexadecimal_digits_have_their_values(void **state)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	int sum = 0;
+
+	(void)state;
+	for (int i = 0; digits[i]; i++)
+		assert_int_equal(ascii_hex_value(digits[i]), i % 16);
+	for (int c = -128; c < 128; c++)
+		sum += ascii_hex_value((char)c) >= 0;
+	assert_int_equal(sum, 22);
+}
+
 int
 main(void)
 {
@@ -217,6 +268,9 @@ main(void)
 	    cmocka_unit_test(order_is_by_byte_then_by_length),
 	    cmocka_unit_test(numbers_are_digits_up_to_a_maximum),
 	    cmocka_unit_test(letters_are_ascii_letters_only),
+	    cmocka_unit_test(a_phrase_is_found_with_what_is_behind_it),
+	    cmocka_unit_test(one_high_byte_anywhere_is_not_ascii),
+	    cmocka_unit_test(hexadecimal_digits_have_their_values),
 	};
 
 	return cmocka_run_group_tests_name("span", tests, NULL, NULL);

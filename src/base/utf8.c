@@ -1,4 +1,4 @@
-/* A character is taken apart, and then judged by its number: shorter than a table of first bytes. */
+/* A character is taken apart and then judged by its number, not by a table of first bytes. */
 #include "base/utf8.h"
 
 #include "base/check.h"

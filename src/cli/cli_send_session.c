@@ -474,16 +474,6 @@ timer_fired(struct io_timer *timer)
 	}
 }
 
-static bool
-has_8bit(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] & 0x80)
-			return true;
-	}
-	return false;
-}
-
 void
 cli_send_session(struct io *io, const struct cli_send_options *options,
     struct span message, struct cli_send_result *result)
@@ -496,7 +486,7 @@ cli_send_session(struct io *io, const struct cli_send_options *options,
 	    .drain = {.done = drained},
 	    .timer = {.fired = timer_fired},
 	    .body = message,
-	    .body_8bit = has_8bit(message),
+	    .body_8bit = !span_is_ascii(message),
 	};
 
 	check(options->addr_count > 0);

@@ -220,15 +220,6 @@ write_address_field(struct buf *out, const char *name, struct span address)
 	buf_add_str(out, "\r\n");
 }
 
-static bool
-is_7bit(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] >= 0x80)
-			return false;
-	return true;
-}
-
 /* Lets the sender's mail program show the notification with its message. */
 static void
 write_references(struct buf *out, const struct dsn *dsn)
@@ -268,7 +259,7 @@ write_header(
 	write_references(out, dsn);
 	buf_add_str(out, "Auto-Submitted: auto-replied\r\n");
 	buf_add_str(out, "MIME-Version: 1.0\r\n");
-	if (!is_7bit(dsn->whole))
+	if (!span_is_ascii(dsn->whole))
 		buf_add_str(out, "Content-Transfer-Encoding: 8bit\r\n");
 	buf_addf(out,
 	    "Content-Type: multipart/report; report-type=delivery-status;\r\n"
@@ -435,7 +426,7 @@ dsn_write(struct buf *out, const struct dsn *dsn)
 	write_fields(out, dsn, buf_span(&host));
 	if (dsn->whole.len) {
 		begin_part(out, buf_span(&boundary), "message/rfc822");
-		buf_add_str(out, is_7bit(dsn->whole) ? "\r\n"
+		buf_add_str(out, span_is_ascii(dsn->whole) ? "\r\n"
 		                                     : "Content-Transfer-Encoding: 8bit\r\n\r\n");
 		buf_add(out, dsn->whole);
 	} else if (dsn->header.len) {

@@ -117,12 +117,11 @@ unescape(struct dsn_read *read, struct span text)
 			continue;
 		}
 		for (; i < text.len && i < 9 && text.ptr[i] != '}'; i++) {
-			char digit = ascii_lower(text.ptr[i]);
+			int digit = ascii_hex_value(text.ptr[i]);
 
-			if (!ascii_is_digit(digit) && !(digit >= 'a' && digit <= 'f'))
+			if (digit < 0)
 				break;
-			c = c << 4 | (uint32_t)(ascii_is_digit(digit) ? digit - '0'
-								      : digit - 'a' + 10);
+			c = c << 4 | (uint32_t)digit;
 		}
 		text = span_skip(text, i + 1);
 		if (c < 0x20 || c == 0x7f || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff) {

@@ -1,17 +1,7 @@
 /* Encodings of a body (RFC 2045 section 6), read as leniently as mail programs write them. */
 #include "mime/dsn_read_internal.h"
 
-static int
-digit_of(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (ascii_is_digit(c))
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+#include "base/base64.h"
 
 static void
 add(struct buf *out, char c)
@@ -27,7 +17,7 @@ decode_base64(struct buf *out, struct span body)
 	unsigned count = 0;
 
 	for (size_t i = 0; i < body.len && !out->full; i++) {
-		int digit = digit_of(body.ptr[i]);
+		int digit = base64_value(body.ptr[i]);
 
 		if (body.ptr[i] == '=')
 			bits = count = 0;
@@ -40,15 +30,6 @@ decode_base64(struct buf *out, struct span body)
 			add(out, (char)(bits >> count & 0xff));
 		}
 	}
-}
-
-static int
-hex_of(char c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static void
@@ -67,10 +48,10 @@ decode_quoted(struct buf *out, struct span body)
 			end++;
 		if (end >= body.len || body.ptr[end] == '\n') {
 			i = end + 1;
-		} else if (i + 2 < body.len && hex_of(body.ptr[i + 1]) >= 0 &&
-			   hex_of(body.ptr[i + 2]) >= 0) {
-			add(out, (char)(hex_of(body.ptr[i + 1]) << 4 |
-					hex_of(body.ptr[i + 2])));
+		} else if (i + 2 < body.len && ascii_hex_value(body.ptr[i + 1]) >= 0 &&
+			   ascii_hex_value(body.ptr[i + 2]) >= 0) {
+			add(out, (char)(ascii_hex_value(body.ptr[i + 1]) << 4 |
+					ascii_hex_value(body.ptr[i + 2])));
 			i += 3;
 		} else {
 			add(out, body.ptr[i++]);

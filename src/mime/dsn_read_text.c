@@ -84,22 +84,11 @@ static const char *const ends[] = {"--- Below this line is a copy", "------ This
     "Your message came here on"};
 
 static bool
-find(struct span text, const char *phrase, struct span *behind)
-{
-	const char *at = text.len ? memmem(text.ptr, text.len, phrase, strlen(phrase)) : NULL;
-
-	if (!at)
-		return false;
-	*behind = span_skip(text, (size_t)(at - text.ptr) + strlen(phrase));
-	return true;
-}
-
-static bool
 has(struct span text, const char *phrase)
 {
 	struct span behind;
 
-	return find(text, phrase, &behind);
+	return span_seek(text, span_str(phrase), &behind);
 }
 
 /* Without the message that came back. */
@@ -107,11 +96,10 @@ static struct span
 without_copy(struct span text)
 {
 	for (size_t i = 0; i < LEN(ends); i++) {
-		const char *at =
-		    text.len ? memmem(text.ptr, text.len, ends[i], strlen(ends[i])) : NULL;
+		struct span behind;
 
-		if (at)
-			text.len = (size_t)(at - text.ptr);
+		if (span_seek(text, span_str(ends[i]), &behind))
+			text.len -= strlen(ends[i]) + behind.len;
 	}
 	return text;
 }
@@ -212,21 +200,22 @@ part_words(struct dsn_read *read, struct dsn_read_rcpt *rcpt)
 	struct span after;
 	size_t i = 0;
 
-	while (i < LEN(phrases) && !find(words, phrases[i], &behind))
+	while (i < LEN(phrases) && !span_seek(words, span_str(phrases[i]), &behind))
 		i++;
-	if (find(words, "host ", &after) && i < LEN(phrases) && strstr(phrases[i], "SMTP error"))
+	if (span_seek(words, SPAN("host "), &after) && i < LEN(phrases) &&
+	    strstr(phrases[i], "SMTP error"))
 		rcpt->remote = dsn_read_keep(
 		    read, span_first(after, span_find(after, ' ')), HOST_BYTES_MAX);
 	else if (i == 1)
 		rcpt->remote = host_before(read, words, behind, phrases[i]);
-	if (find(words, "does not like recipient", &after) && !rcpt->remote.len)
+	if (span_seek(words, SPAN("does not like recipient"), &after) && !rcpt->remote.len)
 		rcpt->remote = dsn_read_keep(
 		    read, span_first(words, span_find(words, ' ')), HOST_BYTES_MAX);
 	if (i == LEN(phrases))
 		return;
 	rcpt->said_by_server = true;
 	/* "after RCPT TO:<x@y>: 550 ..." */
-	if (strstr(phrases[i], "SMTP error") && find(behind, ": ", &after))
+	if (strstr(phrases[i], "SMTP error") && span_seek(behind, SPAN(": "), &after))
 		behind = after;
 	if (span_ends_nocase(behind, SPAN(" command))")))
 		behind.len--;
@@ -234,7 +223,7 @@ part_words(struct dsn_read *read, struct dsn_read_rcpt *rcpt)
 		static const char *const tails[] = {
 		    " (in reply to ", " Giving up on ", " >>> "};
 
-		if (find(behind, tails[j], &after))
+		if (span_seek(behind, span_str(tails[j]), &after))
 			behind.len = (size_t)(after.ptr - behind.ptr) - strlen(tails[j]);
 	}
 	behind = span_trim(behind);
@@ -253,7 +242,7 @@ answer_of(struct span text, bool *server)
 	struct span answer = SPAN("");
 
 	for (size_t i = 0; i < LEN(answers) && !answer.len; i++) {
-		if (!find(text, answers[i].phrase, &behind))
+		if (!span_seek(text, span_str(answers[i].phrase), &behind))
 			continue;
 		*server = answers[i].server;
 		while (behind.len && strchr(" \t\n", behind.ptr[0]))
@@ -392,9 +381,9 @@ find_writer(struct dsn_read *read, struct span text)
 	if (read->writer)
 		read->notice = true;
 	if (!read->reporter.len &&
-	    (find(text, "qmail-send program at ", &behind) ||
-		find(text, "This is the mail system at host ", &behind) ||
-		find(text, "Generating server: ", &behind))) {
+	    (span_seek(text, SPAN("qmail-send program at "), &behind) ||
+		span_seek(text, SPAN("This is the mail system at host "), &behind) ||
+		span_seek(text, SPAN("Generating server: "), &behind))) {
 		size_t bytes = 0;
 
 		while (bytes < behind.len && is_address_byte(behind.ptr[bytes]))

@@ -156,17 +156,9 @@ text_fits(const struct rule_row *row, const struct wanted *wanted)
 	struct span rest = span_of(wanted->text, wanted->bytes);
 	struct span pattern = span_str(row->rule.text), fragment;
 
-	while (span_cut(&pattern, '*', &fragment)) {
-		const char *at = rest.len && fragment.len
-				     ? memmem(rest.ptr, rest.len, fragment.ptr, fragment.len)
-				     : NULL;
-
-		if (fragment.len == 0)
-			continue;
-		if (!at)
+	while (span_cut(&pattern, '*', &fragment))
+		if (fragment.len && !span_seek(rest, fragment, &rest))
 			return false;
-		rest = span_skip(rest, (size_t)(at - rest.ptr) + fragment.len);
-	}
 	return true;
 }
 

@@ -10,17 +10,6 @@
 
 enum { LINE_BYTES_MAX = 16384 };
 
-static bool
-find(struct span text, const char *phrase, struct span *behind)
-{
-	const char *at = text.len ? memmem(text.ptr, text.len, phrase, strlen(phrase)) : NULL;
-
-	if (!at)
-		return false;
-	*behind = span_skip(text, (size_t)(at - text.ptr) + strlen(phrase));
-	return true;
-}
-
 /* Up to the first of a few characters. */
 static struct span
 until(struct span text, const char *stops)
@@ -36,7 +25,7 @@ value_of(struct span line, const char *key, const char *stops)
 {
 	struct span behind;
 
-	return find(line, key, &behind) ? until(behind, stops) : SPAN("");
+	return span_seek(line, span_str(key), &behind) ? until(behind, stops) : SPAN("");
 }
 
 static void
@@ -53,11 +42,11 @@ take_words(struct story_rcpt *rcpt, struct span words)
 	struct span behind, tail;
 
 	rcpt->said = words;
-	if (find(words, " said: ", &behind)) {
-		if (find(behind, " (in reply to ", &tail))
+	if (span_seek(words, SPAN(" said: "), &behind)) {
+		if (span_seek(behind, SPAN(" (in reply to "), &tail))
 			behind.len = (size_t)(tail.ptr - behind.ptr) - strlen(" (in reply to ");
-	} else if (find(words, "SMTP error from remote mail server after ", &behind)) {
-		if (!find(behind, ": ", &behind))
+	} else if (span_seek(words, SPAN("SMTP error from remote mail server after "), &behind)) {
+		if (!span_seek(behind, SPAN(": "), &behind))
 			return;
 	} else {
 		return;
@@ -71,7 +60,8 @@ read_postfix(struct span line, struct story_rcpt *rcpt)
 {
 	struct span status, words, relay = value_of(line, " relay=", ",[ ");
 
-	if (!find(line, " status=", &status) || !find(line, " to=<", &rcpt->address))
+	if (!span_seek(line, SPAN(" status="), &status) ||
+	    !span_seek(line, SPAN(" to=<"), &rcpt->address))
 		return false;
 	rcpt->address = until(rcpt->address, ">");
 	rcpt->outcome = span_starts(status, SPAN("deferred")) ? STORY_DELAYED
@@ -92,7 +82,8 @@ read_sendmail(struct span line, struct story_rcpt *rcpt)
 {
 	struct span stat;
 
-	if (!find(line, " stat=", &stat) || !find(line, "to=", &rcpt->address))
+	if (!span_seek(line, SPAN(" stat="), &stat) ||
+	    !span_seek(line, SPAN("to="), &rcpt->address))
 		return false;
 	rcpt->address = until(rcpt->address, ",");
 	if (span_starts(rcpt->address, SPAN("<")))
@@ -115,9 +106,9 @@ read_reject(struct span line, struct story_rcpt *rcpt)
 {
 	struct span words, tail;
 
-	if (!find(line, " reject: ", &words) || !find(words, "]: ", &words))
+	if (!span_seek(line, SPAN(" reject: "), &words) || !span_seek(words, SPAN("]: "), &words))
 		return false;
-	if (find(words, "; from=<", &tail))
+	if (span_seek(words, SPAN("; from=<"), &tail))
 		words.len = (size_t)(tail.ptr - words.ptr) - strlen("; from=<");
 	rcpt->address = value_of(line, " to=<", ">");
 	rcpt->said = words;
@@ -140,7 +131,7 @@ read_exim(struct span line, struct story_rcpt *rcpt)
 	/* "2026-11-26 10:00:00 1abcDE-0000xy-1A ** ..." */
 	if (line.len < 20 || !ascii_is_digit(line.ptr[0]) || line.ptr[4] != '-')
 		return false;
-	while (i < LEN(marks) && !find(span_first(line, 80), marks[i].mark, &rest))
+	while (i < LEN(marks) && !span_seek(span_first(line, 80), span_str(marks[i].mark), &rest))
 		i++;
 	if (i == LEN(marks))
 		return false;
@@ -155,7 +146,7 @@ read_exim(struct span line, struct story_rcpt *rcpt)
 		rcpt->said = value_of(rest, " C=\"", "\"");
 		rcpt->said_by_them = true;
 	} else {
-		(void)find(words, ": ", &words);
+		(void)span_seek(words, SPAN(": "), &words);
 		take_words(rcpt, words);
 	}
 	return true;
@@ -167,7 +158,7 @@ own_value(struct span line, const char *key)
 {
 	struct span value;
 
-	if (!find(line, key, &value))
+	if (!span_seek(line, span_str(key), &value))
 		return SPAN("");
 	if (!span_starts(value, SPAN("\"")))
 		return until(value, " ");

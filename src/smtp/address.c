@@ -191,9 +191,8 @@ take_domain(struct cursor *cursor, struct span *domain)
 		return literal_is_valid(*domain);
 	if (!address_domain_is_valid(*domain, true))
 		return false;
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)domain->ptr[i] >= 0x80)
-			cursor->is_utf8 = true;
+	if (!span_is_ascii(*domain))
+		cursor->is_utf8 = true;
 	return true;
 }
 

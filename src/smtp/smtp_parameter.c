@@ -29,12 +29,6 @@ is_hex(char c)
 	return ascii_is_digit(c) || (c >= 'A' && c <= 'F');
 }
 
-static unsigned
-hex_value(char c)
-{
-	return (unsigned)(ascii_is_digit(c) ? c - '0' : c - 'A' + 10);
-}
-
 /*
  * xtext of RFC 3461 section 4: printable, with +HH for what is not.  What is decoded
  * ends in notifications, where a control could begin a line: there may be none.
@@ -51,8 +45,8 @@ is_xtext(struct span text, bool utf8)
 			continue;
 		if (text.len - i < 3 || !is_hex(text.ptr[i + 1]) || !is_hex(text.ptr[i + 2]))
 			return false;
-		octet = (unsigned char)(hex_value(text.ptr[i + 1]) << 4 |
-					hex_value(text.ptr[i + 2]));
+		octet = (unsigned char)(ascii_hex_value(text.ptr[i + 1]) << 4 |
+					ascii_hex_value(text.ptr[i + 2]));
 		if (octet < ' ' || octet == 0x7f || (octet > 0x7f && !utf8))
 			return false;
 		i += 2;

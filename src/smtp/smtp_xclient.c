@@ -6,15 +6,6 @@
 
 #include "base/check.h"
 
-static int
-hex_value(char c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_upper(c);
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Adds what xtext stands for; false where it is none, or stands for a control. */
 static bool
 decode(struct buf *out, struct span text)
@@ -23,8 +14,8 @@ decode(struct buf *out, struct span text)
 		char c = text.ptr[i];
 
 		if (c == '+') {
-			int high = i + 1 < text.len ? hex_value(text.ptr[i + 1]) : -1;
-			int low = i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
+			int high = i + 1 < text.len ? ascii_hex_value(text.ptr[i + 1]) : -1;
+			int low = i + 2 < text.len ? ascii_hex_value(text.ptr[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return false;

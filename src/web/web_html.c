@@ -156,15 +156,6 @@ web_path_part(struct buf *out, struct span part)
 	}
 }
 
-static int
-hex_value(char c)
-{
-	if (ascii_is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool
 web_decode(struct buf *out, struct span text, bool form)
 {
@@ -173,8 +164,8 @@ web_decode(struct buf *out, struct span text, bool form)
 		char c = text.ptr[0];
 
 		if (c == '%') {
-			int high = text.len > 2 ? hex_value(text.ptr[1]) : -1;
-			int low = text.len > 2 ? hex_value(text.ptr[2]) : -1;
+			int high = text.len > 2 ? ascii_hex_value(text.ptr[1]) : -1;
+			int low = text.len > 2 ? ascii_hex_value(text.ptr[2]) : -1;
 
 			if (high < 0 || low < 0)
 				return false;

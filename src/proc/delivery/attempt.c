@@ -221,14 +221,11 @@ to_ascii(struct attempt *attempt, struct span *domain)
 {
 	char name[IPC_DOMAIN_MAX + 1];
 	char *ascii = NULL;
-	bool is_ascii = true;
 	bool done;
 
 	if (domain->len == 0 || domain->len > IPC_DOMAIN_MAX)
 		return false;
-	for (size_t i = 0; i < domain->len; i++)
-		is_ascii = is_ascii && (unsigned char)domain->ptr[i] < 0x80;
-	if (is_ascii)
+	if (span_is_ascii(*domain))
 		return true;
 	memcpy(name, domain->ptr, domain->len);
 	name[domain->len] = '\0';

@@ -92,15 +92,6 @@ choose_returned(const struct bounce *bounce, struct dsn *dsn, size_t bytes)
 	dsn->header = span_first(all, header_bytes(all));
 }
 
-static bool
-is_7bit(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] >= 0x80)
-			return false;
-	return true;
-}
-
 bool
 bounce_write_body(struct bounce *bounce, size_t header_bytes)
 {
@@ -130,7 +121,7 @@ bounce_write_body(struct bounce *bounce, size_t header_bytes)
 		dsn.language = dsn_language(dsn.header);
 		dsn_write(&bounce->body, &dsn);
 		bounce->worst = dsn_worst(&dsn);
-		bounce->is_8bit = !is_7bit(dsn.whole);
+		bounce->is_8bit = !span_is_ascii(dsn.whole);
 	}
 	mem_free(rcpts);
 	return dsn.recipient_count > 0;

@@ -345,22 +345,6 @@ start_streaming(struct session *session)
 	send_body(session);
 }
 
-static bool
-has_8bit(struct span bytes)
-{
-	const uint64_t highest = 0x8080808080808080;
-	uint64_t all = 0, eight;
-	size_t i = 0;
-
-	for (; i + sizeof(eight) <= bytes.len; i += sizeof(eight)) {
-		memcpy(&eight, bytes.ptr + i, sizeof(eight));
-		all |= eight;
-	}
-	for (; i < bytes.len; i++)
-		all |= (unsigned char)bytes.ptr[i];
-	return all & highest;
-}
-
 /* Keeps bytes of the message, here or in the queue. */
 static void
 keep(struct session *session, struct span bytes)
@@ -394,7 +378,7 @@ transaction_body(struct session *session, struct span bytes)
 	struct buf kept;
 
 	transaction->body_bytes += bytes.len;
-	transaction->has_8bit = transaction->has_8bit || has_8bit(bytes);
+	transaction->has_8bit = transaction->has_8bit || !span_is_ascii(bytes);
 	if (transaction->submission) {
 		buf_init(&kept, bytes.len + SUBMISSION_ADDED_BYTES_MAX);
 		bytes = submit_header(session, bytes, &kept);
