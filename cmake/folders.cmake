@@ -78,41 +78,36 @@ endfunction()
 folder(base)
 folder(io postrider_base PkgConfig::UV ${UNBOUND_LIBRARY})
 
-# The catalogue of replies is text; a program of ours turns it into tables.
-add_executable(catalogue_gen ${CMAKE_SOURCE_DIR}/tools/catalogue_gen.c)
-target_link_libraries(catalogue_gen postrider_base)
-if(FUZZ)
-  target_link_options(catalogue_gen PRIVATE -fsanitize=address,undefined)
-endif()
-file(GLOB CATALOGUE_TEXT CONFIGURE_DEPENDS
-  ${CMAKE_SOURCE_DIR}/src/replies/catalogue/*.txt)
+# Texts, and a program of ours, tools/NAME.c, that turns them into the tables DATA.
+function(texts name data)
+  file(GLOB files CONFIGURE_DEPENDS ${ARGN})
+  add_executable(${name} ${CMAKE_SOURCE_DIR}/tools/${name}.c)
+  target_link_libraries(${name} postrider_base)
+  if(FUZZ)
+    target_link_options(${name} PRIVATE -fsanitize=address,undefined)
+  endif()
+  add_custom_command(OUTPUT ${data}
+    COMMAND ${name} ${data} ${files}
+    DEPENDS ${name} ${files} VERBATIM)
+endfunction()
+# A unit test that runs the program, whose place is told it as MACRO.
+function(tests_generator test name macro)
+  if(TARGET ${test})
+    target_compile_definitions(${test} PRIVATE ${macro}="$<TARGET_FILE:${name}>")
+    add_dependencies(${test} ${name})
+  endif()
+endfunction()
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
-set(CATALOGUE_DATA ${CMAKE_BINARY_DIR}/generated/catalogue_data.c)
-add_custom_command(OUTPUT ${CATALOGUE_DATA}
-  COMMAND catalogue_gen ${CATALOGUE_DATA} ${CATALOGUE_TEXT}
-  DEPENDS catalogue_gen ${CATALOGUE_TEXT} VERBATIM)
-# So are its translations.
-add_executable(po_gen ${CMAKE_SOURCE_DIR}/tools/po_gen.c)
-target_link_libraries(po_gen postrider_base)
-if(FUZZ)
-  target_link_options(po_gen PRIVATE -fsanitize=address,undefined)
-endif()
-file(GLOB LANGUAGE_TEXT CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/replies/po/*.po)
-set(LANGUAGE_DATA ${CMAKE_BINARY_DIR}/generated/language_data.c)
-add_custom_command(OUTPUT ${LANGUAGE_DATA}
-  COMMAND po_gen ${LANGUAGE_DATA} ${LANGUAGE_TEXT}
-  DEPENDS po_gen ${LANGUAGE_TEXT} VERBATIM)
-set(replies_EXTRA_SOURCES ${CATALOGUE_DATA} ${LANGUAGE_DATA})
+
+# The catalogue of replies, and its translations.
+set(replies_EXTRA_SOURCES ${CMAKE_BINARY_DIR}/generated/catalogue_data.c
+  ${CMAKE_BINARY_DIR}/generated/language_data.c)
+texts(catalogue_gen ${CMAKE_BINARY_DIR}/generated/catalogue_data.c
+  ${CMAKE_SOURCE_DIR}/src/replies/catalogue/*.txt)
+texts(po_gen ${CMAKE_BINARY_DIR}/generated/language_data.c ${CMAKE_SOURCE_DIR}/src/replies/po/*.po)
 folder(replies postrider_base)
-if(TARGET catalogue_test)
-  target_compile_definitions(catalogue_test PRIVATE
-    CATALOGUE_GEN="$<TARGET_FILE:catalogue_gen>")
-  add_dependencies(catalogue_test catalogue_gen)
-endif()
-if(TARGET language_test)
-  target_compile_definitions(language_test PRIVATE PO_GEN="$<TARGET_FILE:po_gen>")
-  add_dependencies(language_test po_gen)
-endif()
+tests_generator(catalogue_test catalogue_gen CATALOGUE_GEN)
+tests_generator(language_test po_gen PO_GEN)
 
 # The style and the script of the web reference are files; the program carries them.
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/web)
@@ -133,23 +128,11 @@ folder(sasl postrider_base PkgConfig::SSL PkgConfig::JANSSON)
 folder(smtp postrider_base postrider_replies postrider_sasl)
 folder(mime postrider_base postrider_replies)
 
-# So are the rules for what providers say.
-add_executable(rules_gen ${CMAKE_SOURCE_DIR}/tools/rules_gen.c)
-target_link_libraries(rules_gen postrider_base)
-if(FUZZ)
-  target_link_options(rules_gen PRIVATE -fsanitize=address,undefined)
-endif()
-file(GLOB RULES_TEXT CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/rules/data/*.txt)
-set(RULES_DATA ${CMAKE_BINARY_DIR}/generated/rules_data.c)
-add_custom_command(OUTPUT ${RULES_DATA}
-  COMMAND rules_gen ${RULES_DATA} ${RULES_TEXT}
-  DEPENDS rules_gen ${RULES_TEXT} VERBATIM)
-set(rules_EXTRA_SOURCES ${RULES_DATA})
+# The rules for what providers say.
+set(rules_EXTRA_SOURCES ${CMAKE_BINARY_DIR}/generated/rules_data.c)
+texts(rules_gen ${rules_EXTRA_SOURCES} ${CMAKE_SOURCE_DIR}/src/rules/data/*.txt)
 folder(rules postrider_base postrider_replies postrider_mime)
-if(TARGET rules_test)
-  target_compile_definitions(rules_test PRIVATE RULES_GEN="$<TARGET_FILE:rules_gen>")
-  add_dependencies(rules_test rules_gen)
-endif()
+tests_generator(rules_test rules_gen RULES_GEN)
 folder(web postrider_base postrider_replies postrider_rules)
 folder(mailauth postrider_base)
 folder(check postrider_base postrider_replies postrider_mailauth PkgConfig::SSL)

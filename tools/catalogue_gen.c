@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "c_string.h"
+#include "text_file.h"
 
 enum { RECORDS_MAX = 2048, KEY_BYTES_MAX = 40, FILE_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 8 << 20 };
 
@@ -381,23 +382,18 @@ read_line(struct generator *gen, struct span line)
 static void
 read_file(struct generator *gen, const char *path)
 {
-	char *bytes = mem_alloc(FILE_BYTES_MAX);
-	FILE *file = fopen(path, "rb");
-	struct span rest;
-	struct span line;
+	struct span rest, line;
+	char *bytes = text_file_read(path, FILE_BYTES_MAX, &rest);
 
 	gen->file = path;
 	gen->line = 0;
-	rest = span_of(bytes, file ? fread(bytes, 1, FILE_BYTES_MAX, file) : 0);
-	if (!file || ferror(file) || rest.len == FILE_BYTES_MAX || rest.len == 0)
+	if (rest.len == 0)
 		fault(gen, path, 0, "cannot be read, is empty or too large", SPAN(""));
 	while (span_cut(&rest, '\n', &line)) {
 		gen->line++;
 		read_line(gen, line);
 	}
 	field_end(gen);
-	if (file)
-		fclose(file);
 	mem_free(bytes);
 }
 

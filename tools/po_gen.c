@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "c_string.h"
+#include "text_file.h"
 
 enum { PAIRS_MAX = 8192, FILE_BYTES_MAX = 8 << 20, TEXT_BYTES_MAX = 64 << 20 };
 
@@ -129,22 +130,18 @@ read_line(struct generator *gen, struct span line)
 static void
 read_file(struct generator *gen, const char *path)
 {
-	char *bytes = mem_alloc(FILE_BYTES_MAX);
-	FILE *file = fopen(path, "rb");
 	struct span rest, line;
+	char *bytes = text_file_read(path, FILE_BYTES_MAX, &rest);
 
 	gen->path = path;
 	gen->line = gen->count = 0;
-	rest = span_of(bytes, file ? fread(bytes, 1, FILE_BYTES_MAX, file) : 0);
-	if (!file || ferror(file) || rest.len == FILE_BYTES_MAX || rest.len == 0)
+	if (rest.len == 0)
 		fault(gen, "cannot be read, is empty or too large");
 	while (span_cut(&rest, '\n', &line)) {
 		gen->line++;
 		read_line(gen, line);
 	}
 	entry_end(gen);
-	if (file)
-		fclose(file);
 	mem_free(bytes);
 }
 

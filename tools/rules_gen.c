@@ -22,6 +22,7 @@
 #include "base/check.h"
 #include "c_string.h"
 #include "rules/rules_internal.h"
+#include "text_file.h"
 
 enum { ROWS_MAX = 4096, FILE_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 8 << 20, VALUE_BYTES_MAX = 4096 };
 
@@ -29,15 +30,6 @@ enum field { PROVIDER, SOURCE, DATE, RULE, IS, SAYS, FROM, FIELD_COUNT };
 
 static const char *const field_names[FIELD_COUNT] = {
     "provider", "source", "date", "rule", "is", "says", "from"};
-
-static const char *const action_names[RULE_ACTION_COUNT] = {
-    [RULE_BOUNCE] = "bounce",
-    [RULE_RETRY] = "retry-later",
-    [RULE_SLOW] = "slow-down",
-    [RULE_PAUSE] = "pause-address",
-    [RULE_SUPPRESS] = "suppress-address",
-    [RULE_FIX] = "fix-sender",
-};
 
 struct row {
 	struct span values[FIELD_COUNT];
@@ -139,25 +131,21 @@ read_line(struct generator *gen, struct span line)
 static void
 read_file(struct generator *gen, const char *path)
 {
-	char *bytes = mem_alloc(FILE_BYTES_MAX);
-	FILE *file = fopen(path, "rb");
 	struct span rest, line;
+	char *bytes = text_file_read(path, FILE_BYTES_MAX, &rest);
 
 	gen->file = path;
 	gen->line = 0;
 	gen->key = -1;
 	for (size_t i = 0; i < LEN(gen->standing); i++)
 		gen->standing[i] = SPAN("");
-	rest = span_of(bytes, file ? fread(bytes, 1, FILE_BYTES_MAX, file) : 0);
-	if (!file || ferror(file) || rest.len == FILE_BYTES_MAX || rest.len == 0)
+	if (rest.len == 0)
 		fault(gen, path, 0, "cannot be read, is empty or too large", SPAN(""));
 	while (span_cut(&rest, '\n', &line)) {
 		gen->line++;
 		read_line(gen, line);
 	}
 	keep(gen);
-	if (file)
-		fclose(file);
 	mem_free(bytes);
 }
 
@@ -304,7 +292,7 @@ check_row(struct generator *gen, struct row *row)
 	word = span_trim(rest);
 	row->action = -1;
 	for (int i = 0; i < RULE_ACTION_COUNT; i++)
-		if (span_eq(word, span_str(action_names[i])))
+		if (span_eq(word, span_str(rules_action_name((enum rule_action)i))))
 			row->action = i;
 	if (row->action < 0)
 		fault(gen, row->file, row->line, "unknown action", word);

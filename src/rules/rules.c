@@ -228,15 +228,5 @@ rules_at(size_t index)
 const char *
 rule_action_name(enum rule_action action)
 {
-	static const char *const names[RULE_ACTION_COUNT] = {
-	    [RULE_BOUNCE] = "bounce",
-	    [RULE_RETRY] = "retry-later",
-	    [RULE_SLOW] = "slow-down",
-	    [RULE_PAUSE] = "pause-address",
-	    [RULE_SUPPRESS] = "suppress-address",
-	    [RULE_FIX] = "fix-sender",
-	};
-
-	check((unsigned)action < RULE_ACTION_COUNT);
-	return names[action];
+	return rules_action_name(action);
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/check.h"
 #include "rules/rules.h"
 
 enum { RULES_GRAM_BYTES = 4, RULES_BUCKETS = 4096, RULES_ANY = -1 };
@@ -24,6 +25,23 @@ extern const unsigned short rules_bucket_rows[];
 /* The rules without text, in their order. */
 extern const unsigned short rules_bare[];
 extern const size_t rules_bare_count;
+
+/* Also for the program that writes the tables, which has no rules.c. */
+static inline const char *
+rules_action_name(enum rule_action action)
+{
+	static const char *const names[RULE_ACTION_COUNT] = {
+	    [RULE_BOUNCE] = "bounce",
+	    [RULE_RETRY] = "retry-later",
+	    [RULE_SLOW] = "slow-down",
+	    [RULE_PAUSE] = "pause-address",
+	    [RULE_SUPPRESS] = "suppress-address",
+	    [RULE_FIX] = "fix-sender",
+	};
+
+	check((unsigned)action < RULE_ACTION_COUNT);
+	return names[action];
+}
 
 static inline unsigned
 rules_hash(const char *gram)
