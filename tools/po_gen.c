@@ -16,22 +16,36 @@
 #include "c_string.h"
 #include "text_file.h"
 
-enum { PAIRS_MAX = 8192, FILE_BYTES_MAX = 8 << 20, TEXT_BYTES_MAX = 64 << 20 };
+enum {
+	LANGUAGES_MAX = 32,
+	PAIRS_MAX = 8192,
+	FILE_BYTES_MAX = 8 << 20,
+	TEXT_BYTES_MAX = 64 << 20
+};
 
 struct pair {
 	struct span english, text;
+};
+
+/* A file, sorted by its English. */
+struct catalogue {
+	const char *path;
+	struct pair pairs[PAIRS_MAX];
+	size_t count;
 };
 
 struct generator {
 	struct arena arena;
 	struct buf out;
 	size_t faults;
+	struct catalogue catalogues[LANGUAGES_MAX];
+	size_t catalogue_count;
+	struct span english[PAIRS_MAX]; /* of all of them, each once, sorted */
+	size_t english_count;
 
-	/* The file. */
-	const char *path;
+	/* The file that is read. */
+	struct catalogue *reading_into;
 	size_t line;
-	struct pair pairs[PAIRS_MAX];
-	size_t count;
 	/* The entry that is read. */
 	struct buf part[2]; /* msgid, msgstr */
 	unsigned reading;   /* 0: nothing, 1: msgid, 2: msgstr */
@@ -41,7 +55,7 @@ struct generator {
 static void
 fault(struct generator *gen, const char *what)
 {
-	fprintf(stderr, "%s:%zu: %s\n", gen->path, gen->line, what);
+	fprintf(stderr, "%s:%zu: %s\n", gen->reading_into->path, gen->line, what);
 	gen->faults++;
 }
 
@@ -52,9 +66,9 @@ entry_end(struct generator *gen)
 
 	/* The entry without msgid is the header. */
 	if (gen->reading == 2 && english.len && text.len && !gen->fuzzy) {
-		struct pair *pair = &gen->pairs[gen->count++];
+		struct pair *pair = &gen->reading_into->pairs[gen->reading_into->count++];
 
-		check(gen->count < PAIRS_MAX);
+		check(gen->reading_into->count < PAIRS_MAX);
 		check(arena_copy(&gen->arena, english, &pair->english));
 		check(arena_copy(&gen->arena, text, &pair->text));
 	}
@@ -133,8 +147,10 @@ read_file(struct generator *gen, const char *path)
 	struct span rest, line;
 	char *bytes = text_file_read(path, FILE_BYTES_MAX, &rest);
 
-	gen->path = path;
-	gen->line = gen->count = 0;
+	check(gen->catalogue_count < LANGUAGES_MAX);
+	gen->reading_into = &gen->catalogues[gen->catalogue_count++];
+	gen->reading_into->path = path;
+	gen->line = 0;
 	if (rest.len == 0)
 		fault(gen, "cannot be read, is empty or too large");
 	while (span_cut(&rest, '\n', &line)) {
@@ -165,22 +181,92 @@ tag_of(const char *path)
 	return span_first(name, span_find(name, '.'));
 }
 
+static int
+by_bytes(const void *a, const void *b)
+{
+	return span_compare(*(const struct span *)a, *(const struct span *)b);
+}
+
+static void
+sort_file(struct generator *gen, struct catalogue *catalogue)
+{
+	qsort(catalogue->pairs, catalogue->count, sizeof(catalogue->pairs[0]), by_english);
+	for (size_t i = 1; i < catalogue->count; i++)
+		if (span_eq(catalogue->pairs[i].english, catalogue->pairs[i - 1].english))
+			fault(gen, "one msgid stands twice");
+}
+
+/* Adds the English texts of a file that no file before it had. */
+static void
+gather_english(struct generator *gen, const struct catalogue *catalogue)
+{
+	size_t known = gen->english_count;
+
+	for (size_t i = 0; i < catalogue->count; i++) {
+		const struct span *english = &catalogue->pairs[i].english;
+
+		if (bsearch(english, gen->english, known, sizeof(*english), by_bytes))
+			continue;
+		check(gen->english_count < PAIRS_MAX);
+		gen->english[gen->english_count++] = *english;
+	}
+	qsort(gen->english, gen->english_count, sizeof(gen->english[0]), by_bytes);
+}
+
+/* One text behind the other, and adds to places where each begins. */
+static void
+add_text(struct generator *gen, struct span text, size_t *at, struct buf *places)
+{
+	buf_add_str(&gen->out, "\t");
+	c_string_add(&gen->out, text);
+	buf_add_str(&gen->out, " \"\\0\"\n");
+	buf_addf(places, "\t%zu,\n", *at);
+	*at += text.len + 1;
+}
+
+static void
+add_english(struct generator *gen)
+{
+	struct buf places;
+	size_t at = 0;
+
+	buf_init(&places, TEXT_BYTES_MAX);
+	buf_add_str(&gen->out, "\nconst char language_english[] =\n\t\"\"\n");
+	for (size_t i = 0; i < gen->english_count; i++)
+		add_text(gen, gen->english[i], &at, &places);
+	/* Never an empty table, which C does not have. */
+	buf_addf(&gen->out,
+	    "\t\"\";\nconst uint32_t language_english_at[] = {\n%.*s\t0,\n};\n"
+	    "const size_t language_english_count = %zu;\n",
+	    SPAN_ARGS(buf_span(&places)), gen->english_count);
+	buf_fini(&places);
+}
+
 static void
 add_file(struct generator *gen, size_t number)
 {
-	qsort(gen->pairs, gen->count, sizeof(gen->pairs[0]), by_english);
-	buf_addf(&gen->out, "\nstatic const struct language_pair pairs%zu[] = {\n", number);
-	for (size_t i = 0; i < gen->count; i++) {
-		if (i > 0 && span_eq(gen->pairs[i].english, gen->pairs[i - 1].english))
-			fault(gen, "one msgid stands twice");
-		buf_add_str(&gen->out, "\t{");
-		c_string_add(&gen->out, gen->pairs[i].english);
-		buf_add_str(&gen->out, ",\n\t    ");
-		c_string_add(&gen->out, gen->pairs[i].text);
-		buf_add_str(&gen->out, "},\n");
+	const struct catalogue *catalogue = &gen->catalogues[number];
+	struct buf places;
+	size_t at = 1;
+
+	buf_init(&places, TEXT_BYTES_MAX);
+	/* No text begins at 0. */
+	buf_addf(&gen->out, "\nstatic const char texts%zu[] =\n\t\"\\0\"\n", number);
+	for (size_t i = 0; i < gen->english_count; i++) {
+		const struct pair wanted = {.english = gen->english[i]};
+		const struct pair *pair = bsearch(&wanted, catalogue->pairs, catalogue->count,
+		    sizeof(wanted), by_english);
+
+		if (pair)
+			add_text(gen, pair->text, &at, &places);
+		else
+			buf_add_str(&places, "\t0,\n");
 	}
-	/* Never an empty table, which C does not have. */
-	buf_add_str(&gen->out, "\t{0},\n};\n");
+	buf_addf(&gen->out, "\t\"\";\nstatic const uint32_t text_at%zu[] = {\n%.*s\t0,\n};\n",
+	    number, SPAN_ARGS(buf_span(&places)));
+	if (buf_finish(&places))
+		fault(gen, "too much text");
+	buf_fini(&places);
 }
 
 static enum err
@@ -221,9 +307,15 @@ main(int argc, char **argv)
 			       "#include \"replies/language_internal.h\"\n");
 	for (int i = 2; i < argc; i++) {
 		read_file(gen, argv[i]);
-		add_file(gen, (size_t)i);
-		buf_addf(&list, "\t{\"%.*s\", pairs%d, %zu},\n", SPAN_ARGS(tag_of(argv[i])), i,
-		    gen->count);
+		sort_file(gen, gen->reading_into);
+		gather_english(gen, gen->reading_into);
+	}
+	add_english(gen);
+	for (size_t i = 0; i < gen->catalogue_count; i++) {
+		add_file(gen, i);
+		buf_addf(&list, "\t{\"%.*s\", texts%zu, text_at%zu, %zu},\n",
+		    SPAN_ARGS(tag_of(gen->catalogues[i].path)), i, i,
+		    gen->catalogues[i].count);
 	}
 	buf_addf(&gen->out,
 	    "\nconst struct language_texts language_texts[] = {\n%.*s\t{0},\n};\n"

@@ -140,14 +140,17 @@ static const char *
 find(const struct language *language, const char *text)
 {
 	const struct language_texts *texts = texts_of(language);
-	size_t low = 0, high = texts ? texts->count : 0;
+	size_t low = 0, high = texts ? language_english_count : 0;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = strcmp(text, texts->pairs[middle].english);
+		int order = strcmp(text, language_english + language_english_at[middle]);
 
-		if (order == 0)
-			return texts->pairs[middle].text;
+		if (order == 0) {
+			uint32_t at = texts->text_at[middle];
+
+			return at ? texts->texts + at : NULL;
+		}
 		if (order < 0)
 			high = middle;
 		else
