@@ -20,9 +20,8 @@ struct field {
 	unsigned weight;
 };
 
-/* Small letters for large ones, where that keeps the bytes' number: ASCII, Latin, Cyrillic. */
-static void
-fold(struct buf *out, struct span text)
+void
+search_fold(struct buf *out, struct span text)
 {
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned char lead = (unsigned char)text.ptr[i];
@@ -78,7 +77,7 @@ rank_text(const struct words *words, const char *text, unsigned weight, struct b
     unsigned ranks[SEARCH_WORDS_MAX])
 {
 	buf_reset(folded);
-	fold(folded, span_str(text));
+	search_fold(folded, span_str(text));
 	for (size_t i = 0; i < words->count; i++) {
 		unsigned rank = fit(buf_span(folded), words->words[i]) * weight;
 
@@ -183,7 +182,7 @@ search_catalogue(struct span text, const struct language *language,
 
 	text = span_first(text, (size_t)SEARCH_WORDS_MAX * SEARCH_WORD_BYTES_MAX);
 	buf_init(&folded, (size_t)SEARCH_WORDS_MAX * SEARCH_WORD_BYTES_MAX);
-	fold(&folded, text);
+	search_fold(&folded, text);
 	rest = buf_span(&folded);
 	while (words.count < SEARCH_WORDS_MAX && rest.len && span_cut(&rest, ' ', &word))
 		if (word.len && word.len <= SEARCH_WORD_BYTES_MAX) {

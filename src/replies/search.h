@@ -14,6 +14,8 @@ struct search_found {
 	unsigned rank;
 };
 
+/* Adds text with small letters for large ones: ASCII, Latin, Cyrillic; as many bytes as it has. */
+void search_fold(struct buf *out, struct span text);
 /*
  * The best entries, best first, each with all of the words, or, where none has all, with some.
  * Case does not matter; what is too long or too much is left out.  Gives how many there are.

@@ -3,6 +3,7 @@
  * Both find what holds all words that were asked for, first where the code is one of them, then
  * where the name has them, then the text.
  */
+#include "replies/search.h"
 #include "web/web_internal.h"
 
 enum { TERMS_MAX = 8, TERM_BYTES_MAX = 64, TEXT_BYTES_MAX = 1 << 15 };
@@ -21,32 +22,6 @@ struct search {
 	struct buf text;
 };
 
-/* Small letters, of Latin with accents and of Cyrillic too; what has none stays. */
-static void
-add_lower(struct buf *out, struct span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-		unsigned char next = i + 1 < text.len ? (unsigned char)text.ptr[i + 1] : 0;
-
-		if (c == 0xc3 && next >= 0x80 && next <= 0x9e && next != 0x97) {
-			buf_add_char(out, (char)c);
-			buf_add_char(out, (char)(next + 0x20));
-			i++;
-		} else if (c == 0xd0 && next >= 0x90 && next <= 0x9f) {
-			buf_add_char(out, (char)c);
-			buf_add_char(out, (char)(next + 0x20));
-			i++;
-		} else if (c == 0xd0 && next >= 0xa0 && next <= 0xaf) {
-			buf_add_char(out, (char)0xd1);
-			buf_add_char(out, (char)(next - 0x20));
-			i++;
-		} else {
-			buf_add_char(out, ascii_lower((char)c));
-		}
-	}
-}
-
 static void
 take_terms(struct search *search, struct span question)
 {
@@ -54,7 +29,7 @@ take_terms(struct search *search, struct span question)
 	struct span rest, word;
 
 	buf_init(&lower, WEB_QUESTION_BYTES_MAX);
-	add_lower(&lower, span_first(question, WEB_QUESTION_BYTES_MAX));
+	search_fold(&lower, span_first(question, WEB_QUESTION_BYTES_MAX));
 	rest = buf_span(&lower);
 	while (rest.len && search->term_count < TERMS_MAX && span_cut(&rest, ' ', &word)) {
 		struct term *term = &search->terms[search->term_count];
@@ -109,12 +84,12 @@ rank_of(struct search *search, const struct web_target *target)
 	size_t name_end;
 
 	buf_reset(&search->text);
-	add_lower(&search->text, web_target_key(target));
+	search_fold(&search->text, web_target_key(target));
 	buf_add_char(&search->text, '\n');
-	add_lower(&search->text, span_str(language_text(language, web_target_name(target))));
+	search_fold(&search->text, span_str(language_text(language, web_target_name(target))));
 	name_end = search->text.len;
 	buf_add_char(&search->text, '\n');
-	add_lower(&search->text, span_str(language_text(language, meaning_of(target))));
+	search_fold(&search->text, span_str(language_text(language, meaning_of(target))));
 	for (size_t i = 0; i < search->term_count; i++)
 		if (is_key(target, &search->terms[i]))
 			return 3;
