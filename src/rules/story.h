@@ -92,6 +92,10 @@ void story_page(struct page *page, const struct story *story);
 const char *story_reason_key(const struct story_rcpt *rcpt);
 /* The reason's name in a language; where there is none, the name of its most exact code; or "". */
 const char *story_reason_name(const struct story_rcpt *rcpt, const struct language *language);
+/* Of the reason, else of the most exact code, in English; "" where there is nothing to say. */
+const char *story_meaning(const struct story_rcpt *rcpt);
+const char *story_sender(const struct story_rcpt *rcpt);
+const char *story_admin(const struct story_rcpt *rcpt);
 /* "failed", "delayed", ...; "server", "network", ... as JSON has them. */
 const char *story_outcome_name(enum story_outcome outcome);
 const char *story_decider_name(enum story_decider decider);

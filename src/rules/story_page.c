@@ -40,6 +40,30 @@ story_reason_name(const struct story_rcpt *rcpt, const struct language *language
 	return entry ? in(language, entry->name) : "";
 }
 
+const char *
+story_meaning(const struct story_rcpt *rcpt)
+{
+	const struct catalogue_entry *entry = entry_of(rcpt);
+
+	return rcpt->reason ? rcpt->reason->meaning : entry ? entry->meaning : "";
+}
+
+const char *
+story_sender(const struct story_rcpt *rcpt)
+{
+	const struct catalogue_entry *entry = entry_of(rcpt);
+
+	return rcpt->reason ? rcpt->reason->sender : entry ? entry->sender : "";
+}
+
+const char *
+story_admin(const struct story_rcpt *rcpt)
+{
+	const struct catalogue_entry *entry = entry_of(rcpt);
+
+	return rcpt->reason ? rcpt->reason->admin : entry ? entry->admin : "";
+}
+
 static void
 add_decider(struct buf *out, const struct story_rcpt *rcpt, const struct language *language)
 {
@@ -209,14 +233,12 @@ page_advice(struct page *page, const struct story_rcpt *rcpt, struct buf *text)
 	static const enum word actions[RULE_ACTION_COUNT] = {WORD_WHY_ACT_BOUNCE,
 	    WORD_WHY_ACT_RETRY, WORD_WHY_ACT_SLOW, WORD_WHY_ACT_PAUSE, WORD_WHY_ACT_SUPPRESS,
 	    WORD_WHY_ACT_FIX};
-	const struct catalogue_entry *entry = entry_of(rcpt);
 	const struct {
 		enum word word;
 		const char *text;
-	} rows[] = {{WORD_SENDER, rcpt->reason ? rcpt->reason->sender : entry ? entry->sender : ""},
-	    {WORD_ADMIN, rcpt->reason ? rcpt->reason->admin : entry ? entry->admin : ""}};
+	} rows[] = {{WORD_SENDER, story_sender(rcpt)}, {WORD_ADMIN, story_admin(rcpt)}};
 
-	if (!rcpt->reason && !entry)
+	if (!rcpt->reason && !entry_of(rcpt))
 		return;
 	page_word_heading(page, WORD_TO_DO);
 	for (size_t i = 0; i < LEN(rows); i++) {
@@ -249,7 +271,6 @@ page_rcpt(struct page *page, const struct story *story, const struct story_rcpt 
     struct buf *text)
 {
 	const struct language *language = page->language;
-	const struct catalogue_entry *entry = entry_of(rcpt);
 	const char *name = story_reason_name(rcpt, language);
 
 	reply_clean(text, rcpt->address);
@@ -261,10 +282,9 @@ page_rcpt(struct page *page, const struct story *story, const struct story_rcpt 
 	page_word_heading(page, WORD_WHY_WHAT);
 	story_add_what(text, story, rcpt, language);
 	flush(page, text);
-	if (rcpt->reason || entry) {
+	if (rcpt->reason || entry_of(rcpt)) {
 		page_gap(page);
-		page_text(page, span_str(in(language, rcpt->reason ? rcpt->reason->meaning
-								   : entry->meaning)));
+		page_text(page, span_str(in(language, story_meaning(rcpt))));
 	}
 	if (rcpt->said.len) {
 		page_word_heading(

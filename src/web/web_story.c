@@ -41,12 +41,6 @@ write_sentences(struct web_page *page, enum word word, add_sentences *add,
 	buf_fini(&text);
 }
 
-static const struct catalogue_entry *
-entry_of(const struct story_rcpt *rcpt)
-{
-	return rcpt->codes[1].entry ? rcpt->codes[1].entry : rcpt->codes[0].entry;
-}
-
 /* The recipient, and in a word why: a link to what the catalogue says of it. */
 static void
 write_title(struct web_page *page, const struct story_rcpt *rcpt)
@@ -111,16 +105,13 @@ static void
 write_rcpt(
     struct web_page *page, const struct story *story, const struct story_rcpt *rcpt)
 {
-	const struct catalogue_entry *entry = entry_of(rcpt);
-	const char *meaning = rcpt->reason ? rcpt->reason->meaning : entry ? entry->meaning : "";
-	const char *sender = rcpt->reason ? rcpt->reason->sender : entry ? entry->sender : "";
-	const char *admin = rcpt->reason ? rcpt->reason->admin : entry ? entry->admin : "";
+	const char *sender = story_sender(rcpt), *admin = story_admin(rcpt);
 
 	WEB_RAW(page, "<section>\n");
 	write_title(page, rcpt);
 	write_sentences(page, WORD_WHY_WHAT, story_add_what, story, rcpt);
-	web_paragraphs(page->out, span_str(language_text(page->language, meaning)), NULL,
-	    is_rtl(page));
+	web_paragraphs(page->out,
+	    span_str(language_text(page->language, story_meaning(rcpt))), NULL, is_rtl(page));
 	write_said(page, rcpt);
 	write_sentences(page, WORD_WHY_NEXT, story_add_next, story, rcpt);
 	if (*sender || *admin) {
