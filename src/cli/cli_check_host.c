@@ -26,17 +26,6 @@ struct talk {
 	const char *domain; /* whose mail it takes; NULL */
 };
 
-static void
-tell_connect(struct cli_check *check, enum err err)
-{
-	cli_check_end(check,
-	    err == OK		 ? WORD_CHECK_ACCEPTED
-	    : err == ERR_REFUSED ? WORD_CHECK_REFUSED
-	    : err == ERR_TIMEOUT ? WORD_CHECK_NO_ANSWER
-				 : WORD_CHECK_UNREACHABLE,
-	    NULL);
-}
-
 static enum err
 reach(struct talk *talk)
 {
@@ -49,7 +38,7 @@ reach(struct talk *talk)
 	cli_check_begin(talk->check, WORD_CHECK_CONNECTING,
 	    &(struct word_fields){.name = buf_span(&text)});
 	err = cli_check_connect(talk->check, talk->addr, &talk->link);
-	tell_connect(talk->check, err);
+	cli_check_end_connect(talk->check, err);
 	buf_fini(&text);
 	return err;
 }

@@ -111,6 +111,8 @@ void cli_check_subject(struct cli_check *check, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void cli_check_begin(struct cli_check *check, enum word what, const struct word_fields *fields);
 void cli_check_end(struct cli_check *check, enum word result, const struct word_fields *fields);
+/* The same, of a connection: "accepted", "refused", ... */
+void cli_check_end_connect(struct cli_check *check, enum err err);
 /* What EHLO offers, explained. */
 void cli_check_offers(struct cli_check *check, const struct check_reply *ehlo);
 void cli_check_find(struct cli_check *check, enum finding id);

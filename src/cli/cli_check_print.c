@@ -110,6 +110,17 @@ cli_check_end(struct cli_check *check, enum word result, const struct word_field
 }
 
 void
+cli_check_end_connect(struct cli_check *check, enum err err)
+{
+	cli_check_end(check,
+	    err == OK		 ? WORD_CHECK_ACCEPTED
+	    : err == ERR_REFUSED ? WORD_CHECK_REFUSED
+	    : err == ERR_TIMEOUT ? WORD_CHECK_NO_ANSWER
+				 : WORD_CHECK_UNREACHABLE,
+	    NULL);
+}
+
+void
 cli_check_find(struct cli_check *check, enum finding id)
 {
 	check_add(check->report, id, span_str(check->subject), WORD_COUNT, NULL);

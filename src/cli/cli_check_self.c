@@ -251,12 +251,7 @@ call_out(struct self *self, const char *name, uint16_t port)
 		cli_check_begin(check, WORD_CHECK_CONNECTING,
 		    &(struct word_fields){.name = buf_span(&text)});
 		err = cli_check_connect(check, &addrs[i], &link);
-		cli_check_end(check,
-		    err == OK		 ? WORD_CHECK_ACCEPTED
-		    : err == ERR_REFUSED ? WORD_CHECK_REFUSED
-		    : err == ERR_TIMEOUT ? WORD_CHECK_NO_ANSWER
-					 : WORD_CHECK_UNREACHABLE,
-		    NULL);
+		cli_check_end_connect(check, err);
 		buf_fini(&text);
 		cli_check_close(link);
 	}
