@@ -356,41 +356,36 @@ spare        MX   20 mx.loop
 """
 
 
-class Dns:
-    """Knot with the zone "example." on a port of its own."""
+class Knot:
+    """A name server on a port of its own."""
 
-    def __init__(self, zone=ZONE):
+    def __init__(self):
         self.directory = Path(tempfile.mkdtemp(prefix="knot-"))
         self.port = free_port()
-        self.zone = zone
 
-    def start(self):
+    def run(self, sections):
+        """Starts it, with these sections of its configuration, the zones at the end."""
         run = self.directory
-        (run / "example.zone").write_text(self.zone)
         (run / "knot.conf").write_text(
             f"server:\n    rundir: {run}\n    listen: 127.0.0.1@{self.port}\n"
             f"log:\n  - target: stderr\n    any: info\n"
-            f"database:\n    storage: {run}/db\n"
-            f"zone:\n  - domain: example.\n    file: {run}/example.zone\n"
-            f"    zonefile-sync: -1\n    journal-content: none\n")
+            f"database:\n    storage: {run}/db\n{sections}")
         self.log_file = open(run / "log", "wb")
         self.process = subprocess.Popen(["/usr/sbin/knotd", "-c", str(run / "knot.conf")],
                                         stdout=self.log_file, stderr=self.log_file)
-        until(self.answers, lambda: "no answer from knotd:\n" + (run / "log").read_text())
-        return self
 
-    def answers(self):
-        """Asks for the SOA of the zone."""
-        question = (b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00"
-                    b"\x07example\x00\x00\x06\x00\x01")
+    def ask(self, name, edns=b""):
+        """The answer to a question for the SOA of a zone; b"" where none comes."""
+        labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
+        question = (b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00" + bytes([bool(edns)]) + labels
+                    + b"\x00\x00\x06\x00\x01" + edns)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             asking.settimeout(0.5)
             try:
                 asking.sendto(question, ("127.0.0.1", self.port))
-                answer = asking.recv(512)
+                return asking.recv(4096)
             except OSError:
-                return False
-        return answer[:2] == b"\x12\x34" and answer[3] & 15 == 0 and answer[7] > 0
+                return b""
 
     def stop(self):
         self.process.terminate()
@@ -398,7 +393,27 @@ class Dns:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-class SignedDns:
+class Dns(Knot):
+    """Knot with the zone "example."."""
+
+    def __init__(self, zone=ZONE):
+        super().__init__()
+        self.zone = zone
+
+    def start(self):
+        run = self.directory
+        (run / "example.zone").write_text(self.zone)
+        self.run(f"zone:\n  - domain: example.\n    file: {run}/example.zone\n"
+                 f"    zonefile-sync: -1\n    journal-content: none\n")
+        until(self.answers, lambda: "no answer from knotd:\n" + (run / "log").read_text())
+        return self
+
+    def answers(self):
+        answer = self.ask("example.")
+        return answer[:2] == b"\x12\x34" and answer[3] & 15 == 0 and answer[7] > 0
+
+
+class SignedDns(Knot):
     """
     Knot with zones {name: text} that it signs, but for those in plain.  anchor is a file with the keys of
     those that are below no other; of those in broken it has a wrong one, so that all their answers are
@@ -406,9 +421,8 @@ class SignedDns:
     """
 
     def __init__(self, zones, plain=(), broken=()):
-        self.directory = Path(tempfile.mkdtemp(prefix="knot-"))
+        super().__init__()
         self.directory.chmod(0o755)
-        self.port = free_port()
         self.zones, self.plain, self.broken = zones, plain, broken
         self.anchor = self.directory / "anchor"
 
@@ -422,15 +436,8 @@ class SignedDns:
             f"    zonefile-sync: -1\n    journal-content: all\n"
             + ("" if name in self.plain else "    dnssec-signing: on\n    dnssec-policy: test\n")
             for number, name in enumerate(self.zones))
-        (run / "knot.conf").write_text(
-            f"server:\n    rundir: {run}\n    listen: 127.0.0.1@{self.port}\n"
-            f"log:\n  - target: stderr\n    any: info\n"
-            f"database:\n    storage: {run}/db\n"
-            f"policy:\n  - id: test\n    algorithm: ecdsap256sha256\n    single-type-signing: on\n"
-            f"zone:\n{zones}")
-        self.log_file = open(run / "log", "wb")
-        self.process = subprocess.Popen(["/usr/sbin/knotd", "-c", str(run / "knot.conf")],
-                                        stdout=self.log_file, stderr=self.log_file)
+        self.run(f"policy:\n  - id: test\n    algorithm: ecdsap256sha256\n    single-type-signing: on\n"
+                 f"zone:\n{zones}")
         for name in self.zones:
             until(lambda: self.is_ready(name),
                   lambda: f"knotd has not signed {name}:\n" + (run / "log").read_text())
@@ -451,22 +458,8 @@ class SignedDns:
 
     def is_ready(self, name):
         """Asks for the SOA, with its signature: there are two records then, where the zone is signed."""
-        labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
-        question = (b"\x12\x34\x00\x00\x00\x01\x00\x00\x00\x00\x00\x01" + labels
-                    + b"\x00\x00\x06\x00\x01" + b"\x00\x00\x29\x10\x00\x00\x00\x80\x00\x00\x00")
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.settimeout(0.5)
-            try:
-                asking.sendto(question, ("127.0.0.1", self.port))
-                answer = asking.recv(4096)
-            except OSError:
-                return False
-        return answer[3] & 15 == 0 and answer[7] >= (1 if name in self.plain else 2)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(10)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        answer = self.ask(name, b"\x00\x00\x29\x10\x00\x00\x00\x80\x00\x00\x00")
+        return len(answer) > 7 and answer[3] & 15 == 0 and answer[7] >= (1 if name in self.plain else 2)
 
 
 class Mute:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from peers import DROP, Dns
+from peers import DROP, SignedDns
 from server import HOSTNAME, PROGRAM, USAGE_ERROR, make_directory
-from waiting import free_port, until
+from waiting import free_port
 
 GOOD, WARNING, ERROR = 0, 1, 2
 # What is said of every server here that offers all, in the clear.
@@ -507,32 +507,6 @@ def test_bad_domains(sink, dns):
     assert look("deep.example") == nothing - {"spf-none"} | {"spf-lookups"}
 
 
-class SignedDns(Dns):
-    """The zone signed, with the DS record that an anchor is made of."""
-
-    def start(self):
-        super().start()
-        self.stop_server()
-        config = self.directory / "knot.conf"
-        text = config.read_text().replace("    journal-content: none", "    dnssec-signing: on")
-        config.write_text(text)
-        (self.directory / "db").mkdir(exist_ok=True)
-        self.log_file = open(self.directory / "log", "ab")
-        self.process = subprocess.Popen(["/usr/sbin/knotd", "-c", str(config)],
-                                        stdout=self.log_file, stderr=self.log_file)
-        until(self.answers, lambda: "no answer from knotd:\n" + (self.directory / "log").read_text())
-        found = subprocess.run(["/usr/sbin/keymgr", "-c", str(config), "example.", "ds"], text=True,
-                               stdout=subprocess.PIPE, check=True).stdout
-        self.anchor = self.directory / "anchor"
-        self.anchor.write_text("".join(line.replace(" DS ", " 60 IN DS ", 1) + "\n"
-                                       for line in found.splitlines()))
-        return self
-
-    def stop_server(self):
-        self.process.terminate()
-        self.process.wait(10)
-
-
 def test_dane(sink, issuer):
     directory, by = issuer
     certificate = issue(directory / "mx", "mx.far.example", signer=by)
@@ -542,7 +516,8 @@ def test_dane(sink, issuer):
     fits = f"3 0 1 {hashlib.sha256(der).hexdigest()}"
 
     def look(record, server=mail, signed=True, anchor=None):
-        dns = (SignedDns if signed else Dns)(zone=ZONE + DOMAIN + tlsa % record).start()
+        dns = SignedDns({"example.": ZONE + DOMAIN + tlsa % record},
+                        plain=() if signed else ["example."]).start()
         try:
             trust = ("--dns-anchor", str(anchor or dns.anchor)) if signed else ()
             found = check("far.example", "--ports", str(server.port), timeout=5,
