@@ -94,6 +94,16 @@ net_addr_write_literal(struct buf *out, const struct net_addr *addr)
 }
 
 bool
+net_addr_is_loopback(const struct net_addr *addr)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	if (addr->family == 4)
+		return addr->bytes[0] == 127;
+	return addr->family == 6 && memcmp(addr->bytes, one, sizeof(one)) == 0;
+}
+
+bool
 net_addr_same_host(const struct net_addr *a, const struct net_addr *b)
 {
 	return a->family == b->family &&

@@ -29,4 +29,6 @@ bool net_prefix_has(const struct net_prefix *prefix, const struct net_addr *addr
 void net_addr_write(struct buf *out, const struct net_addr *addr);
 /* Adds the RFC 5321 address literal: "[192.0.2.1]" or "[IPv6:2001:db8::1]". */
 void net_addr_write_literal(struct buf *out, const struct net_addr *addr);
+/* 127.0.0.0/8 and ::1. */
+bool net_addr_is_loopback(const struct net_addr *addr);
 bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);

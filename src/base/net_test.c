@@ -144,6 +144,33 @@ the_same_host_is_told_whatever_the_port(void **state)
 	assert_true(net_addr_same_host(&c, &c));
 }
 
+static void
+only_this_host_is_loopback(void **state)
+{
+	static const struct {
+		struct span text;
+		bool is;
+	} rows[] = {
+	    {SPAN("127.0.0.1"), true},
+	    {SPAN("127.255.255.254"), true},
+	    {SPAN("::1"), true},
+	    {SPAN("::ffff:127.0.0.1"), true},
+	    {SPAN("126.255.255.255"), false},
+	    {SPAN("128.0.0.1"), false},
+	    {SPAN("::"), false},
+	    {SPAN("::2"), false},
+	    {SPAN("7f00::1"), false},
+	};
+	struct net_addr addr = {0};
+
+	(void)state;
+	assert_false(net_addr_is_loopback(&addr));
+	for (size_t i = 0; i < LEN(rows); i++) {
+		assert_int_equal(net_addr_parse(rows[i].text, &addr), OK);
+		assert_int_equal(net_addr_is_loopback(&addr), rows[i].is);
+	}
+}
+
 int
 main(void)
 {
@@ -153,6 +180,7 @@ main(void)
 	    cmocka_unit_test(networks_hold_their_addresses_only),
 	    cmocka_unit_test(what_is_no_network_is_refused),
 	    cmocka_unit_test(the_same_host_is_told_whatever_the_port),
+	    cmocka_unit_test(only_this_host_is_loopback),
 	};
 
 	return cmocka_run_group_tests_name("net", tests, NULL, NULL);

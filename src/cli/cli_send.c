@@ -245,15 +245,6 @@ parse_options(int argc, char **argv, struct cli_send_options *options)
 	return EX_OK;
 }
 
-static bool
-is_loopback(const struct net_addr *addr)
-{
-	static const uint8_t one[16] = {[15] = 1};
-
-	return addr->family == 4 ? addr->bytes[0] == 127
-				 : memcmp(addr->bytes, one, sizeof(one)) == 0;
-}
-
 static void
 add_addr(struct cli_send_options *options, struct net_addr addr)
 {
@@ -261,7 +252,7 @@ add_addr(struct cli_send_options *options, struct net_addr addr)
 		return;
 	addr.port = options->port;
 	options->loopback =
-	    (options->addr_count == 0 || options->loopback) && is_loopback(&addr);
+	    (options->addr_count == 0 || options->loopback) && net_addr_is_loopback(&addr);
 	options->addrs[options->addr_count++] = addr;
 }
 

@@ -104,14 +104,9 @@ static bool
 is_loopback(struct span host)
 {
 	struct net_addr addr;
-	static const uint8_t one[16] = {[15] = 1};
 
-	if (span_eq_nocase(host, SPAN("localhost")))
-		return true;
-	if (net_addr_parse(host, &addr) != OK)
-		return false;
-	return addr.family == 4 ? addr.bytes[0] == 127
-				: memcmp(addr.bytes, one, sizeof(one)) == 0;
+	return span_eq_nocase(host, SPAN("localhost")) ||
+	       (net_addr_parse(host, &addr) == OK && net_addr_is_loopback(&addr));
 }
 
 /* Fills in what "with tls" would say, and refuses what does not go together. */

@@ -346,14 +346,6 @@ client_tls(const struct talk *talk)
 	return talk->attempt->without_tls ? SMTP_CLIENT_TLS_NEVER : SMTP_CLIENT_TLS_MAY;
 }
 
-static bool
-is_loopback(const struct net_addr *addr)
-{
-	static const uint8_t six[16] = {[15] = 1};
-
-	return addr->family == 4 ? addr->bytes[0] == 127 : memcmp(addr->bytes, six, 16) == 0;
-}
-
 void
 talk_start_tls(struct talk *talk)
 {
@@ -406,7 +398,7 @@ connected(struct io_op *op)
 	    .tls = client_tls(talk),
 	    .login = attempt->login,
 	    .password = attempt->password,
-	    .auth_without_tls = is_loopback(&attempt->addrs[attempt->addr_index].addr),
+	    .auth_without_tls = net_addr_is_loopback(&attempt->addrs[attempt->addr_index].addr),
 	    .reply_timeout_ms = talk->delivery->conf->reply_timeout_ms,
 	    .said = recorder_said,
 	    .said_owner = talk,

@@ -16,21 +16,10 @@ session_is_of(const struct net_prefix *networks, size_t count, const struct net_
 	return false;
 }
 
-/* 127.0.0.0/8 and ::1. */
-static bool
-is_loopback(const struct net_addr *addr)
-{
-	static const uint8_t one[16] = {[15] = 1};
-
-	if (addr->family == 4)
-		return addr->bytes[0] == 127;
-	return addr->family == 6 && memcmp(addr->bytes, one, sizeof(one)) == 0;
-}
-
 bool
 session_may_lmtp(const struct conf *conf, const struct net_addr *peer)
 {
-	return is_loopback(peer) ||
+	return net_addr_is_loopback(peer) ||
 	    session_is_of(conf->relay_networks, conf->relay_network_count, peer);
 }
 
