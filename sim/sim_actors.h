@@ -12,6 +12,7 @@ struct mood {
 	uint32_t client_ppm; /* a client goes away at a step of its dialogue */
 	uint32_t remote_ppm; /* a remote server does something wrong at a step */
 	uint32_t dns_ppm;    /* an answer is late, wrong or another */
+	bool dns_signed;     /* DNSSEC vouches for what is true */
 };
 
 /*

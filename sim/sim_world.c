@@ -206,6 +206,7 @@ choose_mood(struct world *world)
 	world->mood.client_ppm = ppms[dice_below(dice, LEN(ppms))] / 4;
 	world->mood.remote_ppm = ppms[dice_below(dice, LEN(ppms))];
 	world->mood.dns_ppm = ppms[dice_below(dice, LEN(ppms))];
+	world->mood.dns_signed = dice_below(dice, 2) == 0;
 }
 
 void

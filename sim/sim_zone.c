@@ -59,6 +59,7 @@ answer_truly(struct zone *zone, struct span name, enum io_dns_type type,
 	const struct host *host = find_host(zone, name);
 
 	answer->ttl_s = 300;
+	answer->secure = zone->mood->dns_signed;
 	if (!domain && !host)
 		answer->rcode = 3;
 	if (type == IO_DNS_A && host)

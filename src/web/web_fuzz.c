@@ -15,10 +15,8 @@ look_at(struct span body)
 		unsigned char c = (unsigned char)body.ptr[i];
 
 		check(c >= 0x20 || c == '\n' || c == '\t');
-		if (body.len - i > 4 && memcmp(body.ptr + i, "<zqx", 4) == 0)
-			check(!"mark-up of somebody else");
-		if (body.len - i > 5 && memcmp(body.ptr + i, "\" zqx", 5) == 0)
-			check(!"an attribute of somebody else");
+		check(body.len - i < 4 || memcmp(body.ptr + i, "<zqx", 4) != 0);
+		check(body.len - i < 5 || memcmp(body.ptr + i, "\" zqx", 5) != 0);
 	}
 }
 
