@@ -13,7 +13,8 @@ from server import IS_ROOT, PROGRAM, make_directory
 from talk import message, submit
 from waiting import until
 
-ROLES = ["reception", "queue", "delivery", "mailbox", "lookup", "resolver", "keyring", "admin"]
+ROLES = ["reception", "queue", "delivery", "mailbox", "lookup", "resolver", "fetcher", "keyring",
+         "admin"]
 CRASH = Path(PROGRAM).resolve().parent / "test" / "crash_on.so"
 SANITIZED = b"__asan_init" in Path(PROGRAM).read_bytes()
 NOBODY = 65534
