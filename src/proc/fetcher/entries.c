@@ -1,8 +1,8 @@
 /*
  * What is known of domains, and how it becomes known (RFC 8461 sections 3.1 and 3.3): the TXT
  * record says whether there is a policy and which; it is fetched where that is another than the
- * one that is kept.  A policy that is kept holds until its time is over, whatever becomes of record and
- * host since: whoever can suppress those must not win by it.
+ * one that is kept.  A policy that is kept holds until its time is over, whatever becomes of record
+ * and host since: whoever can suppress those must not win by it.
  */
 #include "proc/fetcher/fetcher_internal.h"
 
