@@ -48,6 +48,12 @@ cli_queue_write_destination(struct buf *out, const char *key)
 	} else if (span_starts(span, SPAN("host:"))) {
 		buf_add_str(out, "the server ");
 		reply_clean(out, span_skip(span, 5));
+	} else if (span_starts(span, SPAN("via:"))) {
+		/* As an operator said with "reroute"; port 0 is the usual one. */
+		if (span.len > 2 && span_eq(span_skip(span, span.len - 2), SPAN(":0")))
+			span = span_first(span, span.len - 2);
+		reply_clean(out, span_skip(span, 4));
+		buf_add_str(out, " (rerouted)");
 	} else {
 		reply_clean(
 		    out, span_starts(span, SPAN("mx:")) ? span_skip(span, 3) : span);
