@@ -150,7 +150,8 @@ operator_reroute(struct operator *operator, const char *domain, const char *host
 {
 	over(operator);
 	snprintf(operator->request, sizeof(operator->request),
-	    "{\"do\": \"reroute\", \"id\": \"all\", \"for\": \"%s\"%s%s%s, \"who\": \"operator\"}\n",
+	    "{\"do\": \"reroute\", \"id\": \"all\", \"for\": \"%s\"%s%s%s, "
+	    "\"who\": \"operator\"}\n",
 	    domain, host ? ", \"host\": \"" : "", host ? host : "", host ? "\"" : "");
 	sim_trace(oracle_sim(operator->oracle), "operator: %s", operator->request);
 	ask(operator);
