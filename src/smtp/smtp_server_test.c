@@ -427,8 +427,8 @@ help_tells_how_commands_are_written(void **state)
 		"EXPN STARTTLS AUTH\r\n214-2.0.0 HELP and a command tells how it is "
 		"written\r\n214-2.0.0 Topics: address commands early header later limits "
 		"lines lmtp login loop nomail parameters proxy recipient recipients relay "
-		"sender size slow solicitation tls\r\n214 2.0.0 HELP and a topic tells "
-		"what a refusal with it means\r\n"},
+		"sender size slow solicitation tls\r\n214 2.0.0 HELP and a topic or a code "
+		"(550, 5.7.1) tells what a refusal with it means\r\n"},
 	    {"help Solicitation\r\n",
 		"214-2.0.0 The sender marked the message as a solicitation (RFC 3865), of a "
 		"class that EHLO names behind NO-SOLICITING: such\r\n"

@@ -33,6 +33,7 @@ def test_our_own_messages(postrider, sink):
     assert story["kind"] == "message"
     rcpts = {r["address"]: r for r in story["recipients"]}
     assert rcpts[ALICE]["outcome"] == "delivered"
+    assert rcpts[ALICE]["name"] == "The message is in the mailbox"
     nobody = rcpts["nobody@far.example"]
     assert (nobody["outcome"], nobody["reason"], nobody["decided_by"]) == ("failed", "user-unknown", "server")
     assert nobody["said"] == "User unknown" and nobody["notification"]
