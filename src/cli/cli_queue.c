@@ -12,13 +12,14 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "cli/cli.h"
+#include "cli/cli_explain.h"
 #include "cli/cli_queue_internal.h"
 #include "proc/supervisor/conf_load.h"
 
 static const char usage[] =
     "usage: postrider queue list [--for DOMAIN] [--reason WORD,...] [--limit N] [--json]\n"
     "       postrider queue summary [--for DOMAIN] [--limit N] [--json]\n"
-    "       postrider queue show ID [--json]\n"
+    "       postrider queue show ID [--lang LANGUAGE] [--json]\n"
     "       postrider queue retry | hold | release | delete  ID | all\n"
     "       postrider queue suspend DESTINATION [--until TIME]\n"
     "       postrider queue resume DESTINATION | suspended [--json]\n"
@@ -44,6 +45,8 @@ static const char usage[] =
     "                  several, with commas\n"
     "  --until TIME    for so long: 30m, 2h, 1d; until it is resumed without this\n"
     "  --limit N       list the first N messages, or destinations, only\n"
+    "  --lang LANGUAGE show: explain in this language, else in that of the environment\n"
+    "                  (LC_ALL, LC_MESSAGES, LANG)\n"
     "  --json          one JSON document, for programs\n"
     "\n"
     "Exit codes: 0 done, 65 no such message, 69 the server cannot be reached, 75 try\n"
@@ -269,11 +272,13 @@ cli_queue(int argc, char **argv)
 {
 	struct cli_queue_options options = {.verb = CLI_QUEUE_LIST};
 	const char *conf_path = NULL, *socket_path = NULL, *limit = NULL, *until = NULL;
+	const char *tag = NULL;
 	bool help = false;
 	const struct cli_option rows[] = {{"--json", &options.json, NULL},
 	    {"--help", &help, NULL}, {"--config", NULL, &conf_path},
 	    {"--socket", NULL, &socket_path}, {"--limit", NULL, &limit},
 	    {"--for", NULL, &options.match}, {"--until", NULL, &until},
+	    {"--lang", NULL, &tag},
 	    {"--reason", NULL, &options.reasons}};
 	int words = cli_options(argc, argv, rows, LEN(rows), usage);
 	int status;
@@ -287,5 +292,9 @@ cli_queue(int argc, char **argv)
 	status = take_words(words, argv, limit, &options);
 	if (status == EX_OK)
 		status = take_until(until, &options);
+	if (status == EX_OK && tag && options.verb != CLI_QUEUE_SHOW)
+		status = cli_wrong_use(usage, "--lang is for show");
+	if (status == EX_OK && !cli_explain_language_of(tag, &options.language))
+		status = EX_USAGE;
 	return status == EX_OK ? cli_queue_run(&options, conf_path, socket_path) : status;
 }

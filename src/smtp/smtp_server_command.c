@@ -544,8 +544,8 @@ judge_help(struct smtp_server *server, struct command_line *line)
 			buf_add_char(&line->text, ' ');
 			buf_add(&line->text, help_tag_at(i));
 		}
-		buf_add_str(&line->text, "\nHELP and a topic or a code (550, 5.7.1) tells what a refusal "
-				      "with it means");
+		buf_add_str(&line->text, "\nHELP and a topic or a code (550, 5.7.1) tells what a "
+					 "refusal with it means");
 	}
 	line->arg = buf_span(&line->text);
 	return WHEN_FINE;

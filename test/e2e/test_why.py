@@ -43,6 +43,10 @@ def test_our_own_messages(postrider, sink):
     page = server.run("why", waiting).stdout.decode()
     assert "Asked to come back in some minutes" in page and "The next try is due" in page
     assert server.run("why", "zzzzzzz").returncode == NO_DATA
+    # The queue explains it by the same rules, in the same languages.
+    assert "Asked to come back in some minutes" in server.queue("show", waiting)
+    shown = server.queue("show", waiting, "--lang", "de")
+    assert "Gebeten, in einigen Minuten wiederzukommen" in shown and "Versuch" in shown
 
     # The notification that the sender got says the same, from outside.
     [bounce] = server.wait_mail("bob")
