@@ -580,4 +580,5 @@ cli_queue_print_stop(struct cli_queue_printer *printer)
 {
 	json_decref(printer->message);
 	printer->message = NULL;
+	cli_queue_summary_stop(printer);
 }

@@ -28,6 +28,8 @@ enum {
 	IPC_TLSA_MAX = 2600,
 	IPC_TLS_MAX = 160,
 	IPC_TRANSCRIPT_MAX = 48 << 10,
+	IPC_AGES_MAX = 60,
+	IPC_TALLY_NAME_MAX = 63,
 };
 
 /* What became of a recipient in an attempt. */

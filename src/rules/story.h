@@ -92,7 +92,7 @@ void story_page(struct page *page, const struct story *story);
 const char *story_reason_key(const struct story_rcpt *rcpt);
 /*
  * The reason's name in a language; where there is none, what became of a recipient that is neither
- * failed nor waiting ("The message is in the mailbox"), else the name of its most exact code; or "".
+ * failed nor waiting ("The message is in the mailbox"), else that of its most exact code; or "".
  */
 const char *story_reason_name(const struct story_rcpt *rcpt, const struct language *language);
 /* Of the same, in English; "" where there is nothing to say. */
