@@ -27,6 +27,7 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *de
 		return;
 	if (cli_queue_time(cli_queue_text(destination, "next_try"), &next_ms)) {
 		buf_add_str(out, strcmp(state, "suspended") == 0 ? ", resumed "
+		        : strcmp(state, "paused") == 0          ? " as it asked, goes on "
 		        : down                                  ? ", tried again "
 		                                                : "; the next may go ");
 		cli_queue_write_distance(out, next_ms, printer->now_ms);
@@ -71,7 +72,7 @@ void
 cli_queue_print_destination(struct cli_queue_printer *printer, json_t *destination)
 {
 	static const char *const keys[] = {
-	    "limit", "window", "code", "status", "host", "reply"};
+	    "limit", "window", "code", "status", "host", "reply", "rule"};
 	struct buf line;
 
 	if (printer->options->json) {

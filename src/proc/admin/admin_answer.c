@@ -22,6 +22,7 @@ static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_BOUNCING] = "bouncing",
     [IPC_WHY_UNTIL] = "until",
     [IPC_WHY_SUSPENDED] = "suspended",
+    [IPC_WHY_PAUSE] = "pause",
 };
 
 /* Text from anywhere: what is not UTF-8 becomes "?". */
@@ -139,6 +140,7 @@ admin_rcpt(const struct ipc_qa_rcpt *rcpt)
 	json_object_set_new(value, "status", json_text(rcpt->status));
 	json_object_set_new(value, "host", json_text(rcpt->remote));
 	json_object_set_new(value, "reply", json_text(rcpt->text));
+	json_object_set_new(value, "rule", json_text(rcpt->rule));
 	return json_pack("{s:o}", "recipient", value);
 }
 
@@ -146,7 +148,7 @@ json_t *
 admin_destination(const struct ipc_qa_destination *destination)
 {
 	static const char *const states[IPC_DESTINATION_COUNT] = {
-	    "ok", "limited", "down", "suspended"};
+	    "ok", "limited", "down", "suspended", "paused"};
 	json_t *value = json_object();
 	uint64_t total;
 
@@ -173,6 +175,7 @@ admin_destination(const struct ipc_qa_destination *destination)
 	json_object_set_new(value, "status", json_text(destination->status));
 	json_object_set_new(value, "host", json_text(destination->remote));
 	json_object_set_new(value, "reply", json_text(destination->text));
+	json_object_set_new(value, "rule", json_text(destination->rule));
 	return json_pack("{s:o}", "destination", value);
 }
 

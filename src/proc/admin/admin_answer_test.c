@@ -54,7 +54,7 @@ test_recipient(void **state)
 	    "\"next_try\":\"1970-01-01T00:00:00.001Z\",\"ahead\":4294967295,"
 	    "\"limit\":\"rate 1 per 1 m, in queue\",\"connections\":2,\"window\":3,"
 	    "\"expires\":null,\"tries\":4,\"tried\":null,\"in_doubt\":true,\"code\":450,"
-	    "\"status\":\"4.2.1\",\"host\":\"?\",\"reply\":\"No\\nt\"}}");
+	    "\"status\":\"4.2.1\",\"host\":\"?\",\"reply\":\"No\\nt\",\"rule\":\"\"}}");
 	strange.state = 200;
 	strange.why = IPC_WHY_COUNT;
 	json_decref(admin_rcpt(&strange));
@@ -95,7 +95,7 @@ test_destination(void **state)
 	    "\"ready\":3,\"waiting\":4,\"held\":2,\"connections\":0,\"window\":0,"
 	    "\"oldest\":null,\"oldest_id\":\"1\",\"ages\":{\"5m\":1,\"20m\":0,\"1h\":0,"
 	    "\"6h\":0,\"1d\":0,\"older\":2},\"failures\":5,\"replied\":null,"
-	    "\"code\":0,\"status\":\"\",\"host\":\"\",\"reply\":\"\"}}");
+	    "\"code\":0,\"status\":\"\",\"host\":\"\",\"reply\":\"\",\"rule\":\"\"}}");
 }
 
 static void

@@ -111,6 +111,9 @@ why_of(const struct sched_destination *known, enum ipc_destination *state,
 	*state = IPC_DESTINATION_SUSPENDED;
 	if (known->limits.suspended)
 		return IPC_WHY_SUSPENDED;
+	*state = IPC_DESTINATION_PAUSED;
+	if (known->limits.pause_until_ms > now_ms)
+		return IPC_WHY_PAUSE;
 	*state = IPC_DESTINATION_DOWN;
 	if (known->down_count > 0)
 		return known->down_until_ms <= now_ms && known->active > 0
@@ -137,20 +140,27 @@ send_destination(struct summary *summary, uint32_t at)
 	enum ipc_destination state;
 	struct sched_reply reply;
 	enum ipc_why why;
-	struct buf limit, ages;
+	struct buf limit, ages, words;
 
 	sched_destination_get(queue->sched, at, &known);
 	why = why_of(&known, &state, known.token_ms, now_ms);
-	reply = sched_reply_get(queue->sched, known.reply);
+	reply = sched_reply_get(
+	    queue->sched, why == IPC_WHY_PAUSE ? known.last_reply : known.reply);
 	if (why == IPC_WHY_DOWN && known.down_until_ms > now_ms)
 		answer.at_wall_ms = now_wall_ms + known.down_until_ms - now_ms;
 	if (why == IPC_WHY_RATE)
 		answer.at_wall_ms = now_wall_ms + known.token_ms - now_ms;
+	if (why == IPC_WHY_PAUSE)
+		answer.at_wall_ms = now_wall_ms + known.limits.pause_until_ms - now_ms;
 	if (why == IPC_WHY_SUSPENDED)
 		answer.at_wall_ms = known.limits.suspended_until_wall_ms;
 	buf_init(&limit, IPC_LIMIT_MAX);
 	if (state != IPC_DESTINATION_OK)
 		queue_limits_write(&limit, queue->conf, known.key, why);
+	buf_init(&words, IPC_RULE_MAX);
+	if (why == IPC_WHY_PAUSE)
+		backoffs_write_rule(&words, polite_backoff(queue, known.key)->rule);
+	answer.rule = buf_span(&words);
 	answer.destination = span_first(known.key, IPC_DOMAIN_MAX);
 	answer.state = (uint8_t)state;
 	answer.why = (uint8_t)why;
@@ -172,6 +182,7 @@ send_destination(struct summary *summary, uint32_t at)
 	ipc_ages_write(&ages, &tally->ages);
 	answer.ages = buf_span(&ages);
 	ipc_qa_destination_send(queue->admin, &answer);
+	buf_fini(&words);
 	buf_fini(&limit);
 	buf_fini(&ages);
 }
