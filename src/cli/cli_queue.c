@@ -20,6 +20,7 @@ static const char usage[] =
     "usage: postrider queue list [--for DOMAIN] [--reason WORD,...] [--limit N] [--json]\n"
     "       postrider queue summary [--for DOMAIN] [--limit N] [--json]\n"
     "       postrider queue show ID [--lang LANGUAGE] [--json]\n"
+    "       postrider queue why DESTINATION [--json]\n"
     "       postrider queue retry | hold | release | delete  ID | all\n"
     "       postrider queue suspend DESTINATION [--until TIME]\n"
     "       postrider queue resume DESTINATION | suspended [--json]\n"
@@ -27,6 +28,8 @@ static const char usage[] =
     "  list      the messages that wait, in the order of the queue, and what for\n"
     "  summary   where the mail that waits is to go, and how each destination does\n"
     "  show      one message: why each recipient waits, and what can be done\n"
+    "  why       a domain or smart host (.DOMAIN: all below it): which limit binds it,\n"
+    "            what it asked for and said last, when it will be empty\n"
     "  retry     try now, without waiting for the next try\n"
     "  hold      keep a message and try nothing, until it is released\n"
     "  release   end a hold, or that it was set aside, and try now\n"
@@ -115,7 +118,8 @@ take_id(const char *word, struct cli_queue_options *options)
 	const char *verb = cli_queue_verb_name(options->verb);
 	uint64_t id;
 
-	if (options->verb == CLI_QUEUE_SUSPEND || options->verb == CLI_QUEUE_RESUME)
+	if (options->verb == CLI_QUEUE_SUSPEND || options->verb == CLI_QUEUE_RESUME ||
+	    options->verb == CLI_QUEUE_WHY)
 		return take_destination(word, options);
 	if (options->verb == CLI_QUEUE_LIST || options->verb == CLI_QUEUE_SUMMARY ||
 	    options->verb == CLI_QUEUE_SUSPENDED)

@@ -22,6 +22,7 @@ enum cli_queue_verb {
 	CLI_QUEUE_SUSPEND,
 	CLI_QUEUE_RESUME,
 	CLI_QUEUE_SUSPENDED,
+	CLI_QUEUE_WHY, /* how a destination stands */
 	CLI_QUEUE_TRACE, /* "postrider trace" */
 	CLI_QUEUE_VERB_COUNT
 };
@@ -107,6 +108,10 @@ void cli_queue_write_transcript_end(
 /* A destination that is suspended, and the end of these, and of suspending one. */
 void cli_queue_print_suspension(struct cli_queue_printer *printer, json_t *suspension);
 void cli_queue_suspension_end(const struct cli_queue_printer *printer);
+
+/* How a destination stands, and the end of these. */
+void cli_queue_print_standing(struct cli_queue_printer *printer, json_t *standing);
+void cli_queue_standing_end(const struct cli_queue_printer *printer);
 
 /* Does what the options say; the socket's path, or the configuration's, or neither. */
 int cli_queue_run(const struct cli_queue_options *options, const char *conf_path,

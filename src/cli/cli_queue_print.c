@@ -566,6 +566,8 @@ cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t 
 		print_list_end(printer, count, total);
 	else if (printer->options->verb == CLI_QUEUE_SUMMARY)
 		cli_queue_summary_end(printer, total);
+	else if (printer->options->verb == CLI_QUEUE_WHY)
+		cli_queue_standing_end(printer);
 	else if (printer->options->verb == CLI_QUEUE_SUSPENDED ||
 	    printer->options->verb == CLI_QUEUE_SUSPEND ||
 	    printer->options->verb == CLI_QUEUE_RESUME)

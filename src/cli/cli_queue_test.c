@@ -56,6 +56,16 @@ enum { TEXT_BYTES_MAX = 65536 };
 	"\"rate 5 per 1 m, in queue\",\"recipients\":" #recipients                       \
 	",\"oldest\":\"2026-11-24T02:48:00.000Z\",\"code\":421,\"host\":\"\","           \
 	"\"reply\":\"4.7.0 Busy\"}}\n"
+#define STANDING                                                                         \
+	"{\"standing\":{\"destination\":\"mx:b.test\",\"state\":\"paused\","               \
+	"\"reason\":\"pause\",\"next_try\":\"2026-11-24T03:04:00.000Z\",\"limit\":\"\","    \
+	"\"recipients\":12,\"ready\":3,\"connections\":1,\"window\":2,\"window_max\":20,"   \
+	"\"interval_ms\":2000,\"left\":40,\"left_ms\":300000,"                             \
+	"\"empty\":\"2026-11-24T03:06:00.000Z\",\"asked\":{\"kind\":\"slow\","             \
+	"\"rule\":\"Gmail: rate-limited, slow-down\",\"site\":\"Gmail\",\"times\":2,"      \
+	"\"since\":\"2026-11-24T02:59:00.000Z\",\"until\":\"2026-11-24T03:14:00.000Z\"},"  \
+	"\"replied\":\"2026-11-24T02:59:00.000Z\",\"code\":421,\"status\":\"4.7.28\","      \
+	"\"host\":\"mx.b.test\",\"reply\":\"too \\u001b[31m fast\"}}\n"
 #define DONE(count, total, lost)                                                         \
 	"{\"done\":{\"count\":" #count ",\"total\":" #total ",\"lost\":" #lost "}}\n"
 #define SHOWN DONE(1, 1, false) DONE(0, 0, false)
@@ -409,6 +419,28 @@ static const struct {
 	EX_OK, ".b: by ann, since 24 Nov 02:59:00 UTC (60 s ago), until it is resumed\n", ""},
     {CLI_QUEUE_SUSPENDED, NULL, true, DONE(0, 0, false), EX_OK,
 	"{\"suspended\":[],\"count\":0}\n", ""},
+    {CLI_QUEUE_WHY, "b.test", false, STANDING DONE(1, 1, false), EX_OK,
+	"b.test: paused\n"
+	"  what binds  it asked for less mail, so all for it waits; it goes on 24 Nov 03:04:00 UTC "
+	"(in 4 min)\n"
+	"  waiting     12 recipients, 3 of them ready to go before a new one\n"
+	"  connections 1 in use, 2 allowed now, at most 20\n"
+	"  rate        a message each 2 s\n"
+	"  asked       Gmail: rate-limited, slow-down; it holds for all mail to Gmail\n"
+	"              2 times, the first 24 Nov 02:59:00 UTC (60 s ago)\n"
+	"              it is eased 24 Nov 03:14:00 UTC (in 14 min), or by: postrider queue retry "
+	"ID\n"
+	"  last reply  421 4.7.28 too ?[31m fast\n"
+	"              mx.b.test, 24 Nov 02:59:00 UTC (60 s ago)\n"
+	"  speed       40 recipients left it in the last 5 min\n"
+	"  empty       about 24 Nov 03:06:00 UTC (in 6 min), if it goes on so and nothing new "
+	"comes\n",
+	""},
+    {CLI_QUEUE_WHY, "b.test", true, STANDING DONE(1, 1, false), EX_OK,
+	"\"kind\":\"slow\"", ""},
+    {CLI_QUEUE_WHY, ".b.test", false, DONE(0, 0, false), EX_OK, "No mail waits for that.\n", ""},
+    {CLI_QUEUE_WHY, ".b.test", true, DONE(0, 0, false), EX_OK,
+	"{\"destinations\":[],\"count\":0}\n", ""},
     {CLI_QUEUE_HOLD, "a1", false, DONE(1, 5, false), EX_OK, "a1 is on hold, until", ""},
     {CLI_QUEUE_HOLD, "a1", true, DONE(0, 5, false), EX_DATAERR, "",
 	"there is no message a1"},

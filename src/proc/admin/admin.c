@@ -8,6 +8,7 @@
  *   {"do": "trace", "id": "ID" (or not: of any message), "limit": 100, "for": "example.net"}
  *   {"do": "suspend" | "resume", "for": ".example.net", "seconds": 3600 (or not), "who": "NAME"}
  *   {"do": "suspended"}
+ *   {"do": "why", "for": "far.example"}
  *   {"do": "retry" | "hold" | "release" | "delete", "id": "ID" | "all", "who": "NAME"}
  *
  *   {"message": {"id", ...}}, then for each of its recipients {"recipient": {...}}
@@ -185,6 +186,7 @@ receive_queue(
 	struct ipc_qa_tally tally;
 	struct ipc_qa_transcript transcript;
 	struct ipc_qa_suspension suspension;
+	struct ipc_qa_standing standing;
 	struct ipc_qa_done done;
 	struct client *client;
 
@@ -226,6 +228,13 @@ receive_queue(
 		client = map_get_u64(&admin->queries, transcript.query);
 		if (client)
 			send_json(client, admin_transcript(&transcript));
+		return OK;
+	case IPC_qa_STANDING:
+		if (ipc_qa_standing_decode(payload, &standing))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, standing.query);
+		if (client)
+			send_json(client, admin_standing(&standing));
 		return OK;
 	case IPC_qa_SUSPENSION:
 		if (ipc_qa_suspension_decode(payload, &suspension))
@@ -358,6 +367,21 @@ do_resume(struct client *client, json_t *request)
 }
 
 static void
+do_why(struct client *client, json_t *request)
+{
+	struct ipc_aq_why asked = {0};
+
+	if (!match_of(client, request, &asked.match))
+		return;
+	if (asked.match.len == 0) {
+		send_error(client, "\"for\" is to be a destination");
+		return;
+	}
+	asked.query = start_query(client);
+	ipc_aq_why_send(client->admin->queue, &asked);
+}
+
+static void
 do_suspended(struct client *client, json_t *request)
 {
 	const struct ipc_aq_suspended asked = {.query = start_query(client)};
@@ -426,7 +450,7 @@ do_request(struct client *client, json_t *request)
 		void (*run)(struct client *client, json_t *request);
 	} verbs[] = {{"list", do_list}, {"summary", do_summary}, {"show", do_show},
 	    {"trace", do_trace}, {"suspend", do_suspend}, {"resume", do_resume},
-	    {"suspended", do_suspended}, {"waiting", do_waiting},
+	    {"suspended", do_suspended}, {"why", do_why}, {"waiting", do_waiting},
 	    {"flush-ledger", do_flush_ledger}};
 	const char *verb = json_string_value(json_object_get(request, "do"));
 
@@ -450,7 +474,7 @@ do_request(struct client *client, json_t *request)
 		}
 	send_error(
 	    client, "\"do\" is not list, summary, show, trace, suspend, resume, "
-	            "suspended, retry, hold, release or delete");
+	            "suspended, why, retry, hold, release or delete");
 }
 
 static void

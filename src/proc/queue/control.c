@@ -241,6 +241,7 @@ receive(
 	struct ipc_aq_trace traced;
 	struct ipc_aq_suspend suspended;
 	struct ipc_aq_suspended listed;
+	struct ipc_aq_why why;
 
 	(void)channel;
 	if (fd >= 0)
@@ -272,6 +273,11 @@ receive(
 		if (ipc_aq_suspend_decode(payload, &suspended))
 			return ERR_SYNTAX;
 		suspend_act(queue, &suspended);
+		return OK;
+	case IPC_aq_WHY:
+		if (ipc_aq_why_decode(payload, &why))
+			return ERR_SYNTAX;
+		standing_tell(queue, &why);
 		return OK;
 	case IPC_aq_SUSPENDED:
 		if (ipc_aq_suspended_decode(payload, &listed))

@@ -223,6 +223,9 @@ void schedule_key(const struct queue *queue, struct buf *key, enum ipc_target ki
     struct span address);
 /* Limits by a destination's key. */
 const struct conf_limits *schedule_limits(const struct queue *queue, struct span key);
+/* What a destination may have just now, with what its words asked for. */
+void schedule_sched_limits(
+    const struct queue *queue, unsigned kind, struct span key, struct sched_limits *into);
 const struct conf_limits *schedule_destination_limits(
     const struct queue *queue, uint32_t destination);
 
@@ -315,6 +318,11 @@ void summary_start(struct queue *queue, const struct ipc_aq_summary *asked);
 /* The message is about to be removed. */
 void summary_forget(struct queue *queue, uint32_t slot);
 void summary_stop(struct queue *queue);
+/* What keeps a destination's mail just now. */
+enum ipc_why summary_why(const struct sched_destination *known, enum ipc_destination *state,
+    uint64_t token_ms, uint64_t now_ms);
+/* standing.c: which limit binds a destination, and what is foretold */
+void standing_tell(struct queue *queue, const struct ipc_aq_why *asked);
 
 /* suspend.c: destinations that an operator suspends and resumes */
 void suspend_load(struct queue *queue);

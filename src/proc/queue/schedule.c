@@ -104,10 +104,10 @@ at_most(uint64_t value, uint64_t max)
 	return value < max ? value : max;
 }
 
-static void
-limits(void *owner, unsigned kind, struct span key, struct sched_limits *into)
+void
+schedule_sched_limits(
+    const struct queue *queue, unsigned kind, struct span key, struct sched_limits *into)
 {
-	const struct queue *queue = owner;
 	const struct conf_limits *conf = schedule_limits(queue, key);
 
 	*into = (struct sched_limits){
@@ -125,6 +125,12 @@ limits(void *owner, unsigned kind, struct span key, struct sched_limits *into)
 		return;
 	into->concurrency_start = into->concurrency_max = QUEUE_MAILBOX_ATTEMPTS_MAX;
 	into->rate = (struct rate_limit){0};
+}
+
+static void
+limits(void *owner, unsigned kind, struct span key, struct sched_limits *into)
+{
+	schedule_sched_limits(owner, kind, key, into);
 }
 
 void
