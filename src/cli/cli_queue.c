@@ -12,13 +12,14 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "cli/cli.h"
+#include "cli/cli_explain.h"
 #include "cli/cli_queue_internal.h"
 #include "proc/supervisor/conf_load.h"
 
 static const char usage[] =
     "usage: postrider queue list [--for DOMAIN] [--reason WORD,...] [--limit N] [--json]\n"
     "       postrider queue summary [--for DOMAIN] [--limit N] [--json]\n"
-    "       postrider queue show ID [--json]\n"
+    "       postrider queue show ID [--lang LANGUAGE] [--json]\n"
     "       postrider queue why DESTINATION [--json]\n"
     "       postrider queue retry | hold | release | delete  ID | all\n"
     "       postrider queue suspend DESTINATION [--until TIME]\n"
@@ -53,6 +54,8 @@ static const char usage[] =
     "  --older TIME    only what has waited longer: 30m, 2h, 1d\n"
     "  --until TIME    for so long: 30m, 2h, 1d; until it is resumed without this\n"
     "  --limit N       list the first N messages, or destinations, only\n"
+    "  --lang LANGUAGE show: explain in this language, else in that of the environment\n"
+    "                  (LC_ALL, LC_MESSAGES, LANG)\n"
     "  --json          one JSON document, for programs\n"
     "\n"
     "Exit codes: 0 done, 65 no such message, 69 the server cannot be reached, 75 try\n"
@@ -319,12 +322,14 @@ cli_queue(int argc, char **argv)
 	struct cli_queue_options options = {.verb = CLI_QUEUE_LIST};
 	const char *conf_path = NULL, *socket_path = NULL, *limit = NULL, *until = NULL;
 	const char *older = NULL;
+	const char *tag = NULL;
 	bool help = false;
 	const struct cli_option rows[] = {{"--json", &options.json, NULL},
 	    {"--help", &help, NULL}, {"--config", NULL, &conf_path},
 	    {"--socket", NULL, &socket_path}, {"--limit", NULL, &limit},
 	    {"--for", NULL, &options.match}, {"--until", NULL, &until},
 	    {"--from", NULL, &options.from}, {"--older", NULL, &older},
+	    {"--lang", NULL, &tag},
 	    {"--reason", NULL, &options.reasons}};
 	int words = cli_options(argc, argv, rows, LEN(rows), usage);
 	int status;
@@ -340,5 +345,9 @@ cli_queue(int argc, char **argv)
 		status = take_time("--until", CLI_QUEUE_SUSPEND, until, &options);
 	if (status == EX_OK)
 		status = take_time("--older", CLI_QUEUE_REROUTE, older, &options);
+	if (status == EX_OK && tag && options.verb != CLI_QUEUE_SHOW)
+		status = cli_wrong_use(usage, "--lang is for show");
+	if (status == EX_OK && !cli_explain_language_of(tag, &options.language))
+		status = EX_USAGE;
 	return status == EX_OK ? cli_queue_run(&options, conf_path, socket_path) : status;
 }

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "replies/page.h"
+#include "rules/story.h"
 
 enum cli_queue_verb {
 	CLI_QUEUE_LIST,
@@ -32,6 +33,7 @@ struct cli_queue_options {
 	const char *id; /* or "all", or a destination; NULL for a list */
 	uint64_t seconds; /* of a suspension; 0: until it is resumed.  --older, of reroute */
 	bool json;
+	const struct language *language; /* of what the catalogue explains; NULL: English */
 	uint64_t limit; /* of a list or a summary */
 	const char *match, *reasons, *from; /* NULL: all */
 	char host[256]; /* of reroute; "": back to normal */
@@ -89,6 +91,8 @@ void cli_queue_write_why(
     const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt);
 void cli_queue_write_why_short(
     const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt);
+/* The same as "postrider why" tells it; all but the address, pointing into waiting. */
+void cli_queue_tell(struct story_rcpt *rcpt, json_t *waiting, struct span id);
 /* How people call a destination: "far.example", "the smart host relay.example:25". */
 void cli_queue_write_destination(struct buf *out, const char *key);
 

@@ -152,6 +152,20 @@ take_waiting(struct admin *admin, const struct ipc_qa_still_waiting *waiting)
 }
 
 static enum err
+receive_tally(struct admin *admin, struct span payload)
+{
+	struct ipc_qa_tally tally;
+	struct client *client;
+
+	if (ipc_qa_tally_decode(payload, &tally))
+		return ERR_SYNTAX;
+	client = map_get_u64(&admin->queries, tally.query);
+	if (client)
+		send_json(client, admin_tally(&tally));
+	return OK;
+}
+
+static enum err
 receive_audit(struct admin *admin, unsigned type, struct span payload)
 {
 	struct ipc_qa_ledger_flushed flushed;
@@ -186,7 +200,6 @@ receive_queue(
 	struct ipc_qa_message message;
 	struct ipc_qa_rcpt rcpt;
 	struct ipc_qa_destination destination;
-	struct ipc_qa_tally tally;
 	struct ipc_qa_transcript transcript;
 	struct ipc_qa_suspension suspension;
 	struct ipc_qa_standing standing;
@@ -219,12 +232,7 @@ receive_queue(
 			send_json(client, admin_destination(&destination));
 		return OK;
 	case IPC_qa_TALLY:
-		if (ipc_qa_tally_decode(payload, &tally))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, tally.query);
-		if (client)
-			send_json(client, admin_tally(&tally));
-		return OK;
+		return receive_tally(admin, payload);
 	case IPC_qa_TRANSCRIPT:
 		if (ipc_qa_transcript_decode(payload, &transcript))
 			return ERR_SYNTAX;
