@@ -13,6 +13,7 @@
 #include "cli/cli_config.h"
 #include "cli/cli_explain.h"
 #include "cli/cli_ledger.h"
+#include "cli/cli_probe.h"
 #include "cli/cli_protocol.h"
 #include "cli/cli_queue.h"
 #include "cli/cli_reference.h"
@@ -63,6 +64,7 @@ static const struct command {
     {"compare", cli_compare, "tell two codes apart"},
     {"reference", cli_reference, "write the web reference of all codes as files"},
     {"check", cli_check, "find out what is wrong with a server, a domain, this machine"},
+    {"probe", cli_probe, "walk the way to a destination, without sending a message"},
     {"protocol", cli_protocol, "what is answered to which SMTP command, and when"},
     {"version", cli_version, "print the version"},
     {"help", cli_help, "list the commands, or print the help of one"},

@@ -62,6 +62,7 @@ enum {
 	IPC_MESSAGE_BOUNCE = 8,
 	IPC_MESSAGE_BINARY = 16, /* lines end as they may: only BDAT carries it (RFC 3030) */
 	IPC_MESSAGE_REQUIRETLS = 32, /* RFC 8689 */
+	IPC_MESSAGE_PROBE = 64, /* of an attempt only: no message is sent */
 	/* What a client may ask for. */
 	IPC_MESSAGE_ASKED = IPC_MESSAGE_8BIT | IPC_MESSAGE_SMTPUTF8 | IPC_MESSAGE_BINARY |
 	    IPC_MESSAGE_REQUIRETLS,

@@ -71,6 +71,7 @@ struct proc_env {
 	void *limits;        /* PROC_FD_LIMITS as memory; NULL: none */
 	size_t limits_bytes;
 	bool privileged; /* started as root: rights are given up after create */
+	bool looks_only; /* it keeps nothing: for a look, beside a server that runs */
 	bool died;       /* the process before this one ended without being told to */
 };
 

@@ -66,6 +66,7 @@ struct smtp_client_mail {
 	uint64_t body_bytes;         /* for SIZE */
 	bool body_8bit, smtputf8;
 	bool body_binary; /* lines end as they may: only BDAT will do */
+	bool envelope_only; /* to probe: it ends with the replies to the recipients */
 	bool requiretls;  /* RFC 8689; the caller has verified the server's certificate */
 	/* The rest is said where the server offers it, but for a by that is a condition. */
 	const struct smtp_client_rcpt_asks *asks; /* of each recipient; NULL: nothing */

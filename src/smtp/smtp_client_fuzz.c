@@ -39,6 +39,7 @@ send_next(struct run *run)
 	mail.body_bytes = run->mail_count * 100;
 	mail.body_8bit = mail.smtputf8 = run->mail_count == MAILS_MAX;
 	mail.body_binary = run->mail_count == 1 && run->now_ms % 2;
+	mail.envelope_only = run->now_ms % 5 == 1;
 	run->sending = true;
 	run->rcpt_next = 0;
 	smtp_client_send(run->client, &mail, run->now_ms);

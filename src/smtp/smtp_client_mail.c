@@ -116,7 +116,7 @@ say_transaction(struct smtp_client *client)
 		return;
 	for (size_t i = 0; i < client->mail.rcpt_count; i++)
 		say_rcpt(client, i);
-	if (!client->mail.body_binary)
+	if (!client->mail.body_binary && !client->mail.envelope_only)
 		smtp_client_command(client, "DATA");
 }
 
@@ -295,7 +295,7 @@ smtp_client_rcpt_refused(struct smtp_client *client)
 	if (client->rcpt_index < client->mail.rcpt_count) {
 		if (!is_pipelined(client))
 			say_rcpt(client, client->rcpt_index);
-	} else if (client->rcpt_ok == 0) {
+	} else if (client->rcpt_ok == 0 || client->mail.envelope_only) {
 		smtp_client_move(client, STATE_VERDICT);
 	} else if (client->mail.body_binary) {
 		smtp_client_move(client, STATE_BODY_WANT);

@@ -49,6 +49,9 @@ static const struct smtp_client_mail short_asks = {.by = SMTP_CLIENT_BY_RETURN, 
 static const struct smtp_client_mail late_asks = {.by = SMTP_CLIENT_BY_RETURN, .by_s = 0};
 static const struct smtp_client_mail tls_asks = {.requiretls = true};
 static const struct smtp_client_mail binary_asks = {.body_binary = true};
+static const struct smtp_client_mail envelope_asks = {.envelope_only = true};
+static const struct mail envelope = {
+    .from = "a@x", .to = {"b@y", "c@y"}, .body = "Hi\r\n", .asks = &envelope_asks};
 static const struct mail dsn = {
     .from = "a@x", .to = {"b@y", "c@y", "d@y"}, .body = "Hi\r\n", .asks = &dsn_asks};
 static const struct mail by = {.from = "a@x", .to = {"b@y"}, .body = "Hi\r\n", .asks = &by_asks};
@@ -72,6 +75,16 @@ static const struct dialogue asking[] = {
 			C("DATA") S("354 go") C("Hi") C(".") S("250 ok") BYE,
 	.events = "ready; rcpt 0 250; rcpt 1 250; rcpt 2 250; done body-sent 250 ok; ready; "
 		  "closed; "},
+    {.name = "no more than recipients, to probe",
+	.mails = {&envelope},
+	.script = PLAIN_HELLO C("MAIL FROM:<a@x>") S("250 ok") C("RCPT TO:<b@y>") S("550 no")
+	    C("RCPT TO:<c@y>") S("250 ok") BYE,
+	.events = "ready; rcpt 0 550; rcpt 1 250; done rcpt 250 ok; ready; closed; "},
+    {.name = "the same, pipelined",
+	.mails = {&envelope},
+	.script = PIPE_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") C("RCPT TO:<c@y>")
+	    S("250 ok") S("250 ok") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; rcpt 1 250; done rcpt 250 ok; ready; closed; "},
     {.name = "nothing of it where nothing is offered",
 	.mails = {&dsn},
 	.script = PIPE_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") C("RCPT TO:<c@y>")

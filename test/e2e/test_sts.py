@@ -264,3 +264,52 @@ def test_what_became_of_sessions_is_counted_for_reports(world):
     assert text.startswith("wrong.example, MTA-STS: 0 good, 2 failed\n  2 certificate-not-trusted at mx.wrong.example")
     assert world.run("tlsrpt", "--day", "2001-01-01").returncode == 65
     assert world.run("tlsrpt", "--day", "yesterday").returncode == 64
+
+
+def probe(server, *arguments):
+    result = server.run("probe", "--json", *arguments)
+    assert result.returncode in (0, 1, 2), result
+    return result.returncode, json.loads(result.stdout)
+
+
+def test_a_probe_walks_the_way_and_sends_nothing(world, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", world.env["SSL_CERT_FILE"])
+    world.write_files()
+    status, found = probe(world, "good.example")
+    assert status == 0 and found["result"] == "goes" and found["tls"].endswith("verified by MTA-STS"), found
+    steps = [(step["kind"], step["text"]) for step in found["steps"]]
+    for kind, text in (("fact", "DNS: MX 10 mx.good.example 127.0.0.2"), ("fact", "connecting to mx.good.example"),
+                       ("fact", "MTA-STS: policy 1, enforce: mx.good.example"), ("got", "220 "), ("sent", "EHLO "),
+                       ("sent", "STARTTLS"), ("fact", "TLS: TLSv1.3"), ("fact", "certificate: for mx.good.example"),
+                       ("sent", "QUIT")):
+        assert any(k == kind and t.startswith(text) for k, t in steps), (kind, text, steps)
+    times = [step["ms"] for step in found["steps"]]
+    assert times == sorted(times) and found["route"] is None and found["tls_mode"] == "may"
+    status, found = probe(world, "wrong.example")
+    assert status == 1 and found["result"] == "waits" and found["status"] == "4.7.5", found
+    status, found = probe(world, "nosuch.example")
+    assert status == 2 and found["result"] == "is returned" and found["status"] == "5.1.2", found
+    assert not (world.spool / "tls-policies").exists(), "a probe keeps nothing"
+
+    # With an address, as far as its reply.
+    world.good.rcpt_replies["nobody@good.example"] = "550 5.1.1 Nobody \x1b[2J"
+    status, found = probe(world, "--rcpt", "ann@good.example")
+    assert status == 0 and ("sent", "RCPT TO:<ann@good.example>") in [(s["kind"], s["text"]) for s in found["steps"]]
+    status, found = probe(world, "--rcpt", "nobody@good.example")
+    assert status == 2 and found["code"] == 550, found
+    text = world.run("probe", "--rcpt", "nobody@good.example").stdout.decode()
+    assert "result: mail would be returned to its sender: 5.1.1" in text and "\x1b" not in text
+    assert world.good.messages == [] and "DATA" not in world.good.commands
+    assert not any(c.startswith("MAIL") for c in world.wrong.commands)
+
+    # By the server's routes; and beside the server, with what it keeps.
+    world.routes = [f"send mail for far.example through 127.0.0.3:{world.clear.port} with tls required"]
+    world.start()
+    status, found = probe(world, "far.example")
+    assert status == 1 and found["route"] == "127.0.0.3" and found["tls_mode"] == "required", found
+    deferred(world, "silent")
+    until(lambda: (world.spool / "tls-policies/silent.example.policy").exists(), lambda: "no file")
+    world.web.stop()
+    status, found = probe(world, "silent.example")
+    assert status == 1 and found["status"] == "4.7.5" and world.clear.messages == [], found
+    assert world.run("probe").returncode == 64

@@ -185,6 +185,11 @@ void attempt_write_status(
     char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply);
 void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
 
+/* probe.c: attempts without a message */
+bool attempt_is_probe(const struct attempt *attempt);
+/* The session is ready; true where that is all that was wanted. */
+bool probe_ready(struct talk *talk);
+
 /* attempt_tls.c: what TLS each host gets */
 /* The port for whose TLSA records the resolver is to ask; 0: they do not matter. */
 uint16_t attempt_tlsa_port(const struct attempt *attempt);

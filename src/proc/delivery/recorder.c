@@ -53,6 +53,9 @@ recorder_hosts(struct attempt *attempt, struct span blob)
 		}
 		if (host.addr_count == 0)
 			buf_add_str(&line, " has no address");
+		if (host.dane != IPC_DANE_NONE)
+			buf_add_str(&line, host.dane == IPC_DANE_RECORDS ? " (TLSA records)"
+								       : " (no TLSA answer)");
 		recorder_fact(attempt, "DNS: ", buf_span(&line));
 		buf_fini(&line);
 	}
@@ -100,7 +103,8 @@ recorder_send(struct attempt *attempt)
 
 	message.slow = delivery->conf->slow_attempt_ms > 0 &&
 	    message.took_ms >= delivery->conf->slow_attempt_ms;
-	if (transcript->half == 0 || !delivery->queue || (!attempt->troubled && !message.slow))
+	if (transcript->half == 0 || !delivery->queue ||
+	    (!attempt->troubled && !message.slow && !attempt_is_probe(attempt)))
 		return;
 	buf_init(&steps, IPC_TRANSCRIPT_MAX);
 	transcript_write(transcript, &steps);

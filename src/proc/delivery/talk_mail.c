@@ -98,6 +98,7 @@ send_mail(struct talk *talk)
 	    .body_binary = attempt->flags & IPC_MESSAGE_BINARY,
 	    .smtputf8 = attempt->flags & IPC_MESSAGE_SMTPUTF8,
 	    .requiretls = attempt_wants_tls(attempt),
+	    .envelope_only = attempt_is_probe(attempt),
 	};
 
 	note_asked(talk, &mail);
@@ -121,6 +122,8 @@ static void
 begin(struct talk *talk)
 {
 	attempt_session_opened(talk);
+	if (probe_ready(talk))
+		return;
 	send_mail(talk);
 	talk_opened(talk);
 }

@@ -100,6 +100,8 @@ open_directory(struct proc_env *env, struct io_dir **dir)
 	enum err err;
 
 	proc_policies_path(env->conf, path);
+	if (env->looks_only)
+		return io_dir_open(env->io, path, dir);
 	/* conf_parse ends its strings with NUL. */
 	err = proc_make_dir(env->conf->spool_path.ptr, proc_user(PROC_QUEUE, env->conf));
 	if (!err)
@@ -160,6 +162,7 @@ fetcher_create(struct proc_env *env)
 		dir = NULL;
 	}
 	keep_init(&fetcher->keep, env->io, dir, &env->log);
+	fetcher->keep.reads_only = env->looks_only;
 	fetcher->keep.idle = all_is_written;
 	fetcher->keep.owner = fetcher;
 	entries_init(fetcher);

@@ -163,7 +163,7 @@ keep_file(struct keep *keep, const char *name, struct span bytes)
 {
 	struct job *job;
 
-	if (!keep->dir)
+	if (!keep->dir || keep->reads_only)
 		return;
 	job = find(keep, name);
 	if (!job) {
@@ -210,6 +210,6 @@ keep_remove(struct keep *keep, const char *name)
 {
 	struct io_op op = {0};
 
-	if (keep->dir)
+	if (keep->dir && !keep->reads_only)
 		io_unlink(keep->dir, &op, name);
 }

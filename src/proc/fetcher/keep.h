@@ -14,6 +14,7 @@ struct keep {
 	struct event_log *log;
 	struct list jobs; /* the first one is under way where busy */
 	bool busy, failing;
+	bool reads_only; /* nothing is written, nor removed */
 	struct io_op op;
 	void (*idle)(void *owner); /* all is written; may be NULL */
 	void *owner;
