@@ -45,7 +45,10 @@ cli_queue_write_destination(struct buf *out, const char *key)
 
 	if (span_eq(span, SPAN("mailbox"))) {
 		buf_add_str(out, "the mailboxes here");
-	} else if (span_starts(span, SPAN("host:"))) {
+	} else if (span_starts(span, SPAN("rule:"))) {
+		buf_add_str(out, "what is ruled for ");
+		reply_clean(out, span_skip(span, 5));
+	} else if (span_starts(span, SPAN("host:")) || span_starts(span, SPAN("lmtp:"))) {
 		buf_add_str(out, "the server ");
 		reply_clean(out, span_skip(span, 5));
 	} else {

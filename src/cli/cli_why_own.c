@@ -90,7 +90,8 @@ destination_of(json_t *rcpt)
 {
 	struct span key = span_str(cli_queue_text(rcpt, "destination"));
 
-	return span_starts(key, SPAN("mx:")) || span_starts(key, SPAN("host:"))
+	return span_starts(key, SPAN("mx:")) || span_starts(key, SPAN("host:")) ||
+			       span_starts(key, SPAN("lmtp:")) || span_starts(key, SPAN("rule:"))
 		   ? span_skip(key, span_find(key, ':') + 1)
 		   : key;
 }
