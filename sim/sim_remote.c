@@ -163,6 +163,11 @@ choose_fault(struct visit *visit)
 	return (enum fault)(1 + chance(visit, FAULT_COUNT - 1));
 }
 
+/* "Not now" in words of which some ask for more than to come again. */
+static const char *const later[] = {"4.3.0 not now", "4.3.0 not now",
+    "4.2.0 greylisted for 20 seconds", "4.7.0 too many connections",
+    "4.7.1 rate limit exceeded", "4.7.1 blocked using bl.example"};
+
 /* True where the fault took the place of the reply; the visit may be over, then it is NULL. */
 static bool
 apply_fault(struct visit **at, enum step step)
@@ -177,7 +182,7 @@ apply_fault(struct visit **at, enum step step)
 	    (int)step);
 	switch (fault) {
 	case FAULT_LATER:
-		say(visit, "4%u1 4.3.0 not now", (unsigned)chance(visit, 6));
+		say(visit, "4%u1 %s", (unsigned)chance(visit, 6), later[chance(visit, LEN(later))]);
 		return true;
 	case FAULT_NEVER:
 		if (step == STEP_QUIT)

@@ -11,6 +11,7 @@
  *	is: user-unknown suppress-address
  *	says: 550 5.1.1 an example that this rule is the first to fit
  *	from: example.net		(may be left out: the end of the name of who says it)
+ *	for: recipient | destination | provider	(may be left out: whose mail waits)
  *
  * The code may be "5xx", the status "5.1.x" or "x.1.1"; either may be left out, and so may the words
  * where there is a status or "from".  Any mistake is told with file and line, and then nothing is written.
@@ -26,17 +27,17 @@
 
 enum { ROWS_MAX = 4096, FILE_BYTES_MAX = 1 << 20, TEXT_BYTES_MAX = 8 << 20, VALUE_BYTES_MAX = 4096 };
 
-enum field { PROVIDER, SOURCE, DATE, RULE, IS, SAYS, FROM, FIELD_COUNT };
+enum field { PROVIDER, SOURCE, DATE, RULE, IS, SAYS, FROM, FOR, FIELD_COUNT };
 
 static const char *const field_names[FIELD_COUNT] = {
-    "provider", "source", "date", "rule", "is", "says", "from"};
+    "provider", "source", "date", "rule", "is", "says", "from", "for"};
 
 struct row {
 	struct span values[FIELD_COUNT];
 	const char *file;
 	size_t line;
 	struct span code, status, text, reason;
-	int action;
+	int action, scope;
 	short numbers[3];
 	short code_low, code_high;
 	short needle_at, needle_bytes, gram_at;
@@ -280,6 +281,16 @@ take_pattern(struct generator *gen, struct row *row)
 	find_needle(gen, row);
 }
 
+static int
+scope_named(struct generator *gen, const struct row *row)
+{
+	for (int i = 0; i < RULE_SCOPE_COUNT; i++)
+		if (span_eq(row->values[FOR], span_str(rules_scope_name((enum rule_scope)i))))
+			return i;
+	fault(gen, row->file, row->line, "unknown scope", row->values[FOR]);
+	return 0;
+}
+
 static void
 check_row(struct generator *gen, struct row *row)
 {
@@ -296,6 +307,10 @@ check_row(struct generator *gen, struct row *row)
 			row->action = i;
 	if (row->action < 0)
 		fault(gen, row->file, row->line, "unknown action", word);
+	else
+		row->scope = (int)rules_scope_of(row->reason, (enum rule_action)row->action);
+	if (row->values[FOR].len)
+		row->scope = scope_named(gen, row);
 	if (row->values[DATE].len && (row->values[DATE].len != 7 || row->values[DATE].ptr[4] != '-'))
 		fault(gen, row->file, row->line, "the date is YEAR-MONTH, not", row->values[DATE]);
 	take_pattern(gen, row);
@@ -315,7 +330,7 @@ write_row(struct buf *out, const struct row *row)
 	c_string_add(out, row->values[PROVIDER]);
 	buf_add_str(out, ", ");
 	c_string_add(out, row->reason);
-	buf_addf(out, ", (enum rule_action)%d", row->action);
+	buf_addf(out, ", (enum rule_action)%d, (enum rule_scope)%d", row->action, row->scope);
 	for (size_t i = 0; i < LEN(strings); i++) {
 		buf_add_str(out, ", ");
 		c_string_add(out, strings[i]);

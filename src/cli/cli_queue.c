@@ -40,8 +40,8 @@ static const char usage[] =
     "  --socket PATH   the control socket itself; no configuration is read\n"
     "  --for DOMAIN    only what is for this domain or smart host; .DOMAIN: all below it\n"
     "  --reason WORD   only what waits for this: time, down, connections, rate, turn,\n"
-    "                  held, aside, suspect, active, bouncing, until, suspended; or\n"
-    "                  several, with commas\n"
+    "                  held, aside, suspect, active, bouncing, until, suspended,\n"
+    "                  pause; or several, with commas\n"
     "  --until TIME    for so long: 30m, 2h, 1d; until it is resumed without this\n"
     "  --limit N       list the first N messages, or destinations, only\n"
     "  --json          one JSON document, for programs\n"
@@ -154,7 +154,7 @@ take_filters(struct cli_queue_options *options)
 {
 	static const char *const reasons[] = {"time", "down", "connections", "rate",
 	    "turn", "held", "aside", "suspect", "active", "bouncing", "until",
-	    "suspended"};
+	    "suspended", "pause"};
 	struct span rest = span_str(options->reasons), word;
 
 	if (options->match && options->verb != CLI_QUEUE_LIST &&

@@ -43,6 +43,7 @@ struct cli_queue_printer {
 	json_t *message; /* gathered so far, with its "recipients"; or NULL */
 	uint64_t shown; /* messages, or destinations */
 	uint64_t rcpt_count; /* of a summary */
+	json_t *by_age, *tallies; /* of a summary, gathered for its end; or NULL */
 };
 
 /* A message of the answer begins; whatever was gathered before is printed. */
@@ -54,6 +55,8 @@ void
 cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t total);
 /* A destination of a summary. */
 void cli_queue_print_destination(struct cli_queue_printer *printer, json_t *destination);
+/* What is counted in a summary besides destinations. */
+void cli_queue_print_tally(struct cli_queue_printer *printer, json_t *tally);
 /* After an error: lets go of what was gathered. */
 void cli_queue_print_stop(struct cli_queue_printer *printer);
 
@@ -86,8 +89,9 @@ void cli_queue_write_why_short(
 void cli_queue_write_destination(struct buf *out, const char *key);
 
 /* The end of a summary; total is how many destinations there are. */
-void
-cli_queue_summary_end(const struct cli_queue_printer *printer, uint64_t total);
+void cli_queue_summary_end(struct cli_queue_printer *printer, uint64_t total);
+/* Lets go of what was gathered. */
+void cli_queue_summary_stop(struct cli_queue_printer *printer);
 
 /* An attempt, with its steps: as a page of its own, or of the message that is shown. */
 void cli_queue_print_transcript(struct cli_queue_printer *printer, json_t *transcript);

@@ -345,6 +345,11 @@ show_rcpt(
 		buf_add_str(text, cli_queue_text(rcpt, "limit"));
 		show_row(page, "limit", text);
 	}
+	if (cli_queue_text(rcpt, "rule")[0]) {
+		buf_reset(text);
+		buf_add_str(text, cli_queue_text(rcpt, "rule"));
+		show_row(page, "rule", text);
+	}
 	show_expiry(printer, page, text, rcpt);
 	if (!cli_queue_has_reply(rcpt))
 		return;
@@ -469,7 +474,7 @@ void
 cli_queue_print_rcpt(struct cli_queue_printer *printer, json_t *rcpt)
 {
 	static const char *const keys[] = {
-	    "original", "code", "status", "host", "reply", "limit", "window"};
+	    "original", "code", "status", "host", "reply", "rule", "limit", "window"};
 
 	if (!printer->message)
 		return;
@@ -559,4 +564,5 @@ cli_queue_print_stop(struct cli_queue_printer *printer)
 {
 	json_decref(printer->message);
 	printer->message = NULL;
+	cli_queue_summary_stop(printer);
 }

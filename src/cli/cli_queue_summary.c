@@ -1,6 +1,6 @@
 /*
  * A summary of the queue: a line for each destination, the one with the most recipients first,
- * as the server gives them.
+ * as the server gives them; then how long mail has waited for each, and for which reason.
  */
 #include <stdio.h>
 
@@ -8,7 +8,7 @@
 #include "cli/cli_queue_internal.h"
 #include "replies/reply.h"
 
-enum { NAME_COLUMNS = 32, LINE_BYTES_MAX = 16 << 10 };
+enum { NAME_COLUMNS = 32, LINE_BYTES_MAX = 16 << 10, ROWS_SHOWN_MAX = 20 };
 
 /* "down, tried again in 4 min", "limited by rate 5 per 1 m, in queue", "ok" */
 static void
@@ -27,6 +27,7 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *de
 		return;
 	if (cli_queue_time(cli_queue_text(destination, "next_try"), &next_ms)) {
 		buf_add_str(out, strcmp(state, "suspended") == 0 ? ", resumed "
+		        : strcmp(state, "paused") == 0          ? " as it asked, goes on "
 		        : down                                  ? ", tried again "
 		                                                : "; the next may go ");
 		cli_queue_write_distance(out, next_ms, printer->now_ms);
@@ -71,7 +72,7 @@ void
 cli_queue_print_destination(struct cli_queue_printer *printer, json_t *destination)
 {
 	static const char *const keys[] = {
-	    "limit", "window", "code", "status", "host", "reply"};
+	    "limit", "window", "code", "status", "host", "reply", "rule"};
 	struct buf line;
 
 	if (printer->options->json) {
@@ -80,6 +81,9 @@ cli_queue_print_destination(struct cli_queue_printer *printer, json_t *destinati
 		(void)json_dumpf(destination, stdout, JSON_COMPACT);
 		return;
 	}
+	if (!printer->by_age)
+		printer->by_age = json_array();
+	json_array_append(printer->by_age, destination);
 	if (printer->shown++ == 0)
 		printf("%-*s %8s  %-12s  %s\n", NAME_COLUMNS, "destination", "waiting",
 		    "oldest", "state");
@@ -91,26 +95,180 @@ cli_queue_print_destination(struct cli_queue_printer *printer, json_t *destinati
 }
 
 void
-cli_queue_summary_end(const struct cli_queue_printer *printer, uint64_t total)
+cli_queue_print_tally(struct cli_queue_printer *printer, json_t *tally)
+{
+	if (!printer->tallies)
+		printer->tallies = json_array();
+	json_array_append(printer->tallies, tally);
+}
+
+void
+cli_queue_summary_stop(struct cli_queue_printer *printer)
+{
+	json_decref(printer->by_age);
+	json_decref(printer->tallies);
+	printer->by_age = printer->tallies = NULL;
+}
+
+/* How long: the members of "ages", and the heads of their columns. */
+static const char *const ages[] = {"5m", "20m", "1h", "6h", "1d", "older"};
+static const char *const heads[] = {"<5 min", "<20 min", "<1 h", "<6 h", "<1 d", "older"};
+
+struct age_row {
+	long long counts[LEN(ages)], total;
+};
+
+static void
+add_row(struct age_row *row, json_t *object)
+{
+	json_t *counts = json_object_get(object, "ages");
+
+	for (size_t i = 0; i < LEN(ages); i++) {
+		row->counts[i] += cli_queue_number(counts, ages[i]);
+		row->total += cli_queue_number(counts, ages[i]);
+	}
+}
+
+static void
+print_heads(const char *what)
+{
+	printf("\n%-*s %8s", NAME_COLUMNS, what, "all");
+	for (size_t i = 0; i < LEN(heads); i++)
+		printf(" %8s", heads[i]);
+	putchar('\n');
+}
+
+static void
+print_age_row(struct span name, const struct age_row *row)
+{
+	struct buf line;
+
+	buf_init(&line, LINE_BYTES_MAX);
+	buf_add(&line, name);
+	pad(&line, 0, NAME_COLUMNS);
+	buf_addf(&line, " %8lld", row->total);
+	for (size_t i = 0; i < LEN(ages); i++)
+		buf_addf(&line, row->counts[i] ? " %8lld" : "        -", row->counts[i]);
+	check(buf_finish(&line) == OK);
+	printf("%.*s\n", SPAN_ARGS(buf_span(&line)));
+	buf_fini(&line);
+}
+
+/* The rows of an array, the first ones each and the rest as one with what the server summed up. */
+static void
+print_ages(const char *what, json_t *rows, const char *key, struct age_row *rest)
+{
+	if (json_array_size(rows) == 0)
+		return;
+	print_heads(what);
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		json_t *object = json_array_get(rows, i);
+		struct age_row row = {0};
+		struct buf name;
+
+		if (i >= ROWS_SHOWN_MAX) {
+			add_row(rest, object);
+			continue;
+		}
+		add_row(&row, object);
+		buf_init(&name, LINE_BYTES_MAX);
+		if (strcmp(key, "destination") == 0)
+			cli_queue_write_destination(&name, cli_queue_text(object, key));
+		else
+			reply_clean(&name, span_str(cli_queue_text(object, key)));
+		print_age_row(buf_span(&name), &row);
+		buf_fini(&name);
+	}
+	if (rest->total > 0)
+		print_age_row(SPAN("all others"), rest);
+	putchar('\n');
+}
+
+static bool
+is_of_kind(json_t *tally, const char *kind)
+{
+	return strcmp(cli_queue_text(tally, "kind"), kind) == 0;
+}
+
+/* The tallies of a kind, without that word. */
+static json_t *
+of_kind(const struct cli_queue_printer *printer, const char *kind)
+{
+	json_t *found = json_array();
+
+	for (size_t i = 0; i < json_array_size(printer->tallies); i++)
+		if (is_of_kind(json_array_get(printer->tallies, i), kind))
+			json_array_append(found, json_array_get(printer->tallies, i));
+	return found;
+}
+
+static void
+print_tables(const struct cli_queue_printer *printer)
+{
+	struct age_row other_destinations = {0}, other_reasons = {0};
+	json_t *reasons = of_kind(printer, "reason");
+
+	for (size_t i = 0; i < json_array_size(printer->tallies); i++) {
+		json_t *tally = json_array_get(printer->tallies, i);
+
+		if (is_of_kind(tally, "other destinations"))
+			add_row(&other_destinations, tally);
+		if (is_of_kind(tally, "other reasons"))
+			add_row(&other_reasons, tally);
+	}
+	print_ages("by age", printer->by_age, "destination", &other_destinations);
+	print_ages("by reason", reasons, "name", &other_reasons);
+	json_decref(reasons);
+}
+
+static void
+print_json_end(const struct cli_queue_printer *printer, uint64_t total)
+{
+	static const char *const kinds[][2] = {{"reason", "reasons"},
+	    {"other reasons", "other_reasons"}, {"other destinations", "other_destinations"}};
+
+	printf("%s]", printer->shown == 0 ? "{\"destinations\":[" : "\n");
+	for (size_t i = 0; i < LEN(kinds); i++) {
+		json_t *found = of_kind(printer, kinds[i][0]);
+
+		for (size_t j = 0; j < json_array_size(found); j++) {
+			json_object_del(json_array_get(found, j), "kind");
+			if (i > 0)
+				json_object_del(json_array_get(found, j), "name");
+		}
+		printf(",\"%s\":", kinds[i][1]);
+		if (i == 0)
+			(void)json_dumpf(found, stdout, JSON_COMPACT);
+		else if (json_array_size(found) > 0)
+			(void)json_dumpf(json_array_get(found, 0), stdout, JSON_COMPACT);
+		else
+			printf("null");
+		json_decref(found);
+	}
+	printf(",\"count\":%llu,\"total\":%llu,\"recipients\":%llu}\n",
+	    (unsigned long long)printer->shown, (unsigned long long)total,
+	    (unsigned long long)printer->rcpt_count);
+}
+
+void
+cli_queue_summary_end(struct cli_queue_printer *printer, uint64_t total)
 {
 	unsigned long long all = total, rcpts = printer->rcpt_count;
 
 	if (printer->options->json) {
-		printf("%s],\"count\":%llu,\"total\":%llu,\"recipients\":%llu}\n",
-		    printer->shown == 0 ? "{\"destinations\":[" : "\n",
-		    (unsigned long long)printer->shown, all, rcpts);
-		return;
-	}
-	if (all == 0) {
+		print_json_end(printer, total);
+	} else if (all == 0) {
 		printf("%s\n", printer->options->match ? "No mail waits for that."
 						       : "The queue is empty.");
-		return;
+	} else {
+		print_tables(printer);
+		printf("%llu destination%s, %llu recipient%s.", all, all == 1 ? "" : "s",
+		    rcpts, rcpts == 1 ? "" : "s");
+		if (printer->shown < total)
+			printf(" Those with the most mail are shown.");
+		printf(" More: postrider queue list --for DOMAIN\n");
 	}
-	printf("%llu destination%s, %llu recipient%s.", all, all == 1 ? "" : "s", rcpts,
-	    rcpts == 1 ? "" : "s");
-	if (printer->shown < total)
-		printf(" Those with the most mail are shown.");
-	printf(" More: postrider queue list --for DOMAIN\n");
+	cli_queue_summary_stop(printer);
 }
 
 void

@@ -193,6 +193,7 @@ take_answer(struct talk *talk, json_t *answer)
 	json_t *destination = json_object_get(answer, "destination");
 	json_t *suspension = json_object_get(answer, "suspension");
 	json_t *transcript = json_object_get(answer, "transcript");
+	json_t *tally = json_object_get(answer, "tally");
 	json_t *done = json_object_get(answer, "done");
 	const char *error = json_string_value(json_object_get(answer, "error"));
 
@@ -204,6 +205,10 @@ take_answer(struct talk *talk, json_t *answer)
 	}
 	if (json_is_object(destination)) {
 		cli_queue_print_destination(talk->printer, destination);
+		return MORE;
+	}
+	if (json_is_object(tally)) {
+		cli_queue_print_tally(talk->printer, tally);
 		return MORE;
 	}
 	if (json_is_object(transcript)) {

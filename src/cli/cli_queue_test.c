@@ -42,6 +42,9 @@ enum { TEXT_BYTES_MAX = 65536 };
 	"\"next_try\":\"2026-11-24T03:04:00.000Z\",\"expires\":"                         \
 	"\"2026-11-25T02:48:00.000Z\",\"tried\":\"2026-11-24T02:59:00.000Z\","           \
 	"\"code\":450,\"host\":\"mx.b.test\",\"reply\":\"4.2.1 Not \\u001b[31m now\"}}\n"
+#define TALLY(kind, name, young, old)                                                             \
+	"{\"tally\":{\"kind\":\"" kind "\",\"name\":\"" name "\",\"ages\":{\"5m\":" #young         \
+	",\"older\":" #old "}}}\n"
 #define DESTINATION(name, state, recipients)                                             \
 	"{\"destination\":{\"destination\":\"" name "\",\"state\":\"" state              \
 	"\",\"reason\":\"down\",\"next_try\":\"2026-11-24T03:04:00.000Z\",\"limit\":"    \
@@ -293,7 +296,8 @@ static const struct {
     {CLI_QUEUE_SUMMARY, NULL, false, DONE(0, 0, false), EX_OK, "The queue is empty.\n",
 	""},
     {CLI_QUEUE_SUMMARY, NULL, true, DONE(0, 0, false), EX_OK,
-	"{\"destinations\":[],\"count\":0,\"total\":0,\"recipients\":0}\n", ""},
+	"{\"destinations\":[],\"reasons\":[],\"other_reasons\":null,"
+	"\"other_destinations\":null,\"count\":0,\"total\":0,\"recipients\":0}\n", ""},
     {CLI_QUEUE_SUMMARY, NULL, false,
 	DESTINATION("host:b.test:25", "limited", 12) DESTINATION("mx:a.test", "down", 7)
 	    DESTINATION("mailbox", "ok", 1) SUMMED(3, 4, 21),
@@ -306,14 +310,39 @@ static const struct {
 	"    421 4.7.0 Busy\n"
 	"the mailboxes here                      1  12 min ago    ok\n"
 	"    421 4.7.0 Busy\n"
-	"4 destinations, 21 recipients. Those with the most mail are shown. More: ",
+	"\nby age                                all   <5 min  <20 min     <1 h     <6 h     <1 d"
+	"    older\n",
+	""},
+    {CLI_QUEUE_SUMMARY, NULL, false,
+	DESTINATION("host:b.test:25", "limited", 12)
+	    TALLY("reason", "mailbox-full", 3, 4) TALLY("other reasons", "", 5, 0)
+		TALLY("other destinations", "", 1, 2) SUMMED(1, 4, 21),
+	EX_OK,
+	"the server b.test:25                    0        -        -        -        -        -"
+	"        -\n"
+	"all others                              3        1        -        -        -        -"
+	"        2\n"
+	"\n\nby reason                             all   <5 min  <20 min     <1 h     <6 h     "
+	"<1 d    older\n"
+	"mailbox-full                            7        3        -        -        -        -"
+	"        4\n"
+	"all others                              5        5        -        -        -        -"
+	"        -\n"
+	"\n4 destinations, 21 recipients. Those with the most mail are shown. More: ",
+	""},
+    {CLI_QUEUE_SUMMARY, NULL, true,
+	TALLY("reason", "mailbox-full", 3, 4) TALLY("other reasons", "", 5, 0)
+	    DONE(0, 0, false),
+	EX_OK,
+	"{\"destinations\":[],\"reasons\":[{\"name\":\"mailbox-full\",\"ages\":{\"5m\":3,"
+	"\"older\":4}}],\"other_reasons\":{\"ages\":{\"5m\":5,\"older\":0}},",
 	""},
     {CLI_QUEUE_SUMMARY, NULL, false, DESTINATION("mx:a.test", "down", 1) SUMMED(1, 1, 1),
 	EX_OK, "\n1 destination, 1 recipient. More: postrider queue list --for", ""},
     {CLI_QUEUE_SUMMARY, NULL, true,
 	DESTINATION("mx:a.test", "down", 7) DESTINATION("mx:b.test", "ok", 1)
 	    SUMMED(2, 2, 8),
-	EX_OK, "}\n],\"count\":2,\"total\":2,\"recipients\":8}\n", ""},
+	EX_OK, "}\n],\"reasons\":[],", ""},
     {CLI_QUEUE_SUMMARY, NULL, true, DESTINATION("mx:a.test", "down", 7) SUMMED(1, 1, 7),
 	EX_OK, "{\"destinations\":[\n{\"destination\":\"mx:a.test\",\"state\":\"down\",",
 	""},

@@ -21,6 +21,7 @@ enum reason {
 	BOUNCING,
 	UNTIL,
 	SUSPENDED,
+	PAUSE,
 	REASON_COUNT
 };
 
@@ -29,7 +30,7 @@ reason_of(json_t *object)
 {
 	static const char *const names[REASON_COUNT] = {"time", "down", "probe",
 	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing",
-	    "until", "suspended"};
+	    "until", "suspended", "pause"};
 	const char *name = cli_queue_text(object, "reason");
 	unsigned reason = 0;
 
@@ -134,6 +135,12 @@ write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcp
 			buf_add_str(out, ", until: postrider queue resume.");
 		}
 		break;
+	case PAUSE:
+		cli_queue_write_destination(out, destination);
+		buf_add_str(out, " asked for less mail, so all for it waits; it goes on ");
+		write_when(printer, out, rcpt);
+		buf_add_char(out, '.');
+		break;
 	case TURN:
 	case TIME:
 	case HELD:
@@ -198,6 +205,7 @@ cli_queue_write_why(
 	case RATE:
 	case TURN:
 	case SUSPENDED:
+	case PAUSE:
 		write_line(printer, out, rcpt);
 		return;
 	case REASON_COUNT:
@@ -225,6 +233,7 @@ cli_queue_write_why_short(
 	    [BOUNCING] = "its sender is being told",
 	    [UNTIL] = "is to be sent",
 	    [SUSPENDED] = "its destination is suspended",
+	    [PAUSE] = "its destination asked for less mail, goes on",
 	    [REASON_COUNT] = "waits",
 	};
 	enum reason reason = reason_of(rcpt);
@@ -236,7 +245,8 @@ cli_queue_write_why_short(
 	buf_add_str(out, words[reason]);
 	if (reason == RATE)
 		buf_add_char(out, ',');
-	if ((reason == TIME || reason == DOWN || reason == RATE || reason == UNTIL) &&
+	if ((reason == TIME || reason == DOWN || reason == RATE || reason == UNTIL ||
+	        reason == PAUSE) &&
 	    cli_queue_time(cli_queue_text(rcpt, "next_try"), &next_ms)) {
 		buf_add_char(out, ' ');
 		cli_queue_write_distance(out, next_ms, printer->now_ms);

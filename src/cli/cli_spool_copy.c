@@ -12,11 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/check.h"
 #include "cli/cli_spool_internal.h"
 #include "ledger/ledger_copy.h"
 #include "mime/trace.h"
 #include "proc/proc.h"
+#include "proc/queue/suspensions.h"
 #include "spool/spool_copy.h"
 
 enum {
@@ -107,6 +109,42 @@ write_stamp(const char *to, const char *from, const struct spool_copy_result *re
 	return status == EX_OK ? sync_parent(to) : status;
 }
 
+/* A small file beside the spool's, which the server replaces as a whole; there may be none. */
+static enum err
+copy_beside(struct io_dir *from, struct io_dir *to, const char *name, uint64_t bytes_max)
+{
+	struct io_op op = {0};
+	struct io_file *file;
+	struct span span;
+	char *bytes;
+
+	io_open(from, &op, name, IO_OPEN_READ);
+	if (op.err)
+		return op.err == ERR_NOT_FOUND ? OK : op.err;
+	file = op.file;
+	if (io_file_bytes(file) > bytes_max) {
+		io_file_close(file);
+		return ERR_TOO_LONG;
+	}
+	bytes = mem_alloc((size_t)io_file_bytes(file) + 1);
+	io_pread(file, &op, bytes, (size_t)io_file_bytes(file), 0);
+	io_file_close(file);
+	span = span_of(bytes, op.err ? 0 : op.count);
+	if (!op.err)
+		io_open(to, &op, name, IO_OPEN_READ | IO_OPEN_WRITE | IO_OPEN_CREATE);
+	if (!op.err) {
+		file = op.file;
+		io_pwrite(file, &op, &span, 1, 0);
+		if (!op.err)
+			io_sync(file, &op);
+		io_file_close(file);
+	}
+	mem_free(bytes);
+	if (!op.err)
+		io_dir_sync(to, &op, NULL);
+	return op.err;
+}
+
 /* Copies into a directory that is made; checks the copy. */
 static int
 copy(struct cli_spool *from, const char *to, const struct spool_copy_options *options,
@@ -132,8 +170,13 @@ copy(struct cli_spool *from, const char *to, const struct spool_copy_options *op
 	/* After the log: until its end the ledger then has all that is not in the log any more. */
 	err = ledger_copy(from->dir, made.dir, result->numbers.position, &ledger_bytes);
 	result->bytes += ledger_bytes;
-	status = err ? cli_spool_say("cannot copy the ledger to", to, err)
-		     : cli_spool_check_quietly(&made);
+	if (err) {
+		status = cli_spool_say("cannot copy the ledger to", to, err);
+	} else {
+		err = copy_beside(from->dir, made.dir, SUSPENSIONS_NAME, SUSPENSIONS_BYTES_MAX);
+		status = err ? cli_spool_say("cannot copy what is suspended to", to, err)
+		             : cli_spool_check_quietly(&made);
+	}
 	cli_spool_close(&made);
 	return status;
 }

@@ -76,6 +76,7 @@ next_word_of(const char *reason)
 	    {"connections", WORD_WHY_NEXT_TURN}, {"rate", WORD_WHY_NEXT_TURN},
 	    {"turn", WORD_WHY_NEXT_TURN}, {"held", WORD_WHY_NEXT_HELD},
 	    {"aside", WORD_WHY_NEXT_HELD}, {"suspended", WORD_WHY_NEXT_HELD},
+	    {"pause", WORD_WHY_NEXT_TURN},
 	    {"active", WORD_WHY_NEXT_NOW}};
 
 	for (size_t i = 0; i < LEN(words); i++)

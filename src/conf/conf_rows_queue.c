@@ -136,6 +136,16 @@ static const struct conf_option options[] = {
 	.doc = "Messages to one destination in any such time: a tenth of them at once "
 	       "after a pause, the rest spread evenly. Default unlimited; from 1 to "
 	       "1000000 per 1 s to 30 d."},
+    {.block = "queue",
+	.words = "heed replies",
+	.type = CONF_BOOL,
+	AT(heed_replies),
+	.preset = 1,
+	.syntax = "yes | no",
+	.doc = "Whether what other servers say is heeded beyond its code: one that asks for "
+	       "less mail or fewer connections, or has blocked this host, is left alone for a "
+	       "while (for at most 4 h at a time), with all domains that it serves; what is "
+	       "greylisted is tried again soon. \"postrider queue why DESTINATION\" shows it."},
 
     {.words = "destination",
 	.type = CONF_DESTINATION,

@@ -14,6 +14,7 @@ enum {
 	IPC_TEXT_MAX = 2100,
 	IPC_REPLY_MAX = 500,
 	IPC_LIMIT_MAX = 1000,
+	IPC_RULE_MAX = 200,
 	IPC_MAILBOX_MAX = 255,
 	IPC_CREDENTIAL_MAX = 1024,
 	IPC_TICKET_KEY_BYTES = 80,
@@ -28,6 +29,8 @@ enum {
 	IPC_TLSA_MAX = 2600,
 	IPC_TLS_MAX = 160,
 	IPC_TRANSCRIPT_MAX = 48 << 10,
+	IPC_AGES_MAX = 60,
+	IPC_TALLY_NAME_MAX = 63,
 };
 
 /* What became of a recipient in an attempt. */
@@ -113,6 +116,7 @@ enum ipc_why {
 	IPC_WHY_BOUNCING, /* it failed, and its sender is being told */
 	IPC_WHY_UNTIL,    /* its sender wants it to be sent not before a time */
 	IPC_WHY_SUSPENDED, /* an operator suspended the destination, perhaps until a time */
+	IPC_WHY_PAUSE,     /* the destination's words asked for a pause, until a time */
 	IPC_WHY_COUNT,
 };
 
@@ -122,6 +126,7 @@ enum ipc_destination {
 	IPC_DESTINATION_LIMITED, /* by its connections or its rate */
 	IPC_DESTINATION_DOWN,
 	IPC_DESTINATION_SUSPENDED, /* by an operator */
+	IPC_DESTINATION_PAUSED,    /* as its words asked */
 	IPC_DESTINATION_COUNT,
 };
 

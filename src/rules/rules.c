@@ -226,6 +226,12 @@ rules_at(size_t index)
 }
 
 const char *
+rule_scope_name(enum rule_scope scope)
+{
+	return rules_scope_name(scope);
+}
+
+const char *
 rule_action_name(enum rule_action action)
 {
 	return rules_action_name(action);

@@ -20,10 +20,19 @@ enum rule_action {
 	RULE_ACTION_COUNT
 };
 
+/* Whose mail should wait, where a rule says slow or pause. */
+enum rule_scope {
+	RULE_RECIPIENT,   /* the recipient's, or the message's; nobody else's */
+	RULE_DESTINATION, /* all mail for the domain */
+	RULE_PROVIDER,    /* all mail for the servers of whoever said it */
+	RULE_SCOPE_COUNT
+};
+
 struct rule {
 	const char *provider; /* "Gmail" */
 	const char *reason;   /* a key of CATALOGUE_REASON: "user-unknown" */
 	enum rule_action action;
+	enum rule_scope scope;
 	const char *code;    /* "550", "5xx"; "" any */
 	const char *status;  /* "5.1.1", "x.1.1"; "" any */
 	const char *text;    /* fragments in lower case, with "*" between them; "" any */
@@ -47,3 +56,10 @@ const struct rule *rules_match(const struct rules_reply *reply);
 const struct rule *rules_at(size_t index);
 /* "suppress-address" */
 const char *rule_action_name(enum rule_action action);
+/* "provider" */
+const char *rule_scope_name(enum rule_scope scope);
+/*
+ * How long the server wants to be left alone, as its words say ("greylisted for 300 seconds", "in 5
+ * minutes", "in 00:04:37"); 0: they do not.  At most a day.
+ */
+uint64_t rules_stated_ms(struct span text);

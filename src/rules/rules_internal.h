@@ -43,6 +43,32 @@ rules_action_name(enum rule_action action)
 	return names[action];
 }
 
+static inline const char *
+rules_scope_name(enum rule_scope scope)
+{
+	static const char *const names[RULE_SCOPE_COUNT] = {
+	    [RULE_RECIPIENT] = "recipient",
+	    [RULE_DESTINATION] = "destination",
+	    [RULE_PROVIDER] = "provider",
+	};
+
+	check((unsigned)scope < RULE_SCOPE_COUNT);
+	return names[scope];
+}
+
+/* Of a rule that does not say it. */
+static inline enum rule_scope
+rules_scope_of(struct span reason, enum rule_action action)
+{
+	if (action != RULE_SLOW && action != RULE_PAUSE)
+		return RULE_RECIPIENT;
+	if (span_eq(reason, SPAN("rate-limited")) ||
+	    span_eq(reason, SPAN("too-many-connections")) ||
+	    span_eq(reason, SPAN("blocked-address")) || span_eq(reason, SPAN("blocked-by-list")))
+		return RULE_PROVIDER;
+	return span_eq(reason, SPAN("blocked-domain")) ? RULE_DESTINATION : RULE_RECIPIENT;
+}
+
 static inline unsigned
 rules_hash(const char *gram)
 {

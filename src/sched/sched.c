@@ -67,6 +67,24 @@ sched_advance(struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms, unsign
 	return budget == 0;
 }
 
+void
+sched_ask(struct sched *sched, uint32_t destination)
+{
+	destination_at(sched, destination)->limits_age = sched->limits_age - 1;
+	sched_destination_look(sched, destination);
+}
+
+void
+sched_ask_site(struct sched *sched, uint64_t site)
+{
+	check(site != 0);
+	for (uint32_t at = 0; at < sched_pool_end(&sched->destinations); at++)
+		if (sched_pool_has_slot(&sched->destinations, at) &&
+		    destination_at(sched, at)->key &&
+		    destination_at(sched, at)->limits.site == site)
+			sched_ask(sched, at);
+}
+
 static uint64_t
 until(uint64_t at_ms, uint64_t now_ms)
 {

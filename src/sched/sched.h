@@ -56,6 +56,8 @@ struct sched_limits {
 	uint64_t expire_ms;                          /* what waits for it while it is down */
 	bool suspended;                   /* by an operator: no attempt is started */
 	uint64_t suspended_until_wall_ms; /* 0: until it is resumed */
+	uint64_t pause_until_ms; /* by now_ms: it asked for a pause, no attempt is started */
+	uint64_t site;           /* a name for all that one provider serves; 0: unknown */
 };
 
 struct sched;
@@ -64,7 +66,7 @@ struct sched_options {
 	size_t reply_bytes_max; /* of memory for texts of replies */
 	uint32_t light_max; /* a sender with no more recipients that are ready is light */
 	void *owner;
-	/* Asked for each destination when it is made, and after sched_reload. */
+	/* Asked for each destination when it is made, and after sched_reload and sched_ask. */
 	void (*limits)(
 	    void *owner, unsigned kind, struct span key, struct sched_limits *limits);
 };
@@ -74,6 +76,9 @@ struct sched *sched_create(
 void sched_destroy(struct sched *sched);
 /* Limits have changed: each destination asks again. */
 void sched_reload(struct sched *sched);
+/* Those of one destination, or of all with this site (not 0), have changed. */
+void sched_ask(struct sched *sched, uint32_t destination);
+void sched_ask_site(struct sched *sched, uint64_t site);
 
 /*
  * Time passes: recipients and destinations whose time has come are moved.  At most budget of

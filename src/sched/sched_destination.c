@@ -206,6 +206,10 @@ may_start(const struct sched *sched, const struct destination *destination, uint
 
 	if (ready_count(destination) == 0 || destination->limits.suspended)
 		return false;
+	if (destination->limits.pause_until_ms > sched->now_ms) {
+		*wake_ms = destination->limits.pause_until_ms;
+		return false;
+	}
 	if (destination->down_count > 0) {
 		if (destination->down_until_ms > sched->now_ms)
 			*wake_ms = destination->down_until_ms;
@@ -241,6 +245,20 @@ sched_destination_look(struct sched *sched, uint32_t at)
 	set_wake(sched, at, wake_ms);
 }
 
+static void
+count_left(const struct sched *sched, struct destination *destination)
+{
+	uint64_t ms = sched->now_ms - destination->left_ms;
+
+	if (destination->left_ms == 0 || ms >= LEFT_MS) {
+		destination->left_before =
+		    destination->left_ms > 0 && ms < 2 * LEFT_MS ? destination->left_count : 0;
+		destination->left_count = 0;
+		destination->left_ms = sched->now_ms;
+	}
+	destination->left_count++;
+}
+
 void
 sched_destination_leave(struct sched *sched, uint32_t at)
 {
@@ -248,6 +266,7 @@ sched_destination_leave(struct sched *sched, uint32_t at)
 
 	check(destination->rcpt_count > 0);
 	destination->rcpt_count--;
+	count_left(sched, destination);
 	sched_destination_look(sched, at);
 }
 
@@ -342,14 +361,22 @@ come_up(struct destination *destination)
 	    destination->limits.concurrency_max);
 }
 
+static void
+keep_reply(struct sched *sched, struct destination *destination, uint32_t reply)
+{
+	sched_reply_hold(sched, reply);
+	sched_reply_drop(sched, destination->reply);
+	destination->reply = reply;
+	destination->reply_wall_s = reply > 0 ? (uint32_t)(sched->now_wall_ms / 1000) : 0;
+}
+
 void
 sched_destination_up(struct sched *sched, uint32_t at)
 {
 	struct destination *destination = destination_at(sched, at);
 
 	come_up(destination);
-	sched_reply_drop(sched, destination->reply);
-	destination->reply = 0;
+	keep_reply(sched, destination, 0);
 	sched_destination_look(sched, at);
 }
 
@@ -412,13 +439,8 @@ sched_attempt_over(struct sched *sched, uint32_t at, enum sched_feedback feedbac
 	destination->active--;
 	sched_destination_refresh(sched, destination);
 	take_feedback(sched, destination, feedback);
-	if (feedback != SCHED_UNTRIED) {
-		uint32_t kept = destination->down_count > 0 ? reply : 0;
-
-		sched_reply_hold(sched, kept);
-		sched_reply_drop(sched, destination->reply);
-		destination->reply = kept;
-	}
+	if (reply > 0 || destination->down_count > 0)
+		keep_reply(sched, destination, reply);
 	sched_destination_look(sched, at);
 }
 
@@ -427,6 +449,8 @@ sched_destination_get(
     const struct sched *sched, uint32_t at, struct sched_destination *into)
 {
 	const struct destination *destination = destination_at(sched, at);
+	uint64_t left_ms = sched->now_ms - destination->left_ms;
+	bool had_before = destination->left_before > 0;
 
 	*into = (struct sched_destination){
 	    .key = span_of(destination->key, destination->key_bytes),
@@ -439,7 +463,11 @@ sched_destination_get(
 	    .down_until_ms = destination->down_until_ms,
 	    .token_ms = rate_next_ms(
 	        &destination->rate, &destination->limits.rate, sched->now_ms),
-	    .reply = destination->reply,
+	    .reply = destination->down_count > 0 ? destination->reply : 0,
+	    .last_reply = destination->reply,
+	    .last_reply_wall_s = destination->reply_wall_s,
+	    .left_count = destination->left_count + (had_before ? destination->left_before : 0),
+	    .left_ms = destination->left_ms == 0 ? 0 : left_ms + (had_before ? LEFT_MS : 0),
 	    .limits = destination->limits,
 	};
 }

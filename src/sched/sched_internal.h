@@ -22,6 +22,7 @@ enum {
 	PRIORITY_RUN = 7, /* turns of what has a priority before one of other fresh mail */
 	HIGH_RUN = 3, /* turns of a high priority before one of a lower */
 	SENDER_BITS = 16,
+	LEFT_MS = 300 * 1000, /* how fast a destination empties: over one or two of these */
 };
 
 /* Destinations that may start an attempt, in turns: those with light mail, and all. */
@@ -98,6 +99,9 @@ struct destination {
 	struct window window;
 	uint64_t down_until_ms;
 	uint32_t down_count, reply;
+	uint32_t reply_wall_s;            /* when the reply came; 0: there is none */
+	uint32_t left_count, left_before; /* since left_ms, and in the LEFT_MS before that */
+	uint64_t left_ms;                 /* 0: nobody has left */
 	uint32_t limits_age; /* sched->limits_age when limits were asked for */
 	uint8_t kind, light_run, fresh_run, priority_run, high_run;
 	bool in_wheel;

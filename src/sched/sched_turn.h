@@ -43,8 +43,8 @@ enum sched_feedback {
 	SCHED_UNTRIED,  /* the attempt says nothing about the destination */
 };
 /*
- * An attempt is over.  reply: what the destination said last, 0 for nothing; it is kept where
- * the destination is down.
+ * An attempt is over.  reply: what the destination said last that was no success, 0 for nothing;
+ * it is kept.
  */
 void sched_attempt_over(struct sched *sched, uint32_t destination,
     enum sched_feedback feedback, uint32_t reply, uint64_t now_ms);
@@ -60,6 +60,10 @@ struct sched_destination {
 	uint64_t down_until_ms; /* when it is probed next, by the clock of now_ms */
 	uint64_t token_ms;      /* when its rate lets the next attempt start */
 	uint32_t reply;         /* while it is down: what it, or we, said last */
+	uint32_t last_reply;    /* that was no success, whether it is down or not */
+	uint32_t last_reply_wall_s; /* 0: there was none */
+	uint32_t left_count; /* recipients that have left it in the last left_ms */
+	uint64_t left_ms;    /* some minutes; 0: nothing is known */
 	struct sched_limits limits;
 };
 void sched_destination_get(
@@ -85,6 +89,7 @@ enum sched_reason {
 	SCHED_WHY_BOUNCING, /* its sender is being told */
 	SCHED_WHY_UNTIL,    /* it is not to be sent before a time */
 	SCHED_WHY_SUSPENDED, /* an operator suspended its destination */
+	SCHED_WHY_PAUSE,     /* the destination asked for a pause, until a time */
 	SCHED_WHY_COUNT,
 };
 struct sched_why {

@@ -252,6 +252,68 @@ a_suspended_destination_has_no_turn(void **state)
 	test_sched_fini(&test);
 }
 
+/* Those of one site pause together, and nobody else; a pause ends by itself. */
+static void
+a_site_that_asked_for_a_pause_has_no_turn(void **state)
+{
+	struct test_sched test;
+	uint32_t first, second, other;
+
+	(void)state;
+	test_sched_init(&test);
+	test.limits.site = 7;
+	first = test_sched_add(&test, "a", 1);
+	second = test_sched_add(&test, "b", 1);
+	test.limits.site = 8;
+	other = test_sched_add(&test, "c", 1);
+	test.limits.site = 7;
+	test.limits.pause_until_ms = test.now_ms + 60000;
+	sched_ask_site(test.sched, 7);
+	assert_int_equal(test_sched_why(&test, first).reason, SCHED_WHY_PAUSE);
+	assert_int_equal(test_sched_why(&test, second).at_wall_ms, TEST_WALL_MS + 60000);
+	serve(&test, other);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_pass(&test, 59999);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	test_sched_pass(&test, 1);
+	serve(&test, first);
+	serve(&test, second);
+	test_sched_fini(&test);
+}
+
+static void
+a_destination_tells_how_fast_it_empties_and_what_it_said(void **state)
+{
+	const struct sched_reply said = {421, SPAN("4.7.28"), SPAN("mx"), SPAN("slow down")};
+	struct sched_destination known;
+	struct test_sched test;
+	uint32_t rcpts[4], reply;
+
+	(void)state;
+	test_sched_init(&test);
+	for (size_t i = 0; i < 4; i++)
+		rcpts[i] = test_sched_add(&test, "a", 1);
+	sched_destination_get(test.sched, 0, &known);
+	assert_int_equal(known.left_ms, 0);
+	serve(&test, rcpts[0]);
+	test_sched_pass(&test, 60000);
+	serve(&test, rcpts[1]);
+	sched_destination_get(test.sched, 0, &known);
+	assert_int_equal(known.left_count, 2);
+	assert_int_equal(known.left_ms, 60000);
+	test_sched_pass(&test, 300000);
+	serve(&test, rcpts[2]);
+	sched_destination_get(test.sched, 0, &known);
+	assert_int_equal(known.left_count, 3);
+	assert_int_equal(known.left_ms, 300000);
+	assert_int_equal(test_sched_take(&test), rcpts[3]);
+	reply = sched_reply_keep(test.sched, &said);
+	sched_rcpt_end(test.sched, rcpts[3]);
+	sched_attempt_over(test.sched, 0, SCHED_REFUSED, reply, test.now_ms);
+	sched_reply_drop(test.sched, reply);
+	test_sched_fini(&test);
+}
+
 int
 main(void)
 {
@@ -265,6 +327,8 @@ main(void)
 	    cmocka_unit_test(a_suspect_is_tried_by_itself),
 	    cmocka_unit_test(destinations_are_listed),
 	    cmocka_unit_test(a_suspended_destination_has_no_turn),
+	    cmocka_unit_test(a_site_that_asked_for_a_pause_has_no_turn),
+	    cmocka_unit_test(a_destination_tells_how_fast_it_empties_and_what_it_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,9 @@ why_ready(const struct sched *sched, uint32_t at, struct sched_why *why)
 	if (destination->limits.suspended) {
 		why->reason = SCHED_WHY_SUSPENDED;
 		why->at_wall_ms = destination->limits.suspended_until_wall_ms;
+	} else if (destination->limits.pause_until_ms > sched->now_ms) {
+		why->reason = SCHED_WHY_PAUSE;
+		why->at_wall_ms = wall_of(sched, destination->limits.pause_until_ms);
 	} else if (destination->down_count > 0) {
 		bool waits = destination->down_until_ms > sched->now_ms;
 

@@ -70,6 +70,7 @@ struct model {
 	uint64_t next_id;
 	unsigned light_run[SCHED_KINDS];
 	unsigned limits_set; /* which of two sets of limits is in force */
+	uint64_t pause_until_ms[MODEL_DESTINATIONS];
 	struct model_message messages[MODEL_MESSAGES_MAX];
 	struct model_destination destinations[MODEL_DESTINATIONS];
 	struct model_attempt attempts[MODEL_ATTEMPTS_MAX];
@@ -112,6 +113,9 @@ model_limits(const struct model *model, unsigned destination)
 	    .expire_ms = 20000,
 	};
 
+	limits.pause_until_ms = model->pause_until_ms[destination];
+	/* The last two are of one site. */
+	limits.site = destination >= MODEL_DESTINATIONS - 2 ? 7 : destination;
 	if (destination == 2)
 		limits.rate =
 		    (struct rate_limit){.count = 5 + model->limits_set, .period_ms = 1000};
@@ -195,7 +199,8 @@ model_may(const struct model *model, unsigned at)
 	const struct model_destination *destination = &model->destinations[at];
 	struct sched_limits limits = model_limits(model, at);
 
-	if (!destination->known || model_ready(model, at) == 0)
+	if (!destination->known || model_ready(model, at) == 0 ||
+	    limits.pause_until_ms > model->now_ms)
 		return false;
 	if (destination->down_count > 0) {
 		if (destination->down_until_ms > model->now_ms || destination->active > 0)

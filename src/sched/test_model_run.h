@@ -353,6 +353,25 @@ model_reload(struct model *model)
 			    model_limits(model, at).concurrency_max);
 }
 
+/* A destination, or the site that has two, asks for a pause; or takes that back. */
+static inline void
+model_pause(struct model *model)
+{
+	unsigned at = model_below(model, MODEL_DESTINATIONS);
+	unsigned ms = 100 * model_below(model, 20);
+	uint32_t slot = sched_destination_find(model->sched, at > 0, model_key(at));
+
+	if (at >= MODEL_DESTINATIONS - 2) {
+		for (unsigned i = MODEL_DESTINATIONS - 2; i < MODEL_DESTINATIONS; i++)
+			model->pause_until_ms[i] = model->now_ms + ms;
+		sched_ask_site(model->sched, 7);
+		return;
+	}
+	model->pause_until_ms[at] = model->now_ms + ms;
+	if (slot != SCHED_NONE)
+		sched_ask(model->sched, slot);
+}
+
 static inline void
 model_check_why(const struct model *model, const struct model_message *message,
     const struct model_rcpt *rcpt, uint32_t slot)
@@ -371,6 +390,8 @@ model_check_why(const struct model *model, const struct model_message *message,
 		reason = SCHED_WHY_ACTIVE;
 	else if (rcpt->state == SCHED_BOUNCING)
 		reason = SCHED_WHY_BOUNCING;
+	else if (limits.pause_until_ms > model->now_ms)
+		reason = SCHED_WHY_PAUSE;
 	else if (destination->down_count > 0)
 		reason = destination->down_until_ms <= model->now_ms && destination->active > 0
 		    ? SCHED_WHY_PROBE
@@ -382,6 +403,8 @@ model_check_why(const struct model *model, const struct model_message *message,
 	check(why.reason == reason);
 	check(why.ahead < model_ready(model, rcpt->destination) ||
 	    (why.ahead == 0 && rcpt->state != SCHED_READY));
+	check(reason != SCHED_WHY_PAUSE ||
+	    why.at_wall_ms == model->now_wall_ms + limits.pause_until_ms - model->now_ms);
 	check((reason != SCHED_WHY_TIME && reason != SCHED_WHY_UNTIL) ||
 	    why.at_wall_ms == rcpt->due_ms);
 }
@@ -471,6 +494,8 @@ model_step(struct model *model)
 		model_expire(model);
 	else if (operation == 13 && model_below(model, 4) == 0)
 		model_reload(model);
+	else if (operation == 13 && model_below(model, 3) == 0)
+		model_pause(model);
 	else if (operation == 13)
 		model_up(model);
 	else if (message->used && operation == 14)

@@ -113,6 +113,38 @@ def test_a_summary_says_who_is_down(postrider, sink):
     assert "None of" in server.queue("list", "--for", "nowhere.example")
 
 
+def test_a_summary_counts_by_age_and_by_reason(postrider, sink):
+    full, other, quiet = sink(host="127.0.0.1"), sink(host="127.0.0.2"), sink(host="127.0.0.3")
+    full.always["rcpt"] = "452 4.2.2 Mailbox is full"
+    other.always["rcpt"] = "450 4.9.9 Whatever"
+    server = make(postrider, {"full.example": ("127.0.0.1", full.port),
+                              "other.example": ("127.0.0.2", other.port),
+                              "quiet.example": ("127.0.0.3", quiet.port)}, retry="1 h").start()
+    server.queue("suspend", "127.0.0.3")
+    for number in range(3):
+        submit(server.smtp_port, ALICE, f"u{number}@full.example", message(f"f{number}"))
+    submit(server.smtp_port, ALICE, ["a@other.example", "b@other.example"], message("o"))
+    submit(server.smtp_port, ALICE, "a@quiet.example", message("q"))
+    server.wait_event(logs.DEFERRED, 5)
+
+    found = json.loads(server.queue("summary", "--json"))
+    assert {r["name"]: r["recipients"] for r in found["reasons"]} == {
+        "mailbox-full": 3, "4.9.9": 2, "suspended": 1}, found
+    assert all(r["ages"]["5m"] == r["recipients"] for r in found["reasons"]), found
+    assert [d["ages"]["5m"] for d in found["destinations"]] == [3, 2, 1], found
+    assert found["other_destinations"] is None and found["other_reasons"] is None
+    # The rest is summed up.
+    first = json.loads(server.queue("summary", "--json", "--limit", "1"))
+    assert first["count"] == 1 and first["total"] == 3, first
+    assert first["other_destinations"]["recipients"] == 3, first
+    some = json.loads(server.queue("summary", "--json", "--for", "127.0.0.2"))
+    assert [r["name"] for r in some["reasons"]] == ["4.9.9"], some
+    text = server.queue("summary", "--limit", "1")
+    rows = {line.split("  ")[0].strip(): line.split() for line in text.splitlines()}
+    assert rows["all others"][-7:] == ["3", "3", "-", "-", "-", "-", "-"], text
+    assert rows["mailbox-full"][-7:] == ["3", "3", "-", "-", "-", "-", "-"], text
+
+
 def test_a_reload_changes_limits(postrider, sink):
     far = sink()
     server = make(postrider, {"far.example": ("127.0.0.1", far.port)},

@@ -1,10 +1,14 @@
 """An operator suspends destinations, and resumes them."""
 import json
 
+import pytest
+
 import logs
+from peers import Slow
 from server import settle
 from talk import message, submit
 from test_delivery import ALICE, RELAY, through
+from waiting import until
 
 
 def start(postrider, one, two):
@@ -52,3 +56,50 @@ def test_a_time_ends_it(postrider, sink):
     assert one.messages == []
     one.wait_messages()
     server.wait_event("resumed", destination="127.0.0.1")
+
+
+@pytest.mark.parametrize("role", ["delivery", "queue"])
+def test_what_is_tried_alone_after_a_death_waits_for_its_suspended_destination(
+        postrider, sink, role):
+    """And the others of the message do not wait for that."""
+    one, two = sink(), sink("127.0.0.2")
+    one.script["mail"] = [Slow(20, "250 2.1.0 Ok") for _ in range(2)]
+    two.script["mail"] = [Slow(20, "250 2.1.0 Ok") for _ in range(2)]
+    server = start(postrider, one, two)
+    submit(server.smtp_port, ALICE, ["a@one.example", "b@two.example"], message("m"))
+    # A queue that takes the place of one that died is careful with what it tries: twice, then.
+    deaths = 2 if role == "queue" else 1
+    for death in range(1, deaths + 1):
+        until(lambda: one.sessions >= death and two.sessions >= death, "the sinks are asked")
+        if death == deaths:
+            server.queue("suspend", "127.0.0.1")
+            one.script.clear()
+            two.script.clear()
+        server.kill_role(role)
+    two.wait_messages()
+    settle(1)
+    assert one.messages == [] and one.sessions == deaths
+    [row] = json.loads(server.queue("list", "--json"))["messages"]
+    assert [to["reason"] for to in row["recipients"]] == ["suspended"]
+    server.queue("resume", "127.0.0.1")
+    one.wait_messages()
+    server.wait_queue_empty()
+
+
+def test_a_backup_has_what_is_suspended(postrider, sink):
+    one, two = sink(), sink("127.0.0.2")
+    server = start(postrider, one, two)
+    server.queue("suspend", "127.0.0.1")
+    submit(server.smtp_port, ALICE, "a@one.example", message("m"))
+    copy = server.directory / "copy"
+    assert server.run("spool", "backup", str(copy)).returncode == 0
+    server.stop()
+    restored = server.run("spool", "restore", str(copy), "--may-deliver-again", "--set-aside")
+    assert restored.returncode == 0, restored
+    server.start()
+    settle(0.5)
+    assert one.messages == []
+    [row] = json.loads(server.queue("suspended", "--json"))["suspended"]
+    assert row["destination"] == "127.0.0.1"
+    server.queue("resume", "127.0.0.1")
+    one.wait_messages()

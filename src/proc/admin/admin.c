@@ -11,7 +11,7 @@
  *   {"do": "retry" | "hold" | "release" | "delete", "id": "ID" | "all", "who": "NAME"}
  *
  *   {"message": {"id", ...}}, then for each of its recipients {"recipient": {...}}
- *   {"destination": {...}}
+ *   {"destination": {...}}, then {"tally": {"kind", "name", "recipients", "ages"}}
  *   {"transcript": {..., "steps": [{"ms", "kind": "fact" | "sent" | "got" | "gap", "text"}]}}
  *   {"done": {"count": in this answer, or acted on; "total": in the queue}}
  *   {"done": {..., "more": true, "last": "ID"}}: ask again, after "last"
@@ -182,6 +182,7 @@ receive_queue(
 	struct ipc_qa_message message;
 	struct ipc_qa_rcpt rcpt;
 	struct ipc_qa_destination destination;
+	struct ipc_qa_tally tally;
 	struct ipc_qa_transcript transcript;
 	struct ipc_qa_suspension suspension;
 	struct ipc_qa_done done;
@@ -211,6 +212,13 @@ receive_queue(
 		client = map_get_u64(&admin->queries, destination.query);
 		if (client)
 			send_json(client, admin_destination(&destination));
+		return OK;
+	case IPC_qa_TALLY:
+		if (ipc_qa_tally_decode(payload, &tally))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, tally.query);
+		if (client)
+			send_json(client, admin_tally(&tally));
 		return OK;
 	case IPC_qa_TRANSCRIPT:
 		if (ipc_qa_transcript_decode(payload, &transcript))

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/id.h"
+#include "ipc/ages.h"
 #include "ipc/transcript.h"
 #include "mime/trace.h"
 
@@ -21,6 +22,7 @@ static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_BOUNCING] = "bouncing",
     [IPC_WHY_UNTIL] = "until",
     [IPC_WHY_SUSPENDED] = "suspended",
+    [IPC_WHY_PAUSE] = "pause",
 };
 
 /* Text from anywhere: what is not UTF-8 becomes "?". */
@@ -77,6 +79,22 @@ json_name(const char *const *names, size_t count, uint8_t value)
 	return json_string(value < count && names[value] ? names[value] : "unknown");
 }
 
+/* How many there are of each age. */
+static json_t *
+json_ages(struct span bytes, uint64_t *total)
+{
+	static const char *const names[IPC_AGES] = {"5m", "20m", "1h", "6h", "1d", "older"};
+	json_t *value = json_object();
+	struct ipc_ages ages;
+
+	if (ipc_ages_read(bytes, &ages))
+		ages = (struct ipc_ages){0};
+	for (unsigned i = 0; i < IPC_AGES; i++)
+		json_object_set_new(value, names[i], json_number(ages.counts[i]));
+	*total = ipc_ages_total(&ages);
+	return value;
+}
+
 json_t *
 admin_message(const struct ipc_qa_message *message)
 {
@@ -122,6 +140,7 @@ admin_rcpt(const struct ipc_qa_rcpt *rcpt)
 	json_object_set_new(value, "status", json_text(rcpt->status));
 	json_object_set_new(value, "host", json_text(rcpt->remote));
 	json_object_set_new(value, "reply", json_text(rcpt->text));
+	json_object_set_new(value, "rule", json_text(rcpt->rule));
 	return json_pack("{s:o}", "recipient", value);
 }
 
@@ -129,8 +148,9 @@ json_t *
 admin_destination(const struct ipc_qa_destination *destination)
 {
 	static const char *const states[IPC_DESTINATION_COUNT] = {
-	    "ok", "limited", "down", "suspended"};
+	    "ok", "limited", "down", "suspended", "paused"};
 	json_t *value = json_object();
+	uint64_t total;
 
 	json_object_set_new(value, "destination", json_text(destination->destination));
 	json_object_set_new(
@@ -148,13 +168,31 @@ admin_destination(const struct ipc_qa_destination *destination)
 	json_object_set_new(value, "oldest", json_time(destination->oldest_wall_ms));
 	json_object_set_new(value, "oldest_id",
 	    destination->oldest_id ? json_id(destination->oldest_id) : json_null());
+	json_object_set_new(value, "ages", json_ages(destination->ages, &total));
 	json_object_set_new(value, "failures", json_number(destination->failures));
 	json_object_set_new(value, "replied", json_time(destination->replied_wall_ms));
 	json_object_set_new(value, "code", json_number(destination->code));
 	json_object_set_new(value, "status", json_text(destination->status));
 	json_object_set_new(value, "host", json_text(destination->remote));
 	json_object_set_new(value, "reply", json_text(destination->text));
+	json_object_set_new(value, "rule", json_text(destination->rule));
 	return json_pack("{s:o}", "destination", value);
+}
+
+json_t *
+admin_tally(const struct ipc_qa_tally *tally)
+{
+	static const char *const kinds[IPC_TALLY_COUNT] = {
+	    "reason", "other reasons", "other destinations"};
+	json_t *value = json_object(), *ages;
+	uint64_t total;
+
+	ages = json_ages(tally->ages, &total);
+	json_object_set_new(value, "kind", json_name(kinds, LEN(kinds), tally->kind));
+	json_object_set_new(value, "name", json_text(tally->name));
+	json_object_set_new(value, "recipients", json_number(total));
+	json_object_set_new(value, "ages", ages);
+	return json_pack("{s:o}", "tally", value);
 }
 
 json_t *

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "ipc/ages.h"
 #include "proc/admin/admin_answer.h"
 
 static void
@@ -53,7 +54,7 @@ test_recipient(void **state)
 	    "\"next_try\":\"1970-01-01T00:00:00.001Z\",\"ahead\":4294967295,"
 	    "\"limit\":\"rate 1 per 1 m, in queue\",\"connections\":2,\"window\":3,"
 	    "\"expires\":null,\"tries\":4,\"tried\":null,\"in_doubt\":true,\"code\":450,"
-	    "\"status\":\"4.2.1\",\"host\":\"?\",\"reply\":\"No\\nt\"}}");
+	    "\"status\":\"4.2.1\",\"host\":\"?\",\"reply\":\"No\\nt\",\"rule\":\"\"}}");
 	strange.state = 200;
 	strange.why = IPC_WHY_COUNT;
 	json_decref(admin_rcpt(&strange));
@@ -84,6 +85,7 @@ test_destination(void **state)
 	    .waiting = 4,
 	    .parked = 2,
 	    .oldest_id = 1,
+	    .ages = SPAN("\1\0\0\0\0\2"),
 	    .failures = 5};
 
 	(void)state;
@@ -91,8 +93,24 @@ test_destination(void **state)
 	    "{\"destination\":{\"destination\":\"mailbox\",\"state\":\"down\","
 	    "\"reason\":\"down\",\"next_try\":null,\"limit\":\"\",\"recipients\":9,"
 	    "\"ready\":3,\"waiting\":4,\"held\":2,\"connections\":0,\"window\":0,"
-	    "\"oldest\":null,\"oldest_id\":\"1\",\"failures\":5,\"replied\":null,"
-	    "\"code\":0,\"status\":\"\",\"host\":\"\",\"reply\":\"\"}}");
+	    "\"oldest\":null,\"oldest_id\":\"1\",\"ages\":{\"5m\":1,\"20m\":0,\"1h\":0,"
+	    "\"6h\":0,\"1d\":0,\"older\":2},\"failures\":5,\"replied\":null,"
+	    "\"code\":0,\"status\":\"\",\"host\":\"\",\"reply\":\"\",\"rule\":\"\"}}");
+}
+
+static void
+test_tally(void **state)
+{
+	const struct ipc_qa_tally tally = {.kind = IPC_TALLY_REASON,
+	    .name = SPAN("mailbox-full"),
+	    .ages = SPAN("\1\0\0\0\0\2")};
+	struct ipc_qa_tally strange = {.kind = IPC_TALLY_COUNT, .ages = SPAN("\xff")};
+
+	(void)state;
+	assert_json(admin_tally(&tally),
+	    "{\"tally\":{\"kind\":\"reason\",\"name\":\"mailbox-full\",\"recipients\":3,"
+	    "\"ages\":{\"5m\":1,\"20m\":0,\"1h\":0,\"6h\":0,\"1d\":0,\"older\":2}}}");
+	json_decref(admin_tally(&strange));
 }
 
 static void
@@ -184,6 +202,7 @@ main(void)
 	    cmocka_unit_test(test_suspension),
 	    cmocka_unit_test(test_message),
 	    cmocka_unit_test(test_destination),
+	    cmocka_unit_test(test_tally),
 	    cmocka_unit_test(test_done),
 	    cmocka_unit_test(test_reasons),
 	};

@@ -80,6 +80,7 @@ retry(struct queue *queue, uint32_t slot)
 		sched_rcpt_get(queue->sched, at, &rcpt);
 		if (rcpt.state == SCHED_ACTIVE)
 			continue;
+		polite_forget(queue, rcpt.destination);
 		sched_destination_up(queue->sched, rcpt.destination);
 		if (rcpt.state == SCHED_WAITING)
 			sched_rcpt_ready(queue->sched, at, true);

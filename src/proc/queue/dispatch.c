@@ -114,7 +114,7 @@ static enum err
 take_result(struct peer *peer, const struct ipc_dq_result *result)
 {
 	struct attempt *attempt = map_get_u64(&peer->queue->attempt_map, result->attempt);
-	const struct outcome outcome = {
+	struct outcome outcome = {
 	    .kind = (enum ipc_outcome)result->outcome,
 	    .code = result->code,
 	    .status = result->status,
@@ -130,6 +130,10 @@ take_result(struct peer *peer, const struct ipc_dq_result *result)
 	if (result->index >= attempt->rcpt_count || attempt->told[result->index] ||
 	    result->outcome >= IPC_OUTCOME_COUNT || result->passed > IPC_PASSED_ALL)
 		return ERR_SYNTAX;
+	if (peer->proc == PROC_DELIVERY) {
+		outcome.rule = polite_rule(peer->queue, &outcome);
+		polite_note(attempt, &outcome);
+	}
 	dispatch_result(attempt, result->index, &outcome);
 	return OK;
 }

@@ -367,6 +367,7 @@ end_attempt(struct attempt *attempt, enum sched_feedback feedback)
 	list_remove(&attempt->wait);
 	attempt->peer->attempt_count--;
 	message->active_count--;
+	polite_strike(attempt);
 	sched_attempt_over(queue->sched, attempt->destination, feedback, attempt->reply,
 	    io_now_ms(queue->env->io));
 	sched_reply_drop(queue->sched, attempt->reply);
@@ -542,7 +543,7 @@ dispatch_result(struct attempt *attempt, uint32_t at, const struct outcome *outc
 	attempt->doubted[at] = outcome->in_doubt;
 	if (outcome->kind == IPC_DELIVERED || outcome->code > 0)
 		attempt->answered = true;
-	if (outcome->code == 421 ||
+	if ((outcome->code == 421 && !polite_is_recipients(outcome->rule)) ||
 	    (outcome->code == 0 && span_eq(outcome->status, SPAN("4.4.2"))))
 		attempt->busy = true;
 	if (outcome->kind != IPC_DELIVERED) {
@@ -556,7 +557,11 @@ static enum sched_feedback
 feedback_of(const struct attempt *attempt, bool destination_down)
 {
 	struct sched_destination destination;
+	enum ease_kind kind;
 
+	/* It answered, and its words say better what to do than that it took nothing. */
+	if (attempt->rule && backoffs_kind(attempt->rule, &kind))
+		return SCHED_REFUSED;
 	if (destination_down)
 		return SCHED_NO_ANSWER;
 	if (attempt->busy)

@@ -55,6 +55,7 @@ static_assert(SCHED_WHY_TIME == (int)IPC_WHY_TIME && SCHED_WHY_DOWN == (int)IPC_
 	SCHED_WHY_BOUNCING == (int)IPC_WHY_BOUNCING &&
 	SCHED_WHY_UNTIL == (int)IPC_WHY_UNTIL &&
 	SCHED_WHY_SUSPENDED == (int)IPC_WHY_SUSPENDED &&
+	SCHED_WHY_PAUSE == (int)IPC_WHY_PAUSE &&
 	SCHED_WHY_COUNT == (int)IPC_WHY_COUNT,
     "the scheduler's reasons are those of the link");
 
@@ -135,8 +136,9 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 	struct sched_destination destination;
 	struct sched_reply reply;
 	struct sched_rcpt rcpt;
+	const struct rule *rule;
 	struct sched_why why;
-	struct buf limit;
+	struct buf limit, words;
 
 	sched_rcpt_get(queue->sched, at, &rcpt);
 	sched_destination_get(queue->sched, rcpt.destination, &destination);
@@ -148,6 +150,14 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 	buf_init(&limit, IPC_LIMIT_MAX);
 	queue_limits_write(
 	    &limit, queue->conf, destination.key, (enum ipc_why)why.reason);
+	buf_init(&words, IPC_RULE_MAX);
+	rule = why.reason == SCHED_WHY_PAUSE
+	    ? polite_backoff(queue, destination.key)->rule
+	    : polite_rule(queue, &(struct outcome){.kind = IPC_DEFERRED, .code = reply.code,
+			  .status = reply.status, .remote = reply.remote, .text = reply.text});
+	if (rule)
+		backoffs_write_rule(&words, rule);
+	answer.rule = buf_span(&words);
 	answer.destination = span_first(destination.key, IPC_DOMAIN_MAX);
 	answer.state = (uint8_t)rcpt.state;
 	answer.why = (uint8_t)why.reason;
@@ -170,6 +180,7 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 		answer.original = envelope->rcpts[rcpt.index].original;
 	}
 	ipc_qa_rcpt_send(queue->admin, &answer);
+	buf_fini(&words);
 	buf_fini(&limit);
 }
 

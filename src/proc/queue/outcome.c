@@ -77,6 +77,8 @@ say(const char *name, const struct told *told, const struct outcome *outcome,
 		event_span(&event, "tls", outcome->tls);
 	if (outcome->text.len > 0)
 		event_span(&event, "text", outcome->text);
+	if (outcome->rule)
+		event_str(&event, "reason", outcome->rule->reason);
 	/* The clock may have been set back meanwhile. */
 	event_u64(&event, "delay_ms",
 	    now_wall_ms > told->message->arrival_wall_ms
@@ -187,8 +189,9 @@ defer(struct told *told, const struct outcome *outcome)
 	told->rcpt.begun = 0;
 	keep_reply(told, outcome);
 	next_wall_ms = now_wall_ms +
-	    retry_wait_ms(limits->retry_ms, limits->retry_count, told->rcpt.tries,
-	        limits->jitter_percent, chance);
+	    polite_wait_ms(outcome, told->rcpt.tries,
+	        retry_wait_ms(limits->retry_ms, limits->retry_count, told->rcpt.tries,
+	            limits->jitter_percent, chance));
 	mark_deferred(told, outcome, next_wall_ms);
 	sched_rcpt_wait(queue->sched, told->at, next_wall_ms);
 	say("deferred", told, outcome, next_wall_ms);
@@ -287,7 +290,7 @@ outcome_doubt(struct message *message, uint32_t index)
 	reply = sched_reply_get(sched, told.rcpt.reply);
 	mark_deferred(&told,
 	    &(struct outcome){IPC_DEFERRED, told.rcpt.code, reply.status, reply.remote,
-	        reply.text, 0, SPAN(""), false, false},
+	        reply.text, 0, SPAN(""), NULL, false, false},
 	    told.rcpt.next_wall_ms);
 }
 
@@ -315,7 +318,7 @@ outcome_say_expired(struct message *message)
 		reply = sched_reply_get(sched, told.rcpt.reply);
 		if (told.rcpt.reply)
 			outcome = (struct outcome){IPC_FAILED, reply.code, reply.status,
-			    reply.remote, reply.text, 0, SPAN(""), false, false};
+			    reply.remote, reply.text, 0, SPAN(""), NULL, false, false};
 		told.rcpt.unsaid = false;
 		keep_reply(&told, &outcome);
 		say("expired", &told, &outcome, 0);

@@ -274,12 +274,25 @@ poison_lost(struct message *message)
 	return true;
 }
 
-/* The first recipient for whose sake it is a suspect; SCHED_NONE: there is none. */
+static bool
+is_suspended(const struct queue *queue, uint32_t destination)
+{
+	struct sched_destination known;
+
+	sched_destination_get(queue->sched, destination, &known);
+	return known.limits.suspended;
+}
+
+/*
+ * The first recipient for whose sake it is a suspect, before others one whose destination is not
+ * suspended; SCHED_NONE: there is none.
+ */
 static uint32_t
 blamed(const struct queue *queue, const struct suspect *suspect, uint32_t slot,
     struct sched_rcpt *rcpt)
 {
 	struct sched_message known;
+	uint32_t suspended = SCHED_NONE;
 
 	sched_message_get(queue->sched, slot, &known);
 	for (uint32_t i = 0; i < known.rcpt_count; i++) {
@@ -288,10 +301,16 @@ blamed(const struct queue *queue, const struct suspect *suspect, uint32_t slot,
 		if (at == SCHED_NONE)
 			continue;
 		sched_rcpt_get(queue->sched, at, rcpt);
-		if (rcpt->lost > 0 || (suspect->of_queue && rcpt->begun > 0))
+		if (rcpt->lost == 0 && !(suspect->of_queue && rcpt->begun > 0))
+			continue;
+		if (!is_suspended(queue, rcpt->destination))
 			return at;
+		if (suspended == SCHED_NONE)
+			suspended = at;
 	}
-	return SCHED_NONE;
+	if (suspended != SCHED_NONE)
+		sched_rcpt_get(queue->sched, suspended, rcpt);
+	return suspended;
 }
 
 /* The next loss would decide. */
@@ -356,6 +375,27 @@ try(struct queue *queue, struct suspect *suspect, uint32_t slot, uint32_t at,
 	sched_message_flags(queue->sched, slot, SCHED_SUSPECT, 0);
 }
 
+/*
+ * While nothing is sent to where its suspected recipients go, the others need not wait.  True: it
+ * is so.
+ */
+static bool
+put_off(struct queue *queue, struct suspect *suspect, uint32_t slot,
+    const struct sched_rcpt *rcpt)
+{
+	struct sched_message known;
+
+	sched_message_get(queue->sched, slot, &known);
+	if (is_suspended(queue, rcpt->destination)) {
+		leave_peers(queue, suspect);
+		sched_message_flags(queue->sched, slot, 0, SCHED_SUSPECT);
+		return true;
+	}
+	if (!(known.flags & SCHED_SUSPECT))
+		sched_message_flags(queue->sched, slot, SCHED_SUSPECT, 0);
+	return false;
+}
+
 /* Tries it if it may be tried now, by a process of that kind. */
 static void
 consider(struct queue *queue, struct suspect *suspect, enum ipc_target kind)
@@ -371,9 +411,11 @@ consider(struct queue *queue, struct suspect *suspect, enum ipc_target kind)
 		clear(queue, suspect);
 		return;
 	}
-	sched_message_get(queue->sched, slot, &known);
 	sched_destination_get(queue->sched, rcpt.destination, &destination);
-	if (destination.kind != kind || rcpt.state != SCHED_WAITING ||
+	if (destination.kind != kind || put_off(queue, suspect, slot, &rcpt))
+		return;
+	sched_message_get(queue->sched, slot, &known);
+	if (sched_rcpt_state(queue->sched, at) != SCHED_WAITING ||
 	    known.flags & (SCHED_PARKED & ~SCHED_SUSPECT) ||
 	    (suspect->of_queue && queue->poison.trying))
 		return;

@@ -102,6 +102,7 @@ second_passed(struct io_timer *timer)
 	watch_sweep(queue);
 	bounce_retry(queue);
 	suspend_expire(queue);
+	polite_expire(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
 }
 
@@ -221,6 +222,7 @@ init_lists(struct queue *queue)
 	transcripts_init(&queue->transcripts);
 	poison_init(queue, seed);
 	watch_init(queue, seed);
+	backoffs_init(&queue->backoffs, seed);
 	queue->routes = digest_routes(queue->conf);
 	schedule_init(queue);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)

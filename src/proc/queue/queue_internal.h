@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "ipc/targets.h"
+#include "proc/queue/backoffs.h"
 #include "proc/queue/mark.h"
 #include "proc/queue/envelope.h"
 #include "proc/queue/queue.h"
@@ -67,6 +68,8 @@ struct attempt {
 	bool *told;          /* which recipients have a result */
 	bool *doubted;       /* and which may have the message in spite of it */
 	bool answered, busy; /* the destination gave a reply; it said 421 or hung up */
+	const struct rule *rule; /* the gravest that a reply fits and others wait for; or NULL */
+	uint32_t rule_reply;     /* that reply, held */
 	uint32_t reply;      /* the last one, held; for sched_attempt_over */
 	struct io_op read;   /* of the body, and of the envelope where it is not at hand */
 	struct buf envelope;
@@ -151,6 +154,7 @@ struct queue {
 	size_t listing_count;
 	struct transcripts transcripts;
 	struct suspensions suspensions;
+	struct backoffs backoffs;
 	uint32_t routes;      /* digest_routes of the configuration */
 	uint64_t next_query, next_attempt;
 	uint64_t id_grant;    /* ids given out in this epoch */
@@ -256,6 +260,7 @@ struct outcome {
 	struct span status, remote, text;
 	unsigned passed; /* DELIVERED: bits of enum ipc_passed */
 	struct span tls; /* what it went over, for people; "": in the clear */
+	const struct rule *rule; /* that another server's reply fits; NULL: none, or not known */
 	bool in_doubt;   /* it may have it all the same */
 	bool discarded;  /* DELIVERED: a rule threw it away */
 };
@@ -329,6 +334,25 @@ void suspend_limits(const struct queue *queue, struct span key, struct sched_lim
 void suspend_expire(struct queue *queue);
 void suspend_act(struct queue *queue, const struct ipc_aq_suspend *asked);
 void suspend_list(struct queue *queue, const struct ipc_aq_suspended *asked);
+
+/* polite.c: heeds what servers' words ask for, by the provider rules */
+/* The rule that a reply fits; NULL where none does, or rules are not to be heeded. */
+const struct rule *polite_rule(const struct queue *queue, const struct outcome *outcome);
+/* Whether the reply is only about this recipient and now, whatever its code. */
+bool polite_is_recipients(const struct rule *rule);
+/* A result of the attempt: learns who serves its destination, keeps the gravest rule. */
+void polite_note(struct attempt *attempt, const struct outcome *outcome);
+/* The attempt is over: where its rule says so, its destination or its whole site is spared. */
+void polite_strike(struct attempt *attempt);
+/* The wait of a recipient that was deferred: wait_ms, or what the rule makes of it. */
+uint64_t polite_wait_ms(const struct outcome *outcome, uint32_t tries, uint64_t wait_ms);
+void polite_limits(const struct queue *queue, struct span key, struct sched_limits *limits);
+/* The one that holds for a destination, of its own or of its site; NULL. */
+const struct backoff *polite_backoff(const struct queue *queue, struct span key);
+/* Once a second: those whose time is over. */
+void polite_expire(struct queue *queue);
+/* An operator wants the destination tried now. */
+void polite_forget(struct queue *queue, uint32_t destination);
 
 /* poison.c: messages that end the process that handles them, or that cannot be read */
 void poison_init(struct queue *queue, const uint64_t seed[2]);

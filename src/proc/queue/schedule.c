@@ -151,6 +151,7 @@ limits(void *owner, unsigned kind, struct span key, struct sched_limits *into)
 	    .expire_ms = conf->expire_ms,
 	};
 	suspend_limits(queue, key, into);
+	polite_limits(queue, key, into);
 	if (kind != IPC_TARGET_MAILBOX)
 		return;
 	into->concurrency_start = into->concurrency_max = QUEUE_MAILBOX_ATTEMPTS_MAX;

@@ -1,20 +1,28 @@
 /*
  * The queue by destination, for operators: how much waits for each, since when, and how each
- * does.  All recipients are counted for it, a part of them at a time, so that a large queue
- * goes on with its work; what changes meanwhile may be counted as it was or as it is.
+ * does; and by reason (reasons.h).  All recipients are counted for it, a part of them at a time,
+ * so that a large queue goes on with its work; what changes meanwhile may be counted as it was or
+ * as it is.
  */
 #include "proc/queue/queue_internal.h"
 
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "ipc/ages.h"
 #include "proc/queue/queue_limits.h"
+#include "proc/queue/reasons.h"
 
-enum { LOOKS = 20000, SHOWN_MAX = 1000 };
+enum { LOOKS = 20000, REPLY_LOOKS = 200, SHOWN_MAX = 1000 };
+
+/* Whether a destination is one of those that are asked for. */
+enum { UNKNOWN, MATCHES, IS_OTHER };
 
 struct tally {
 	uint64_t oldest_id, oldest_wall_ms;
 	uint64_t waiting, parked;
+	struct ipc_ages ages;
+	uint8_t asked;
 };
 
 struct summary {
@@ -25,6 +33,7 @@ struct summary {
 	uint32_t slot;         /* the message that is counted next; SCHED_NONE: all are */
 	struct tally *tallies; /* by destination */
 	uint32_t tally_count;
+	struct reasons reasons;
 	struct io_timer timer;
 	struct span match;
 	char match_bytes[IPC_DOMAIN_MAX];
@@ -45,14 +54,29 @@ tally_of(struct summary *summary, uint32_t destination)
 	return &summary->tallies[destination];
 }
 
+static bool
+is_asked_for(const struct summary *summary, struct tally *tally, uint32_t destination)
+{
+	struct sched_destination known;
+
+	if (tally->asked == UNKNOWN) {
+		sched_destination_get(summary->queue->sched, destination, &known);
+		tally->asked =
+		    queue_limits_match(summary->match, known.key) ? MATCHES : IS_OTHER;
+	}
+	return tally->asked == MATCHES;
+}
+
 /* Messages come by age: the first at a destination is the oldest there. */
 static uint32_t
 count_message(struct summary *summary, uint32_t slot)
 {
 	struct sched *sched = summary->queue->sched;
 	struct sched_message message;
+	unsigned age;
 
 	sched_message_get(sched, slot, &message);
+	age = ipc_ages_at(message.arrival_wall_ms, io_wall_ms(summary->queue->env->io));
 	for (uint32_t i = 0; i < message.rcpt_count; i++) {
 		uint32_t at = sched_rcpt_find(sched, slot, i);
 		struct sched_rcpt rcpt;
@@ -66,6 +90,9 @@ count_message(struct summary *summary, uint32_t slot)
 			tally->oldest_id = message.id;
 			tally->oldest_wall_ms = message.arrival_wall_ms;
 		}
+		tally->ages.counts[age]++;
+		if (is_asked_for(summary, tally, rcpt.destination))
+			reasons_add(&summary->reasons, at, &message, age);
 		if (rcpt.state != SCHED_WAITING)
 			continue;
 		if (message.flags & SCHED_PARKED)
@@ -84,6 +111,9 @@ why_of(const struct sched_destination *known, enum ipc_destination *state,
 	*state = IPC_DESTINATION_SUSPENDED;
 	if (known->limits.suspended)
 		return IPC_WHY_SUSPENDED;
+	*state = IPC_DESTINATION_PAUSED;
+	if (known->limits.pause_until_ms > now_ms)
+		return IPC_WHY_PAUSE;
 	*state = IPC_DESTINATION_DOWN;
 	if (known->down_count > 0)
 		return known->down_until_ms <= now_ms && known->active > 0
@@ -110,20 +140,27 @@ send_destination(struct summary *summary, uint32_t at)
 	enum ipc_destination state;
 	struct sched_reply reply;
 	enum ipc_why why;
-	struct buf limit;
+	struct buf limit, ages, words;
 
 	sched_destination_get(queue->sched, at, &known);
 	why = why_of(&known, &state, known.token_ms, now_ms);
-	reply = sched_reply_get(queue->sched, known.reply);
+	reply = sched_reply_get(
+	    queue->sched, why == IPC_WHY_PAUSE ? known.last_reply : known.reply);
 	if (why == IPC_WHY_DOWN && known.down_until_ms > now_ms)
 		answer.at_wall_ms = now_wall_ms + known.down_until_ms - now_ms;
 	if (why == IPC_WHY_RATE)
 		answer.at_wall_ms = now_wall_ms + known.token_ms - now_ms;
+	if (why == IPC_WHY_PAUSE)
+		answer.at_wall_ms = now_wall_ms + known.limits.pause_until_ms - now_ms;
 	if (why == IPC_WHY_SUSPENDED)
 		answer.at_wall_ms = known.limits.suspended_until_wall_ms;
 	buf_init(&limit, IPC_LIMIT_MAX);
 	if (state != IPC_DESTINATION_OK)
 		queue_limits_write(&limit, queue->conf, known.key, why);
+	buf_init(&words, IPC_RULE_MAX);
+	if (why == IPC_WHY_PAUSE)
+		backoffs_write_rule(&words, polite_backoff(queue, known.key)->rule);
+	answer.rule = buf_span(&words);
 	answer.destination = span_first(known.key, IPC_DOMAIN_MAX);
 	answer.state = (uint8_t)state;
 	answer.why = (uint8_t)why;
@@ -141,8 +178,13 @@ send_destination(struct summary *summary, uint32_t at)
 	answer.status = reply.status;
 	answer.remote = reply.remote;
 	answer.text = reply.text;
+	buf_init(&ages, IPC_AGES_MAX);
+	ipc_ages_write(&ages, &tally->ages);
+	answer.ages = buf_span(&ages);
 	ipc_qa_destination_send(queue->admin, &answer);
+	buf_fini(&words);
 	buf_fini(&limit);
+	buf_fini(&ages);
 }
 
 struct row {
@@ -165,8 +207,36 @@ free_summary(struct summary *summary)
 {
 	list_remove(&summary->node);
 	io_timer_stop(summary->queue->env->io, &summary->timer);
+	reasons_fini(&summary->reasons);
 	mem_free(summary->tallies);
 	mem_free(summary);
+}
+
+static void
+send_tally(const struct summary *summary, enum ipc_tally kind, const char *name,
+    const struct ipc_ages *counts)
+{
+	struct ipc_qa_tally answer = {
+	    .query = summary->query, .kind = (uint8_t)kind, .name = span_str(name)};
+	struct buf ages;
+
+	if (ipc_ages_total(counts) == 0)
+		return;
+	buf_init(&ages, IPC_AGES_MAX);
+	ipc_ages_write(&ages, counts);
+	answer.ages = buf_span(&ages);
+	ipc_qa_tally_send(summary->queue->admin, &answer);
+	buf_fini(&ages);
+}
+
+static void
+send_reasons(struct summary *summary)
+{
+	reasons_sort(&summary->reasons);
+	for (size_t i = 0; i < summary->reasons.count; i++)
+		send_tally(summary, IPC_TALLY_REASON, summary->reasons.rows[i].name,
+		    &summary->reasons.rows[i].ages);
+	send_tally(summary, IPC_TALLY_OTHER_REASONS, "", &summary->reasons.others);
 }
 
 static void
@@ -175,6 +245,7 @@ finish(struct summary *summary)
 	struct sched *sched = summary->queue->sched;
 	struct row *rows = mem_alloc(sched_destination_count(sched) * sizeof(*rows));
 	struct ipc_qa_done done = {.query = summary->query};
+	struct ipc_ages others = {0};
 	size_t count = 0;
 
 	for (uint32_t at = sched_destination_next(sched, SCHED_NONE); at != SCHED_NONE;
@@ -191,6 +262,10 @@ finish(struct summary *summary)
 	qsort(rows, count, sizeof(*rows), compare);
 	for (; done.count < count && done.count < summary->limit; done.count++)
 		send_destination(summary, rows[done.count].destination);
+	for (size_t i = done.count; i < count; i++)
+		ipc_ages_add(&others, &tally_of(summary, rows[i].destination)->ages);
+	send_tally(summary, IPC_TALLY_OTHER_DESTINATIONS, "", &others);
+	send_reasons(summary);
 	done.total = count;
 	mem_free(rows);
 	ipc_qa_done_send(summary->queue->admin, &done);
@@ -210,7 +285,9 @@ go_on(struct io_timer *timer)
 		looks += count_message(summary, summary->slot);
 		summary->slot = next;
 	}
-	if (summary->slot == SCHED_NONE)
+	/* What was said is looked at only when all is counted: each reply once. */
+	if (summary->slot == SCHED_NONE && looks == 0 &&
+	    !reasons_look(&summary->reasons, REPLY_LOOKS))
 		finish(summary);
 	else
 		io_timer_start(summary->queue->env->io, &summary->timer, 0);
@@ -223,6 +300,7 @@ summary_start(struct queue *queue, const struct ipc_aq_summary *asked)
 
 	summary->queue = queue;
 	summary->query = asked->query;
+	summary->reasons.sched = queue->sched;
 	summary->limit = asked->limit < SHOWN_MAX ? asked->limit : SHOWN_MAX;
 	summary->slot = sched_message_first(queue->sched);
 	summary->timer = (struct io_timer){.fired = go_on, .owner = summary};

@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "proc/queue/queue_limits.h"
 
-static const char name[] = "suspensions", name_new[] = "suspensions.new";
+static const char name[] = SUSPENSIONS_NAME, name_new[] = SUSPENSIONS_NAME ".new";
 
 static void
 say(struct queue *queue, const char *what, struct span pattern, struct span who,

@@ -9,6 +9,8 @@
 
 #include "base/buf.h"
 
+#define SUSPENSIONS_NAME "suspensions" /* of the file */
+
 enum {
 	SUSPENSIONS_MAX = 1000,
 	SUSPENSION_PATTERN_MAX = 255,

@@ -62,6 +62,7 @@ test_queue_init(struct test_queue *test)
 	list_init(&queue->summaries);
 	poison_init(queue, seed);
 	watch_init(queue, seed);
+	backoffs_init(&queue->backoffs, seed);
 	transcripts_init(&queue->transcripts);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		dispatch_peer_init(queue, &queue->deliveries[i], PROC_DELIVERY);
@@ -88,6 +89,7 @@ test_queue_fini(struct test_queue *test)
 	map_fini(&queue->attempt_map);
 	poison_fini(queue);
 	watch_fini(queue);
+	backoffs_fini(&queue->backoffs);
 	io_timer_stop(test->env.io, &queue->timer);
 	io_destroy(test->env.io);
 }

@@ -1,0 +1,67 @@
+/*
+ * Who asked to be spared, by words that a provider rule knows: destinations, and sites (all
+ * that the same servers take mail for).  Which site a destination has is learned from who
+ * answers there.  All of it is memory: after a restart the next reply teaches it anew.  Pure.
+ */
+#pragma once
+
+#include "base/list.h"
+#include "base/map.h"
+#include "route/ease.h"
+#include "rules/rules.h"
+
+enum {
+	BACKOFFS_MAX = 1000, /* the one whose end is next makes room */
+	BACKOFF_NAME_MAX = 255,
+	BACKOFF_TEXT_MAX = 200,
+	BACKOFF_SITES = 65536, /* destinations whose site is known; others are learned again */
+};
+
+struct backoff {
+	struct list node;
+	uint64_t id;
+	bool is_site;
+	char name[BACKOFF_NAME_MAX + 1]; /* of the site, or the key of the destination */
+	struct ease ease;
+	uint64_t since_wall_ms;
+	/* What was said last. */
+	const struct rule *rule;
+	unsigned code;
+	char status[16], host[BACKOFF_NAME_MAX + 1], text[BACKOFF_TEXT_MAX + 1];
+};
+
+struct backoff_site {
+	uint64_t destination, site;
+};
+
+struct backoffs {
+	uint64_t seed[2];
+	struct list rows; /* in no order */
+	struct map map;   /* by id */
+	size_t count;
+	struct backoff_site *sites; /* BACKOFF_SITES; NULL: nothing is known yet */
+};
+
+void backoffs_init(struct backoffs *backoffs, const uint64_t seed[2]);
+void backoffs_fini(struct backoffs *backoffs);
+
+/* What destinations and sites are known by; never 0. */
+uint64_t backoffs_destination_id(const struct backoffs *backoffs, struct span key);
+uint64_t backoffs_site_id(const struct backoffs *backoffs, struct span site);
+/* 0: it is not known. */
+uint64_t backoffs_site_of(const struct backoffs *backoffs, struct span key);
+/* True: it was not known, or another. */
+bool backoffs_learn(struct backoffs *backoffs, struct span key, uint64_t site);
+
+/* NULL: nothing holds. */
+struct backoff *backoffs_find(const struct backoffs *backoffs, uint64_t id);
+/* Finds or makes it; the name is cut where it is too long. */
+struct backoff *backoffs_take(struct backoffs *backoffs, uint64_t id, struct span name);
+void backoffs_remove(struct backoffs *backoffs, struct backoff *backoff);
+
+/* How a rule is heeded; false: nothing waits but the recipient. */
+bool backoffs_kind(const struct rule *rule, enum ease_kind *kind);
+/* The name of who answered, out of "mx.example.net[192.0.2.1]". */
+struct span backoffs_host(struct span remote);
+/* Adds "Gmail: rate-limited, slow-down", which is how operators are told of a rule. */
+void backoffs_write_rule(struct buf *out, const struct rule *rule);
