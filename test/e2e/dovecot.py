@@ -139,6 +139,8 @@ log_path = {self.directory}/log
 mail_location = maildir:{self.mail}/%u
 first_valid_uid = 1
 recipient_delimiter = +
+lmtp_save_to_detail_mailbox = yes
+lda_mailbox_autocreate = yes
 auth_verbose = yes
 mail_plugins = {"quota" if self.quota else ""}
 {users}
@@ -170,5 +172,5 @@ service stats {{
 }}
 """
 
-    def messages(self, user):
-        return [path.read_bytes() for path in sorted((self.mail / user / "new").glob("*"))]
+    def messages(self, user, folder=""):
+        return [path.read_bytes() for path in sorted((self.mail / user / folder / "new").glob("*"))]

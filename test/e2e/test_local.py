@@ -41,15 +41,16 @@ def test_into_a_real_dovecot(postrider, dovecot, way):
                                   "gone@home.example": "gone"}).start()
     send(server, ALICE, "bob+lists@home.example", "info@home.example", subject="to some")
     id = send(server, ALICE, "gone@home.example", sender=BOB, subject="to one of two")
-    until(lambda: len(peer.messages(ALICE)) == 2 and len(peer.messages(BOB)) == 3,
+    until(lambda: len(peer.messages(ALICE)) == 2 and len(peer.messages(BOB)) == 2,
           lambda: f"mail at Dovecot: {peer.log()}\n{server.log_tail()}")
-    assert any(b"Delivered-To: bob+lists@home.example" in text for text in peer.messages(BOB))
+    assert len(peer.messages(BOB, ".lists")) == 1, "the detail has come along"
     delivered = server.wait_event("delivered", 4)
     assert {event["status"] for event in delivered} <= {"2.0.0", "2.1.5"}
     bounced = server.wait_event("bounced", to="gone@home.example", code="550")
     assert bounced[0]["id"] == id and "doesn't exist" in bounced[0]["text"]
     bounce = next(text for text in peer.messages(BOB) if b"gone@home.example" in text)
-    assert b"Action: failed" in bounce and b"Status: 5.1.1" in bounce and ALICE.encode() not in bounce
+    assert b"Action: failed" in bounce and b"Status: 5.1.1" in bounce
+    assert bounce.count(b"Final-Recipient:") == 1
     server.wait_queue_empty()
 
 
@@ -134,8 +135,7 @@ def test_a_socket_that_is_not_there(postrider, sink):
     event = server.wait_event("deferred", to=ALICE)[0]
     assert event["status"] == "4.4.1" and "cannot connect" in event["text"]
     sink(lmtp=True, path=server.lmtp)
-    server.queue("retry", id)
-    server.wait_event("delivered", to=ALICE, host=str(server.lmtp))
+    assert server.wait_event("delivered", to=ALICE, host=str(server.lmtp))[0]["id"] == id
 
 
 def test_no_lmtp_there(postrider, sink):
