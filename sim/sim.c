@@ -294,6 +294,14 @@ sim_on_dns(struct sim *sim,
 	sim->on_dns_owner = owner;
 }
 
+void
+sim_on_fetch(
+    struct sim *sim, enum err (*answer)(void *, struct span, struct buf *), void *owner)
+{
+	sim->on_fetch = answer;
+	sim->on_fetch_owner = owner;
+}
+
 _Noreturn void
 sim_fail(struct sim *sim, const char *format, ...)
 {

@@ -190,6 +190,9 @@ void sim_on_dns(struct sim *sim,
     void (*answer)(void *owner, struct span name, enum io_dns_type type,
 	struct sim_dns_answer *out),
     void *owner);
+/* HTTPS: every fetch of every server comes here; without a callback nothing can be reached. */
+void sim_on_fetch(struct sim *sim,
+    enum err (*answer)(void *owner, struct span host, struct buf *body), void *owner);
 /* Add a record; names are plain text ("mx.example.net"). */
 void sim_dns_add(struct sim_dns_answer *answer, struct span rdata);
 void sim_dns_add_addr(struct sim_dns_answer *answer, const struct net_addr *addr);

@@ -96,6 +96,8 @@ struct sim {
 	void *on_log_owner;
 	void (*on_dns)(void *, struct span, enum io_dns_type, struct sim_dns_answer *);
 	void *on_dns_owner;
+	enum err (*on_fetch)(void *, struct span, struct buf *);
+	void *on_fetch_owner;
 	struct sim_dns_answer dns_answer; /* while a question completes */
 	struct io_dns_answer dns_given;
 };

@@ -1,5 +1,5 @@
 /* TLS is outside the simulation: nobody offers it, and nobody can start it. */
-#include "tls/tls.h"
+#include "tls/tls_peer.h"
 
 #include "sim/sim_internal.h"
 
@@ -186,6 +186,29 @@ tls_peer_name(const struct tls *tls, struct buf *out)
 {
 	(void)tls;
 	(void)out;
+}
+
+enum tls_fault
+tls_failure_kind(const struct tls *tls)
+{
+	(void)tls;
+	return TLS_FAULT_NONE;
+}
+
+const char *
+tls_roots_file(void)
+{
+	return NULL;
+}
+
+void
+tls_peer_judge(const struct tls *tls, const struct tls_context *roots, struct span name,
+    struct tls_peer *peer)
+{
+	(void)tls;
+	(void)roots;
+	(void)name;
+	*peer = (struct tls_peer){0};
 }
 
 const char *

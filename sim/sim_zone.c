@@ -51,6 +51,40 @@ find_host(const struct zone *zone, struct span name)
 	return NULL;
 }
 
+/*
+ * Half of the domains have a policy, in mode testing: what one in mode enforce asks for, TLS, is
+ * not in this world.
+ */
+static struct domain *
+find_policy(struct zone *zone, struct span name, struct span before)
+{
+	struct domain *domain;
+
+	if (!span_starts(name, before))
+		return NULL;
+	domain = find_domain(zone, span_skip(name, before.len));
+	return domain && (domain - zone->domains) % 2 == 0 ? domain : NULL;
+}
+
+static enum err
+fetch(void *owner, struct span host, struct buf *body)
+{
+	struct zone *zone = owner;
+	const struct domain *domain = find_policy(zone, host, SPAN("mta-sts."));
+
+	if (!domain)
+		return ERR_NOT_FOUND;
+	if (!zone->mood->healed && sim_happens(zone->sim, zone->mood->dns_ppm)) {
+		zone->faults++;
+		buf_add_str(body, "<html>");
+		return sim_chance(zone->sim, 2) ? OK : ERR_TIMEOUT;
+	}
+	buf_add_str(body, "version: STSv1\nmode: testing\nmax_age: 3600\nmx: ");
+	buf_add_str(body, domain->mx_count > 0 ? domain->mx[0].host : "none.example");
+	buf_add_char(body, '\n');
+	return OK;
+}
+
 static void
 answer_truly(struct zone *zone, struct span name, enum io_dns_type type,
     struct sim_dns_answer *answer)
@@ -60,6 +94,14 @@ answer_truly(struct zone *zone, struct span name, enum io_dns_type type,
 
 	answer->ttl_s = 300;
 	answer->secure = zone->mood->dns_signed;
+	if (type == IO_DNS_TXT && find_policy(zone, name, SPAN("_mta-sts."))) {
+		sim_dns_add_txt(answer, SPAN("v=STSv1; id=1;"));
+		return;
+	}
+	if (type == IO_DNS_A && find_policy(zone, name, SPAN("mta-sts.")) && zone->host_count > 0) {
+		sim_dns_add_addr(answer, &zone->hosts[0].addr);
+		return;
+	}
 	if (!domain && !host)
 		answer->rcode = 3;
 	if (type == IO_DNS_A && host)
@@ -121,6 +163,7 @@ zone_create(struct sim *sim, const struct mood *mood)
 	zone->sim = sim;
 	zone->mood = mood;
 	sim_on_dns(sim, answer, zone);
+	sim_on_fetch(sim, fetch, zone);
 	return zone;
 }
 

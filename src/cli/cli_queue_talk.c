@@ -60,6 +60,8 @@ cli_queue_verb_name(enum cli_queue_verb verb)
 	    [CLI_QUEUE_SUSPEND] = "suspend",
 	    [CLI_QUEUE_RESUME] = "resume",
 	    [CLI_QUEUE_SUSPENDED] = "suspended",
+	    [CLI_QUEUE_REROUTE] = "reroute",
+	    [CLI_QUEUE_WHY] = "why",
 	    [CLI_QUEUE_TRACE] = "trace",
 	};
 
@@ -192,6 +194,7 @@ take_answer(struct talk *talk, json_t *answer)
 	json_t *rcpt = json_object_get(answer, "recipient");
 	json_t *destination = json_object_get(answer, "destination");
 	json_t *suspension = json_object_get(answer, "suspension");
+	json_t *standing = json_object_get(answer, "standing");
 	json_t *transcript = json_object_get(answer, "transcript");
 	json_t *tally = json_object_get(answer, "tally");
 	json_t *done = json_object_get(answer, "done");
@@ -213,6 +216,10 @@ take_answer(struct talk *talk, json_t *answer)
 	}
 	if (json_is_object(transcript)) {
 		cli_queue_print_transcript(talk->printer, transcript);
+		return MORE;
+	}
+	if (json_is_object(standing)) {
+		cli_queue_print_standing(talk->printer, standing);
 		return MORE;
 	}
 	if (json_is_object(suspension)) {
@@ -411,6 +418,42 @@ suspend(struct talk *talk, const struct cli_queue_options *options)
 }
 
 static int
+reroute(struct talk *talk, const struct cli_queue_options *options)
+{
+	json_t *request = json_pack("{s:s,s:s,s:I,s:s}", "do", "reroute", "id", options->id,
+	    "older", (json_int_t)options->seconds, "who", who());
+	int status = EX_USAGE;
+
+	check(request);
+	if (options->match)
+		json_object_set_new(request, "for", json_string(options->match));
+	if (options->from)
+		json_object_set_new(request, "from", json_string(options->from));
+	if (options->host[0]) {
+		json_object_set_new(request, "host", json_string(options->host));
+		json_object_set_new(request, "port", json_integer(options->port));
+	}
+	status = ask(talk, request);
+	if (status != EX_OK || !talk->lost)
+		return status;
+	fprintf(stderr,
+	    "postrider: mail goes another way for now, but this could not be written to the "
+	    "spool's disk: a restart undoes it\n");
+	return EX_TEMPFAIL;
+}
+
+static int
+why(struct talk *talk, const struct cli_queue_options *options)
+{
+	json_t *request = json_pack("{s:s,s:s}", "do", "why", "for", options->id);
+
+	if (request)
+		return ask(talk, request);
+	fprintf(stderr, "postrider: a destination is UTF-8\n");
+	return EX_USAGE;
+}
+
+static int
 act_or_show(struct talk *talk, const struct cli_queue_options *options)
 {
 	json_t *request = json_pack("{s:s,s:s,s:s}", "do",
@@ -455,10 +498,14 @@ cli_queue_talk(
 		status = list_all(&talk, options->limit);
 	else if (options->verb == CLI_QUEUE_SUMMARY)
 		status = ask(&talk, page_request(&talk, summary_limit(options)));
+	else if (options->verb == CLI_QUEUE_WHY)
+		status = why(&talk, options);
 	else if (options->verb == CLI_QUEUE_SUSPENDED)
 		status = ask(&talk, json_pack("{s:s}", "do", "suspended"));
 	else if (options->verb == CLI_QUEUE_SUSPEND || options->verb == CLI_QUEUE_RESUME)
 		status = suspend(&talk, options);
+	else if (options->verb == CLI_QUEUE_REROUTE)
+		status = reroute(&talk, options);
 	else if (options->verb == CLI_QUEUE_TRACE)
 		status = trace_all(&talk, options);
 	else

@@ -40,6 +40,7 @@ static const char *const may_words[] = {
     "use files below the spool's directory",
     "use files below the Maildirs' directory",
     "keep its memory out of the swap",
+    "use files below the directory of TLS policies",
 };
 _Static_assert(LEN(may_words) == MAY_BITS, "each bit has its words");
 

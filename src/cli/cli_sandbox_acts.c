@@ -74,6 +74,15 @@ read_spool(const struct cli_sandbox_world *world)
 }
 
 static int
+read_policy(const struct cli_sandbox_world *world)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/file", world->policies);
+	return read_file(path);
+}
+
+static int
 read_mail(const struct cli_sandbox_world *world)
 {
 	char path[128];
@@ -505,6 +514,10 @@ static const struct cli_sandbox_act acts[] = {
 	.run = read_spool,
 	.may = MAY_USE_SPOOL,
 	.by_path = true},
+    {.name = "read a TLS policy by its path",
+	.run = read_policy,
+	.may = MAY_USE_POLICIES | MAY_USE_SPOOL,
+	.by_path = true},
     {.name = "read a Maildir by its path",
 	.run = read_mail,
 	.may = MAY_USE_MAILDIRS,
@@ -597,7 +610,7 @@ static const struct cli_sandbox_act acts[] = {
     {.name = "end itself", .run = end_itself, .may = CLI_SANDBOX_ALL},
     {.name = "make and move files in its directory",
 	.run = use_directory,
-	.may = MAY_USE_SPOOL | MAY_USE_MAILDIRS,
+	.may = MAY_USE_SPOOL | MAY_USE_MAILDIRS | MAY_USE_POLICIES,
 	.in_directory = true},
 };
 

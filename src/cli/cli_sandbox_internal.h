@@ -8,7 +8,7 @@
 /* Where acts happen: files that everybody may read and write, so that only a sandbox refuses. */
 struct cli_sandbox_world {
 	char dir[64];
-	char spool[96], mail[96], key[96], unix_socket[96];
+	char spool[96], policies[128], mail[96], key[96], unix_socket[96];
 	struct conf *conf;
 	struct conf_bundle *bundle;
 	int tcp, unix_listener; /* both listen */

@@ -63,7 +63,8 @@ static bool
 has_directory(int column)
 {
 	return column == OUTSIDE || (column != PROC_SUPERVISOR &&
-	    proc_def((enum proc)column)->may & (MAY_USE_SPOOL | MAY_USE_MAILDIRS));
+	    proc_def((enum proc)column)->may &
+		(MAY_USE_SPOOL | MAY_USE_MAILDIRS | MAY_USE_POLICIES));
 }
 
 /* Its standard descriptors are nothing, so that what the acts say is not seen. */
@@ -111,6 +112,8 @@ begin_role(struct test *test, int column, const struct given *from)
 		proc_sandbox_close_others(def);
 	if (def && def->may & MAY_USE_MAILDIRS)
 		directory = world->mail;
+	if (def && def->may & MAY_USE_POLICIES)
+		directory = world->policies;
 	if (has_directory(column))
 		world->dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return !has_directory(column) || world->dir_fd >= 0;

@@ -61,12 +61,16 @@ make_files(struct cli_sandbox_world *world)
 		return false;
 	snprintf(world->dir, sizeof(world->dir), "%s", template);
 	snprintf(world->spool, sizeof(world->spool), "%s/spool", world->dir);
+	snprintf(world->policies, sizeof(world->policies), "%s/tls-policies", world->spool);
 	snprintf(world->mail, sizeof(world->mail), "%s/mail", world->dir);
 	snprintf(world->key, sizeof(world->key), "%s/key.pem", world->dir);
 	snprintf(world->unix_socket, sizeof(world->unix_socket), "%s/socket", world->dir);
 	return make_folder(world->spool, "") && make_folder(world->spool, "tmp") &&
 	    make_folder(world->spool, "new") && make_file(world->spool, "file") &&
-	    make_folder(world->mail, "") && make_folder(world->mail, "tmp") &&
+	    make_folder(world->policies, "") && make_folder(world->policies, "tmp") &&
+	    make_folder(world->policies, "new") && make_file(world->policies, "file") &&
+	    make_file(world->spool, "key.pem") && make_folder(world->mail, "") &&
+	    make_folder(world->mail, "tmp") &&
 	    make_folder(world->mail, "new") && make_file(world->mail, "file") &&
 	    make_file(world->dir, "key.pem");
 }

@@ -171,6 +171,7 @@ struct conf {
 	struct conf_route fallback; /* where no server of a domain answers; no host: none */
 	struct net_addr dns_servers[CONF_DNS_SERVERS_MAX]; /* none: /etc/resolv.conf */
 	size_t dns_server_count;
+	bool tls_policies; /* MTA-STS policies are fetched */
 	struct span trust_anchor_path; /* "": the root's key, of the system */
 
 	struct span spool_path;

@@ -366,6 +366,14 @@ static const struct conf_option options[] = {
 	.doc = "The keys that DNSSEC begins with, as DS or DNSKEY records. Without: the "
 	       "root's, /usr/share/dns/root.key, where it is there and \"ask dns at\" names "
 	       "no servers."},
+    {.words = "fetch tls policies",
+	.type = CONF_BOOL,
+	AT(tls_policies),
+	.preset = 1,
+	.syntax = "yes | no",
+	.doc = "Whether MTA-STS policies of domains that mail goes to are fetched over HTTPS, "
+	       "and kept to, where the mode of TLS is may. They are kept in the folder "
+	       "tls-policies in that of the spool."},
     {.words = "spool",
 	.type = CONF_PATH,
 	AT(spool_path),

@@ -30,6 +30,7 @@ struct io_listener;
 struct io_file;
 struct io_dir;
 struct io_dns_answer;
+struct buf;
 
 typedef void io_done(struct io_op *op);
 
@@ -209,6 +210,30 @@ void io_dns_anchor(struct io *io, const char *path);
  * or 3, or, where it is bogus, 2 and without records.
  */
 void io_dns(struct io *io, struct io_op *op, struct span name, enum io_dns_type type);
+
+/*
+ * HTTPS: one GET, by libcurl on another thread.  No redirects, no proxy, no name server: the caller
+ * says where the host is.  The certificate is checked, for the host.
+ */
+enum { IO_FETCH_WHY_BYTES = 256 };
+struct io_fetch {
+	const char *host, *path; /* of the URL */
+	struct net_addr addr;    /* where the host is, with the port */
+	uint64_t timeout_ms;
+	struct buf *body; /* has a maximum, and is empty */
+	unsigned status;  /* set: of HTTP; 0: none came */
+	char why[IO_FETCH_WHY_BYTES]; /* set: what failed, for people */
+};
+/*
+ * Before the first io_fetch, while files can be read: loads the library.  roots: the issuers that
+ * are trusted, in PEM, which stay; "": those of the system, read at each fetch.  ERR_NOT_FOUND.
+ */
+MUST_USE enum err io_fetch_prepare(struct io *io, struct span roots);
+/*
+ * OK: the body of a reply with status 200.  ERR_CRYPTO: no certificate that can be trusted;
+ * ERR_TIMEOUT; ERR_TOO_LONG: the body; ERR_NOT_FOUND: another status; ERR_UNREACHABLE: all else.
+ */
+void io_fetch(struct io *io, struct io_op *op, struct io_fetch *fetch);
 
 /* Runs work on another thread (the simulator: at once); it may touch only its argument. */
 void io_work(struct io *io, struct io_op *op, void (*work)(void *argument), void *argument);

@@ -99,10 +99,12 @@ struct io_stream {
 };
 
 struct io_dns;
+struct io_fetcher;
 
 struct io {
 	uv_loop_t loop;
 	int epoll;
+	struct io_fetcher *fetcher; /* NULL: nothing is fetched here */
 	bool stopped;
 	bool has_children; /* or had some */
 	uv_timer_t awake; /* always active, so that libuv says how long to wait */
@@ -195,6 +197,7 @@ bool io_listeners_wait(const struct io *io);
 
 /* io_foreign.c */
 void io_foreign_destroy(struct io *io);
+void io_fetch_destroy(struct io *io);
 
 /* io_spawn.c */
 void io_children_destroy(struct io *io);

@@ -265,6 +265,7 @@ io_destroy(struct io *io)
 	uv_close((uv_handle_t *)&io->close_timer, NULL);
 	/* Ends once the work on other threads has ended; then files are idle. */
 	uv_run(&io->loop, UV_RUN_DEFAULT);
+	io_fetch_destroy(io);
 	io_files_destroy(io);
 	io_locks_destroy(io);
 	bury(io);

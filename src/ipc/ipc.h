@@ -56,6 +56,18 @@
 #define IPC_PREFIX nd
 #define IPC_FILE "ipc/links/nd.def"
 #include "ipc/ipc_declare.h"
+#define IPC_PREFIX fn
+#define IPC_FILE "ipc/links/fn.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX nf
+#define IPC_FILE "ipc/links/nf.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX df
+#define IPC_FILE "ipc/links/df.def"
+#include "ipc/ipc_declare.h"
+#define IPC_PREFIX fd
+#define IPC_FILE "ipc/links/fd.def"
+#include "ipc/ipc_declare.h"
 #define IPC_PREFIX dk
 #define IPC_FILE "ipc/links/dk.def"
 #include "ipc/ipc_declare.h"

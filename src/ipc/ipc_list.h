@@ -27,6 +27,8 @@ enum {
 	IPC_EXTRAS_MAX = 160,
 	IPC_ORCPT_MAX = 500,
 	IPC_TLSA_MAX = 2600,
+	IPC_TXT_MAX = 8 << 10,
+	IPC_POLICY_HOSTS_MAX = 100 * 258,
 	IPC_TLS_MAX = 160,
 	IPC_TRANSCRIPT_MAX = 48 << 10,
 	IPC_AGES_MAX = 60,
@@ -99,6 +101,39 @@ enum ipc_dane {
 	IPC_DANE_RECORDS, /* these */
 	IPC_DANE_FAILED,  /* no answer, or a forged one: nobody knows */
 	IPC_DANE_COUNT,
+};
+
+/* What the MTA-STS policy of a domain asks for (RFC 8461). */
+enum ipc_policy {
+	IPC_POLICY_NONE,    /* there is none, or it says so */
+	IPC_POLICY_TESTING, /* tell of what would fail */
+	IPC_POLICY_ENFORCE,
+	IPC_POLICY_COUNT,
+};
+
+/* Under which policy a session was (RFC 8460). */
+enum ipc_policy_kind {
+	IPC_POLICY_KIND_NONE,
+	IPC_POLICY_KIND_STS,
+	IPC_POLICY_KIND_TLSA,
+	IPC_POLICY_KIND_COUNT,
+};
+
+/* How a session went: the result types of RFC 8460 section 4.3. */
+enum ipc_tls_result {
+	IPC_TLS_SUCCESS,
+	IPC_TLS_STARTTLS_NOT_SUPPORTED,
+	IPC_TLS_CERTIFICATE_HOST_MISMATCH,
+	IPC_TLS_CERTIFICATE_EXPIRED,
+	IPC_TLS_CERTIFICATE_NOT_TRUSTED,
+	IPC_TLS_VALIDATION_FAILURE,
+	IPC_TLS_TLSA_INVALID,
+	IPC_TLS_DNSSEC_INVALID,
+	IPC_TLS_DANE_REQUIRED,
+	IPC_TLS_STS_POLICY_FETCH_ERROR,
+	IPC_TLS_STS_POLICY_INVALID,
+	IPC_TLS_STS_WEBPKI_INVALID,
+	IPC_TLS_RESULT_COUNT,
 };
 
 /* Why a recipient waits, or what is being done with it. */

@@ -44,6 +44,18 @@
 #define IPC_PREFIX nd
 #include "ipc/links/nd.def"
 #undef IPC_PREFIX
+#define IPC_PREFIX fn
+#include "ipc/links/fn.def"
+#undef IPC_PREFIX
+#define IPC_PREFIX nf
+#include "ipc/links/nf.def"
+#undef IPC_PREFIX
+#define IPC_PREFIX df
+#include "ipc/links/df.def"
+#undef IPC_PREFIX
+#define IPC_PREFIX fd
+#include "ipc/links/fd.def"
+#undef IPC_PREFIX
 #define IPC_PREFIX dk
 #include "ipc/links/dk.def"
 #undef IPC_PREFIX

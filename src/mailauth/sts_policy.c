@@ -261,24 +261,26 @@ sts_policy_parse(struct span text, struct sts_policy *policy, enum sts_fault *fa
 }
 
 bool
-sts_policy_has_mx(const struct sts_policy *policy, struct span host)
+sts_name_fits(struct span name, struct span host)
 {
+	size_t dot;
+
 	if (host.len > 1 && host.ptr[host.len - 1] == '.')
 		host.len--;
-	for (size_t i = 0; i < policy->mx_count; i++) {
-		struct span mx = span_str(policy->mx[i]);
+	if (!span_starts(name, SPAN("*.")))
+		return span_eq_nocase(host, name);
+	/* One label stands for the star, never more. */
+	dot = span_find(host, '.');
+	return dot > 0 && dot < host.len &&
+	    span_eq_nocase(span_skip(host, dot + 1), span_skip(name, 2));
+}
 
-		if (span_starts(mx, SPAN("*."))) {
-			/* One label stands for the star, never more. */
-			size_t dot = span_find(host, '.');
-
-			if (dot > 0 && dot < host.len &&
-			    span_eq_nocase(span_skip(host, dot + 1), span_skip(mx, 2)))
-				return true;
-		} else if (span_eq_nocase(host, mx)) {
+bool
+sts_policy_has_mx(const struct sts_policy *policy, struct span host)
+{
+	for (size_t i = 0; i < policy->mx_count; i++)
+		if (sts_name_fits(span_str(policy->mx[i]), host))
 			return true;
-		}
-	}
 	return false;
 }
 

@@ -64,5 +64,7 @@ MUST_USE enum err sts_policy_parse(
     struct span text, struct sts_policy *policy, enum sts_fault *fault);
 /* Whether a server of that name is one of the policy's; a dot at its end does not matter. */
 bool sts_policy_has_mx(const struct sts_policy *policy, struct span host);
+/* Whether a name of a policy, perhaps with "*." before it, is or stands for the host's. */
+bool sts_name_fits(struct span name, struct span host);
 /* "none", "testing", "enforce" */
 const char *sts_mode_name(enum sts_mode mode);

@@ -16,6 +16,7 @@ enum proc {
 	PROC_MAILBOX,
 	PROC_LOOKUP,
 	PROC_RESOLVER,
+	PROC_FETCHER,
 	PROC_KEYRING,
 	PROC_ADMIN,
 	PROC_COUNT,
@@ -49,7 +50,8 @@ enum proc_may {
 	MAY_USE_SPOOL = 1 << 5,    /* files below the spool's directory */
 	MAY_USE_MAILDIRS = 1 << 6, /* files below the Maildirs' directory */
 	MAY_KEEP_SECRETS = 1 << 7, /* its memory stays out of the swap */
-	MAY_BITS = 8,
+	MAY_USE_POLICIES = 1 << 8, /* files below the directory of TLS policies */
+	MAY_BITS = 9,
 };
 
 /*
@@ -127,6 +129,9 @@ void proc_ask_link(struct proc_env *env, enum proc peer);
 void proc_bad_peer(struct proc_env *env, enum proc peer, unsigned instance, enum err err);
 /* Ends the role's process: its work is finished. */
 void proc_stopped(struct proc_env *env);
+enum { PROC_PATH_BYTES = CONF_PATH_BYTES_MAX + 32 };
+/* Where the fetcher keeps policies and results: a directory in that of the spool. */
+void proc_policies_path(const struct conf *conf, char path[PROC_PATH_BYTES]);
 /* The user of a role under a configuration. */
 const char *proc_user(enum proc proc, const struct conf *conf);
 /* Of this machine; at least 1. */

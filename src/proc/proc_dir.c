@@ -39,48 +39,82 @@ sync_parent(const char *path)
 	return err;
 }
 
+static enum err
+give_to(const char *path, const char *user)
+{
+	const struct passwd *entry;
+
+	if (geteuid() != 0)
+		return OK;
+	entry = getpwnam(user);
+	if (!entry)
+		return ERR_NOT_FOUND;
+	return chown(path, entry->pw_uid, entry->pw_gid) ? err_from_errno(errno) : OK;
+}
+
+/*
+ * It appears as a whole, with its owner: another role may find it in the same moment, and give up
+ * its rights.
+ */
+static enum err
+make_one(const char *path, const char *user)
+{
+	char beside[PROC_PATH_BYTES + 32];
+	int len = snprintf(beside, sizeof(beside), "%s.%ld.new", path, (long)getpid());
+	bool unsupported;
+	enum err err;
+
+	if (len < 0 || (size_t)len >= sizeof(beside))
+		return ERR_TOO_LONG;
+	if (mkdir(beside, 0700))
+		return err_from_errno(errno);
+	err = give_to(beside, user);
+	if (!err && renameat2(AT_FDCWD, beside, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+		return sync_parent(path);
+	if (!err)
+		err = err_from_errno(errno);
+	unsupported = errno == EINVAL;
+	rmdir(beside);
+	if (!unsupported)
+		return err;
+	/* A file system that cannot do that. */
+	if (mkdir(path, 0700))
+		return err_from_errno(errno);
+	err = give_to(path, user);
+	return err ? err : sync_parent(path);
+}
+
 /* Makes the directory, and its parent where that is missing too. */
 static enum err
-make_both(const char *path)
+make_both(const char *path, const char *user)
 {
-	char parent[4096];
+	char parent[PROC_PATH_BYTES];
 	char *slash;
 	int len = snprintf(parent, sizeof(parent), "%s", path);
 	enum err err;
 
 	if (len < 0 || (size_t)len >= sizeof(parent))
 		return ERR_TOO_LONG;
-	if (mkdir(path, 0700) == 0)
-		return sync_parent(path);
+	err = make_one(path, user);
 	slash = strrchr(parent, '/');
-	if (errno != ENOENT || !slash || slash == parent)
-		return err_from_errno(errno);
+	if (err != ERR_NOT_FOUND || !slash || slash == parent)
+		return err;
 	*slash = '\0';
-	if (mkdir(parent, 0755))
+	if (mkdir(parent, 0755) && errno != EEXIST)
 		return err_from_errno(errno);
 	err = sync_parent(parent);
-	if (err)
-		return err;
-	return mkdir(path, 0700) ? err_from_errno(errno) : sync_parent(path);
+	return err ? err : make_one(path, user);
 }
 
 enum err
 proc_make_dir(const char *path, const char *user)
 {
-	const struct passwd *entry;
-	enum err err = make_both(path);
+	struct stat status;
+	enum err err;
 
 	/* What is there already keeps its owner; whoever can't use it says so. */
-	if (err == ERR_EXISTS)
+	if (stat(path, &status) == 0)
 		return OK;
-	if (err)
-		return err;
-	if (geteuid() != 0)
-		return OK;
-	entry = getpwnam(user);
-	if (!entry)
-		return ERR_NOT_FOUND;
-	if (chown(path, entry->pw_uid, entry->pw_gid))
-		return err_from_errno(errno);
-	return OK;
+	err = make_both(path, user);
+	return err == ERR_EXISTS ? OK : err;
 }

@@ -165,7 +165,7 @@ limit_resources(const struct proc_def *def, uint64_t held)
 {
 	const uint64_t more = (uint64_t)def->memory_mb_more << 20;
 	/* The log may be a file, and as long as it likes. */
-	bool writes = def->may & (MAY_USE_SPOOL | MAY_USE_MAILDIRS) ||
+	bool writes = def->may & (MAY_USE_SPOOL | MAY_USE_MAILDIRS | MAY_USE_POLICIES) ||
 	    is_regular_file(PROC_FD_LOG) || is_regular_file(STDERR_FILENO);
 
 	if (limit(RLIMIT_CORE, 0))

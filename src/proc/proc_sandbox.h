@@ -71,7 +71,8 @@ int proc_files_abi(void);
 MUST_USE enum err proc_files_prepare(unsigned may, const struct conf *conf, int *rules);
 MUST_USE enum err proc_files_forbid(int rules);
 /* The directory of a role whose files it may use; "" where it may use none. */
-struct span proc_files_directory(unsigned may, const struct conf *conf);
+void proc_files_directory(
+    unsigned may, const struct conf *conf, char path[PROC_PATH_BYTES]);
 
 /* proc_sandbox_words.c: SIGSYS says which call it was. */
 MUST_USE enum err proc_words_listen(void);

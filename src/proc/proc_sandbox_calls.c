@@ -24,7 +24,7 @@
 
 enum {
 	ALWAYS = 1 << MAY_BITS,
-	MAY_USE_FILES = MAY_USE_SPOOL | MAY_USE_MAILDIRS,
+	MAY_USE_FILES = MAY_USE_SPOOL | MAY_USE_MAILDIRS | MAY_USE_POLICIES,
 	MAY_CONNECT = MAY_CONNECT_TCP | MAY_CONNECT_UNIX | MAY_ASK_DNS,
 	SANITIZERS = 1 << (MAY_BITS + 1), /* what their runtime does beside */
 	CONDITIONS_MAX = 3,
@@ -157,6 +157,9 @@ static const struct call calls[] = {
     CALL(MAY_CONNECT, connect),
     CALL(MAY_ASK_DNS, bind),
     CALL(MAY_ASK_DNS, pipe2),
+
+    /* By which libcurl wakes itself. */
+    CALL_IF(MAY_USE_POLICIES, socketpair, "Unix", EQ(0, AF_UNIX)),
 
     CALL(MAY_USE_FILES, openat),
     CALL(MAY_USE_FILES, getdents64),

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -67,24 +68,27 @@ known_files(int abi)
 	return known;
 }
 
-struct span
-proc_files_directory(unsigned may, const struct conf *conf)
+void
+proc_files_directory(unsigned may, const struct conf *conf, char path[PROC_PATH_BYTES])
 {
+	struct span found = {0};
+
 	if (may & MAY_USE_SPOOL)
-		return conf->spool_path;
-	if (may & MAY_USE_MAILDIRS)
-		return conf->maildir_path;
-	return SPAN("");
+		found = conf->spool_path;
+	else if (may & MAY_USE_MAILDIRS)
+		found = conf->maildir_path;
+	snprintf(path, PROC_PATH_BYTES, "%.*s", SPAN_ARGS(found));
+	if (may & MAY_USE_POLICIES)
+		proc_policies_path(conf, path);
 }
 
 static enum err
-allow_below(int rules, struct span directory, uint64_t rights)
+allow_below(int rules, const char *directory, uint64_t rights)
 {
 	struct path_beneath beneath = {.allowed = rights};
 	enum err err;
 
-	/* conf_parse ends its strings with NUL. */
-	beneath.fd = open(directory.ptr, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	beneath.fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (beneath.fd < 0)
 		return err_from_errno(errno);
 	err = syscall(SYS_landlock_add_rule, rules, RULE_PATH_BENEATH, &beneath, 0)
@@ -98,10 +102,11 @@ enum err
 proc_files_prepare(unsigned may, const struct conf *conf, int *rules)
 {
 	const int abi = proc_files_abi();
-	const struct span directory = proc_files_directory(may, conf);
+	char directory[PROC_PATH_BYTES];
 	struct ruleset set = {.files = known_files(abi)};
 	enum err err = OK;
 
+	proc_files_directory(may, conf, directory);
 	*rules = -1;
 	if (abi < PROC_LANDLOCK_FILES)
 		return OK;
@@ -116,7 +121,7 @@ proc_files_prepare(unsigned may, const struct conf *conf, int *rules)
 	*rules = (int)syscall(SYS_landlock_create_ruleset, &set, sizeof(set), 0);
 	if (*rules < 0)
 		return err_from_errno(errno);
-	if (directory.len > 0)
+	if (directory[0])
 		err = allow_below(*rules, directory, FS_USED & set.files);
 	if (err) {
 		close(*rules);

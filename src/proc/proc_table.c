@@ -4,9 +4,12 @@
  */
 #include "proc/proc.h"
 
+#include <stdio.h>
+
 #include "base/check.h"
 #include "proc/admin/admin.h"
 #include "proc/delivery/delivery.h"
+#include "proc/fetcher/fetcher.h"
 #include "proc/keyring/keyring.h"
 #include "proc/lookup/lookup.h"
 #include "proc/mailbox/mailbox.h"
@@ -54,6 +57,13 @@ static const struct proc_def procs[PROC_COUNT] = {
         .descriptors_max = 2048,
         .memory_mb_more = 2048,
         .role = &resolver_role},
+    [PROC_FETCHER] = {.name = "fetcher",
+        .user = "_postrider_fetcher",
+        .empty_root = true,
+        .may = MAY_THREADS | MAY_CONNECT_TCP | MAY_USE_POLICIES,
+        .descriptors_max = 512,
+        .memory_mb_more = 1024,
+        .role = &fetcher_role},
     [PROC_KEYRING] = {.name = "keyring",
         .user = "_postrider_keyring",
         .empty_root = true,
@@ -82,6 +92,8 @@ static const struct proc_link_def links[] = {
     {PROC_QUEUE, PROC_ADMIN, PROC_LINK_FRAMES},
     {PROC_DELIVERY, PROC_RESOLVER, PROC_LINK_FRAMES},
     {PROC_DELIVERY, PROC_KEYRING, PROC_LINK_FRAMES},
+    {PROC_DELIVERY, PROC_FETCHER, PROC_LINK_FRAMES},
+    {PROC_FETCHER, PROC_RESOLVER, PROC_LINK_FRAMES},
 };
 
 const struct proc_def *
@@ -95,6 +107,12 @@ const struct proc_link_def *
 proc_link_def(size_t index)
 {
 	return index < LEN(links) ? &links[index] : NULL;
+}
+
+void
+proc_policies_path(const struct conf *conf, char path[PROC_PATH_BYTES])
+{
+	snprintf(path, PROC_PATH_BYTES, "%.*s/tls-policies", SPAN_ARGS(conf->spool_path));
 }
 
 const char *

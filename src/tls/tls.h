@@ -85,6 +85,8 @@ MUST_USE enum err tls_tickets_set(
 
 /* A client's context.  verify: check the chain (the system's roots) and the name. */
 MUST_USE enum err tls_client_context_create(bool verify, struct tls_context **context);
+/* The file with the roots that such a context trusts; NULL: none was found. */
+const char *tls_roots_file(void);
 /* A client's context for tls_connect_dane. */
 MUST_USE enum err tls_dane_context_create(struct tls_context **context);
 /* Sessions keep what they need of it; the signer's owner must outlive them. */
@@ -143,6 +145,16 @@ void tls_binding_end_point(const struct tls *tls, struct buf *out);
  * without control characters, 256 bytes at most; adds nothing where there is none.
  */
 void tls_peer_name(const struct tls *tls, struct buf *out);
+/* The kind of fault in the server's certificate that ended the session. */
+enum tls_fault {
+	TLS_FAULT_NONE, /* none, or none of the certificate's */
+	TLS_FAULT_NAME,
+	TLS_FAULT_EXPIRED,
+	TLS_FAULT_UNTRUSTED,
+	TLS_FAULT_DANE, /* no TLSA record fits */
+	TLS_FAULT_OTHER,
+};
+enum tls_fault tls_failure_kind(const struct tls *tls);
 /* Why it failed, for people: "certificate is for other.example, not for mx.example". */
 const char *tls_failure(const struct tls *tls);
 

@@ -111,6 +111,19 @@ load_roots(SSL_CTX *ctx)
 	ERR_clear_error();
 }
 
+const char *
+tls_roots_file(void)
+{
+	const char *chosen = getenv("SSL_CERT_FILE");
+
+	if (chosen && *chosen)
+		return chosen;
+	for (size_t i = 0; i < LEN(root_files); i++)
+		if (access(root_files[i], R_OK) == 0)
+			return root_files[i];
+	return NULL;
+}
+
 enum err
 tls_client_context_create(bool verify, struct tls_context **context)
 {

@@ -166,6 +166,34 @@ add_chain_fault(struct buf *out, X509_STORE_CTX *chain, X509 *cert, const char *
 	}
 }
 
+static enum tls_fault
+fault_of(int error)
+{
+	switch (error) {
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+	case X509_V_ERR_IP_ADDRESS_MISMATCH:
+		return TLS_FAULT_NAME;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return TLS_FAULT_EXPIRED;
+	case X509_V_ERR_DANE_NO_MATCH:
+		return TLS_FAULT_DANE;
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		return TLS_FAULT_UNTRUSTED;
+	default:
+		return TLS_FAULT_OTHER;
+	}
+}
+
+enum tls_fault
+tls_failure_kind(const struct tls *tls)
+{
+	return tls->fault;
+}
+
 int
 tls_failure_verify(int good, X509_STORE_CTX *chain)
 {
@@ -180,6 +208,7 @@ tls_failure_verify(int good, X509_STORE_CTX *chain)
 	/* A fault about no certificate in particular is the leaf's. */
 	if (!cert)
 		cert = X509_STORE_CTX_get0_cert(chain);
+	tls->fault = fault_of(X509_STORE_CTX_get_error(chain));
 	buf_init(&text, TLS_FAILURE_BYTES_MAX);
 	if (cert)
 		add_chain_fault(&text, chain, cert, tls->name);

@@ -60,6 +60,7 @@ struct tls {
 	char *plain;    /* TLS_PLAIN_BYTES, while there is something to read */
 	size_t plain_bytes; /* the most that plain held: what is to be wiped */
 	char *failure;
+	enum tls_fault fault;
 	bool peer_refused; /* the client's certificate has a fault, and no name is taken from it */
 	char *name; /* of the server; NULL for a server's session */
 	char first[TLS_FIRST_BYTES];

@@ -164,12 +164,19 @@ look(X509 *cert, STACK_OF(X509) * chain, X509_STORE *roots, struct span name,
 void
 tls_peer_look(const struct tls *tls, struct span name, struct tls_peer *peer)
 {
+	tls_peer_judge(tls, tls->context, name, peer);
+}
+
+void
+tls_peer_judge(const struct tls *tls, const struct tls_context *roots, struct span name,
+    struct tls_peer *peer)
+{
 	X509 *cert = SSL_get0_peer_certificate(tls->ssl);
 
 	*peer = (struct tls_peer){.version = (unsigned)SSL_version(tls->ssl)};
 	if (cert)
 		look(cert, SSL_get_peer_cert_chain(tls->ssl),
-		    SSL_CTX_get_cert_store(tls->context->ssl_ctx), name, peer);
+		    SSL_CTX_get_cert_store(roots->ssl_ctx), name, peer);
 }
 
 enum err

@@ -27,6 +27,9 @@ struct tls_peer {
 MUST_USE enum err tls_look_context_create(unsigned newest, struct tls_context **context);
 /* After the handshake.  name: the host's, or its address. */
 void tls_peer_look(const struct tls *tls, struct span name, struct tls_peer *peer);
+/* The same, trusting what a context that verifies trusts, whatever the session's own does. */
+void tls_peer_judge(const struct tls *tls, const struct tls_context *roots, struct span name,
+    struct tls_peer *peer);
 /* The first certificate of a PEM text with the others as its chain, in the same way; ERR_SYNTAX. */
 MUST_USE enum err tls_peer_look_pem(struct span pem, struct span name, struct tls_peer *peer);
 /* The certificate at an index of what the server showed, in DER; false past the end. */

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from peers import Dns, Exim, Mute, Postfix, SignedDns, Sink, Wire, as_root  # noqa: E402
+from peers import Dns, Exim, Mute, PolicyHost, Postfix, SignedDns, Sink, Wire, as_root  # noqa: E402
 from server import IS_ROOT, Postrider, make_certificate, make_directory  # noqa: E402
 
 # Files whose tests share what is dear to start, or would have the whole machine for themselves.
@@ -88,6 +88,7 @@ mute = makes(Mute)
 dns = makes(Dns)
 signed_dns = makes(SignedDns)
 wire = makes(Wire)
+policy_host = makes(PolicyHost)
 start_postfix = makes(Postfix)
 start_exim = makes(Exim)
 

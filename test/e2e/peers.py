@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from waiting import free_port, until
@@ -739,3 +740,43 @@ class SinkSession:
     def on_quit(self, _):
         self.say("quit", "221 2.0.0 Bye")
         return False
+
+
+class PolicyHost:
+    """
+    An HTTPS server of MTA-STS policies: texts[domain] is a policy, a status, or a place to be
+    redirected to.  fetched has the domains in the order in which they were asked for.
+    """
+
+    def __init__(self, certificate, host, port=443):
+        self.texts, self.fetched = {}, []
+        peer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                name = self.headers.get("Host", "").removesuffix(f":{port}")
+                domain = name.removeprefix("mta-sts.")
+                peer.fetched.append(domain)
+                text = peer.texts.get(domain, 404)
+                if self.path != "/.well-known/mta-sts.txt":
+                    text = 404
+                self.send_response(text if isinstance(text, int) else 301 if text.startswith("https:") else 200)
+                if isinstance(text, str) and text.startswith("https:"):
+                    self.send_header("Location", text)
+                self.end_headers()
+                if isinstance(text, str):
+                    self.wfile.write(text.encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer((host, port), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True,
+                                                 do_handshake_on_connect=False)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()

@@ -13,7 +13,8 @@ from server import IS_ROOT, settle
 from talk import Talk, message, submit
 from waiting import until
 
-ROLES = ["reception", "queue", "delivery", "mailbox", "lookup", "resolver", "keyring", "admin"]
+ROLES = ["reception", "queue", "delivery", "mailbox", "lookup", "resolver", "fetcher", "keyring",
+         "admin"]
 TOKEN = re.compile(rb"^X-Token: (\S+)", re.M)
 
 

@@ -43,6 +43,10 @@ def test_a_provider_that_wants_less_is_left_alone_with_all_its_domains(postrider
     rows = json.loads(server.queue("summary", "--json"))["destinations"]
     assert {row["state"] for row in rows} == {"paused"} and len(rows) == 2, rows
     assert logs.select(server.events(), logs.DEFERRED, id=first)[0]["reason"] == "rate-limited"
+    [why] = json.loads(server.queue("why", "spare.example", "--json"))["destinations"]
+    assert why["state"] == "paused" and why["ready"] == 1 and why["code"] == 451, why
+    assert why["asked"]["kind"] == "slow" and why["asked"]["site"] == "mx.far.example", why
+    assert "Server busy" in server.queue("why", "far.example")
     # An operator may try all the same.
     server.queue("retry", shares)
     far.wait_messages(3)
@@ -108,6 +112,23 @@ def test_a_full_mailbox_is_its_owners(postrider, sink):
     submit(server.smtp_port, ALICE, "b@far.example", message("other"))
     far.wait_messages(1)
     assert not logs.select(server.events(), "backoff")
+
+
+def test_why_a_destination_is_slow_and_when_it_will_be_empty(postrider, sink):
+    far = sink()
+    server = postrider(extra=[*RELAY, "destination 127.0.0.1 { rate 60 per 1 m }"],
+                       routes=[through(far.port)]).start()
+    for number in range(20):
+        submit(server.smtp_port, ALICE, f"a{number}@far.example", message("many"))
+    far.wait_messages(8)
+    [why] = json.loads(server.queue("why", "127.0.0.1", "--json"))["destinations"]
+    assert why["reason"] == "rate" and why["interval_ms"] == 1000, why
+    assert why["limit"].startswith("rate 60 per 1 m, in destination"), why
+    assert why["left"] >= 7 and why["empty"] and why["asked"] is None, why
+    assert 0 < why["ready"] <= why["recipients"] < 13, why
+    text = server.queue("why", "127.0.0.1")
+    assert "only so many messages in a time" in text and "empty       about" in text, text
+    assert "no mail waits for it" in server.queue("why", "other.example")
 
 
 def test_words_need_not_be_heeded(postrider, sink):

@@ -13,7 +13,8 @@ from server import IS_ROOT, PROGRAM, make_directory
 from talk import message, submit
 from waiting import until
 
-ROLES = ["reception", "queue", "delivery", "mailbox", "lookup", "resolver", "keyring", "admin"]
+ROLES = ["reception", "queue", "delivery", "mailbox", "lookup", "resolver", "fetcher", "keyring",
+         "admin"]
 CRASH = Path(PROGRAM).resolve().parent / "test" / "crash_on.so"
 SANITIZED = b"__asan_init" in Path(PROGRAM).read_bytes()
 NOBODY = 65534
@@ -115,7 +116,8 @@ def test_roles_hold_no_descriptors_but_their_own(server):
     allowed = ("socket:", "pipe:", "anon_inode:", "/memfd:postrider", "/dev/null",
                str(server.directory / "log"))
     for role in ROLES:
-        own = {"queue": str(server.spool), "mailbox": str(server.mail)}.get(role, "none")
+        own = {"queue": str(server.spool), "mailbox": str(server.mail),
+               "fetcher": str(server.spool / "tls-policies")}.get(role, "none")
         for pid in (pid for pid in server.role_pids() if own_role(pid, role)):
             for entry in Path(f"/proc/{pid}/fd").iterdir():
                 target = os.readlink(entry)

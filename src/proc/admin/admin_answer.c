@@ -83,14 +83,14 @@ json_name(const char *const *names, size_t count, uint8_t value)
 static json_t *
 json_ages(struct span bytes, uint64_t *total)
 {
-	static const char *const names[IPC_AGES] = {"5m", "20m", "1h", "6h", "1d", "older"};
+	static const char *const columns[IPC_AGES] = {"5m", "20m", "1h", "6h", "1d", "older"};
 	json_t *value = json_object();
 	struct ipc_ages ages;
 
 	if (ipc_ages_read(bytes, &ages))
 		ages = (struct ipc_ages){0};
 	for (unsigned i = 0; i < IPC_AGES; i++)
-		json_object_set_new(value, names[i], json_number(ages.counts[i]));
+		json_object_set_new(value, columns[i], json_number(ages.counts[i]));
 	*total = ipc_ages_total(&ages);
 	return value;
 }
@@ -218,6 +218,47 @@ admin_transcript(const struct ipc_qa_transcript *transcript)
 	json_object_set_new(value, "slow", json_boolean(transcript->slow));
 	json_object_set_new(value, "steps", steps);
 	return json_pack("{s:o}", "transcript", value);
+}
+
+json_t *
+admin_standing(const struct ipc_qa_standing *standing)
+{
+	static const char *const states[IPC_DESTINATION_COUNT] = {
+	    "ok", "limited", "down", "suspended", "paused"};
+	static const char *const asks[] = {"", "connections", "slow", "pause"};
+	json_t *value = json_object(), *asked = json_null();
+
+	if (standing->asked > 0) {
+		asked = json_object();
+		json_object_set_new(asked, "kind", json_name(asks, LEN(asks), standing->asked));
+		json_object_set_new(asked, "rule", json_text(standing->rule));
+		json_object_set_new(asked, "site", json_text(standing->site));
+		json_object_set_new(asked, "times", json_number(standing->strikes));
+		json_object_set_new(asked, "since", json_time(standing->since_wall_ms));
+		json_object_set_new(asked, "until", json_time(standing->until_wall_ms));
+	}
+	json_object_set_new(value, "destination", json_text(standing->destination));
+	json_object_set_new(value, "state", json_name(states, LEN(states), standing->state));
+	json_object_set_new(value, "reason", json_name(reasons, LEN(reasons), standing->why));
+	json_object_set_new(value, "next_try", json_time(standing->at_wall_ms));
+	json_object_set_new(value, "limit", json_text(standing->limit));
+	json_object_set_new(value, "recipients", json_number(standing->rcpt_count));
+	json_object_set_new(value, "ready", json_number(standing->ready));
+	json_object_set_new(value, "connections", json_number(standing->active));
+	json_object_set_new(value, "window", json_number(standing->window));
+	json_object_set_new(value, "window_max", json_number(standing->connections_max));
+	json_object_set_new(value, "interval_ms", json_number(standing->interval_ms));
+	json_object_set_new(value, "failures", json_number(standing->failures));
+	json_object_set_new(value, "left", json_number(standing->left));
+	json_object_set_new(value, "left_ms", json_number(standing->left_ms));
+	json_object_set_new(value, "empty", json_time(standing->empty_wall_ms));
+	json_object_set_new(value, "asked", asked);
+	json_object_set_new(value, "replied", json_time(standing->replied_wall_ms));
+	json_object_set_new(value, "code", json_number(standing->code));
+	json_object_set_new(value, "status", json_text(standing->status));
+	json_object_set_new(value, "host", json_text(standing->remote));
+	json_object_set_new(value, "reply", json_text(standing->text));
+	return json_pack("{s:o}", "standing", value);
 }
 
 json_t *

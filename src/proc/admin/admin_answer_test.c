@@ -175,6 +175,31 @@ test_suspension(void **state)
 }
 
 static void
+test_standing(void **state)
+{
+	const struct ipc_qa_standing standing = {.destination = SPAN("mx:b"),
+	    .state = IPC_DESTINATION_PAUSED,
+	    .why = IPC_WHY_PAUSE,
+	    .at_wall_ms = 1,
+	    .rcpt_count = 5,
+	    .asked = 2,
+	    .strikes = 1,
+	    .site = SPAN("Gmail"),
+	    .rule = SPAN("r")};
+	struct ipc_qa_standing strange = {.state = 200, .why = 200, .asked = 200};
+
+	(void)state;
+	assert_json(admin_standing(&standing),
+	    "{\"standing\":{\"destination\":\"mx:b\",\"state\":\"paused\",\"reason\":\"pause\","
+	    "\"next_try\":\"1970-01-01T00:00:00.001Z\",\"limit\":\"\",\"recipients\":5,"
+	    "\"ready\":0,\"connections\":0,\"window\":0,\"window_max\":0,\"interval_ms\":0,"
+	    "\"failures\":0,\"left\":0,\"left_ms\":0,\"empty\":null,\"asked\":{\"kind\":\"slow\","
+	    "\"rule\":\"r\",\"site\":\"Gmail\",\"times\":1,\"since\":null,\"until\":null},"
+	    "\"replied\":null,\"code\":0,\"status\":\"\",\"host\":\"\",\"reply\":\"\"}}");
+	json_decref(admin_standing(&strange));
+}
+
+static void
 test_transcript(void **state)
 {
 	const struct ipc_qa_transcript transcript = {.id = 1,
@@ -198,6 +223,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_recipient),
+	    cmocka_unit_test(test_standing),
 	    cmocka_unit_test(test_transcript),
 	    cmocka_unit_test(test_suspension),
 	    cmocka_unit_test(test_message),

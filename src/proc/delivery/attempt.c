@@ -66,7 +66,8 @@ attempt_free(struct attempt *attempt)
 bool
 attempt_wants_tls(const struct attempt *attempt)
 {
-	return attempt->flags & IPC_MESSAGE_REQUIRETLS;
+	/* It is about the way from server to server (RFC 8689). */
+	return attempt->flags & IPC_MESSAGE_REQUIRETLS && !attempt->lmtp;
 }
 
 void
@@ -220,6 +221,8 @@ fall_back(struct attempt *attempt)
 	pool_leave(&attempt->want);
 	attempt->fell_back = true;
 	attempt->failure.down = attempt->failure.host_level = false;
+	attempt->failure.status[0] = '\0';
+	attempt->policy = IPC_POLICY_NONE;
 	attempt->without_tls = attempt->without_kept = false;
 	attempt->addr_count = attempt->addr_index = 0;
 	attempt->port = fallback->port;
@@ -343,6 +346,7 @@ look_up(struct attempt *attempt)
 		attempt_finish(attempt);
 		return;
 	}
+	attempt->ascii = hosts.domain;
 	if (!delivery->resolver) {
 		attempt_fail(
 		    attempt, IPC_DEFERRED, 0, "4.4.3", "the resolver is starting");
@@ -500,6 +504,31 @@ fail_unreachable(struct attempt *attempt, const char *status, const char *text)
 }
 
 void
+attempt_use_hosts(struct attempt *attempt, struct span hosts, bool secure)
+{
+	/* What an enforced policy names is as good as what is signed (RFC 8689 section 4.2.1). */
+	if (attempt_wants_tls(attempt) && attempt->host.len == 0 && !secure &&
+	    attempt->policy != IPC_POLICY_ENFORCE)
+		attempt_fail(attempt, IPC_FAILED, 550, "5.7.30",
+		    "the message demands TLS all the way (REQUIRETLS), but nothing "
+		    "vouches for which servers take mail for this domain: its MX "
+		    "records are not signed (DNSSEC)");
+	else if (take_hosts(attempt, hosts))
+		attempt_fail(attempt, IPC_FAILED, 554, "5.4.6",
+		    "the mail exchanger of this domain is this server, which does not "
+		    "accept mail for it; add it to \"accept mail for\", or say with "
+		    "\"send mail for\" where its mail goes");
+	else if (attempt->addr_count == 0 && !attempt->failure.status[0])
+		fail_unreachable(
+		    attempt, "4.4.4", "no mail exchanger of the domain has an address");
+	put_silent_last(attempt);
+	if (attempt->addr_count > 0)
+		talk_start(attempt);
+	else
+		attempt_finish(attempt);
+}
+
+void
 attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 {
 	char text[600];
@@ -511,20 +540,16 @@ attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 	    (int)(found->text.len < 500 ? found->text.len : 500), found->text.ptr);
 	switch ((enum ipc_hosts)found->status) {
 	case IPC_HOSTS_OK:
-		if (attempt_wants_tls(attempt) && attempt->host.len == 0 && !found->secure)
-			attempt_fail(attempt, IPC_FAILED, 550, "5.7.30",
-			    "the message demands TLS all the way (REQUIRETLS), but nothing "
-			    "vouches for which servers take mail for this domain: its MX "
-			    "records are not signed (DNSSEC)");
-		else if (take_hosts(attempt, found->hosts))
-			attempt_fail(attempt, IPC_FAILED, 554, "5.4.6",
-			    "the mail exchanger of this domain is this server, which does not "
-			    "accept mail for it; add it to \"accept mail for\", or say with "
-			    "\"send mail for\" where its mail goes");
-		else if (attempt->addr_count == 0 && !attempt->failure.status[0])
-			fail_unreachable(attempt, "4.4.4",
-			    "no mail exchanger of the domain has an address");
-		break;
+		attempt->hosts_secure = found->secure;
+		if (!attempt_wants_policy(attempt))
+			attempt_use_hosts(attempt, found->hosts, found->secure);
+		else if (arena_copy(&attempt->arena, found->hosts, &attempt->hosts))
+			attempt_ask_policy(attempt);
+		else
+			attempt_fail(attempt, IPC_DEFERRED, 0, "4.3.0", "too many hosts");
+		if (attempt->failure.status[0] && attempt->state == ATTEMPT_LOOKING_UP)
+			break;
+		return;
 	case IPC_HOSTS_NO_DOMAIN:
 		attempt_fail(attempt, IPC_FAILED, 550, "5.1.2", text);
 		break;
@@ -539,11 +564,7 @@ attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 	default:
 		attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.3", text);
 	}
-	put_silent_last(attempt);
-	if (attempt->addr_count > 0)
-		talk_start(attempt);
-	else
-		attempt_finish(attempt);
+	attempt_finish(attempt);
 }
 
 void

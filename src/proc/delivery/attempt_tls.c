@@ -52,7 +52,8 @@ attempt_tls_is_for_domain(const struct attempt_addr *addr)
 	for (size_t i = 0; i < count; i++)
 		if (tls_dane_is_issuer(records[i]))
 			return true;
-	return false;
+	/* A policy that is tested is so on each session. */
+	return addr->tested;
 }
 
 static void
@@ -74,12 +75,36 @@ refuse(struct attempt *attempt, struct span host, const char *why)
  * "TLS-Required: No": the sender would rather have it there than have it safe, and REQUIRETLS,
  * which says the opposite, counts more.  The header is in the first piece of the message.
  */
-static bool
-waives(const struct attempt *attempt)
+bool
+attempt_waives(const struct attempt *attempt)
 {
 	return !attempt_wants_tls(attempt) &&
 	    span_eq_nocase(
 		header_find(buf_span(&attempt->body), SPAN("TLS-Required")), SPAN("No"));
+}
+
+/* What the domain's policy (MTA-STS) asks for; where there are records for DANE they count. */
+static bool
+choose_by_policy(
+    struct attempt *attempt, const struct ipc_host_entry *host, struct attempt_addr *addr)
+{
+	bool named = attempt_policy_names(attempt, host->name);
+
+	if (attempt->policy == IPC_POLICY_TESTING) {
+		addr->tested = true;
+		addr->not_listed = !named;
+	}
+	if (attempt->policy != IPC_POLICY_ENFORCE)
+		return true;
+	addr->by_policy = true;
+	addr->tls = CONF_TLS_VERIFIED;
+	if (named)
+		return true;
+	refuse(attempt, host->name,
+	    "is not among the servers that the policy (MTA-STS) of the domain names");
+	attempt_session_refused(
+	    attempt, host->name, IPC_POLICY_KIND_STS, IPC_TLS_VALIDATION_FAILURE);
+	return false;
 }
 
 /* Where the choice is ours and the domain's. */
@@ -89,10 +114,15 @@ choose(struct attempt *attempt, const struct ipc_host_entry *host, struct attemp
 	bool wants = attempt_wants_tls(attempt);
 
 	addr->tls = wants ? CONF_TLS_VERIFIED : CONF_TLS_MAY;
-	if (host->dane == IPC_DANE_NONE || waives(attempt))
+	if (attempt_waives(attempt))
 		return true;
+	if (host->dane == IPC_DANE_NONE)
+		return choose_by_policy(attempt, host, addr);
+	addr->by_tlsa = true;
 	if (host->dane == IPC_DANE_FAILED) {
 		SIM_MARK("delivery.tlsa_failed");
+		attempt_session_refused(
+		    attempt, host->name, IPC_POLICY_KIND_TLSA, IPC_TLS_DNSSEC_INVALID);
 		refuse(attempt, host->name,
 		    "has no TLSA answer: its name servers are silent, or the answer is forged; "
 		    "without it nobody knows whether the server is the right one");
@@ -100,6 +130,9 @@ choose(struct attempt *attempt, const struct ipc_host_entry *host, struct attemp
 	}
 	if (any_is_usable(host->tlsa))
 		addr->tls = CONF_TLS_DANE;
+	else if (attempt->policy == IPC_POLICY_ENFORCE)
+		/* Records of no use say only that there is TLS; the policy says more. */
+		return choose_by_policy(attempt, host, addr);
 	else if (!wants)
 		addr->tls = CONF_TLS_REQUIRED;
 	return true;
@@ -149,12 +182,14 @@ attempt_tls(const struct attempt *attempt, const struct attempt_addr *addr)
 void
 attempt_note_tls(struct attempt *attempt, const struct tls *tls)
 {
-	enum conf_tls mode = attempt->addrs[attempt->addr_index].tls;
+	const struct attempt_addr *addr = &attempt->addrs[attempt->addr_index];
+	enum conf_tls mode = addr->tls;
 
 	buf_reset(&attempt->tls_text);
 	tls_describe(tls, &attempt->tls_text);
 	buf_add_str(&attempt->tls_text,
 	    mode == CONF_TLS_DANE                                      ? " verified by DANE"
+		: mode == CONF_TLS_VERIFIED && addr->by_policy         ? " verified by MTA-STS"
 		: mode == CONF_TLS_VERIFIED || mode == CONF_TLS_IMPLICIT ? " verified"
 	                                                               : " not verified");
 }

@@ -163,6 +163,25 @@ receive_resolver(void *owner, struct ipc_channel *channel, unsigned type,
 }
 
 static enum err
+receive_fetcher(void *owner, struct ipc_channel *channel, unsigned type,
+    struct span payload, int fd)
+{
+	struct ipc_fd_policy policy;
+	struct attempt *attempt;
+
+	(void)channel;
+	if (fd >= 0)
+		io_fd_close(fd);
+	if (type != IPC_fd_POLICY || ipc_fd_policy_decode(payload, &policy) ||
+	    policy.mode >= IPC_POLICY_COUNT)
+		return ERR_SYNTAX;
+	attempt = answered(owner, policy.query);
+	if (attempt)
+		attempt_policy(attempt, &policy);
+	return OK;
+}
+
+static enum err
 receive_keyring(void *owner, struct ipc_channel *channel, unsigned type,
     struct span payload, int fd)
 {
@@ -206,6 +225,10 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 		delivery->resolver = NULL;
 		defer_waiting(delivery, ATTEMPT_LOOKING_UP,
 		    "the resolver ended, and is started again");
+	} else if (channel == delivery->fetcher) {
+		delivery->fetcher = NULL;
+		defer_waiting(delivery, ATTEMPT_POLICY,
+		    "the fetcher of TLS policies ended, and is started again");
 	} else if (channel == delivery->keyring) {
 		delivery->keyring = NULL;
 		defer_waiting(delivery, ATTEMPT_ASKING,
@@ -269,6 +292,7 @@ delivery_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind
 	struct ipc_handlers handlers = {.owner = delivery, .closed = link_closed};
 	struct ipc_channel **channel = peer == PROC_QUEUE ? &delivery->queue
 	    : peer == PROC_RESOLVER                       ? &delivery->resolver
+	    : peer == PROC_FETCHER                        ? &delivery->fetcher
 	                                                  : &delivery->keyring;
 
 	(void)instance;
@@ -278,6 +302,7 @@ delivery_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind
 	}
 	handlers.receive = peer == PROC_QUEUE ? receive_queue
 	    : peer == PROC_RESOLVER           ? receive_resolver
+	    : peer == PROC_FETCHER            ? receive_fetcher
 	                                      : receive_keyring;
 	if (*channel)
 		link_closed(delivery, *channel, ERR_CLOSED);

@@ -3,8 +3,8 @@
  * hosts are looked up, one after another is tried until one takes the mail or refuses it.
  *
  *   GATHERING ─► LOOKING_UP ─► CONNECTING ─► TALKING ─► (told to the queue)
- *                    ▲             │  ▲         │
- *                    └─ ASKING     └──┴─────────┘ the next address
+ *                    ▲   └─ POLICY ┘  │  ▲     │
+ *                    └─ ASKING          └──┴─────┘ the next address
  *
  * A talk is a connection and the session on it.  It is an attempt's for one transaction, and
  * then waits in the pool for the next attempt that goes the same way:
@@ -40,6 +40,7 @@ enum attempt_state {
 	ATTEMPT_GATHERING,  /* the order is not complete */
 	ATTEMPT_ASKING,     /* the keyring, for a credential */
 	ATTEMPT_LOOKING_UP,
+	ATTEMPT_POLICY,     /* asking the fetcher what the domain demands */
 	ATTEMPT_CONNECTING,
 	ATTEMPT_TALKING,
 	ATTEMPT_OVER,       /* told; freed in a later turn */
@@ -57,6 +58,9 @@ struct attempt_addr {
 	struct net_addr addr; /* of no family: host is the path of a Unix socket */
 	enum conf_tls tls; /* what is done there */
 	struct span base, tlsa; /* DANE: as struct ipc_host_entry has them */
+	bool by_tlsa, by_policy; /* who demands it, beside configuration and message */
+	bool tested;     /* a policy would demand it, which is only being tried out */
+	bool not_listed; /* tested: the policy does not name the host */
 };
 
 /* Why the last try of a host failed; told to the queue if no other takes the mail. */
@@ -75,10 +79,15 @@ struct attempt {
 	uint64_t number, id;
 	enum attempt_state state;
 	struct arena arena;
+	struct span ascii; /* the domain, as DNS knows it */
 	struct span domain, host, credential, reverse_path, login, password;
 	uint16_t port;
 	bool lmtp;
 	enum conf_tls tls_mode; /* as the configuration, or the message, wants it */
+	enum ipc_policy policy; /* MTA-STS */
+	struct span policy_hosts; /* each by wire_bytes */
+	struct span hosts;        /* POLICY: what the resolver found */
+	bool hosts_secure;
 	uint64_t body_bytes;
 	uint8_t flags;
 	struct ipc_extras extras;
@@ -149,7 +158,7 @@ struct delivery {
 	uint64_t generation; /* of the configuration */
 	struct map attempt_map, query_map;
 	uint64_t next_query;
-	struct ipc_channel *queue, *resolver, *keyring;
+	struct ipc_channel *queue, *resolver, *keyring, *fetcher;
 	struct io_timer tick; /* while there is an attempt or a connection */
 	bool ticking;
 	bool stopping;
@@ -168,6 +177,8 @@ uint16_t attempt_port(const struct attempt *attempt);
 struct net_addr attempt_to(const struct attempt *attempt, size_t index);
 void attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *credential);
 void attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found);
+/* Goes to the hosts that were found. */
+void attempt_use_hosts(struct attempt *attempt, struct span hosts, bool secure);
 /* No other host is left, or none is needed: tells the queue, and ends. */
 void attempt_finish(struct attempt *attempt);
 /* The failure that stands if nothing better happens. */
@@ -197,12 +208,27 @@ uint16_t attempt_tlsa_port(const struct attempt *attempt);
  */
 bool attempt_choose_tls(struct attempt *attempt, const struct ipc_host_entry *host,
     struct attempt_addr *addr);
+/* The message gives up what the domain wants (RFC 8689 section 5). */
+bool attempt_waives(const struct attempt *attempt);
 /* A session under that address's rules. */
 struct tls *attempt_tls(const struct attempt *attempt, const struct attempt_addr *addr);
 /* Whether only mail for this domain may use such a session. */
 bool attempt_tls_is_for_domain(const struct attempt_addr *addr);
 /* What the session is, and who vouched for the server. */
 void attempt_note_tls(struct attempt *attempt, const struct tls *tls);
+
+/* attempt_policy.c: what the domain's policy (MTA-STS) demands, and how sessions went under it */
+/* Whether there is anything to ask the fetcher. */
+bool attempt_wants_policy(const struct attempt *attempt);
+void attempt_ask_policy(struct attempt *attempt);
+void attempt_policy(struct attempt *attempt, const struct ipc_fd_policy *policy);
+bool attempt_policy_names(const struct attempt *attempt, struct span host);
+/* Tells the fetcher of a session, for reports. */
+void attempt_session_opened(struct talk *talk);
+void attempt_session_failed(struct talk *talk);
+/* The same, of a host that may not be used. */
+void attempt_session_refused(struct attempt *attempt, struct span host,
+    enum ipc_policy_kind kind, enum ipc_tls_result result);
 
 /* talk.c: connections */
 /* Goes to the attempt's address: by a connection that is free, or a new one, in its turn. */

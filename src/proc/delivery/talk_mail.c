@@ -120,6 +120,7 @@ send_mail(struct talk *talk)
 static void
 begin(struct talk *talk)
 {
+	attempt_session_opened(talk);
 	send_mail(talk);
 	talk_opened(talk);
 }
@@ -240,6 +241,8 @@ who_demands(const struct talk *talk)
 		return " (the message demands it)";
 	if (talk->tls_mode == CONF_TLS_DANE)
 		return " (TLSA records of the server demand it)";
+	if (talk->attempt->addrs[talk->attempt->addr_index].by_policy)
+		return " (the policy, MTA-STS, of the domain demands it)";
 	return "";
 }
 
@@ -300,6 +303,8 @@ take_failed(struct talk *talk, const struct smtp_client_event *event)
 		return;
 	}
 	note_failure(talk, event);
+	if (event->err == ERR_CRYPTO)
+		attempt_session_failed(talk);
 	if (attempt->failure.host_level)
 		talk_fail_queued(talk);
 	talk_close(talk);

@@ -67,6 +67,16 @@ back_in_line(struct attempt *attempt, uint32_t at)
 		sched_rcpt_ready(sched, slot_of(attempt, at), true);
 }
 
+/* By an operator, whatever the configuration says. */
+static bool
+is_rerouted(const struct attempt *attempt)
+{
+	struct sched_destination to;
+
+	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
+	return schedule_is_rerouted(to.key);
+}
+
 /* Those whose routes lead another way than the first one's have a turn of their own: true. */
 static bool
 part_ways(struct attempt *attempt)
@@ -74,6 +84,8 @@ part_ways(struct attempt *attempt)
 	const struct conf *conf = attempt->queue->conf;
 	uint32_t count = attempt->rcpt_count, kept = 1;
 
+	if (is_rerouted(attempt))
+		return false;
 	for (uint32_t i = 1; i < count; i++) {
 		if (schedule_same_way(conf, rcpt_of(attempt, 0), rcpt_of(attempt, i)))
 			attempt->rcpts[kept++] = attempt->rcpts[i];
@@ -140,7 +152,7 @@ send_rcpt(struct attempt *attempt, uint32_t index)
 	struct buf address;
 
 	buf_init(&address, IPC_MAILBOX_MAX + IPC_PATH_MAX);
-	if (from->kind == IPC_TARGET_MAILBOX) {
+	if (from->kind == IPC_TARGET_MAILBOX && !is_rerouted(attempt)) {
 		write_lmtp_address(attempt, from, &address);
 		rcpt.address = span_first(buf_span(&address), IPC_PATH_MAX);
 	}
@@ -153,7 +165,8 @@ send_order_to_delivery(struct attempt *attempt)
 {
 	const struct envelope *envelope = attempt->message->envelope;
 	const struct conf *conf = attempt->queue->conf;
-	const struct conf_route *route = schedule_way(conf, rcpt_of(attempt, 0));
+	struct sched_destination to;
+	struct conf_route way;
 	struct ipc_qd_attempt order = {
 	    .attempt = attempt->number,
 	    .id = attempt->message->id,
@@ -168,13 +181,13 @@ send_order_to_delivery(struct attempt *attempt)
 	buf_init(&extras, IPC_EXTRAS_MAX);
 	ipc_extras_write(&extras, &envelope->extras);
 	order.extras = buf_span(&extras);
-	if (route) {
-		order.lmtp = route->kind == CONF_ROUTE_LMTP;
-		order.host = route->host;
-		order.port = route->port;
-		order.tls = (uint8_t)route->tls;
-		order.credential = route->credential;
-	}
+	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
+	schedule_way(conf, to.key, rcpt_of(attempt, 0), &way);
+	order.lmtp = way.kind == CONF_ROUTE_LMTP;
+	order.host = way.host;
+	order.port = way.port;
+	order.tls = (uint8_t)way.tls;
+	order.credential = way.credential;
 	/* A route that says something of its own is kept to; LMTP stays in the house. */
 	if (order.tls == CONF_TLS_MAY && !order.lmtp)
 		order.tls = (uint8_t)route_limits(conf,
@@ -217,9 +230,9 @@ static bool
 is_answered_here(const struct attempt *attempt)
 {
 	const struct conf_route *route =
-	    schedule_way(attempt->queue->conf, rcpt_of(attempt, 0));
+	    schedule_rcpt_route(attempt->queue->conf, rcpt_of(attempt, 0));
 
-	if (attempt->peer->proc == PROC_MAILBOX)
+	if (attempt->peer->proc == PROC_MAILBOX || is_rerouted(attempt))
 		return false;
 	return route ? route->kind >= CONF_ROUTE_DISCARD
 	             : rcpt_of(attempt, 0)->kind == IPC_TARGET_MAILBOX;
@@ -464,7 +477,7 @@ static void
 answer_here(struct attempt *attempt)
 {
 	const struct conf_route *route =
-	    schedule_way(attempt->queue->conf, rcpt_of(attempt, 0));
+	    schedule_rcpt_route(attempt->queue->conf, rcpt_of(attempt, 0));
 	struct outcome outcome = {
 	    .kind = IPC_DEFERRED,
 	    .status = SPAN("4.3.5"),

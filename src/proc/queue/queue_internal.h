@@ -151,6 +151,7 @@ struct queue {
 	struct list bounces;  /* waiting for the spool or for lookup */
 	struct list listings; /* answers to operators that wait for the spool */
 	struct list summaries; /* that are being counted */
+	struct list reroutes; /* that are being done */
 	size_t listing_count;
 	struct transcripts transcripts;
 	struct suspensions suspensions;
@@ -217,7 +218,7 @@ void schedule_arm_sooner(struct queue *queue);
 /* The route that mail for an address takes; NULL is by MX, encrypted where offered. */
 const struct conf_route *schedule_route(const struct conf *conf, struct span address);
 /* As schedule_route, for a mailbox too, which has one by LMTP only. */
-const struct conf_route *schedule_way(
+const struct conf_route *schedule_rcpt_route(
     const struct conf *conf, const struct envelope_rcpt *rcpt);
 /* Which kind of process has it: mailboxes may be another program's, which delivery talks to. */
 enum ipc_target schedule_process(const struct conf *conf, enum ipc_target kind);
@@ -227,11 +228,19 @@ bool schedule_is_final(const struct sched_destination *destination);
 bool schedule_same_way(const struct conf *conf, const struct envelope_rcpt *a,
     const struct envelope_rcpt *b);
 struct span schedule_domain(struct span address);
+/* Whether an operator sends what goes to that destination another way. */
+bool schedule_is_rerouted(struct span key);
+/* The way to an address of the destination: host "" is by MX. */
+void schedule_way(const struct conf *conf, struct span key, const struct envelope_rcpt *rcpt,
+    struct conf_route *way);
 /* The key of the destination that a recipient goes to. */
 void schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
     struct span address);
 /* Limits by a destination's key. */
 const struct conf_limits *schedule_limits(const struct queue *queue, struct span key);
+/* What a destination may have just now, with what its words asked for. */
+void schedule_sched_limits(
+    const struct queue *queue, unsigned kind, struct span key, struct sched_limits *into);
 const struct conf_limits *schedule_destination_limits(
     const struct queue *queue, uint32_t destination);
 
@@ -326,6 +335,18 @@ void summary_start(struct queue *queue, const struct ipc_aq_summary *asked);
 /* The message is about to be removed. */
 void summary_forget(struct queue *queue, uint32_t slot);
 void summary_stop(struct queue *queue);
+/* What keeps a destination's mail just now. */
+enum ipc_why summary_why(const struct sched_destination *known, enum ipc_destination *state,
+    uint64_t token_ms, uint64_t now_ms);
+/* standing.c: which limit binds a destination, and what is foretold */
+void standing_tell(struct queue *queue, const struct ipc_aq_why *asked);
+
+/* reroute.c: mail that an operator sends another way, or back to the usual one */
+void reroute_start(struct queue *queue, const struct ipc_aq_reroute *asked);
+/* The message is about to be removed. */
+void reroute_forget(struct queue *queue, uint32_t slot);
+/* Nobody listens any more: no more mail is sent another way. */
+void reroute_stop(struct queue *queue);
 
 /* suspend.c: destinations that an operator suspends and resumes */
 void suspend_load(struct queue *queue);

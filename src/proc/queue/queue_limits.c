@@ -12,11 +12,13 @@ queue_limits_name(struct span key)
 		return span_skip(key, 3);
 	if (span_starts(key, SPAN("lmtp:/")))
 		return SPAN("");
-	if (span_starts(key, SPAN("host:")) || span_starts(key, SPAN("lmtp:"))) {
+	if (span_starts(key, SPAN("host:")) || span_starts(key, SPAN("lmtp:")))
 		key = span_skip(key, 5);
-		return span_first(key, span_find_last(key, ':'));
-	}
-	return SPAN("");
+	else if (span_starts(key, SPAN("via:")))
+		key = span_skip(key, 4);
+	else
+		return SPAN("");
+	return span_first(key, span_find_last(key, ':'));
 }
 
 const struct conf_limits *

@@ -32,7 +32,7 @@ schedule_route(const struct conf *conf, struct span address)
 }
 
 const struct conf_route *
-schedule_way(const struct conf *conf, const struct envelope_rcpt *rcpt)
+schedule_rcpt_route(const struct conf *conf, const struct envelope_rcpt *rcpt)
 {
 	if (rcpt->kind == IPC_TARGET_REMOTE)
 		return schedule_route(conf, rcpt->address);
@@ -64,9 +64,9 @@ bool
 schedule_same_way(const struct conf *conf, const struct envelope_rcpt *a,
     const struct envelope_rcpt *b)
 {
-	const struct conf_route *route = schedule_way(conf, a);
+	const struct conf_route *route = schedule_rcpt_route(conf, a);
 
-	if (!same_route(route, schedule_way(conf, b)))
+	if (!same_route(route, schedule_rcpt_route(conf, b)))
 		return false;
 	/* A destination may be older than the routes. */
 	return (route && route->host.len > 0) ||
@@ -75,7 +75,8 @@ schedule_same_way(const struct conf *conf, const struct envelope_rcpt *a,
 
 /*
  * The key of a destination: "mailbox", "mx:DOMAIN", "host:HOST:PORT", "lmtp:HOST:PORT",
- * "lmtp:SOCKET", or "rule:DOMAIN", where a rule answers for it.  Mail through one smart
+ * "lmtp:SOCKET", or "rule:DOMAIN", where a rule answers for it; "via:HOST:PORT" where an
+ * operator sends mail another way (reroute.c).  Mail through one smart
  * host takes turns together; it shares an attempt only where its routes lead the same way.
  */
 void
@@ -114,6 +115,38 @@ schedule_is_final(const struct sched_destination *destination)
 	    span_starts(destination->key, SPAN("lmtp:"));
 }
 
+bool
+schedule_is_rerouted(struct span key)
+{
+	return span_starts(key, SPAN("via:"));
+}
+
+void
+schedule_way(const struct conf *conf, struct span key, const struct envelope_rcpt *rcpt,
+    struct conf_route *way)
+{
+	const struct conf_route *route = schedule_rcpt_route(conf, rcpt);
+	struct span host = queue_limits_name(key);
+	uint64_t port = 0;
+
+	*way = route ? *route : (struct conf_route){0};
+	if (!schedule_is_rerouted(key))
+		return;
+	err_ignore(span_u64(span_skip(key, span_find_last(key, ':') + 1), UINT16_MAX, &port)
+	        ? OK
+	        : ERR_SYNTAX,
+	    "0 is the usual port");
+	*way = (struct conf_route){.host = host, .port = (uint16_t)port};
+	/* What the configuration says of that server holds on this way too. */
+	for (size_t i = 0; i < conf->route_count; i++)
+		if (conf->routes[i].kind == CONF_ROUTE_SMTP && conf->routes[i].port == port &&
+		    span_eq_nocase(conf->routes[i].host, host)) {
+			way->tls = conf->routes[i].tls;
+			way->credential = conf->routes[i].credential;
+			return;
+		}
+}
+
 const struct conf_limits *
 schedule_limits(const struct queue *queue, struct span key)
 {
@@ -135,10 +168,10 @@ at_most(uint64_t value, uint64_t max)
 	return value < max ? value : max;
 }
 
-static void
-limits(void *owner, unsigned kind, struct span key, struct sched_limits *into)
+void
+schedule_sched_limits(
+    const struct queue *queue, unsigned kind, struct span key, struct sched_limits *into)
 {
-	const struct queue *queue = owner;
 	const struct conf_limits *conf = schedule_limits(queue, key);
 
 	*into = (struct sched_limits){
@@ -156,6 +189,12 @@ limits(void *owner, unsigned kind, struct span key, struct sched_limits *into)
 		return;
 	into->concurrency_start = into->concurrency_max = QUEUE_MAILBOX_ATTEMPTS_MAX;
 	into->rate = (struct rate_limit){0};
+}
+
+static void
+limits(void *owner, unsigned kind, struct span key, struct sched_limits *into)
+{
+	schedule_sched_limits(owner, kind, key, into);
 }
 
 void

@@ -426,7 +426,7 @@ mailboxes_may_be_behind_lmtp(void **state)
 		assert_int_equal(
 		    schedule_process(&test.conf, IPC_TARGET_REMOTE), IPC_TARGET_REMOTE);
 		assert_ptr_equal(
-		    schedule_way(&test.conf, &mailbox), i > 0 ? &test.conf.lmtp : NULL);
+		    schedule_rcpt_route(&test.conf, &mailbox), i > 0 ? &test.conf.lmtp : NULL);
 		destination.key = buf_span(&key);
 		assert_true(schedule_is_final(&destination));
 	}

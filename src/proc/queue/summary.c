@@ -104,8 +104,8 @@ count_message(struct summary *summary, uint32_t slot)
 }
 
 /* What keeps its mail just now. */
-static enum ipc_why
-why_of(const struct sched_destination *known, enum ipc_destination *state,
+enum ipc_why
+summary_why(const struct sched_destination *known, enum ipc_destination *state,
     uint64_t token_ms, uint64_t now_ms)
 {
 	*state = IPC_DESTINATION_SUSPENDED;
@@ -143,7 +143,7 @@ send_destination(struct summary *summary, uint32_t at)
 	struct buf limit, ages, words;
 
 	sched_destination_get(queue->sched, at, &known);
-	why = why_of(&known, &state, known.token_ms, now_ms);
+	why = summary_why(&known, &state, known.token_ms, now_ms);
 	reply = sched_reply_get(
 	    queue->sched, why == IPC_WHY_PAUSE ? known.last_reply : known.reply);
 	if (why == IPC_WHY_DOWN && known.down_until_ms > now_ms)

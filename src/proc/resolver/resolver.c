@@ -23,6 +23,7 @@ struct resolver;
 struct asker {
 	struct resolver *resolver;
 	struct ipc_channel *channel;
+	bool is_fetcher;
 };
 
 /* A mail host whose addresses are asked for. */
@@ -61,9 +62,21 @@ struct search {
 
 struct resolver {
 	struct proc_env *env;
-	struct asker askers[PROC_INSTANCES_MAX];
+	struct asker askers[PROC_INSTANCES_MAX], fetcher;
 	unsigned search_count;
 };
+
+static void
+send_found(struct ipc_channel *channel, bool to_fetcher, const struct ipc_nd_found *found)
+{
+	const struct ipc_nf_found same = {.query = found->query, .status = found->status,
+	    .hosts = found->hosts, .text = found->text};
+
+	if (to_fetcher)
+		ipc_nf_found_send(channel, &same);
+	else
+		ipc_nd_found_send(channel, found);
+}
 
 static void
 reply(struct search *search, enum ipc_hosts status, const char *text)
@@ -82,7 +95,7 @@ reply(struct search *search, enum ipc_hosts status, const char *text)
 				ipc_host_write(&hosts, &search->hosts[i].entry);
 	found.hosts = buf_span(&hosts);
 	if (search->asker->channel && search->asker->channel == search->channel)
-		ipc_nd_found_send(search->asker->channel, &found);
+		send_found(search->asker->channel, search->asker->is_fetcher, &found);
 	buf_fini(&hosts);
 	resolver->search_count--;
 	for (size_t i = 0; i < search->host_count; i++)
@@ -356,38 +369,118 @@ mx_found(struct io_op *op)
 	close_one(search);
 }
 
-static enum err
-receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+static void
+start_search(struct asker *asker, const struct ipc_dn_hosts *asked)
 {
-	struct asker *asker = owner;
 	struct resolver *resolver = asker->resolver;
-	struct ipc_dn_hosts asked;
-	struct search *search;
+	struct search *search = mem_alloc(sizeof(*search));
 
-	if (fd >= 0)
-		io_fd_close(fd);
-	if (type != IPC_dn_HOSTS || ipc_dn_hosts_decode(payload, &asked))
-		return ERR_SYNTAX;
-	search = mem_alloc(sizeof(*search));
 	resolver->search_count++;
 	search->asker = asker;
-	search->channel = channel;
-	search->query = asked.query;
-	search->tlsa_port = asked.tlsa_port;
-	if (asked.domain.len > 0)
-		memcpy(search->domain, asked.domain.ptr, asked.domain.len);
+	search->channel = asker->channel;
+	search->query = asked->query;
+	search->tlsa_port = asked->tlsa_port;
+	if (asked->domain.len > 0)
+		memcpy(search->domain, asked->domain.ptr, asked->domain.len);
 	if (resolver->search_count > QUESTIONS_MAX) {
 		reply(search, IPC_HOSTS_TRY_LATER, "too many DNS questions at a time");
-	} else if (strlen(search->domain) != asked.domain.len || asked.domain.len == 0) {
+	} else if (strlen(search->domain) != asked->domain.len || asked->domain.len == 0) {
 		reply(search, IPC_HOSTS_NO_DOMAIN, "the domain is not a name");
-	} else if (asked.mx) {
+	} else if (asked->mx) {
 		search->mx = (struct io_op){.done = mx_found, .owner = search};
-		io_dns(resolver->env->io, &search->mx, asked.domain, IO_DNS_MX);
+		io_dns(resolver->env->io, &search->mx, asked->domain, IO_DNS_MX);
 	} else {
 		/* The operator said which host it is. */
 		search->secure = true;
 		ask_domain(search);
 	}
+}
+
+static enum err
+receive(void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+{
+	struct ipc_dn_hosts asked;
+
+	(void)channel;
+	if (fd >= 0)
+		io_fd_close(fd);
+	if (type != IPC_dn_HOSTS || ipc_dn_hosts_decode(payload, &asked))
+		return ERR_SYNTAX;
+	start_search(owner, &asked);
+	return OK;
+}
+
+/* A question of the fetcher for the records of one name. */
+struct question {
+	struct asker *asker;
+	struct ipc_channel *channel; /* that asked; it may be gone */
+	uint64_t query;
+	struct io_op op;
+};
+
+static void
+txt_found(struct io_op *op)
+{
+	struct question *question = op->owner;
+	struct asker *asker = question->asker;
+	struct ipc_nf_txt answer = {.query = question->query,
+	    .failed = op->err != OK || op->answer->bogus};
+	struct buf records;
+
+	buf_init(&records, IPC_TXT_MAX);
+	for (size_t i = 0; !answer.failed && i < op->answer->record_count; i++)
+		if (op->answer->records[i].len + 4 <= buf_space(&records))
+			wire_bytes(&records, op->answer->records[i]);
+	answer.records = buf_span(&records);
+	if (asker->channel && asker->channel == question->channel)
+		ipc_nf_txt_send(asker->channel, &answer);
+	buf_fini(&records);
+	asker->resolver->search_count--;
+	mem_free(question);
+}
+
+static void
+start_txt(struct asker *asker, const struct ipc_fn_txt *asked)
+{
+	struct resolver *resolver = asker->resolver;
+	const struct ipc_nf_txt later = {.query = asked->query, .failed = true};
+	struct question *question;
+
+	if (resolver->search_count >= QUESTIONS_MAX) {
+		ipc_nf_txt_send(asker->channel, &later);
+		return;
+	}
+	question = mem_alloc(sizeof(*question));
+	resolver->search_count++;
+	*question = (struct question){
+	    .asker = asker,
+	    .channel = asker->channel,
+	    .query = asked->query,
+	    .op = {.done = txt_found, .owner = question},
+	};
+	io_dns(resolver->env->io, &question->op, asked->name, IO_DNS_TXT);
+}
+
+static enum err
+receive_fetcher(
+    void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+{
+	struct ipc_dn_hosts same = {0};
+	struct ipc_fn_host host;
+	struct ipc_fn_txt txt;
+
+	(void)channel;
+	if (fd >= 0)
+		io_fd_close(fd);
+	if (type == IPC_fn_TXT && ipc_fn_txt_decode(payload, &txt) == OK) {
+		start_txt(owner, &txt);
+		return OK;
+	}
+	if (type != IPC_fn_HOST || ipc_fn_host_decode(payload, &host))
+		return ERR_SYNTAX;
+	same.query = host.query;
+	same.domain = host.name;
+	start_search(owner, &same);
 	return OK;
 }
 
@@ -398,8 +491,9 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 	struct resolver *resolver = asker->resolver;
 
 	if (err != ERR_CLOSED)
-		proc_bad_peer(resolver->env, PROC_DELIVERY,
-		    (unsigned)(asker - resolver->askers), err);
+		proc_bad_peer(resolver->env,
+		    asker->is_fetcher ? PROC_FETCHER : PROC_DELIVERY,
+		    asker->is_fetcher ? 0 : (unsigned)(asker - resolver->askers), err);
 	ipc_channel_destroy(channel);
 	asker->channel = NULL;
 }
@@ -432,13 +526,15 @@ resolver_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind
 	struct asker *asker;
 	struct ipc_handlers handlers = {NULL, receive, closed};
 
-	(void)peer;
 	(void)kind;
 	if (instance >= PROC_INSTANCES_MAX) {
 		io_close(stream);
 		return;
 	}
-	asker = &resolver->askers[instance];
+	asker = peer == PROC_FETCHER ? &resolver->fetcher : &resolver->askers[instance];
+	asker->is_fetcher = peer == PROC_FETCHER;
+	if (asker->is_fetcher)
+		handlers.receive = receive_fetcher;
 	ipc_channel_destroy(asker->channel);
 	handlers.owner = asker;
 	asker->resolver = resolver;

@@ -108,7 +108,8 @@ end_bad_peer(struct child *by, const struct ipc_xs_bad_peer *bad)
 {
 	struct supervisor *supervisor = by->supervisor;
 
-	if (by->proc == PROC_RECEPTION || by->proc == PROC_DELIVERY)
+	if (by->proc == PROC_RECEPTION || by->proc == PROC_DELIVERY ||
+	    by->proc == PROC_FETCHER)
 		return;
 	for (size_t i = 0; i < supervisor->child_count; i++) {
 		struct child *child = &supervisor->children[i];
@@ -488,7 +489,7 @@ static void
 list_children(struct supervisor *supervisor)
 {
 	static const enum proc order[] = {PROC_KEYRING, PROC_LOOKUP, PROC_RESOLVER,
-	    PROC_QUEUE, PROC_MAILBOX, PROC_DELIVERY, PROC_RECEPTION, PROC_ADMIN};
+	    PROC_QUEUE, PROC_FETCHER, PROC_MAILBOX, PROC_DELIVERY, PROC_RECEPTION, PROC_ADMIN};
 
 	for (size_t i = 0; i < LEN(order); i++) {
 		unsigned count = proc_instances(order[i], supervisor->conf);

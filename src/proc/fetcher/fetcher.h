@@ -1,0 +1,6 @@
+/* The fetcher role; see README.md beside this file. */
+#pragma once
+
+#include "proc/proc.h"
+
+extern const struct proc_role fetcher_role;

@@ -1,0 +1,140 @@
+/*
+ * How a destination stands, for operators: which limit binds it, what it said last, what it asked
+ * for, and when it will be empty if all goes on as in the last minutes.
+ */
+#include "proc/queue/queue_internal.h"
+
+#include "proc/queue/queue_limits.h"
+
+enum { TOLD_MAX = 100 };
+
+/* From now on, or from when it may go on. */
+static uint64_t
+empty_wall_ms(const struct sched_destination *known, uint64_t from_wall_ms)
+{
+	if (known->left_count == 0 || known->left_ms < 1000 || known->rcpt_count == 0)
+		return 0;
+	return from_wall_ms + known->rcpt_count * known->left_ms / known->left_count;
+}
+
+static void
+tell_backoff(const struct queue *queue, struct span key, struct ipc_qa_standing *answer,
+    struct buf *rule)
+{
+	const struct backoff *backoff = polite_backoff(queue, key);
+	uint64_t now_ms = io_now_ms(queue->env->io);
+
+	if (!backoff)
+		return;
+	backoffs_write_rule(rule, backoff->rule);
+	answer->asked = (uint8_t)(backoff->ease.kind + 1);
+	answer->strikes = backoff->ease.strikes;
+	answer->since_wall_ms = backoff->since_wall_ms;
+	answer->until_wall_ms = io_wall_ms(queue->env->io) +
+	    (backoff->ease.until_ms > now_ms ? backoff->ease.until_ms - now_ms : 0);
+	if (backoff->is_site)
+		answer->site = span_str(backoff->name);
+	if (answer->code > 0 || answer->text.len > 0)
+		return;
+	/* It may have been said to another domain of the site. */
+	answer->code = (uint16_t)backoff->code;
+	answer->status = span_str(backoff->status);
+	answer->remote = span_str(backoff->host);
+	answer->text = span_str(backoff->text);
+}
+
+static void
+tell(struct queue *queue, uint64_t query, const struct sched_destination *known)
+{
+	uint64_t now_ms = io_now_ms(queue->env->io), now_wall_ms = io_wall_ms(queue->env->io);
+	struct ipc_qa_standing answer = {.query = query};
+	struct sched_reply reply = sched_reply_get(queue->sched, known->last_reply);
+	enum ipc_destination state;
+	enum ipc_why why = summary_why(known, &state, known->token_ms, now_ms);
+	struct buf limit, rule;
+
+	buf_init(&limit, IPC_LIMIT_MAX);
+	buf_init(&rule, IPC_RULE_MAX);
+	if (why == IPC_WHY_PAUSE)
+		answer.at_wall_ms = now_wall_ms + known->limits.pause_until_ms - now_ms;
+	else if (why == IPC_WHY_DOWN && known->down_until_ms > now_ms)
+		answer.at_wall_ms = now_wall_ms + known->down_until_ms - now_ms;
+	else if (why == IPC_WHY_RATE)
+		answer.at_wall_ms = now_wall_ms + known->token_ms - now_ms;
+	else if (why == IPC_WHY_SUSPENDED)
+		answer.at_wall_ms = known->limits.suspended_until_wall_ms;
+	if (state != IPC_DESTINATION_OK)
+		queue_limits_write(&limit, queue->conf, known->key, why);
+	if (state != IPC_DESTINATION_DOWN && (why != IPC_WHY_SUSPENDED || answer.at_wall_ms > 0))
+		answer.empty_wall_ms = empty_wall_ms(
+		    known, answer.at_wall_ms > now_wall_ms ? answer.at_wall_ms : now_wall_ms);
+	answer.destination = span_first(known->key, IPC_DOMAIN_MAX);
+	answer.state = (uint8_t)state;
+	answer.why = (uint8_t)why;
+	answer.limit = buf_span(&limit);
+	answer.rcpt_count = known->rcpt_count;
+	answer.ready = known->ready_count;
+	answer.active = known->active;
+	answer.window = known->window;
+	answer.connections_max = known->limits.concurrency_max;
+	if (known->limits.rate.count > 0)
+		answer.interval_ms = known->limits.rate.period_ms / known->limits.rate.count;
+	answer.failures = known->down_count;
+	answer.left = known->left_count;
+	answer.left_ms = known->left_ms;
+	answer.replied_wall_ms = (uint64_t)known->last_reply_wall_s * 1000;
+	answer.code = (uint16_t)reply.code;
+	answer.status = reply.status;
+	answer.remote = reply.remote;
+	answer.text = reply.text;
+	tell_backoff(queue, known->key, &answer, &rule);
+	answer.rule = buf_span(&rule);
+	ipc_qa_standing_send(queue->admin, &answer);
+	buf_fini(&rule);
+	buf_fini(&limit);
+}
+
+/* Nothing waits for it: what new mail would meet. */
+static void
+tell_empty(struct queue *queue, const struct ipc_aq_why *asked)
+{
+	struct sched_destination known = {0};
+	struct buf key;
+
+	buf_init(&key, IPC_DOMAIN_MAX + 3);
+	buf_add_str(&key, "mx:");
+	for (size_t i = 0; i < asked->match.len; i++)
+		buf_add_char(&key, ascii_lower(asked->match.ptr[i]));
+	known.key = buf_span(&key);
+	known.kind = IPC_TARGET_REMOTE;
+	schedule_sched_limits(queue, IPC_TARGET_REMOTE, known.key, &known.limits);
+	known.window = known.limits.concurrency_start;
+	tell(queue, asked->query, &known);
+	buf_fini(&key);
+}
+
+void
+standing_tell(struct queue *queue, const struct ipc_aq_why *asked)
+{
+	struct sched *sched = queue->sched;
+	struct ipc_qa_done done = {.query = asked->query};
+
+	for (uint32_t at = sched_destination_next(sched, SCHED_NONE); at != SCHED_NONE;
+	     at = sched_destination_next(sched, at)) {
+		struct sched_destination known;
+
+		sched_destination_get(sched, at, &known);
+		if (known.rcpt_count == 0 || !queue_limits_match(asked->match, known.key))
+			continue;
+		done.total++;
+		if (done.count < TOLD_MAX) {
+			tell(queue, asked->query, &known);
+			done.count++;
+		}
+	}
+	if (done.count == 0 && asked->match.ptr[0] != '.') {
+		tell_empty(queue, asked);
+		done.count = 1;
+	}
+	ipc_qa_done_send(queue->admin, &done);
+}
