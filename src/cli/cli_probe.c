@@ -206,14 +206,18 @@ choose_route(struct probe *probe)
 {
 	const struct conf *conf = probe->conf;
 	struct span to = probe->domain;
+	char address[IPC_DOMAIN_MAX + 2];
 
-	for (size_t i = 0; i < conf->route_count && !probe->route; i++)
-		if (route_matches(conf->routes[i].domain, probe->domain))
-			probe->route = &conf->routes[i];
+	/* The domain alone is as an address for which there is no statement of its own. */
+	snprintf(address, sizeof(address), "@%.*s", SPAN_ARGS(probe->domain));
+	probe->route =
+	    route_find(conf, probe->rcpt.len > 0 ? probe->rcpt : span_str(address));
 	probe->tls = probe->route ? probe->route->tls : CONF_TLS_MAY;
 	if (probe->route && probe->route->host.len > 0)
 		to = probe->route->host;
-	if (probe->tls == CONF_TLS_MAY)
+	/* LMTP stays in the house. */
+	if (probe->tls == CONF_TLS_MAY &&
+	    !(probe->route && probe->route->kind == CONF_ROUTE_LMTP))
 		probe->tls = (enum conf_tls)route_limits(conf, to)->tls;
 }
 
@@ -231,6 +235,7 @@ send_order(struct probe *probe)
 	const struct ipc_qd_body body = {.attempt = ATTEMPT};
 
 	if (probe->route) {
+		order.lmtp = probe->route->kind == CONF_ROUTE_LMTP;
 		order.host = probe->route->host;
 		order.port = probe->route->port;
 	}
@@ -262,7 +267,8 @@ print_route(const struct probe *probe)
 
 	printf("route: ");
 	if (route && route->host.len > 0)
-		printf("through %.*s", SPAN_ARGS(route->host));
+		printf("%s %.*s", route->kind == CONF_ROUTE_LMTP ? "by LMTP to" : "through",
+		    SPAN_ARGS(route->host));
 	else
 		printf("by MX");
 	printf("%s, TLS mode %s\n", route ? "" : " (no \"send mail\" statement fits)",
@@ -352,6 +358,20 @@ print_json(const struct probe *probe)
 	json_decref(root);
 }
 
+/* False: a statement discards or refuses such mail. */
+static bool
+leads_somewhere(const struct probe *probe)
+{
+	const struct conf_route *route = probe->route;
+
+	if (!route || (route->kind != CONF_ROUTE_DISCARD && route->kind != CONF_ROUTE_REFUSE))
+		return true;
+	fprintf(stderr, "postrider: mail for %.*s goes nowhere: a \"send mail\" statement %s it\n",
+	    SPAN_ARGS(probe->domain),
+	    route->kind == CONF_ROUTE_DISCARD ? "discards" : "refuses");
+	return false;
+}
+
 static int
 take_conf(struct probe *probe, const char *path)
 {
@@ -425,7 +445,7 @@ cli_probe(int argc, char **argv)
 		status = take_conf(probe, conf_path);
 	if (status == EX_OK) {
 		choose_route(probe);
-		status = walk(probe);
+		status = leads_somewhere(probe) ? walk(probe) : WOULD_FAIL;
 	}
 	if (probe->delivery && probe->json)
 		print_json(probe);
