@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "replies/page.h"
+#include "rules/story.h"
 
 enum cli_queue_verb {
 	CLI_QUEUE_LIST,
@@ -21,6 +22,7 @@ enum cli_queue_verb {
 	CLI_QUEUE_SUSPEND,
 	CLI_QUEUE_RESUME,
 	CLI_QUEUE_SUSPENDED,
+	CLI_QUEUE_REROUTE,
 	CLI_QUEUE_WHY, /* how a destination stands */
 	CLI_QUEUE_TRACE, /* "postrider trace" */
 	CLI_QUEUE_VERB_COUNT
@@ -29,10 +31,13 @@ enum cli_queue_verb {
 struct cli_queue_options {
 	enum cli_queue_verb verb;
 	const char *id; /* or "all", or a destination; NULL for a list */
-	uint64_t seconds; /* of a suspension; 0: until it is resumed */
+	uint64_t seconds; /* of a suspension; 0: until it is resumed.  --older, of reroute */
 	bool json;
+	const struct language *language; /* of what the catalogue explains; NULL: English */
 	uint64_t limit; /* of a list or a summary */
-	const char *match, *reasons; /* NULL: all */
+	const char *match, *reasons, *from; /* NULL: all */
+	char host[256]; /* of reroute; "": back to normal */
+	unsigned port;  /* 0: the usual one */
 };
 
 /* What is being shown: one message is held at a time, however long a list is. */
@@ -86,6 +91,8 @@ void cli_queue_write_why(
     const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt);
 void cli_queue_write_why_short(
     const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt);
+/* The same as "postrider why" tells it; all but the address, pointing into waiting. */
+void cli_queue_tell(struct story_rcpt *rcpt, json_t *waiting, struct span id);
 /* How people call a destination: "far.example", "the smart host relay.example:25". */
 void cli_queue_write_destination(struct buf *out, const char *key);
 

@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "cli/cli_queue_internal.h"
-#include "replies/explain.h"
 #include "replies/reply.h"
 
 enum {
@@ -280,28 +279,44 @@ show_head(struct cli_queue_printer *printer, struct page *page, struct buf *text
 	show_row(page, "on hold", text);
 }
 
-/* The catalogue's first sentence about the most exact code of a reply. */
+/* What the catalogue says of the last reply: of the reason of a rule, else of its codes. */
 static void
-show_meaning(struct page *page, const struct buf *reply)
+show_meaning(
+    const struct cli_queue_printer *printer, struct page *page, const struct story_rcpt *told)
 {
-	const struct explain_code *code;
-	struct explain explain;
+	const struct language *language = printer->options->language;
+	const char *admin = language_text(language, story_admin(told));
 	struct buf text;
-	const char *end;
 
-	if (explain_parse(buf_span(reply), &explain) != OK)
+	if (!told->reason && !told->codes[0].entry && !told->codes[1].entry)
 		return;
-	code = explain.status.entry ? &explain.status : &explain.basic;
-	if (!code->entry)
-		return;
-	end = strstr(code->entry->meaning, ". ");
 	buf_init(&text, TEXT_BYTES_MAX);
-	buf_addf(&text, "%s: %.*s", code->name,
-	    end ? (int)(end - code->entry->meaning) + 1
-		: (int)strlen(code->entry->meaning),
-	    code->entry->meaning);
+	if (!told->reason)
+		buf_addf(&text, "%s: ",
+		    told->codes[1].entry ? told->codes[1].name : told->codes[0].name);
+	buf_addf(&text, "%s. %s", story_reason_name(told, language),
+	    language_text(language, story_meaning(told)));
 	show_row(page, "means", &text);
+	buf_reset(&text);
+	if (*admin) {
+		word_add(&text, language, WORD_ADMIN,
+		    &(struct word_fields){.text = span_str(admin)});
+		show_row(page, "to do", &text);
+	}
 	buf_fini(&text);
+}
+
+/* Why it waits: in English with all that is known, else as the catalogue has it. */
+static void
+show_why(const struct cli_queue_printer *printer, struct page *page, struct buf *text,
+    json_t *rcpt, const struct story *story)
+{
+	buf_reset(text);
+	if (printer->options->language)
+		story_add_next(text, story, &story->rcpts[0], printer->options->language);
+	else
+		cli_queue_write_why(printer, text, rcpt);
+	show_row(page, "state", text);
 }
 
 /* Where it is not when the whole message expires. */
@@ -321,7 +336,8 @@ show_expiry(
 
 static void
 show_rcpt(
-    struct cli_queue_printer *printer, struct page *page, struct buf *text, json_t *rcpt)
+    struct cli_queue_printer *printer, struct page *page, struct buf *text, json_t *rcpt,
+    const struct story *story)
 {
 	const char *original = cli_queue_text(rcpt, "original");
 	uint64_t tried_ms;
@@ -337,9 +353,7 @@ show_rcpt(
 		buf_addf(text, "<%s>", original);
 		show_row(page, "once", text);
 	}
-	buf_reset(text);
-	cli_queue_write_why(printer, text, rcpt);
-	show_row(page, "state", text);
+	show_why(printer, page, text, rcpt, story);
 	if (cli_queue_text(rcpt, "limit")[0]) {
 		buf_reset(text);
 		buf_add_str(text, cli_queue_text(rcpt, "limit"));
@@ -356,8 +370,7 @@ show_rcpt(
 	buf_reset(text);
 	cli_queue_write_reply(text, rcpt);
 	show_row(page, "last said", text);
-	if (cli_queue_number(rcpt, "code") > 0)
-		show_meaning(page, text);
+	show_meaning(printer, page, &story->rcpts[0]);
 	buf_reset(text);
 	reply_clean(text, span_str(cli_queue_text(rcpt, "host")));
 	if (cli_queue_time(cli_queue_text(rcpt, "tried"), &tried_ms)) {
@@ -409,7 +422,15 @@ show_message(struct cli_queue_printer *printer, struct buf *out)
 	buf_init(&text, TEXT_BYTES_MAX);
 	show_head(printer, &page, &text);
 	for (size_t i = 0; i < json_array_size(rcpts); i++) {
-		show_rcpt(printer, &page, &text, json_array_get(rcpts, i));
+		json_t *rcpt = json_array_get(rcpts, i);
+		struct story_rcpt told = {0};
+		struct story story;
+
+		story_init(&story, STORY_OWN);
+		cli_queue_tell(&told, rcpt, span_str(cli_queue_text(printer->message, "id")));
+		story_add(&story, &told);
+		show_rcpt(printer, &page, &text, rcpt, &story);
+		story_fini(&story);
 		print_buf(out);
 	}
 	if (json_object_get(printer->message, "last_attempt"))
@@ -512,6 +533,29 @@ print_list_end(const struct cli_queue_printer *printer, unsigned long long count
 }
 
 static void
+print_reroute_end(const struct cli_queue_printer *printer, unsigned long long count,
+    unsigned long long under_way)
+{
+	const struct cli_queue_options *options = printer->options;
+	unsigned long long rcpts = printer->rcpt_count;
+
+	if (options->json) {
+		printf("{\"count\":%llu,\"recipients\":%llu,\"under_way\":%llu}\n", count,
+		    rcpts, under_way);
+		return;
+	}
+	if (count == 0)
+		printf("Nothing that waits is to go another way than it does.\n");
+	else
+		printf("%llu recipient%s of %llu message%s %s %s now.\n", rcpts,
+		    rcpts == 1 ? "" : "s", count, count == 1 ? "" : "s",
+		    rcpts == 1 ? "goes" : "go", options->host[0] ? "that way" : "the usual way");
+	if (under_way > 0)
+		printf("%llu recipient%s being tried meanwhile, and went on as before.\n",
+		    under_way, under_way == 1 ? " was" : "s were");
+}
+
+static void
 print_act_end(const struct cli_queue_printer *printer, unsigned long long count)
 {
 	static const struct {
@@ -551,6 +595,8 @@ cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t 
 	    printer->options->verb == CLI_QUEUE_SUSPEND ||
 	    printer->options->verb == CLI_QUEUE_RESUME)
 		cli_queue_suspension_end(printer);
+	else if (printer->options->verb == CLI_QUEUE_REROUTE)
+		print_reroute_end(printer, count, total);
 	else if (printer->options->verb == CLI_QUEUE_TRACE)
 		cli_queue_transcript_end(printer, total);
 	else if (printer->options->verb == CLI_QUEUE_SHOW)

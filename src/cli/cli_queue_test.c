@@ -42,6 +42,11 @@ enum { TEXT_BYTES_MAX = 65536 };
 	"\"next_try\":\"2026-11-24T03:04:00.000Z\",\"expires\":"                         \
 	"\"2026-11-25T02:48:00.000Z\",\"tried\":\"2026-11-24T02:59:00.000Z\","           \
 	"\"code\":450,\"host\":\"mx.b.test\",\"reply\":\"4.2.1 Not \\u001b[31m now\"}}\n"
+#define SAID(code, text)                                                                 \
+	"{\"recipient\":{\"id\":\"a1\",\"address\":\"bob@b.test\",\"reason\":\"time\","        \
+	"\"destination\":\"mx:b.test\",\"tries\":2,\"next_try\":"                            \
+	"\"2026-11-24T03:04:00.000Z\",\"code\":" code ",\"host\":\"mx.b.test\","            \
+	"\"reply\":\"" text "\"}}\n"
 #define TALLY(kind, name, young, old)                                                             \
 	"{\"tally\":{\"kind\":\"" kind "\",\"name\":\"" name "\",\"ages\":{\"5m\":" #young         \
 	",\"older\":" #old "}}}\n"
@@ -177,7 +182,15 @@ static const struct {
     {{"resume", "x", "--until", "2h"}, "--until is for suspend"},
     {{"suspended", "x"}, "suspended takes no id"},
     {{"summary", "a1"}, "summary takes no id"},
-    {{"show", "a1", "--for", "x"}, "--for is for list and summary"},
+    {{"reroute", "all"}, "reroute what, and how?"},
+    {{"reroute", "all", "via"}, "reroute what, and how?"},
+    {{"reroute", "all", "via", "x:0"}, "\"x:0\" is no server"},
+    {{"reroute", "all", "via", "[::1]x"}, "\"[::1]x\" is no server"},
+    {{"reroute", "all", "via", ":25"}, "\":25\" is no server"},
+    {{"reroute", "x!", "normal"}, "\"x!\" is not a queue id"},
+    {{"retry", "all", "--from", "a@b"}, "--from is for reroute"},
+    {{"retry", "all", "--older", "1h"}, "--older is for reroute"},
+    {{"show", "a1", "--for", "x"}, "--for is for list, summary and reroute"},
     {{"list", "--for", ""}, "--for needs a value"},
     {{"summary", "--reason", "down"}, "--reason is for list"},
     {{"list", "--reason", "dwon"}, "nothing waits for \"dwon\"; did you mean down?"},
@@ -357,7 +370,11 @@ static const struct {
 	EX_OK, "{\"destinations\":[\n{\"destination\":\"mx:a.test\",\"state\":\"down\",",
 	""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("turn") SHOWN, EX_OK,
-	"  means      4.2.1: ", ""},
+	"  means      4.2.1: Mailbox disabled, not accepting messages. ", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") SAID("450", "greylisted, come back") SHOWN,
+	EX_OK, "\n  means      Asked to come back in some minutes. The receiving server", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") SAID("450", "greylisted, come back") SHOWN,
+	EX_OK, "\n  to do      Administrator: Nothing is wrong. Try again after some minutes", ""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("active") SHOWN, EX_OK,
 	"being delivered now", ""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("time") SHOWN, EX_OK,
@@ -477,6 +494,23 @@ answers_are_shown(void **state)
 		assert_int_equal(said->status, talks[i].status);
 		assert_null(strchr(said->out, '\033'));
 	}
+	test_free(said);
+}
+
+/* What the catalogue explains is told in the reader's language, and so is why it waits. */
+static void
+a_message_is_explained_in_a_language(void **state)
+{
+	struct cli_queue_options options = {
+	    .verb = CLI_QUEUE_SHOW, .id = "a1", .limit = UINT64_MAX};
+	struct said *said = test_malloc(sizeof(*said));
+
+	(void)state;
+	assert_true(language_find(SPAN("de"), &options.language));
+	talk(said, &options, MESSAGE("a1") SAID("450", "greylisted, come back") SHOWN);
+	assert_has(said->out, "  state      Der nächste Versuch ist für 2026-11-24T03:04:00Z");
+	assert_has(said->out, "  means      Gebeten, in einigen Minuten wiederzukommen. ");
+	assert_has(said->out, "  last said  450 greylisted, come back\n");
 	test_free(said);
 }
 
@@ -601,6 +635,7 @@ main(void)
 	    cmocka_unit_test(wrong_use_is_told_in_a_line),
 	    cmocka_unit_test(a_socket_that_is_none_is_told),
 	    cmocka_unit_test(answers_are_shown),
+	    cmocka_unit_test(a_message_is_explained_in_a_language),
 	    cmocka_unit_test(a_list_goes_on_where_it_can),
 	    cmocka_unit_test(a_limit_ends_a_list),
 	    cmocka_unit_test(filters_are_passed_on),

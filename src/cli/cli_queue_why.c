@@ -3,6 +3,8 @@
  * before it and which statement of the configuration is behind it; here that becomes a
  * sentence.  Reasons that a newer server may have are shown as they are called.
  */
+#include <stdio.h>
+
 #include "base/check.h"
 #include "cli/cli_queue_internal.h"
 #include "replies/reply.h"
@@ -49,6 +51,12 @@ cli_queue_write_destination(struct buf *out, const char *key)
 	} else if (span_starts(span, SPAN("host:"))) {
 		buf_add_str(out, "the server ");
 		reply_clean(out, span_skip(span, 5));
+	} else if (span_starts(span, SPAN("via:"))) {
+		/* As an operator said with "reroute"; port 0 is the usual one. */
+		if (span.len > 2 && span_eq(span_skip(span, span.len - 2), SPAN(":0")))
+			span = span_first(span, span.len - 2);
+		reply_clean(out, span_skip(span, 4));
+		buf_add_str(out, " (rerouted)");
 	} else {
 		reply_clean(
 		    out, span_starts(span, SPAN("mx:")) ? span_skip(span, 3) : span);
@@ -250,4 +258,48 @@ cli_queue_write_why_short(
 	}
 	if (ahead > 0)
 		buf_addf(out, ", %lld ahead of it", ahead);
+}
+
+/* Why it waits, as a sentence that is translated; 0 where there is none. */
+static enum word
+next_word_of(enum reason reason)
+{
+	static const enum word words[REASON_COUNT + 1] = {
+	    [DOWN] = WORD_WHY_NEXT_DOWN,
+	    [PROBE] = WORD_WHY_NEXT_DOWN,
+	    [CONNECTIONS] = WORD_WHY_NEXT_TURN,
+	    [RATE] = WORD_WHY_NEXT_TURN,
+	    [TURN] = WORD_WHY_NEXT_TURN,
+	    [HELD] = WORD_WHY_NEXT_HELD,
+	    [ASIDE] = WORD_WHY_NEXT_HELD,
+	    [SUSPENDED] = WORD_WHY_NEXT_HELD,
+	    [PAUSE] = WORD_WHY_NEXT_TURN,
+	    [ACTIVE] = WORD_WHY_NEXT_NOW,
+	};
+
+	return words[reason];
+}
+
+void
+cli_queue_tell(struct story_rcpt *rcpt, json_t *waiting, struct span id)
+{
+	struct span key = span_str(cli_queue_text(waiting, "destination"));
+	struct span host = span_str(cli_queue_text(waiting, "host"));
+
+	rcpt->outcome = STORY_DELAYED;
+	rcpt->tries = (unsigned)cli_queue_number(waiting, "tries");
+	rcpt->next_wall_ms = 0;
+	(void)cli_queue_time(cli_queue_text(waiting, "next_try"), &rcpt->next_wall_ms);
+	rcpt->next_word = next_word_of(reason_of(waiting));
+	rcpt->next_name = id;
+	rcpt->next_host = span_starts(key, SPAN("mx:")) || span_starts(key, SPAN("host:")) ||
+	        span_starts(key, SPAN("via:"))
+			      ? span_skip(key, span_find(key, ':') + 1)
+			      : key;
+	rcpt->code = (unsigned)cli_queue_number(waiting, "code");
+	(void)snprintf(rcpt->status, sizeof(rcpt->status), "%s", cli_queue_text(waiting, "status"));
+	/* Without the address behind it: "mx.example.net[192.0.2.1]". */
+	rcpt->host = span_first(host, span_find(host, '['));
+	rcpt->said = span_str(cli_queue_text(waiting, "reply"));
+	rcpt->said_by_them = rcpt->code > 0 && rcpt->host.len > 0;
 }

@@ -58,7 +58,6 @@ static json_t *
 rcpt_json(const struct story *story, const struct story_rcpt *rcpt,
     const struct language *language)
 {
-	const struct catalogue_topic *reason = rcpt->reason;
 	json_t *object = json_object();
 	struct buf time;
 
@@ -68,9 +67,9 @@ rcpt_json(const struct story *story, const struct story_rcpt *rcpt,
 	set_text(object, "host", rcpt->host);
 	set(object, "reason", json_string(story_reason_key(rcpt)));
 	set(object, "name", json_string(story_reason_name(rcpt, language)));
-	set_known(object, "meaning", language, reason ? reason->meaning : "");
-	set_known(object, "sender", language, reason ? reason->sender : "");
-	set_known(object, "admin", language, reason ? reason->admin : "");
+	set_known(object, "meaning", language, story_meaning(rcpt));
+	set_known(object, "sender", language, story_sender(rcpt));
+	set_known(object, "admin", language, story_admin(rcpt));
 	set(object, "action",
 	    rcpt->rule ? json_string(rule_action_name(rcpt->rule->action)) : json_null());
 	set(object, "code", rcpt->code ? json_integer(rcpt->code) : json_null());

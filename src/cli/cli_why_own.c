@@ -65,37 +65,6 @@ find_waiting(const struct own *own, const char *address)
 	return NULL;
 }
 
-/* Why it waits, as a sentence of the story. */
-static enum word
-next_word_of(const char *reason)
-{
-	static const struct {
-		const char *reason;
-		enum word word;
-	} words[] = {{"down", WORD_WHY_NEXT_DOWN}, {"probe", WORD_WHY_NEXT_DOWN},
-	    {"connections", WORD_WHY_NEXT_TURN}, {"rate", WORD_WHY_NEXT_TURN},
-	    {"turn", WORD_WHY_NEXT_TURN}, {"held", WORD_WHY_NEXT_HELD},
-	    {"aside", WORD_WHY_NEXT_HELD}, {"suspended", WORD_WHY_NEXT_HELD},
-	    {"pause", WORD_WHY_NEXT_TURN},
-	    {"active", WORD_WHY_NEXT_NOW}};
-
-	for (size_t i = 0; i < LEN(words); i++)
-		if (strcmp(reason, words[i].reason) == 0)
-			return words[i].word;
-	return (enum word)0;
-}
-
-/* "mx:example.net" as "example.net". */
-static struct span
-destination_of(json_t *rcpt)
-{
-	struct span key = span_str(cli_queue_text(rcpt, "destination"));
-
-	return span_starts(key, SPAN("mx:")) || span_starts(key, SPAN("host:"))
-		   ? span_skip(key, span_find(key, ':') + 1)
-		   : key;
-}
-
 static void
 take_status(struct story_rcpt *rcpt, struct span status)
 {
@@ -128,23 +97,6 @@ outcome_of(enum ledger_end end)
 	if (end == LEDGER_DELIVERED)
 		return STORY_DELIVERED;
 	return end == LEDGER_RELAYED ? STORY_RELAYED : STORY_FAILED;
-}
-
-static void
-take_queue(struct story_rcpt *rcpt, json_t *waiting, struct span id)
-{
-	rcpt->outcome = STORY_DELAYED;
-	rcpt->tries = (unsigned)cli_queue_number(waiting, "tries");
-	rcpt->next_wall_ms = 0;
-	(void)cli_queue_time(cli_queue_text(waiting, "next_try"), &rcpt->next_wall_ms);
-	rcpt->next_word = next_word_of(cli_queue_text(waiting, "reason"));
-	rcpt->next_name = id;
-	rcpt->next_host = destination_of(waiting);
-	rcpt->code = (unsigned)cli_queue_number(waiting, "code");
-	take_status(rcpt, span_str(cli_queue_text(waiting, "status")));
-	rcpt->host = host_of(span_str(cli_queue_text(waiting, "host")));
-	rcpt->said = span_str(cli_queue_text(waiting, "reply"));
-	rcpt->said_by_them = rcpt->code > 0 && rcpt->host.len > 0;
 }
 
 /* The last that the ledger says of a recipient; NULL where it says nothing yet. */
@@ -185,7 +137,7 @@ add_rcpt(struct story *story, const struct own *own, uint32_t index, struct span
 		if (end->end == LEDGER_DELETED || end->end == LEDGER_DISCARDED)
 			rcpt.decider = STORY_BY_US;
 	} else if (waiting) {
-		take_queue(&rcpt, waiting, id);
+		cli_queue_tell(&rcpt, waiting, id);
 	}
 	story_add(story, &rcpt);
 }
@@ -205,7 +157,7 @@ fill(struct story *story, const struct own *own, struct span id)
 		struct story_rcpt rcpt = {
 		    .address = span_str(cli_queue_text(waiting, "address"))};
 
-		take_queue(&rcpt, waiting, id);
+		cli_queue_tell(&rcpt, waiting, id);
 		story_add(story, &rcpt);
 	}
 }

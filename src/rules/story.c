@@ -59,17 +59,19 @@ static void
 take_codes(struct story_rcpt *rcpt)
 {
 	struct span line = span_first(rcpt->said, span_find(rcpt->said, '\n'));
+	struct span rest = line;
 	struct explain explain;
-	struct reply_parts parts;
+	struct reply_parts parts = {0};
 	char codes[40] = "";
 
 	if (reply_parse(line, &parts) == OK) {
 		rcpt->code = parts.code;
-		if (parts.status[0])
-			(void)snprintf(rcpt->status, sizeof(rcpt->status), "%u.%u.%u",
-			    parts.status[0] % 10u, parts.status[1] % 1000u,
-			    parts.status[2] % 1000u);
+	} else if (*rcpt->status || !reply_status_cut(&rest, parts.status)) {
+		parts.status[0] = 0;
 	}
+	if (parts.status[0])
+		(void)snprintf(rcpt->status, sizeof(rcpt->status), "%u.%u.%u",
+		    parts.status[0] % 10u, parts.status[1] % 1000u, parts.status[2] % 1000u);
 	if (rcpt->code > 0 && rcpt->code < 1000)
 		(void)snprintf(codes, sizeof(codes), "%u %s", rcpt->code, rcpt->status);
 	else

@@ -90,9 +90,12 @@ void story_fini(struct story *story);
 void story_page(struct page *page, const struct story *story);
 /* The reason's key ("user-unknown"), or "unknown". */
 const char *story_reason_key(const struct story_rcpt *rcpt);
-/* The reason's name in a language; where there is none, the name of its most exact code; or "". */
+/*
+ * The reason's name in a language; where there is none, what became of a recipient that is neither
+ * failed nor waiting ("The message is in the mailbox"), else that of its most exact code; or "".
+ */
 const char *story_reason_name(const struct story_rcpt *rcpt, const struct language *language);
-/* Of the reason, else of the most exact code, in English; "" where there is nothing to say. */
+/* Of the same, in English; "" where there is nothing to say. */
 const char *story_meaning(const struct story_rcpt *rcpt);
 const char *story_sender(const struct story_rcpt *rcpt);
 const char *story_admin(const struct story_rcpt *rcpt);

@@ -30,38 +30,58 @@ entry_of(const struct story_rcpt *rcpt)
 	return rcpt->codes[1].entry ? rcpt->codes[1].entry : rcpt->codes[0].entry;
 }
 
+static bool
+is_done(const struct story_rcpt *rcpt)
+{
+	return rcpt->outcome != STORY_FAILED && rcpt->outcome != STORY_DELAYED;
+}
+
+/*
+ * What explains it: the reason, or what became of it where all went well, since no code tells
+ * that ("2.0.0").  NULL where the codes have to do.
+ */
+static const struct catalogue_topic *
+topic_of(const struct story_rcpt *rcpt)
+{
+	return rcpt->reason || !is_done(rcpt) ? rcpt->reason
+					      : catalogue_topic(CATALOGUE_ACTION,
+						    span_str(story_outcome_name(rcpt->outcome)));
+}
+
 const char *
 story_reason_name(const struct story_rcpt *rcpt, const struct language *language)
 {
+	const struct catalogue_topic *topic = topic_of(rcpt);
 	const struct catalogue_entry *entry = entry_of(rcpt);
 
-	if (rcpt->reason)
-		return in(language, rcpt->reason->name);
-	return entry ? in(language, entry->name) : "";
+	return topic ? in(language, topic->name) : entry ? in(language, entry->name) : "";
 }
 
 const char *
 story_meaning(const struct story_rcpt *rcpt)
 {
+	const struct catalogue_topic *topic = topic_of(rcpt);
 	const struct catalogue_entry *entry = entry_of(rcpt);
 
-	return rcpt->reason ? rcpt->reason->meaning : entry ? entry->meaning : "";
+	return topic ? topic->meaning : entry ? entry->meaning : "";
 }
 
 const char *
 story_sender(const struct story_rcpt *rcpt)
 {
+	const struct catalogue_topic *topic = topic_of(rcpt);
 	const struct catalogue_entry *entry = entry_of(rcpt);
 
-	return rcpt->reason ? rcpt->reason->sender : entry ? entry->sender : "";
+	return topic ? topic->sender : entry ? entry->sender : "";
 }
 
 const char *
 story_admin(const struct story_rcpt *rcpt)
 {
+	const struct catalogue_topic *topic = topic_of(rcpt);
 	const struct catalogue_entry *entry = entry_of(rcpt);
 
-	return rcpt->reason ? rcpt->reason->admin : entry ? entry->admin : "";
+	return topic ? topic->admin : entry ? entry->admin : "";
 }
 
 static void
@@ -111,8 +131,7 @@ story_add_what(struct buf *out, const struct story *story, const struct story_rc
 		add(out, language, WORD_WHY_NO_ADDRESS, &fields);
 	}
 	/* Of a reply alone there is nothing to tell but that a server said it. */
-	if (story->kind != STORY_REPLY &&
-	    (rcpt->outcome == STORY_FAILED || rcpt->outcome == STORY_DELAYED))
+	if (story->kind != STORY_REPLY && !is_done(rcpt))
 		add_decider(out, rcpt, language);
 }
 
@@ -189,7 +208,7 @@ story_add_how(struct buf *out, const struct story *story, const struct story_rcp
 		fields.text = span_str(rcpt->rule->source);
 		fields.other = span_str(rcpt->rule->date);
 		add(out, language, WORD_WHY_RULE, &fields);
-	} else if (rcpt->outcome == STORY_FAILED || rcpt->outcome == STORY_DELAYED) {
+	} else if (!is_done(rcpt)) {
 		add(out, language, entry_of(rcpt) ? WORD_WHY_NO_RULE : WORD_WHY_NO_CODE, &fields);
 	}
 }
@@ -238,7 +257,7 @@ page_advice(struct page *page, const struct story_rcpt *rcpt, struct buf *text)
 		const char *text;
 	} rows[] = {{WORD_SENDER, story_sender(rcpt)}, {WORD_ADMIN, story_admin(rcpt)}};
 
-	if (!rcpt->reason && !entry_of(rcpt))
+	if (!topic_of(rcpt) && !entry_of(rcpt))
 		return;
 	page_word_heading(page, WORD_TO_DO);
 	for (size_t i = 0; i < LEN(rows); i++) {
@@ -282,7 +301,7 @@ page_rcpt(struct page *page, const struct story *story, const struct story_rcpt 
 	page_word_heading(page, WORD_WHY_WHAT);
 	story_add_what(text, story, rcpt, language);
 	flush(page, text);
-	if (rcpt->reason || entry_of(rcpt)) {
+	if (topic_of(rcpt) || entry_of(rcpt)) {
 		page_gap(page);
 		page_text(page, span_str(in(language, story_meaning(rcpt))));
 	}

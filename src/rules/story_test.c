@@ -235,6 +235,38 @@ our_own_are_told(void **state)
 	story_fini(&story);
 }
 
+/* What arrived is told by what became of it: its code says nothing ("Other undefined status"). */
+static void
+what_arrived_is_named(void **state)
+{
+	static const struct {
+		enum story_outcome outcome;
+		const char *title;
+	} cases[] = {{STORY_DELIVERED, "bob@example.net: The message is in the mailbox"},
+	    {STORY_RELAYED, "bob@example.net: Handed on to a server that reports nothing back"}};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		struct story_rcpt rcpt = {.address = SPAN("bob@example.net"),
+		    .outcome = cases[i].outcome,
+		    .code = 250,
+		    .status = "2.0.0"};
+		struct story story;
+		struct buf out;
+		struct page page = {.out = &out, .width = PAGE_WIDTH};
+
+		buf_init(&out, 1 << 16);
+		story_init(&story, STORY_OWN);
+		story_add(&story, &rcpt);
+		story_page(&page, &story);
+		buf_add_char(&out, '\0');
+		assert_memory_equal(out.ptr, cases[i].title, strlen(cases[i].title));
+		assert_has(out.ptr, "Nothing needs to be done.");
+		buf_fini(&out);
+		story_fini(&story);
+	}
+}
+
 int
 main(void)
 {
@@ -246,6 +278,7 @@ main(void)
 	    cmocka_unit_test(garbage_is_no_story),
 	    cmocka_unit_test(recipients_are_bounded),
 	    cmocka_unit_test(our_own_are_told),
+	    cmocka_unit_test(what_arrived_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 #include "replies/help.h"
 #include "smtp/smtp_xclient.h"
 
-enum { TEXT_BYTES_MAX = 4096 };
+enum { TEXT_BYTES_MAX = HELP_BYTES_MAX };
 
 enum arguments { NO_ARGUMENT, OPTIONAL_ARGUMENT, NEEDS_ARGUMENT };
 
@@ -523,14 +523,14 @@ judge_help(struct smtp_server *server, struct command_line *line)
 {
 	enum smtp_server_cue cue = find_command(line->args);
 
-	/* What our refusals end with. */
-	line->arg = help_text(line->args);
-	if (line->arg.len > 0)
-		return WHEN_FINE;
-	if (cue < CUE_COMMAND_COUNT && is_offered(server, cue)) {
+	/* What our refusals end with, before commands; and what they begin with. */
+	if (help_add_topic(&line->text, line->args)) {
+		/* All is said. */
+	} else if (cue < CUE_COMMAND_COUNT && is_offered(server, cue)) {
 		write_syntax(server, cue, &line->text);
 	} else if (line->args.len > 0) {
-		return WHEN_UNKNOWN;
+		if (!help_add_code(&line->text, line->args))
+			return WHEN_UNKNOWN;
 	} else {
 		buf_add_str(&line->text, "Commands:");
 		for (cue = 0; cue < CUE_COMMAND_COUNT; cue++) {
@@ -544,7 +544,8 @@ judge_help(struct smtp_server *server, struct command_line *line)
 			buf_add_char(&line->text, ' ');
 			buf_add(&line->text, help_tag_at(i));
 		}
-		buf_add_str(&line->text, "\nHELP and a topic tells what a refusal with it means");
+		buf_add_str(&line->text, "\nHELP and a topic or a code (550, 5.7.1) tells what a "
+					 "refusal with it means");
 	}
 	line->arg = buf_span(&line->text);
 	return WHEN_FINE;

@@ -427,12 +427,19 @@ help_tells_how_commands_are_written(void **state)
 		"EXPN STARTTLS AUTH\r\n214-2.0.0 HELP and a command tells how it is "
 		"written\r\n214-2.0.0 Topics: address commands early header later limits "
 		"lines lmtp login loop nomail parameters proxy recipient recipients relay "
-		"sender size slow solicitation tls\r\n214 2.0.0 HELP and a topic tells "
-		"what a refusal with it means\r\n"},
+		"sender size slow solicitation tls\r\n214 2.0.0 HELP and a topic or a code "
+		"(550, 5.7.1) tells what a refusal with it means\r\n"},
 	    {"help Solicitation\r\n",
-		"214-2.0.0 The sender marked the message as a solicitation (RFC 3865), of a "
-		"class that EHLO names behind NO-SOLICITING: such\r\n"
-		"214 2.0.0 mail is not wanted here.\r\n"},
+		"214-2.0.0 No advertising, please.\r\n"
+		"214-2.0.0 The server says that it does not want unasked-for advertising, "
+		"perhaps with a list of kinds. A\r\n"
+		"214-2.0.0 sender of such mail would mark it with SOLICIT= and be refused.\r\n"
+		"214-2.0.0 Administrator: It keeps no spam away.\r\n"
+		"214 2.0.0 Developer: Senders of bulk mail: do not send where the keyword "
+		"stands.\r\n"},
+	    {"HELP 5.8\r\n",
+		"504 5.5.4 No help for that: HELP alone tells what there is help for "
+		"(HELP commands)\r\n"},
 	    {"HELP bdat\r\n", "214 2.0.0 BDAT octets [LAST]\r\n"},
 	    {"DATA\r\n",
 		"503 5.5.1 Bad sequence of commands: EHLO or HELO first (HELP commands)\r\n"},

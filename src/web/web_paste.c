@@ -8,6 +8,7 @@
 enum {
 	REPLIES_MAX = 8,
 	LINES_MAX = 20000,
+	LINE_BYTES_MAX = 2000,
 	SHOWN_BYTES_MAX = 500,
 	FORM_SHOWN_BYTES_MAX = 32 << 10,
 };
@@ -22,48 +23,17 @@ struct findings {
 	size_t count;
 };
 
+/* The reply in a line, as explain_parse() finds it; numbers that only look like one are none. */
 static bool
-is_edge(struct span line, size_t at)
+take_line(struct span line, struct finding *finding)
 {
-	return at == 0 || at >= line.len ||
-	       !(ascii_is_alnum(line.ptr[at]) || line.ptr[at] == '.');
-}
+	struct explain explain;
 
-/* A reply in a line: "550 5.1.1 ...", "550-5.7.26", "Status: 5.1.1", "dsn=4.4.1". */
-static bool
-find_reply(struct span line, struct finding *finding)
-{
-	for (size_t i = 0; i < line.len; i++) {
-		struct explain explain;
-		struct span rest = span_skip(line, i);
-		bool basic, status;
-
-		if (!is_edge(line, i ? i - 1 : 0) && i)
-			continue;
-		if (rest.len < 3 || rest.ptr[0] < '2' || rest.ptr[0] > '5')
-			continue;
-		basic = rest.len >= 3 && ascii_is_digit(rest.ptr[1]) &&
-			ascii_is_digit(rest.ptr[2]) &&
-			(rest.len == 3 || rest.ptr[3] == ' ' || rest.ptr[3] == '-');
-		status = rest.len >= 5 && rest.ptr[1] == '.' && ascii_is_digit(rest.ptr[2]);
-		if (status) {
-			size_t bytes = 0;
-
-			while (bytes < rest.len &&
-			    (ascii_is_digit(rest.ptr[bytes]) || rest.ptr[bytes] == '.'))
-				bytes++;
-			rest = span_first(rest, bytes);
-		}
-		if ((!basic && !status) || explain_parse(rest, &explain) != OK ||
-		    explain.group)
-			continue;
-		/* Numbers that only look like one have no enhanced code and no entry. */
-		if (basic && !explain.basic.entry && !*explain.status.name)
-			continue;
-		*finding = (struct finding){line, explain.basic, explain.status};
-		return true;
-	}
-	return false;
+	if (explain_parse(line, &explain) != OK ||
+	    (!explain.basic.entry && !*explain.status.name))
+		return false;
+	*finding = (struct finding){line, explain.basic, explain.status};
+	return true;
 }
 
 static bool
@@ -86,7 +56,7 @@ find_all(struct span text, struct findings *findings)
 
 		if (!span_cut(&text, '\n', &line))
 			break;
-		if (find_reply(span_first(span_trim(line), 2000), &finding) &&
+		if (take_line(span_first(span_trim(line), LINE_BYTES_MAX), &finding) &&
 		    !is_known(findings, &finding))
 			findings->at[findings->count++] = finding;
 	}

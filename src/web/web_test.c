@@ -244,6 +244,8 @@ static const struct {
 	200, "en", "", "/reference/user-unknown\"", "<i>"},
     {"POST", "/reference/de/paste", "", "text/plain; charset=utf-8",
 	"x\nStatus: 4.4.1\nfoo", 200, "de", "", "href=\"/reference/de/4.4.1\"", NULL},
+    {"POST", "/reference/paste", "", "text/plain", "more in line 450 below\nStatus: 4.4.1", 200,
+	"en", "", "href=\"/reference/4.4.1\"", "/reference/450\""},
     {"POST", "/reference/paste", "", "text/plain", "all is well", 200, "en", "",
 	"There is no reply code", NULL},
     {"POST", "/reference/paste", "", "multipart/form-data", "550 x", 415, "en", "", "<h1>", NULL},

@@ -222,5 +222,9 @@ def test_refusals_are_explained(server):
         reply = talk.ask("RCPT TO:<x@far.example>")
         assert reply.text.endswith("(HELP relay)")
         # Within a transaction too, which goes on.
-        assert "follow the MX records" in talk.ask("HELP RELAY").text
+        assert "The server does not pass mail on." in talk.ask("HELP RELAY").text
+        # So do codes, by what the catalogue says of them.
+        assert "Neither yes nor no." in talk.expect("HELP 252", 214).text
+        assert "5.7.1 " in talk.expect("HELP 5.7.1", 214).text
+        assert "5xx " in talk.expect("HELP 599", 214).text
         talk.expect("RCPT TO:<alice@home.example>", 250)

@@ -33,6 +33,7 @@ def test_our_own_messages(postrider, sink):
     assert story["kind"] == "message"
     rcpts = {r["address"]: r for r in story["recipients"]}
     assert rcpts[ALICE]["outcome"] == "delivered"
+    assert rcpts[ALICE]["name"] == "The message is in the mailbox"
     nobody = rcpts["nobody@far.example"]
     assert (nobody["outcome"], nobody["reason"], nobody["decided_by"]) == ("failed", "user-unknown", "server")
     assert nobody["said"] == "User unknown" and nobody["notification"]
@@ -42,6 +43,10 @@ def test_our_own_messages(postrider, sink):
     page = server.run("why", waiting).stdout.decode()
     assert "Asked to come back in some minutes" in page and "The next try is due" in page
     assert server.run("why", "zzzzzzz").returncode == NO_DATA
+    # The queue explains it by the same rules, in the same languages.
+    assert "Asked to come back in some minutes" in server.queue("show", waiting)
+    shown = server.queue("show", waiting, "--lang", "de")
+    assert "Gebeten, in einigen Minuten wiederzukommen" in shown and "Versuch" in shown
 
     # The notification that the sender got says the same, from outside.
     [bounce] = server.wait_mail("bob")
