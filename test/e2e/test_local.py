@@ -307,4 +307,3 @@ def test_mail_that_needs_smtputf8_comes_back(postrider, sink, what):
     if what != "sender":
         assert b"Status: 5.6.7" in server.wait_mail("bob")[0]
     assert not peer.messages
-

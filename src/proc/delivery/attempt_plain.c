@@ -1,6 +1,7 @@
 /*
  * What mail that came with SMTPUTF8 is in truth.  A client may have said it to be safe; towards a
- * server that lacks it such mail goes without, where that changes nothing but the domains' spelling.
+ * server that lacks it such mail goes without, where that changes nothing but how domains are
+ * spelled.
  * Nothing of the message itself is changed, so no signature breaks.
  */
 #include "proc/delivery/delivery_internal.h"
