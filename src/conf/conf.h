@@ -22,6 +22,9 @@ enum {
 	CONF_NETWORKS_MAX = 10000,
 	CONF_ROUTES_MAX = 10000,
 	CONF_DESTINATIONS_MAX = 10000,
+	CONF_SOURCES_MAX = 1000,
+	CONF_VERPS_MAX = 1000,
+	CONF_WEIGHT_MAX = 1000,
 	CONF_LINE_BYTES_MAX = 32768,
 	CONF_CREDENTIAL_BYTES_MAX = 128,
 	CONF_PATH_BYTES_MAX = 4095,
@@ -95,6 +98,20 @@ struct conf_destination {
 	struct conf_limits limits;
 };
 
+/* An address that mail leaves from. */
+struct conf_source {
+	struct net_addr addr; /* without a port */
+	struct span helo;     /* our name there; "" is the hostname */
+	uint64_t weight;      /* its share, beside the others of its pool */
+	struct span sender;   /* the pool: of these senders, a pattern; "": of all others */
+};
+
+/* Senders whose mail has the recipient in its reverse-path: "list+ann=far.example@home.example" */
+struct conf_verp {
+	struct span sender; /* a pattern of domains */
+	char before, at;    /* the recipient, and in the place of its "@" */
+};
+
 struct conf_networks {
 	struct net_prefix *at;
 	size_t count;
@@ -152,6 +169,10 @@ struct conf {
 
 	struct conf_route *routes; /* in the order of the file; the first that fits */
 	size_t route_count;
+	struct conf_source *sources; /* none: as the system chooses */
+	size_t source_count;
+	struct conf_verp *verps;
+	size_t verp_count;
 	struct net_addr dns_servers[CONF_DNS_SERVERS_MAX]; /* none: /etc/resolv.conf */
 	size_t dns_server_count;
 	bool tls_policies; /* MTA-STS policies are fetched */

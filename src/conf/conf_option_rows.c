@@ -320,6 +320,25 @@ static const struct conf_option options[] = {
 	    "465); and never. With may, what the domain itself demands (DANE) is "
 	    "kept to. Without \"with tls\" it is may, but implicit on port 465, "
 	    "and verified where a password is sent."},
+    {.words = "send from",
+	.type = CONF_SOURCE,
+	.repeats = true,
+	.syntax = "ADDRESS, ... [as HELO-NAME] [weight N] [for senders DOMAIN, ...]",
+	.doc = "The addresses of this host that mail leaves from, IPv4 and IPv6 each for "
+	       "servers of its kind, and our name in EHLO there (the hostname without). Of "
+	       "several one is taken by chance, by weight (1 without). With \"for "
+	       "senders\" it is for mail of these domains (.example.org: all below it), "
+	       "which has no other address then where one of the kind is given; all other "
+	       "mail takes those without. Where there is none the system chooses."},
+    {.words = "verp for",
+	.type = CONF_VERP,
+	.repeats = true,
+	.syntax = "DOMAIN, ... [with delimiters XY]",
+	.doc = "Mail of senders at these domains has the recipient in its reverse-path, "
+	       "list@home.example to ann@far.example as "
+	       "list+ann=far.example@home.example, so that a bounce says who it is "
+	       "about; each recipient gets a transaction of its own. The delimiters are + "
+	       "and = without; others are two of + - = _ . # % & !."},
     {.words = "ask dns at",
 	.type = CONF_DNS,
 	.repeats = true,

@@ -39,6 +39,8 @@ expected(const struct conf_option *option)
 	case CONF_NETWORKS:
 	case CONF_MAILDIR:
 	case CONF_ROUTE:
+	case CONF_SOURCE:
+	case CONF_VERP:
 	case CONF_DNS:
 	case CONF_LOG:
 	case CONF_INCLUDE:

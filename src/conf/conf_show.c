@@ -259,6 +259,8 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 	    [CONF_DOMAINS] = show_domains,
 	    [CONF_MAILDIR] = show_maildir,
 	    [CONF_ROUTE] = show_routes,
+	    [CONF_SOURCE] = conf_source_show,
+	    [CONF_VERP] = conf_verp_show,
 	    [CONF_DNS] = show_dns,
 	    [CONF_LOG] = show_log,
 	    [CONF_DESTINATION] = show_destinations,

@@ -337,6 +337,8 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_DOMAINS] = parse_domains,
 	    [CONF_MAILDIR] = parse_maildir,
 	    [CONF_ROUTE] = conf_route_parse,
+	    [CONF_SOURCE] = conf_source_parse,
+	    [CONF_VERP] = conf_verp_parse,
 	    [CONF_DNS] = parse_dns,
 	    [CONF_LOG] = parse_log,
 	    [CONF_INCLUDE] = parse_include,

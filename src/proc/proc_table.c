@@ -35,7 +35,7 @@ static const struct proc_def procs[PROC_COUNT] = {
         .user = "_postrider_delivery",
         .per_core = true,
         .empty_root = true,
-        .may = MAY_CONNECT_TCP,
+        .may = MAY_CONNECT_TCP | MAY_CONNECT_FROM,
         .memory_mb_more = 8192,
         .role = &delivery_role},
     [PROC_MAILBOX] = {.name = "mailbox",

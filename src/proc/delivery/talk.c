@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/sim_point.h"
 
-enum { FALLBACK_MS = 5000, PROBE_MS_MORE = 1000 };
+enum { FALLBACK_MS = 5000, PROBE_MS_MORE = 1000, CONNECT_TEXT_BYTES = 160 };
 
 static void connected(struct io_op *op);
 static void read_done(struct io_op *op);
@@ -38,13 +38,14 @@ key_add(struct key *key, const void *bytes, size_t count)
 }
 
 /*
- * The way that an attempt goes: address, port, mode of TLS, the credential, and the host's name,
- * which is asked for by SNI, and verified.
+ * The way that an attempt goes: where it comes from, and by which name; address, port, mode of TLS,
+ * the credential, and the host's name, which is asked for by SNI, and verified.
  */
 static struct pool_way *
 way_of(struct attempt *attempt)
 {
 	const struct attempt_addr *to = &attempt->addrs[attempt->addr_index];
+	const struct attempt_source *from = &attempt->source;
 	const uint16_t port = attempt_port(attempt);
 	const uint8_t head[3] = {to->addr.family, (uint8_t)to->tls,
 	    (uint8_t)attempt->credential.len};
@@ -55,6 +56,9 @@ way_of(struct attempt *attempt)
 	key_add(&key, to->addr.bytes, 16);
 	key_add(&key, &port, sizeof(port));
 	key_add(&key, attempt->credential.ptr, attempt->credential.len);
+	key_add(&key, &from->addr.family, sizeof(from->addr.family));
+	key_add(&key, from->addr.bytes, 16);
+	key_add(&key, from->helo.ptr, from->helo.len);
 	key_add(&key, to->host.ptr, to->host.len);
 	if (attempt_tls_is_for_domain(to))
 		key_add(&key, attempt->domain.ptr, attempt->domain.len);
@@ -236,8 +240,10 @@ connect_to(struct attempt *attempt, struct pool_way *way)
 	health_probing(&delivery->health, &to, now_ms(talk), ms + PROBE_MS_MORE);
 	arm_timer(talk, now_ms(talk) + ms);
 	recorder_address(attempt, "connecting to ", to.port);
+	recorder_source(attempt);
 	talk->connecting = true;
-	io_connect(delivery->env->io, &talk->connect, &to);
+	io_connect_from(delivery->env->io, &talk->connect, &to,
+	    attempt->source.addr.family ? &attempt->source.addr : NULL);
 }
 
 static void
@@ -250,6 +256,7 @@ go_on_with(struct attempt *attempt, struct talk *talk)
 	if (talk->tls)
 		attempt_note_tls(attempt, talk->tls);
 	recorder_address(attempt, "on a kept connection to ", attempt_port(attempt));
+	recorder_source(attempt);
 	if (talk->tls)
 		recorder_fact(attempt, "TLS: ", buf_span(&attempt->tls_text));
 	talk_mail(talk);
@@ -294,8 +301,10 @@ is_silent(struct attempt *attempt, const struct pool_way *way)
 void
 talk_start(struct attempt *attempt)
 {
-	struct pool_way *way = way_of(attempt);
+	struct pool_way *way;
 
+	attempt_choose_source(attempt);
+	way = way_of(attempt);
 	attempt->state = ATTEMPT_CONNECTING;
 	if (is_silent(attempt, way)) {
 		SIM_MARK("delivery.silent_address");
@@ -389,12 +398,25 @@ drained(struct io_op *op)
 }
 
 static void
+write_cannot_connect(const struct attempt *attempt, enum err err, char text[CONNECT_TEXT_BYTES])
+{
+	struct buf from;
+
+	buf_init(&from, NET_TEXT_MAX);
+	if (attempt->source.addr.family)
+		net_addr_write(&from, &attempt->source.addr);
+	snprintf(text, CONNECT_TEXT_BYTES, "cannot connect%s%.*s: %s", from.len ? " from " : "",
+	    SPAN_ARGS(buf_span(&from)), err_text(err));
+	buf_fini(&from);
+}
+
+static void
 connected(struct io_op *op)
 {
 	struct talk *talk = op->owner;
 	struct attempt *attempt = talk->attempt;
 	struct smtp_client_options options = {
-	    .helo = talk->delivery->conf->hostname,
+	    .helo = attempt->source.helo,
 	    .tls = client_tls(talk),
 	    .login = attempt->login,
 	    .password = attempt->password,
@@ -404,13 +426,13 @@ connected(struct io_op *op)
 	    .said_owner = talk,
 	};
 	struct net_addr to;
-	char text[100];
+	char text[CONNECT_TEXT_BYTES];
 
 	talk->connecting = false;
 	to = attempt_to(attempt, attempt->addr_index);
 	health_answers(&talk->delivery->health, &to);
 	if (op->err) {
-		snprintf(text, sizeof(text), "cannot connect: %s", err_text(op->err));
+		write_cannot_connect(attempt, op->err, text);
 		talk_unreachable(talk, text);
 		return;
 	}

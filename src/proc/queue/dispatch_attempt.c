@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/sim_point.h"
 #include "route/limits.h"
+#include "route/verp.h"
 
 static void read_done(struct io_op *op);
 
@@ -66,19 +67,24 @@ back_in_line(struct attempt *attempt, uint32_t at)
 		sched_rcpt_ready(sched, slot_of(attempt, at), true);
 }
 
-/* Those whose routes lead another way than the first one's have a turn of their own: true. */
+/*
+ * Those whose routes lead another way than the first one's have a turn of their own, and all where
+ * the reverse-path names the recipient: true.
+ */
 static bool
 part_ways(struct attempt *attempt)
 {
 	const struct conf *conf = attempt->queue->conf;
 	uint32_t count = attempt->rcpt_count, kept = 1;
+	bool alone = verp_find(conf, attempt->message->envelope->reverse_path) != NULL;
 	struct sched_destination to;
 
 	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
-	if (schedule_is_rerouted(to.key))
-		return false;
 	for (uint32_t i = 1; i < count; i++) {
-		if (schedule_same_way(conf, address_of(attempt, 0), address_of(attempt, i)))
+		if (!alone &&
+		    (schedule_is_rerouted(to.key) ||
+		        schedule_same_way(
+		            conf, address_of(attempt, 0), address_of(attempt, i))))
 			attempt->rcpts[kept++] = attempt->rcpts[i];
 		else
 			back_in_line(attempt, i);
@@ -120,11 +126,16 @@ send_order_to_delivery(struct attempt *attempt)
 	    .flags = envelope->flags,
 	    .rcpt_count = attempt->rcpt_count,
 	};
-	struct buf extras;
+	const struct conf_verp *verp = verp_find(attempt->queue->conf, envelope->reverse_path);
+	struct buf extras, path;
 
 	buf_init(&extras, IPC_EXTRAS_MAX);
 	ipc_extras_write(&extras, &envelope->extras);
 	order.extras = buf_span(&extras);
+	buf_init(&path, IPC_PATH_MAX);
+	if (verp && attempt->rcpt_count == 1 &&
+	    verp_write(&path, verp, envelope->reverse_path, address_of(attempt, 0)))
+		order.reverse_path = buf_span(&path);
 	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
 	schedule_way(attempt->queue->conf, to.key, address_of(attempt, 0), &way);
 	order.host = way.host;
@@ -137,6 +148,7 @@ send_order_to_delivery(struct attempt *attempt)
 		    order.host.len > 0 ? order.host : order.domain)->tls;
 	ipc_qd_attempt_send(attempt->peer->channel, &order);
 	buf_fini(&extras);
+	buf_fini(&path);
 	for (uint32_t i = 0; i < attempt->rcpt_count; i++) {
 		const struct ipc_qd_rcpt rcpt = {
 		    .attempt = attempt->number,

@@ -261,6 +261,7 @@ struct outcome {
 	unsigned passed; /* DELIVERED: bits of enum ipc_passed */
 	struct span tls; /* what it went over, for people; "": in the clear */
 	const struct rule *rule; /* that another server's reply fits; NULL: none, or not known */
+	struct span source; /* the address it left from, where the configuration names any */
 };
 /* What became of the recipient, which is ACTIVE. */
 void outcome_apply(struct message *message, uint32_t index, const struct outcome *outcome);
