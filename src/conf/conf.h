@@ -134,6 +134,7 @@ struct conf {
 	bool offer_etrn;
 	bool no_soliciting; /* offered in EHLO */
 	struct span solicit_refused; /* classes of solicitations, with commas between */
+	bool refuse_null_mx; /* senders whose domain takes no mail */
 	bool hold_all; /* queue everything, deliver nothing until released */
 
 	/* Tables; "" is none. */

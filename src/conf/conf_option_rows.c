@@ -271,6 +271,15 @@ static const struct conf_option options[] = {
 	AT(no_mail),
 	.syntax = "[yes | no]",
 	.doc = "Greet everybody with 521 and close: this host takes no mail (RFC 7504)."},
+    {.words = "refuse senders that take no mail",
+	.type = CONF_BOOL,
+	AT(refuse_null_mx),
+	.preset = 1,
+	.syntax = "[yes | no]",
+	.doc = "Refuse MAIL FROM where the domain of the address says that it takes no mail (a "
+	       "null MX, RFC 7505): nobody could answer, nor be told of a failure. Asked of DNS, "
+	       "of clients on port 25 that may not relay; where DNS does not answer within 5 s, "
+	       "the address is taken."},
     {.words = "answer vrfy",
 	.type = CONF_BOOL,
 	AT(answer_vrfy),
