@@ -83,6 +83,8 @@ void operator_destroy(struct operator *operator);
 /* Does something to a message now, or to all (0); what comes of it is seen in the log. */
 void operator_do(struct operator *operator, const char *verb, uint64_t id);
 /* Asks how many messages are in the queue; the answer, or -1: none came yet. */
+/* What waits for a domain goes through a host; NULL: as usual. */
+void operator_reroute(struct operator *operator, const char *domain, const char *host);
 void operator_ask_total(struct operator *operator);
 const char *operator_said(const struct operator *operator);
 int64_t operator_total(const struct operator *operator);

@@ -1,6 +1,6 @@
 /*
- * Somebody at the control socket: asks how many messages there are, holds, releases, retries and
- * deletes.  One question at a time; one that gets no answer is given up.
+ * Somebody at the control socket: asks how many messages there are, holds, releases, retries,
+ * reroutes and deletes.  One question at a time; one that gets no answer is given up.
  */
 #include <stdio.h>
 
@@ -141,6 +141,18 @@ operator_do(struct operator *operator, const char *verb, uint64_t id)
 	snprintf(operator->request, sizeof(operator->request),
 	    "{\"do\": \"%s\", \"id\": \"%.*s\", \"who\": \"operator\"}\n", verb,
 	    SPAN_ARGS(id ? id_text(text, id) : SPAN("all")));
+	sim_trace(oracle_sim(operator->oracle), "operator: %s", operator->request);
+	ask(operator);
+}
+
+void
+operator_reroute(struct operator *operator, const char *domain, const char *host)
+{
+	over(operator);
+	snprintf(operator->request, sizeof(operator->request),
+	    "{\"do\": \"reroute\", \"id\": \"all\", \"for\": \"%s\"%s%s%s, "
+	    "\"who\": \"operator\"}\n",
+	    domain, host ? ", \"host\": \"" : "", host ? host : "", host ? "\"" : "");
 	sim_trace(oracle_sim(operator->oracle), "operator: %s", operator->request);
 	ask(operator);
 }

@@ -40,7 +40,12 @@ act(struct world *world, struct town *town)
 	    "show"};
 	uint64_t id = some_id(world, town);
 
-	if (id)
+	/* Beta may send mail through alpha. */
+	if (town == &world->towns[1] && sim_chance(world->sim, 3) == 0)
+		operator_reroute(town->operator,
+		    sim_chance(world->sim, 2) ? "one.example" : "two.example",
+		    sim_chance(world->sim, 3) ? "mx.alpha.example" : NULL);
+	else if (id)
 		operator_do(town->operator, verbs[sim_chance(world->sim, LEN(verbs))], id);
 }
 

@@ -24,6 +24,8 @@ static const char usage[] =
     "       postrider queue retry | hold | release | delete  ID | all\n"
     "       postrider queue suspend DESTINATION [--until TIME]\n"
     "       postrider queue resume DESTINATION | suspended [--json]\n"
+    "       postrider queue reroute ID | all  via HOST[:PORT] | normal\n"
+    "           [--for DOMAIN] [--from SENDER] [--older TIME] [--json]\n"
     "\n"
     "  list      the messages that wait, in the order of the queue, and what for\n"
     "  summary   where the mail that waits is to go, and how each destination does\n"
@@ -37,6 +39,8 @@ static const char usage[] =
     "  suspend   send nothing to a domain or smart host (.DOMAIN: to all below it), over\n"
     "            restarts too; what is under way is finished, and mail for it is taken in\n"
     "  resume    end that\n"
+    "  reroute   send mail that waits to another server, over restarts too; normal ends\n"
+    "            that. What is being tried meanwhile goes on as it is\n"
     "  suspended which destinations are, since when, and by whom\n"
     "\n"
     "  --config FILE   the server's configuration, which names its control socket\n"
@@ -46,6 +50,8 @@ static const char usage[] =
     "  --reason WORD   only what waits for this: time, down, connections, rate, turn,\n"
     "                  held, aside, suspect, active, bouncing, until, suspended,\n"
     "                  pause; or several, with commas\n"
+    "  --from SENDER   only what has this sender: ann@home.example; @home.example: any of it\n"
+    "  --older TIME    only what has waited longer: 30m, 2h, 1d\n"
     "  --until TIME    for so long: 30m, 2h, 1d; until it is resumed without this\n"
     "  --limit N       list the first N messages, or destinations, only\n"
     "  --lang LANGUAGE show: explain in this language, else in that of the environment\n"
@@ -76,7 +82,8 @@ take_verb(const char *word, struct cli_queue_options *options)
 
 /* "30m", "2h", "1d" */
 static int
-take_until(const char *text, struct cli_queue_options *options)
+take_time(const char *option, enum cli_queue_verb verb, const char *text,
+    struct cli_queue_options *options)
 {
 	static const struct {
 		char unit;
@@ -87,8 +94,9 @@ take_until(const char *text, struct cli_queue_options *options)
 
 	if (!text)
 		return EX_OK;
-	if (options->verb != CLI_QUEUE_SUSPEND)
-		return cli_wrong_use(usage, "--until is for suspend");
+	if (options->verb != verb)
+		return cli_wrong_use(
+		    usage, "%s is for %s", option, cli_queue_verb_name(verb));
 	for (size_t i = 0; i < LEN(units) && span.len > 1; i++)
 		if (span.ptr[span.len - 1] == units[i].unit &&
 		    span_u64(span_first(span, span.len - 1), 366 * 86400 / units[i].seconds,
@@ -96,7 +104,7 @@ take_until(const char *text, struct cli_queue_options *options)
 			options->seconds = number * units[i].seconds;
 	return options->seconds > 0 ? EX_OK
 	                            : cli_wrong_use(usage,
-	                                  "--until takes a time like 30m, 2h or 1d, not \"%s\"",
+	                                  "%s takes a time like 30m, 2h or 1d, not \"%s\"", option,
 	                                  cli_quote(text).text);
 }
 
@@ -165,8 +173,12 @@ take_filters(struct cli_queue_options *options)
 	struct span rest = span_str(options->reasons), word;
 
 	if (options->match && options->verb != CLI_QUEUE_LIST &&
-	    options->verb != CLI_QUEUE_SUMMARY)
-		return cli_wrong_use(usage, "--for is for list and summary");
+	    options->verb != CLI_QUEUE_SUMMARY && options->verb != CLI_QUEUE_REROUTE)
+		return cli_wrong_use(usage, "--for is for list, summary and reroute");
+	if (options->from && options->verb != CLI_QUEUE_REROUTE)
+		return cli_wrong_use(usage, "--from is for reroute");
+	if (options->from && (strlen(options->from) > 255 || !strchr(options->from, '@')))
+		return cli_wrong_use(usage, "--from takes an address, or @DOMAIN");
 	if (options->match && strlen(options->match) > 255)
 		return cli_wrong_use(usage, "--for takes a domain, not so long a text");
 	if (options->reasons && options->verb != CLI_QUEUE_LIST)
@@ -186,6 +198,37 @@ take_filters(struct cli_queue_options *options)
 	return EX_OK;
 }
 
+/* "via HOST[:PORT]" or "normal"; an address with colons stands in brackets before a port. */
+static int
+take_way(int words, char **argv, struct cli_queue_options *options)
+{
+	struct span host = span_str(words > 3 ? argv[4] : ""), port = SPAN("");
+	uint64_t number = 0;
+	size_t colon;
+
+	if (words == 3 && strcmp(argv[3], "normal") == 0)
+		return EX_OK;
+	if (words != 4 || strcmp(argv[3], "via") != 0)
+		return cli_wrong_use(usage, "reroute what, and how? ID or all, and then "
+		                            "\"via HOST[:PORT]\" or \"normal\"");
+	if (host.len > 0 && host.ptr[0] == '[' && span_find(host, ']') < host.len) {
+		port = span_skip(host, span_find(host, ']') + 1);
+		host = span_of(host.ptr + 1, span_find(host, ']') - 1);
+	} else if (span_find(host, ':') == span_find_last(host, ':')) {
+		colon = span_find(host, ':');
+		port = span_skip(host, colon);
+		host = span_first(host, colon);
+	}
+	if (host.len == 0 || host.len >= sizeof(options->host) ||
+	    (port.len > 0 && (port.ptr[0] != ':' ||
+	        !span_u64(span_skip(port, 1), UINT16_MAX, &number) || number == 0)))
+		return cli_wrong_use(usage, "\"%s\" is no server, as in relay.example:587",
+		    cli_quote(argv[4]).text);
+	memcpy(options->host, host.ptr, host.len);
+	options->port = (unsigned)number;
+	return EX_OK;
+}
+
 static int
 take_words(int words, char **argv, const char *limit, struct cli_queue_options *options)
 {
@@ -194,7 +237,9 @@ take_words(int words, char **argv, const char *limit, struct cli_queue_options *
 	if (words == 0)
 		return cli_wrong_use(usage, "what is to be done with the queue?");
 	status = take_verb(argv[1], options);
-	if (status == EX_OK && words > 2)
+	if (status == EX_OK && options->verb == CLI_QUEUE_REROUTE)
+		status = take_way(words, argv, options);
+	else if (status == EX_OK && words > 2)
 		return cli_wrong_use(usage, "one message, or all: what is \"%s\"?",
 		    cli_quote(argv[3]).text);
 	if (status == EX_OK)
@@ -276,12 +321,14 @@ cli_queue(int argc, char **argv)
 {
 	struct cli_queue_options options = {.verb = CLI_QUEUE_LIST};
 	const char *conf_path = NULL, *socket_path = NULL, *limit = NULL, *until = NULL;
+	const char *older = NULL;
 	const char *tag = NULL;
 	bool help = false;
 	const struct cli_option rows[] = {{"--json", &options.json, NULL},
 	    {"--help", &help, NULL}, {"--config", NULL, &conf_path},
 	    {"--socket", NULL, &socket_path}, {"--limit", NULL, &limit},
 	    {"--for", NULL, &options.match}, {"--until", NULL, &until},
+	    {"--from", NULL, &options.from}, {"--older", NULL, &older},
 	    {"--lang", NULL, &tag},
 	    {"--reason", NULL, &options.reasons}};
 	int words = cli_options(argc, argv, rows, LEN(rows), usage);
@@ -295,7 +342,9 @@ cli_queue(int argc, char **argv)
 	}
 	status = take_words(words, argv, limit, &options);
 	if (status == EX_OK)
-		status = take_until(until, &options);
+		status = take_time("--until", CLI_QUEUE_SUSPEND, until, &options);
+	if (status == EX_OK)
+		status = take_time("--older", CLI_QUEUE_REROUTE, older, &options);
 	if (status == EX_OK && tag && options.verb != CLI_QUEUE_SHOW)
 		status = cli_wrong_use(usage, "--lang is for show");
 	if (status == EX_OK && !cli_explain_language_of(tag, &options.language))

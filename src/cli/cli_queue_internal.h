@@ -22,6 +22,7 @@ enum cli_queue_verb {
 	CLI_QUEUE_SUSPEND,
 	CLI_QUEUE_RESUME,
 	CLI_QUEUE_SUSPENDED,
+	CLI_QUEUE_REROUTE,
 	CLI_QUEUE_WHY, /* how a destination stands */
 	CLI_QUEUE_TRACE, /* "postrider trace" */
 	CLI_QUEUE_VERB_COUNT
@@ -30,11 +31,13 @@ enum cli_queue_verb {
 struct cli_queue_options {
 	enum cli_queue_verb verb;
 	const char *id; /* or "all", or a destination; NULL for a list */
-	uint64_t seconds; /* of a suspension; 0: until it is resumed */
+	uint64_t seconds; /* of a suspension; 0: until it is resumed.  --older, of reroute */
 	bool json;
 	const struct language *language; /* of what the catalogue explains; NULL: English */
 	uint64_t limit; /* of a list or a summary */
-	const char *match, *reasons; /* NULL: all */
+	const char *match, *reasons, *from; /* NULL: all */
+	char host[256]; /* of reroute; "": back to normal */
+	unsigned port;  /* 0: the usual one */
 };
 
 /* What is being shown: one message is held at a time, however long a list is. */

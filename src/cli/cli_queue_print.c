@@ -533,6 +533,29 @@ print_list_end(const struct cli_queue_printer *printer, unsigned long long count
 }
 
 static void
+print_reroute_end(const struct cli_queue_printer *printer, unsigned long long count,
+    unsigned long long under_way)
+{
+	const struct cli_queue_options *options = printer->options;
+	unsigned long long rcpts = printer->rcpt_count;
+
+	if (options->json) {
+		printf("{\"count\":%llu,\"recipients\":%llu,\"under_way\":%llu}\n", count,
+		    rcpts, under_way);
+		return;
+	}
+	if (count == 0)
+		printf("Nothing that waits is to go another way than it does.\n");
+	else
+		printf("%llu recipient%s of %llu message%s %s %s now.\n", rcpts,
+		    rcpts == 1 ? "" : "s", count, count == 1 ? "" : "s",
+		    rcpts == 1 ? "goes" : "go", options->host[0] ? "that way" : "the usual way");
+	if (under_way > 0)
+		printf("%llu recipient%s being tried meanwhile, and went on as before.\n",
+		    under_way, under_way == 1 ? " was" : "s were");
+}
+
+static void
 print_act_end(const struct cli_queue_printer *printer, unsigned long long count)
 {
 	static const struct {
@@ -572,6 +595,8 @@ cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t 
 	    printer->options->verb == CLI_QUEUE_SUSPEND ||
 	    printer->options->verb == CLI_QUEUE_RESUME)
 		cli_queue_suspension_end(printer);
+	else if (printer->options->verb == CLI_QUEUE_REROUTE)
+		print_reroute_end(printer, count, total);
 	else if (printer->options->verb == CLI_QUEUE_TRACE)
 		cli_queue_transcript_end(printer, total);
 	else if (printer->options->verb == CLI_QUEUE_SHOW)

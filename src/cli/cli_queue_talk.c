@@ -60,6 +60,7 @@ cli_queue_verb_name(enum cli_queue_verb verb)
 	    [CLI_QUEUE_SUSPEND] = "suspend",
 	    [CLI_QUEUE_RESUME] = "resume",
 	    [CLI_QUEUE_SUSPENDED] = "suspended",
+	    [CLI_QUEUE_REROUTE] = "reroute",
 	    [CLI_QUEUE_WHY] = "why",
 	    [CLI_QUEUE_TRACE] = "trace",
 	};
@@ -417,6 +418,31 @@ suspend(struct talk *talk, const struct cli_queue_options *options)
 }
 
 static int
+reroute(struct talk *talk, const struct cli_queue_options *options)
+{
+	json_t *request = json_pack("{s:s,s:s,s:I,s:s}", "do", "reroute", "id", options->id,
+	    "older", (json_int_t)options->seconds, "who", who());
+	int status = EX_USAGE;
+
+	check(request);
+	if (options->match)
+		json_object_set_new(request, "for", json_string(options->match));
+	if (options->from)
+		json_object_set_new(request, "from", json_string(options->from));
+	if (options->host[0]) {
+		json_object_set_new(request, "host", json_string(options->host));
+		json_object_set_new(request, "port", json_integer(options->port));
+	}
+	status = ask(talk, request);
+	if (status != EX_OK || !talk->lost)
+		return status;
+	fprintf(stderr,
+	    "postrider: mail goes another way for now, but this could not be written to the "
+	    "spool's disk: a restart undoes it\n");
+	return EX_TEMPFAIL;
+}
+
+static int
 why(struct talk *talk, const struct cli_queue_options *options)
 {
 	json_t *request = json_pack("{s:s,s:s}", "do", "why", "for", options->id);
@@ -478,6 +504,8 @@ cli_queue_talk(
 		status = ask(&talk, json_pack("{s:s}", "do", "suspended"));
 	else if (options->verb == CLI_QUEUE_SUSPEND || options->verb == CLI_QUEUE_RESUME)
 		status = suspend(&talk, options);
+	else if (options->verb == CLI_QUEUE_REROUTE)
+		status = reroute(&talk, options);
 	else if (options->verb == CLI_QUEUE_TRACE)
 		status = trace_all(&talk, options);
 	else

@@ -51,6 +51,12 @@ cli_queue_write_destination(struct buf *out, const char *key)
 	} else if (span_starts(span, SPAN("host:"))) {
 		buf_add_str(out, "the server ");
 		reply_clean(out, span_skip(span, 5));
+	} else if (span_starts(span, SPAN("via:"))) {
+		/* As an operator said with "reroute"; port 0 is the usual one. */
+		if (span.len > 2 && span_eq(span_skip(span, span.len - 2), SPAN(":0")))
+			span = span_first(span, span.len - 2);
+		reply_clean(out, span_skip(span, 4));
+		buf_add_str(out, " (rerouted)");
 	} else {
 		reply_clean(
 		    out, span_starts(span, SPAN("mx:")) ? span_skip(span, 3) : span);
@@ -286,7 +292,8 @@ cli_queue_tell(struct story_rcpt *rcpt, json_t *waiting, struct span id)
 	(void)cli_queue_time(cli_queue_text(waiting, "next_try"), &rcpt->next_wall_ms);
 	rcpt->next_word = next_word_of(reason_of(waiting));
 	rcpt->next_name = id;
-	rcpt->next_host = span_starts(key, SPAN("mx:")) || span_starts(key, SPAN("host:"))
+	rcpt->next_host = span_starts(key, SPAN("mx:")) || span_starts(key, SPAN("host:")) ||
+	        span_starts(key, SPAN("via:"))
 			      ? span_skip(key, span_find(key, ':') + 1)
 			      : key;
 	rcpt->code = (unsigned)cli_queue_number(waiting, "code");

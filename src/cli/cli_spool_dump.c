@@ -134,6 +134,8 @@ mark_name(enum mark_kind kind)
 		return "delivered, its sender is to be told";
 	case MARK_TOLD:
 		return "its sender was told that it takes longer";
+	case MARK_REROUTED:
+		return "sent another way";
 	case MARK_KIND_END:
 		break;
 	}

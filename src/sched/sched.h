@@ -145,6 +145,10 @@ void sched_rcpt_reply(struct sched *sched, uint32_t rcpt, uint32_t reply);
 /* NEW: when it is due; it is not moved. */
 void sched_rcpt_due(struct sched *sched, uint32_t rcpt, uint64_t next_wall_ms);
 
+/* NEW, WAITING or READY: it is for another destination from now on; its state is as before. */
+void sched_rcpt_reroute(
+    struct sched *sched, uint32_t rcpt, unsigned kind, struct span key);
+
 /* Moves; any that the drawing does not have ends the process. */
 void sched_rcpt_wait(struct sched *sched, uint32_t rcpt, uint64_t next_wall_ms);
 /* urgent: in line with what is fresh, whatever it has been through. */

@@ -323,6 +323,23 @@ sched_join(struct sched *sched, uint32_t at)
 }
 
 void
+sched_rcpt_reroute(struct sched *sched, uint32_t at, unsigned kind, struct span key)
+{
+	struct rcpt *rcpt = rcpt_at(sched, at);
+	uint32_t was = rcpt->destination;
+	bool ready = rcpt->state == SCHED_READY, tried = ready && rcpt->line == LINE_TRIED;
+
+	check(ready || rcpt->state == SCHED_NEW || rcpt->state == SCHED_WAITING);
+	if (ready)
+		sched_line_remove(sched, at);
+	rcpt->destination = sched_destination_join(sched, kind, key);
+	if (ready)
+		sched_line_add(sched, at, tried);
+	sched_destination_look(sched, rcpt->destination);
+	sched_destination_leave(sched, was);
+}
+
+void
 sched_rcpt_bounce(struct sched *sched, uint32_t at)
 {
 	move(sched, at, SCHED_BOUNCING);

@@ -35,6 +35,36 @@ destinations_take_turns(void **state)
 }
 
 static void
+one_that_waits_can_go_elsewhere(void **state)
+{
+	struct test_sched test;
+	uint32_t first, second, held;
+	struct sched_rcpt rcpt;
+
+	(void)state;
+	test_sched_init(&test);
+	first = test_sched_add(&test, "a", 1);
+	second = test_sched_add(&test, "a", 1);
+	held = test_sched_add(&test, "a", 1);
+	sched_rcpt_get(test.sched, held, &rcpt);
+	sched_message_flags(test.sched, rcpt.message, SCHED_HELD, 0);
+	sched_rcpt_reroute(test.sched, first, 0, SPAN("b"));
+	assert_int_equal(sched_destination_count(test.sched), 2);
+	sched_rcpt_reroute(test.sched, held, 0, SPAN("b"));
+	sched_rcpt_get(test.sched, held, &rcpt);
+	assert_int_equal(rcpt.state, SCHED_WAITING);
+	serve(&test, second);
+	/* Nobody waits for the old one any more. */
+	assert_int_equal(sched_destination_count(test.sched), 1);
+	serve(&test, first);
+	assert_int_equal(test_sched_take(&test), SCHED_NONE);
+	sched_message_flags(test.sched, rcpt.message, 0, SCHED_HELD);
+	serve(&test, held);
+	assert_int_equal(sched_destination_count(test.sched), 0);
+	test_sched_fini(&test);
+}
+
+static void
 senders_take_turns_at_a_destination(void **state)
 {
 	struct test_sched test;
@@ -344,6 +374,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(destinations_take_turns),
+	    cmocka_unit_test(one_that_waits_can_go_elsewhere),
 	    cmocka_unit_test(senders_take_turns_at_a_destination),
 	    cmocka_unit_test(fresh_mail_goes_before_tried_mail),
 	    cmocka_unit_test(the_window_opens_with_success_and_closes_with_failure),

@@ -214,3 +214,53 @@ def test_policies_can_be_left_alone(world):
     world.start()
     relayed(world, "unlisted")
     assert world.web.fetched == []
+
+
+def report(server, *arguments):
+    result = server.run("tlsrpt", "--json", *arguments)
+    assert result.returncode == 0, result
+    return json.loads(result.stdout)
+
+
+def kinds_of(policy):
+    return {f["result-type"]: f["failed-session-count"] for f in policy.get("failure-details", [])}
+
+
+def test_what_became_of_sessions_is_counted_for_reports(world):
+    world.start()
+    for domain in ("good", "test-good"):
+        relayed(world, domain)
+    for domain in ("wrong", "clear", "unlisted"):
+        deferred(world, domain)
+    for domain in ("test-clear", "test-wrong", "gone", "broken"):
+        relayed(world, domain)
+    until(lambda: list((world.spool / "tls-policies").glob("results-*")), lambda: "no results")
+    # A stop writes what is not yet, and a start goes on with it.
+    world.stop()
+    world.start()
+    deferred(world, "wrong")
+    world.stop()
+    found = report(world)
+    assert found["organization-name"] == "mail.home.example" and found["contact-info"].startswith("postmaster@")
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    assert found["date-range"] == {"start-datetime": f"{day}T00:00:00Z", "end-datetime": f"{day}T23:59:59Z"}
+    rows = {(p["policy"]["policy-domain"].split(".")[0], p["policy"]["policy-type"]): p for p in found["policies"]}
+    assert rows["good", "sts"]["summary"] == {"total-successful-session-count": 1, "total-failure-session-count": 0}
+    assert rows["good", "sts"]["policy"]["policy-string"] == [
+        "version: STSv1", "mode: enforce", "max_age: 86400", "mx: mx.good.example"]
+    assert rows["good", "sts"]["policy"]["mx-host"] == ["mx.good.example"]
+    wanted = {("wrong", "sts"): {"certificate-not-trusted": 2}, ("clear", "sts"): {"starttls-not-supported": 1},
+              ("unlisted", "sts"): {"validation-failure": 1}, ("test-clear", "sts"): {"starttls-not-supported": 1},
+              ("test-wrong", "sts"): {"certificate-not-trusted": 1}, ("gone", "sts"): {"sts-policy-fetch-error": 1},
+              ("broken", "sts"): {"sts-policy-invalid": 1},
+              ("gone", "no-policy-found"): {"starttls-not-supported": 1}}
+    for key, kinds in wanted.items():
+        assert kinds_of(rows[key]) == kinds, (key, rows[key])
+    [failure] = rows["wrong", "sts"]["failure-details"]
+    assert failure["receiving-mx-hostname"] == "mx.wrong.example" and failure["receiving-ip"] == "127.0.0.4"
+    assert [p["policy"]["policy-domain"] for p in report(world, "--domain", "wrong.example")["policies"]] == [
+        "wrong.example"]
+    text = world.run("tlsrpt", "--domain", "wrong.example").stdout.decode()
+    assert text.startswith("wrong.example, MTA-STS: 0 good, 2 failed\n  2 certificate-not-trusted at mx.wrong.example")
+    assert world.run("tlsrpt", "--day", "2001-01-01").returncode == 65
+    assert world.run("tlsrpt", "--day", "yesterday").returncode == 64

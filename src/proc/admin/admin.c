@@ -8,6 +8,9 @@
  *   {"do": "trace", "id": "ID" (or not: of any message), "limit": 100, "for": "example.net"}
  *   {"do": "suspend" | "resume", "for": ".example.net", "seconds": 3600 (or not), "who": "NAME"}
  *   {"do": "suspended"}
+ *   {"do": "reroute", "id": "ID" | "all", "for": ".example.net", "from": "ann@home.example" |
+ *    "@home.example", "older": seconds, "host": "HOST" (or not: back to normal), "port": 25 (or
+ *    not), "who": "NAME"}
  *   {"do": "why", "for": "far.example"}
  *   {"do": "retry" | "hold" | "release" | "delete", "id": "ID" | "all", "who": "NAME"}
  *
@@ -149,6 +152,20 @@ take_waiting(struct admin *admin, const struct ipc_qa_still_waiting *waiting)
 }
 
 static enum err
+receive_tally(struct admin *admin, struct span payload)
+{
+	struct ipc_qa_tally tally;
+	struct client *client;
+
+	if (ipc_qa_tally_decode(payload, &tally))
+		return ERR_SYNTAX;
+	client = map_get_u64(&admin->queries, tally.query);
+	if (client)
+		send_json(client, admin_tally(&tally));
+	return OK;
+}
+
+static enum err
 receive_audit(struct admin *admin, unsigned type, struct span payload)
 {
 	struct ipc_qa_ledger_flushed flushed;
@@ -183,7 +200,6 @@ receive_queue(
 	struct ipc_qa_message message;
 	struct ipc_qa_rcpt rcpt;
 	struct ipc_qa_destination destination;
-	struct ipc_qa_tally tally;
 	struct ipc_qa_transcript transcript;
 	struct ipc_qa_suspension suspension;
 	struct ipc_qa_standing standing;
@@ -216,12 +232,7 @@ receive_queue(
 			send_json(client, admin_destination(&destination));
 		return OK;
 	case IPC_qa_TALLY:
-		if (ipc_qa_tally_decode(payload, &tally))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, tally.query);
-		if (client)
-			send_json(client, admin_tally(&tally));
-		return OK;
+		return receive_tally(admin, payload);
 	case IPC_qa_TRANSCRIPT:
 		if (ipc_qa_transcript_decode(payload, &transcript))
 			return ERR_SYNTAX;
@@ -390,6 +401,52 @@ do_suspended(struct client *client, json_t *request)
 	ipc_aq_suspended_send(client->admin->queue, &asked);
 }
 
+/* A name or an address; what goes into a destination's key. */
+static bool
+is_host(struct span host)
+{
+	struct net_addr addr;
+
+	if (net_addr_parse(host, &addr) == OK)
+		return true;
+	for (size_t i = 0; i < host.len; i++)
+		if (!ascii_is_alnum(host.ptr[i]) &&
+		    !strchr("-._", host.ptr[i]))
+			return false;
+	return host.len > 0;
+}
+
+static void
+do_reroute(struct client *client, json_t *request)
+{
+	const char *all = json_string_value(json_object_get(request, "id"));
+	json_int_t older = json_integer_value(json_object_get(request, "older"));
+	json_int_t port = json_integer_value(json_object_get(request, "port"));
+	struct ipc_aq_reroute asked = {
+	    .from = span_str(json_string_value(json_object_get(request, "from"))),
+	    .host = span_str(json_string_value(json_object_get(request, "host"))),
+	    .normal = !json_object_get(request, "host"),
+	    .who = span_first(
+	        span_str(json_string_value(json_object_get(request, "who"))), WHO_BYTES_MAX)};
+
+	if ((!all || strcmp(all, "all") != 0) && !id_of(request, "id", &asked.id)) {
+		send_error(client, "\"id\" is neither a queue id nor \"all\"");
+		return;
+	}
+	if (!match_of(client, request, &asked.match))
+		return;
+	if ((!asked.normal && !is_host(asked.host)) || asked.host.len > IPC_DOMAIN_MAX ||
+	    port < 0 || port > UINT16_MAX || older < 0 || older > SUSPEND_S_MAX ||
+	    asked.from.len > IPC_PATH_MAX) {
+		send_error(client, "\"host\", \"port\", \"older\" or \"from\" is none");
+		return;
+	}
+	asked.older_ms = (uint64_t)older * 1000;
+	asked.port = (uint16_t)port;
+	asked.query = start_query(client);
+	ipc_aq_reroute_send(client->admin->queue, &asked);
+}
+
 static void
 do_act(struct client *client, json_t *request, enum ipc_act kind)
 {
@@ -450,7 +507,8 @@ do_request(struct client *client, json_t *request)
 		void (*run)(struct client *client, json_t *request);
 	} verbs[] = {{"list", do_list}, {"summary", do_summary}, {"show", do_show},
 	    {"trace", do_trace}, {"suspend", do_suspend}, {"resume", do_resume},
-	    {"suspended", do_suspended}, {"why", do_why}, {"waiting", do_waiting},
+	    {"suspended", do_suspended}, {"reroute", do_reroute}, {"why", do_why},
+	    {"waiting", do_waiting},
 	    {"flush-ledger", do_flush_ledger}};
 	const char *verb = json_string_value(json_object_get(request, "do"));
 
@@ -474,7 +532,7 @@ do_request(struct client *client, json_t *request)
 		}
 	send_error(
 	    client, "\"do\" is not list, summary, show, trace, suspend, resume, "
-	            "suspended, why, retry, hold, release or delete");
+	            "suspended, reroute, why, retry, hold, release or delete");
 }
 
 static void

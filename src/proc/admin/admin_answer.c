@@ -83,14 +83,14 @@ json_name(const char *const *names, size_t count, uint8_t value)
 static json_t *
 json_ages(struct span bytes, uint64_t *total)
 {
-	static const char *const names[IPC_AGES] = {"5m", "20m", "1h", "6h", "1d", "older"};
+	static const char *const columns[IPC_AGES] = {"5m", "20m", "1h", "6h", "1d", "older"};
 	json_t *value = json_object();
 	struct ipc_ages ages;
 
 	if (ipc_ages_read(bytes, &ages))
 		ages = (struct ipc_ages){0};
 	for (unsigned i = 0; i < IPC_AGES; i++)
-		json_object_set_new(value, names[i], json_number(ages.counts[i]));
+		json_object_set_new(value, columns[i], json_number(ages.counts[i]));
 	*total = ipc_ages_total(&ages);
 	return value;
 }

@@ -219,7 +219,8 @@ entries_ask(struct fetcher *fetcher, struct asker *asker, uint64_t query, const 
 }
 
 static void
-note_failure(struct entry *entry, const char *what, const char *why)
+note_failure(
+    struct entry *entry, enum ipc_tls_result result, const char *what, const char *why)
 {
 	struct fetcher *fetcher = entry->fetcher;
 	struct event event;
@@ -233,6 +234,7 @@ note_failure(struct entry *entry, const char *what, const char *why)
 	if (policy_is_valid(&entry->policy, io_wall_ms(fetcher->env->io)))
 		event_str(&event, "kept", entry->policy.id);
 	event_end(&event);
+	counting_fetch(fetcher, entry->domain, result, entry->why);
 	rest(entry);
 }
 
@@ -243,11 +245,13 @@ begin_fetch(struct entry *entry)
 	struct ipc_fn_host host = {0};
 
 	if (!fetcher->can_fetch) {
-		note_failure(entry, "nothing can be fetched", "libcurl is missing");
+		note_failure(entry, IPC_TLS_STS_POLICY_FETCH_ERROR, "nothing can be fetched",
+		    "libcurl is missing");
 		return;
 	}
 	if (!fetcher->resolver) {
-		note_failure(entry, "nothing can be fetched", "the resolver is starting");
+		note_failure(entry, IPC_TLS_STS_POLICY_FETCH_ERROR, "nothing can be fetched",
+		    "the resolver is starting");
 		return;
 	}
 	snprintf(entry->host, sizeof(entry->host), "mta-sts.%s", entry->domain);
@@ -327,7 +331,8 @@ entries_found(struct fetcher *fetcher, const struct ipc_nf_found *found)
 			entry->addrs[entry->addr_count++] = host.addrs[i];
 	if (entry->addr_count == 0) {
 		snprintf(why, sizeof(why), "%.*s", SPAN_ARGS(span_first(found->text, 200)));
-		note_failure(entry, entry->host, why[0] ? why : "no address");
+		note_failure(entry, IPC_TLS_STS_POLICY_FETCH_ERROR, entry->host,
+		    why[0] ? why : "no address");
 		return;
 	}
 	entry->state = ENTRY_QUEUED;
@@ -362,7 +367,8 @@ take_body(struct entry *entry)
 
 	if (sts_policy_parse(buf_span(&entry->body), parsed, &fault)) {
 		mem_free(parsed);
-		note_failure(entry, "the policy is malformed", fault_text(fault));
+		note_failure(entry, IPC_TLS_STS_POLICY_INVALID, "the policy is malformed",
+		    fault_text(fault));
 		return;
 	}
 	SIM_MARK("fetcher.fetched");
@@ -402,6 +408,8 @@ fetched(struct io_op *op)
 		return;
 	} else {
 		note_failure(entry,
+		    op->err == ERR_CRYPTO ? IPC_TLS_STS_WEBPKI_INVALID
+					  : IPC_TLS_STS_POLICY_FETCH_ERROR,
 		    op->err == ERR_CRYPTO ? "no certificate that can be trusted" : entry->host,
 		    entry->fetch.why);
 	}
@@ -455,6 +463,15 @@ entries_resolver_gone(struct fetcher *fetcher)
 		entry->fresh_ms = 0;
 		rest(entry);
 	}
+}
+
+void
+entries_text(struct fetcher *fetcher, const char *domain, struct buf *out)
+{
+	const struct entry *entry = map_get(&fetcher->by_domain, span_str(domain));
+
+	if (entry && policy_is_valid(&entry->policy, io_wall_ms(fetcher->env->io)))
+		policy_write_text(&entry->policy, out);
 }
 
 void

@@ -26,8 +26,13 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type, struct
 	(void)channel;
 	if (fd >= 0)
 		io_fd_close(fd);
-	if (type == IPC_df_SESSION)
-		return ipc_df_session_decode(payload, &session);
+	if (type == IPC_df_SESSION) {
+		if (ipc_df_session_decode(payload, &session) ||
+		    session.kind >= IPC_POLICY_KIND_COUNT || session.result >= IPC_TLS_RESULT_COUNT)
+			return ERR_SYNTAX;
+		counting_session(asker->fetcher, &session);
+		return OK;
+	}
 	if (type != IPC_df_POLICY || ipc_df_policy_decode(payload, &asked))
 		return ERR_SYNTAX;
 	if (policy_domain(asked.domain, domain)) {
@@ -126,11 +131,21 @@ prepare(struct fetcher *fetcher)
 		    "trusted issuers");
 }
 
+static void
+all_is_written(void *owner)
+{
+	struct fetcher *fetcher = owner;
+
+	if (fetcher->stopping)
+		proc_stopped(fetcher->env);
+}
+
 static void *
 fetcher_create(struct proc_env *env)
 {
 	struct fetcher *fetcher = mem_alloc(sizeof(*fetcher));
 	struct io_dir *dir = NULL;
+	uint64_t seed[2];
 	struct event event;
 	enum err err = open_directory(env, &dir);
 
@@ -145,7 +160,11 @@ fetcher_create(struct proc_env *env)
 		dir = NULL;
 	}
 	keep_init(&fetcher->keep, env->io, dir, &env->log);
+	fetcher->keep.idle = all_is_written;
+	fetcher->keep.owner = fetcher;
 	entries_init(fetcher);
+	io_random(env->io, seed, sizeof(seed));
+	results_init(&fetcher->results, seed);
 	prepare(fetcher);
 	return fetcher;
 }
@@ -154,6 +173,7 @@ static bool
 fetcher_start(void *role)
 {
 	entries_load(role);
+	counting_init(role);
 	return true;
 }
 
@@ -190,7 +210,9 @@ fetcher_stop(void *role)
 	struct fetcher *fetcher = role;
 
 	fetcher->stopping = true;
-	proc_stopped(fetcher->env);
+	counting_save(fetcher);
+	if (!fetcher->keep.busy)
+		proc_stopped(fetcher->env);
 }
 
 static void

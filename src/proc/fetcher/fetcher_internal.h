@@ -13,6 +13,7 @@
 #include "proc/fetcher/fetcher.h"
 #include "proc/fetcher/keep.h"
 #include "proc/fetcher/policy.h"
+#include "proc/fetcher/results.h"
 
 enum {
 	FETCHER_ENTRIES_MAX = 20000,
@@ -22,6 +23,7 @@ enum {
 	FETCHER_TIMEOUT_MS = 20000,
 	FETCHER_FRESH_MS = 300000, /* so long the TXT record is not asked for again */
 	FETCHER_SOON_MS = 30000,   /* where there was no answer */
+	FETCHER_SAVE_MS = 5000, /* results are written so long after they changed */
 	FETCHER_AGAIN_MS = 300000, /* after a fetch that failed (RFC 8461 section 3.3) */
 };
 
@@ -77,7 +79,9 @@ struct fetcher {
 	bool can_fetch;
 	struct asker askers[PROC_INSTANCES_MAX];
 	struct ipc_channel *resolver;
-	bool stopping;
+	struct results results;
+	struct io_timer save; /* runs while results are not written */
+	bool unsaved, stopping;
 };
 
 /* entries.c: what is known of domains */
@@ -91,5 +95,15 @@ void entries_txt(struct fetcher *fetcher, const struct ipc_nf_txt *txt);
 void entries_found(struct fetcher *fetcher, const struct ipc_nf_found *found);
 /* The resolver is gone: whoever waits for it goes on with what is there. */
 void entries_resolver_gone(struct fetcher *fetcher);
+/* What the policy of a domain says, in lines; nothing where there is none. */
+void entries_text(struct fetcher *fetcher, const char *domain, struct buf *out);
 /* The link ended: its questions need no answer. */
 void entries_asker_gone(struct fetcher *fetcher, const struct ipc_channel *channel);
+
+/* counting.c: the results of today */
+void counting_init(struct fetcher *fetcher);
+void counting_session(struct fetcher *fetcher, const struct ipc_df_session *session);
+/* A policy could not be fetched. */
+void counting_fetch(struct fetcher *fetcher, const char *domain, enum ipc_tls_result result,
+    const char *why);
+void counting_save(struct fetcher *fetcher);

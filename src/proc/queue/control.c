@@ -239,6 +239,7 @@ receive(
 	struct ipc_aq_show shown;
 	struct ipc_aq_act acted;
 	struct ipc_aq_trace traced;
+	struct ipc_aq_reroute rerouted;
 	struct ipc_aq_suspend suspended;
 	struct ipc_aq_suspended listed;
 	struct ipc_aq_why why;
@@ -268,6 +269,11 @@ receive(
 		if (ipc_aq_trace_decode(payload, &traced))
 			return ERR_SYNTAX;
 		trace(queue, &traced);
+		return OK;
+	case IPC_aq_REROUTE:
+		if (ipc_aq_reroute_decode(payload, &rerouted))
+			return ERR_SYNTAX;
+		reroute_start(queue, &rerouted);
 		return OK;
 	case IPC_aq_SUSPEND:
 		if (ipc_aq_suspend_decode(payload, &suspended))
@@ -303,6 +309,7 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 		proc_bad_peer(queue->env, PROC_ADMIN, 0, err);
 	listing_stop(queue);
 	summary_stop(queue);
+	reroute_stop(queue);
 	ipc_channel_destroy(channel);
 	queue->admin = NULL;
 }
@@ -314,6 +321,7 @@ control_link(struct queue *queue, struct io_stream *stream)
 
 	listing_stop(queue);
 	summary_stop(queue);
+	reroute_stop(queue);
 	ipc_channel_destroy(queue->admin);
 	queue->admin = ipc_channel_create(stream, &handlers);
 }

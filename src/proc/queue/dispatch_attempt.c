@@ -72,7 +72,11 @@ part_ways(struct attempt *attempt)
 {
 	const struct conf *conf = attempt->queue->conf;
 	uint32_t count = attempt->rcpt_count, kept = 1;
+	struct sched_destination to;
 
+	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
+	if (schedule_is_rerouted(to.key))
+		return false;
 	for (uint32_t i = 1; i < count; i++) {
 		if (schedule_same_way(conf, address_of(attempt, 0), address_of(attempt, i)))
 			attempt->rcpts[kept++] = attempt->rcpts[i];
@@ -105,8 +109,8 @@ static void
 send_order_to_delivery(struct attempt *attempt)
 {
 	const struct envelope *envelope = attempt->message->envelope;
-	const struct conf_route *route =
-	    schedule_route(attempt->queue->conf, address_of(attempt, 0));
+	struct sched_destination to;
+	struct conf_route way;
 	struct ipc_qd_attempt order = {
 	    .attempt = attempt->number,
 	    .id = attempt->message->id,
@@ -121,12 +125,12 @@ send_order_to_delivery(struct attempt *attempt)
 	buf_init(&extras, IPC_EXTRAS_MAX);
 	ipc_extras_write(&extras, &envelope->extras);
 	order.extras = buf_span(&extras);
-	if (route) {
-		order.host = route->host;
-		order.port = route->port;
-		order.tls = (uint8_t)route->tls;
-		order.credential = route->credential;
-	}
+	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
+	schedule_way(attempt->queue->conf, to.key, address_of(attempt, 0), &way);
+	order.host = way.host;
+	order.port = way.port;
+	order.tls = (uint8_t)way.tls;
+	order.credential = way.credential;
 	/* A route that says something of its own is kept to. */
 	if (order.tls == CONF_TLS_MAY)
 		order.tls = (uint8_t)route_limits(attempt->queue->conf,

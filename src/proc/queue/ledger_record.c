@@ -97,7 +97,8 @@ entry_of(const struct mark *mark, struct ledger_entry *entry)
 	};
 	if (mark->kind == MARK_ENDED)
 		entry->end = ends[mark->end];
-	return mark->kind != MARK_BEGUN && mark->kind != MARK_SUCCEEDED && mark->kind != MARK_TOLD;
+	return mark->kind != MARK_BEGUN && mark->kind != MARK_SUCCEEDED &&
+	    mark->kind != MARK_TOLD && mark->kind != MARK_REROUTED;
 }
 
 /*

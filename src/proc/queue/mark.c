@@ -31,6 +31,7 @@ fields_of(unsigned kind)
 	    [MARK_ASIDE] = TEXT,
 	    [MARK_SUCCEEDED] = INDEX | DOUBT | REPLY | TEXT,
 	    [MARK_TOLD] = TOLD,
+	    [MARK_REROUTED] = INDEX | TEXT,
 	};
 
 	return kind < MARK_KIND_END ? fields[kind] : 0;

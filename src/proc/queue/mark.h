@@ -26,6 +26,7 @@ enum mark_kind {
 	MARK_ASIDE, /* the message is left alone until an operator decides */
 	MARK_SUCCEEDED, /* a recipient has it, and its sender is yet to be told: then it ends */
 	MARK_TOLD,      /* the sender was told that it takes longer */
+	MARK_REROUTED,  /* an operator sends a recipient another way; text: its destination's key */
 	MARK_KIND_END,
 };
 
@@ -42,7 +43,7 @@ enum end_kind {
 struct mark {
 	enum mark_kind kind;
 	uint64_t wall_ms;  /* when it happened */
-	uint32_t index;    /* ENDED, DEFERRED, BEGUN, SUCCEEDED: the recipient */
+	uint32_t index;    /* ENDED, DEFERRED, BEGUN, SUCCEEDED, REROUTED: the recipient */
 	enum end_kind end; /* ENDED */
 	/*
 	 * ENDED, DEFERRED, SUCCEEDED: the connection was lost after the final dot (of this try

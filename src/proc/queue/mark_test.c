@@ -43,6 +43,7 @@ static const struct mark marks[] = {
 	.text = SPAN("queued")},
     {.kind = MARK_TOLD, .wall_ms = 6, .told = 3},
     {.kind = MARK_ASIDE, .wall_ms = 4, .text = SPAN("its handler died 3 times")},
+    {.kind = MARK_REROUTED, .wall_ms = 5, .index = 2, .text = SPAN("via:relay.example:25")},
 };
 
 static void

@@ -142,6 +142,7 @@ message_remove(struct message *message)
 	poison_forget(queue, message->id);
 	watch_forget(queue, message->id);
 	summary_forget(queue, message->slot);
+	reroute_forget(queue, message->slot);
 	sched_message_remove(queue->sched, message->slot);
 	message->slot = SCHED_NONE;
 	message_forget_fresh(message);
@@ -253,6 +254,18 @@ apply_begun(struct reader *reader, struct queue *queue, uint32_t slot, uint32_t 
 	poison_found(queue, slot);
 }
 
+static void
+apply_rerouted(struct reader *reader, struct queue *queue, uint32_t slot,
+    const struct mark *mark)
+{
+	uint32_t at = marked(reader, queue, slot, mark->index);
+
+	if (mark->text.len == 0)
+		reader->failed = true;
+	else if (at != SCHED_NONE)
+		sched_rcpt_reroute(queue->sched, at, IPC_TARGET_REMOTE, mark->text);
+}
+
 static uint64_t
 id_of(const struct queue *queue, uint32_t slot)
 {
@@ -294,6 +307,9 @@ apply_mark(struct reader *reader, struct queue *queue, uint32_t slot)
 		return;
 	case MARK_TOLD:
 		watch_told(queue, id_of(queue, slot), mark.told);
+		return;
+	case MARK_REROUTED:
+		apply_rerouted(reader, queue, slot, &mark);
 		return;
 	case MARK_BEGUN:
 		apply_begun(reader, queue, slot, mark.index, mark.tries);

@@ -219,6 +219,7 @@ init_lists(struct queue *queue)
 	list_init(&queue->bounces);
 	list_init(&queue->listings);
 	list_init(&queue->summaries);
+	list_init(&queue->reroutes);
 	transcripts_init(&queue->transcripts);
 	poison_init(queue, seed);
 	watch_init(queue, seed);

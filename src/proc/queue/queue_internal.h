@@ -150,6 +150,7 @@ struct queue {
 	struct list bounces;  /* waiting for the spool or for lookup */
 	struct list listings; /* answers to operators that wait for the spool */
 	struct list summaries; /* that are being counted */
+	struct list reroutes; /* that are being done */
 	size_t listing_count;
 	struct transcripts transcripts;
 	struct suspensions suspensions;
@@ -218,6 +219,11 @@ const struct conf_route *schedule_route(const struct conf *conf, struct span add
 /* Whether mail for two addresses of one destination may share an attempt. */
 bool schedule_same_way(const struct conf *conf, struct span a, struct span b);
 struct span schedule_domain(struct span address);
+/* Whether an operator sends what goes to that destination another way. */
+bool schedule_is_rerouted(struct span key);
+/* The way to an address of the destination: host "" is by MX. */
+void schedule_way(const struct conf *conf, struct span key, struct span address,
+    struct conf_route *way);
 /* The key of the destination that a recipient goes to. */
 void schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
     struct span address);
@@ -323,6 +329,13 @@ enum ipc_why summary_why(const struct sched_destination *known, enum ipc_destina
     uint64_t token_ms, uint64_t now_ms);
 /* standing.c: which limit binds a destination, and what is foretold */
 void standing_tell(struct queue *queue, const struct ipc_aq_why *asked);
+
+/* reroute.c: mail that an operator sends another way, or back to the usual one */
+void reroute_start(struct queue *queue, const struct ipc_aq_reroute *asked);
+/* The message is about to be removed. */
+void reroute_forget(struct queue *queue, uint32_t slot);
+/* Nobody listens any more: no more mail is sent another way. */
+void reroute_stop(struct queue *queue);
 
 /* suspend.c: destinations that an operator suspends and resumes */
 void suspend_load(struct queue *queue);

@@ -10,11 +10,13 @@ queue_limits_name(struct span key)
 {
 	if (span_starts(key, SPAN("mx:")))
 		return span_skip(key, 3);
-	if (span_starts(key, SPAN("host:"))) {
+	if (span_starts(key, SPAN("host:")))
 		key = span_skip(key, 5);
-		return span_first(key, span_find_last(key, ':'));
-	}
-	return SPAN("");
+	else if (span_starts(key, SPAN("via:")))
+		key = span_skip(key, 4);
+	else
+		return SPAN("");
+	return span_first(key, span_find_last(key, ':'));
 }
 
 const struct conf_limits *

@@ -57,7 +57,8 @@ schedule_same_way(const struct conf *conf, struct span a, struct span b)
 }
 
 /*
- * The key of a destination: "mailbox", "mx:DOMAIN" or "host:HOST:PORT".  Mail through one smart
+ * The key of a destination: "mailbox", "mx:DOMAIN" or "host:HOST:PORT"; "via:HOST:PORT" where an
+ * operator sends mail another way (reroute.c).  Mail through one smart
  * host takes turns together; it shares an attempt only where its routes lead the same way.
  */
 void
@@ -81,6 +82,37 @@ schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
 	buf_add_str(key, "mx:");
 	for (size_t i = 0; i < domain.len; i++)
 		buf_add_char(key, ascii_lower(domain.ptr[i]));
+}
+
+bool
+schedule_is_rerouted(struct span key)
+{
+	return span_starts(key, SPAN("via:"));
+}
+
+void
+schedule_way(const struct conf *conf, struct span key, struct span address,
+    struct conf_route *way)
+{
+	const struct conf_route *route = schedule_route(conf, address);
+	struct span host = queue_limits_name(key);
+	uint64_t port = 0;
+
+	*way = route ? *route : (struct conf_route){0};
+	if (!schedule_is_rerouted(key))
+		return;
+	err_ignore(span_u64(span_skip(key, span_find_last(key, ':') + 1), UINT16_MAX, &port)
+	        ? OK
+	        : ERR_SYNTAX,
+	    "0 is the usual port");
+	*way = (struct conf_route){.host = host, .port = (uint16_t)port};
+	/* What the configuration says of that server holds on this way too. */
+	for (size_t i = 0; i < conf->route_count; i++)
+		if (span_eq_nocase(conf->routes[i].host, host) && conf->routes[i].port == port) {
+			way->tls = conf->routes[i].tls;
+			way->credential = conf->routes[i].credential;
+			return;
+		}
 }
 
 const struct conf_limits *
