@@ -68,7 +68,14 @@ struct transaction {
 	bool sender_checked;           /* the login may send as reverse_path */
 };
 
-enum session_wait { WAIT_NOTHING, WAIT_LOOKUP, WAIT_SENDERS, WAIT_NULL_MX, WAIT_KEYRING, WAIT_QUEUE };
+enum session_wait {
+	WAIT_NOTHING,
+	WAIT_LOOKUP,
+	WAIT_SENDERS,
+	WAIT_NULL_MX,
+	WAIT_KEYRING,
+	WAIT_QUEUE,
+};
 
 /* What a session waits for before it says or hears more. */
 enum session_delay { DELAY_NONE, DELAY_HEADER, DELAY_GREETING, DELAY_ERROR };
@@ -118,7 +125,7 @@ struct reception {
 	struct tls_context *tls_loaded; /* takes its place with the next link for signatures */
 	bool tls_is_loaded;
 	struct tls_tickets *tickets;
-	struct reception_listener listeners[CONF_LISTENERS_MAX];
+	struct reception_listener listeners[CONF_SOCKETS_MAX];
 	size_t listener_count;
 	struct list sessions;
 	struct list closed; /* sessions that are over */
