@@ -282,7 +282,8 @@ check_outbound(struct self *self)
 		char name[CLI_CHECK_NAME_BYTES];
 		uint16_t port = route->port;
 
-		if (route->host.len == 0 || route->host.len >= sizeof(name) ||
+		if (route->kind != CONF_ROUTE_SMTP || route->host.len == 0 ||
+		    route->host.len >= sizeof(name) ||
 		    cli_check_is_over(self->check))
 			continue;
 		if (port == 0)

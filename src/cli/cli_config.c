@@ -99,24 +99,57 @@ json_networks(const struct conf_networks *networks)
 }
 
 static json_t *
+json_route(const struct conf_route *route)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "domain", json_text(route->domain));
+	json_object_set_new(object, "by_mx",
+	    json_boolean(route->kind == CONF_ROUTE_SMTP && route->host.len == 0));
+	json_object_set_new(object, "by", json_string(conf_route_kind_name(route->kind)));
+	json_object_set_new(object, "host", json_text(route->host));
+	json_object_set_new(object, "port", json_integer(route->port));
+	json_object_set_new(
+	    object, "tls", json_string(conf_tls_name(route->tls)));
+	json_object_set_new(object, "credential", json_text(route->credential));
+	if (route->kind == CONF_ROUTE_REFUSE) {
+		json_object_set_new(object, "code", json_integer(route->code));
+		json_object_set_new(object, "status", json_text(route->status));
+		json_object_set_new(object, "text", json_text(route->text));
+	}
+	return object;
+}
+
+static json_t *
 json_routes(const struct conf *conf)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < conf->route_count; i++) {
-		const struct conf_route *route = &conf->routes[i];
-		json_t *object = json_object();
-
-		json_object_set_new(object, "domain", json_text(route->domain));
-		json_object_set_new(object, "by_mx", json_boolean(route->host.len == 0));
-		json_object_set_new(object, "host", json_text(route->host));
-		json_object_set_new(object, "port", json_integer(route->port));
-		json_object_set_new(
-		    object, "tls", json_string(conf_tls_name(route->tls)));
-		json_object_set_new(object, "credential", json_text(route->credential));
-		json_array_append_new(array, object);
-	}
+	for (size_t i = 0; i < conf->route_count; i++)
+		json_array_append_new(array, json_route(&conf->routes[i]));
 	return array;
+}
+
+static json_t *
+json_maildir(const struct conf *conf)
+{
+	if (conf->maildir_path.len == 0)
+		return json_null();
+	return json_pack("{s:o, s:o}", "folder", json_text(conf->maildir_path), "user",
+	    json_text(conf->mailbox_user));
+}
+
+/* Ways that mail goes.  Rules stand among the routes, whose order counts. */
+static json_t *
+json_way(const struct conf *conf, enum conf_type type)
+{
+	if (type == CONF_ROUTE)
+		return json_routes(conf);
+	if (type == CONF_LMTP && conf->lmtp.kind == CONF_ROUTE_LMTP)
+		return json_route(&conf->lmtp);
+	if (type == CONF_FALLBACK && conf->fallback.host.len > 0)
+		return json_route(&conf->fallback);
+	return json_null();
 }
 
 /* What a row says of limits; NULL where it says nothing of them. */
@@ -177,6 +210,16 @@ json_destinations(const struct conf *conf)
 	return array;
 }
 
+static json_t *
+json_addrs(const struct net_addr *addrs, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, json_addr(&addrs[i]));
+	return array;
+}
+
 /* A row's value; NULL where the row has none. */
 static json_t *
 json_statement(const struct conf *conf, const struct conf_option *option)
@@ -188,10 +231,7 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_LISTEN:
 		return json_listeners(conf);
 	case CONF_HTTP:
-		value = json_array();
-		for (size_t i = 0; i < conf->http_count; i++)
-			json_array_append_new(value, json_addr(&conf->http[i]));
-		return value;
+		return json_addrs(conf->http, conf->http_count);
 	case CONF_CERTIFICATE:
 		value = json_array();
 		for (size_t i = 0; i < conf->certificate_count; i++)
@@ -214,17 +254,15 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 		networks = conf_option_networks(conf, option);
 		return json_networks(&networks);
 	case CONF_MAILDIR:
-		if (conf->maildir_path.len == 0)
-			return json_null();
-		return json_pack("{s:o, s:o}", "folder", json_text(conf->maildir_path),
-		    "user", json_text(conf->mailbox_user));
+		return json_maildir(conf);
+	case CONF_LMTP:
+	case CONF_FALLBACK:
 	case CONF_ROUTE:
-		return json_routes(conf);
+	case CONF_DISCARD:
+	case CONF_REFUSE:
+		return json_way(conf, option->type);
 	case CONF_DNS:
-		value = json_array();
-		for (size_t i = 0; i < conf->dns_server_count; i++)
-			json_array_append_new(value, json_addr(&conf->dns_servers[i]));
-		return value;
+		return json_addrs(conf->dns_servers, conf->dns_server_count);
 	case CONF_LOG:
 		return json_pack("{s:s, s:s}", "as",
 		    conf_log_format_name(conf->log_format), "to",

@@ -48,7 +48,10 @@ cli_queue_write_destination(struct buf *out, const char *key)
 
 	if (span_eq(span, SPAN("mailbox"))) {
 		buf_add_str(out, "the mailboxes here");
-	} else if (span_starts(span, SPAN("host:"))) {
+	} else if (span_starts(span, SPAN("rule:"))) {
+		buf_add_str(out, "what is ruled for ");
+		reply_clean(out, span_skip(span, 5));
+	} else if (span_starts(span, SPAN("host:")) || span_starts(span, SPAN("lmtp:"))) {
 		buf_add_str(out, "the server ");
 		reply_clean(out, span_skip(span, 5));
 	} else if (span_starts(span, SPAN("via:"))) {
@@ -293,7 +296,8 @@ cli_queue_tell(struct story_rcpt *rcpt, json_t *waiting, struct span id)
 	rcpt->next_word = next_word_of(reason_of(waiting));
 	rcpt->next_name = id;
 	rcpt->next_host = span_starts(key, SPAN("mx:")) || span_starts(key, SPAN("host:")) ||
-	        span_starts(key, SPAN("via:"))
+	        span_starts(key, SPAN("via:")) || span_starts(key, SPAN("lmtp:")) ||
+	        span_starts(key, SPAN("rule:"))
 			      ? span_skip(key, span_find(key, ':') + 1)
 			      : key;
 	rcpt->code = (unsigned)cli_queue_number(waiting, "code");

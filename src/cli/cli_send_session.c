@@ -248,6 +248,7 @@ take_event(struct session *session, const struct smtp_client_event *event)
 	case SMTP_CLIENT_CLOSED:
 		finish(session);
 		return;
+	case SMTP_CLIENT_RCPT_VERDICT: /* of LMTP only, which is not spoken here */
 	case SMTP_CLIENT_WAIT:
 		return;
 	}

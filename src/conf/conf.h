@@ -25,6 +25,8 @@ enum {
 	CONF_DESTINATIONS_MAX = 10000,
 	CONF_LINE_BYTES_MAX = 32768,
 	CONF_CREDENTIAL_BYTES_MAX = 128,
+	CONF_SOCKET_BYTES_MAX = 107, /* of the path of a Unix socket */
+	CONF_REFUSAL_BYTES_MAX = 200,
 	CONF_PATH_BYTES_MAX = 4095,
 	CONF_RATE_COUNT_MAX = 1000000,
 	CONF_RATE_PERIOD_MS_MIN = 1000,
@@ -61,13 +63,26 @@ struct conf_listener {
 	struct net_addr addr; /* with its port */
 };
 
-/* Where mail goes: a server by name, or the MX of the recipient's domain. */
+enum conf_route_kind {
+	CONF_ROUTE_SMTP,    /* a server by name, or the MX of the recipient's domain */
+	CONF_ROUTE_LMTP,    /* a server by name, or a Unix socket of this host */
+	CONF_ROUTE_DISCARD, /* nowhere, and nobody is told */
+	CONF_ROUTE_REFUSE,  /* nowhere, and the sender is told */
+	CONF_ROUTE_KIND_COUNT
+};
+
+/* Where mail goes. */
 struct conf_route {
-	struct span domain; /* "example.org", ".example.org" (all below), "" (all) */
-	struct span host; /* name, or address without brackets; "" is by MX */
-	uint16_t port; /* 0: 25, or 465 for implicit TLS */
+	enum conf_route_kind kind;
+	/* "example.org", ".example.org" (all below), "joe@example.org", "" (all) */
+	struct span domain;
+	/* Name, or address without brackets; "" is by MX.  LMTP: or the path of a socket. */
+	struct span host;
+	uint16_t port; /* 0: 25, or 465 for implicit TLS; LMTP: never 0 but for a socket */
 	enum conf_tls tls;
 	struct span credential; /* name in the credentials file; "" is no AUTH */
+	unsigned code; /* REFUSE: what the sender is told */
+	struct span status, text;
 };
 
 /* How mail for a destination is tried: when again, how long, how much at a time. */
@@ -149,11 +164,13 @@ struct conf {
 	struct span senders_path; /* login: address, @domain, * */
 	struct span maildir_path; /* each mailbox is a Maildir below it */
 	struct span mailbox_user; /* who owns Maildirs, when started as root */
+	struct conf_route lmtp; /* its kind says so: mailboxes are behind it, and no Maildirs */
 	struct span postmaster; /* its mailbox where no table names one */
 	char detail_separator; /* user+detail; 0 is none */
 
 	struct conf_route *routes; /* in the order of the file; the first that fits */
 	size_t route_count;
+	struct conf_route fallback; /* where no server of a domain answers; no host: none */
 	struct net_addr dns_servers[CONF_DNS_SERVERS_MAX]; /* none: /etc/resolv.conf */
 	size_t dns_server_count;
 	bool tls_policies; /* MTA-STS policies are fetched */
@@ -290,6 +307,8 @@ MUST_USE enum err conf_bundle_decode(struct span wire, struct conf_bundle *bundl
 MUST_USE enum err conf_parse(struct conf_bundle *bundle, struct conf **conf,
     struct conf_error errors[CONF_ERRORS_MAX], size_t *error_count);
 void conf_destroy(struct conf *conf);
+/* Whether a route leads to a Unix socket of this host. */
+bool conf_route_is_socket(const struct conf_route *route);
 /* Whether anybody can log in, by whatever means. */
 bool conf_has_users(const struct conf *conf);
 

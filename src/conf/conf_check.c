@@ -89,11 +89,28 @@ check_mailboxes(struct conf_parser *parser)
 		conf_error_add(&parser->errors, parser->domains.places[0],
 		    "nothing says who has a mailbox at these domains; add \"mailboxes "
 		    "from FILE\"");
-	if (conf->mailboxes_path.len > 0 && conf->maildir_path.len == 0)
+	if (conf->maildir_path.len > 0 && conf->lmtp.kind == CONF_ROUTE_LMTP)
+		conf_error_add(&parser->errors,
+		    conf_parser_place_of(parser, NULL, "deliver to lmtp"),
+		    "mailboxes are Maildirs already (\"deliver to maildir\"); take one of the "
+		    "two away");
+	if (conf->mailboxes_path.len > 0 && conf->maildir_path.len == 0 &&
+	    conf->lmtp.kind != CONF_ROUTE_LMTP)
 		conf_error_add(&parser->errors,
 		    conf_parser_place_of(parser, NULL, "mailboxes from"),
 		    "nothing says where the mail of the mailboxes goes; add \"deliver to "
-		    "maildir FOLDER\"");
+		    "maildir FOLDER\" or \"deliver to lmtp SERVER\"");
+}
+
+static void
+check_credential(struct conf_parser *parser, const struct conf_route *route,
+    struct conf_place place)
+{
+	if (route->credential.len > 0)
+		conf_error_add(&parser->errors, place,
+		    "nothing says what the password of %s is; add \"credentials "
+		    "from FILE\"",
+		    conf_quote(route->credential).text);
 }
 
 static void
@@ -103,12 +120,12 @@ check_routes(struct conf_parser *parser)
 
 	if (conf->credentials_path.len > 0)
 		return;
+	check_credential(
+	    parser, &conf->lmtp, conf_parser_place_of(parser, NULL, "deliver to lmtp"));
+	check_credential(
+	    parser, &conf->fallback, conf_parser_place_of(parser, NULL, "fall back to"));
 	for (size_t i = 0; i < conf->route_count; i++)
-		if (conf->routes[i].credential.len > 0)
-			conf_error_add(&parser->errors, parser->routes.places[i],
-			    "nothing says what the password of %s is; add \"credentials "
-			    "from FILE\"",
-			    conf_quote(conf->routes[i].credential).text);
+		check_credential(parser, &conf->routes[i], parser->routes.places[i]);
 }
 
 /* RFC 3865 section 2.3: what EHLO says of them must be what a client can read. */

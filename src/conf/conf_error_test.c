@@ -230,6 +230,21 @@ static const struct mistake mistakes[] = {
     {"send mail for .org, x.a.org through b", 21,
 	"this route for \"x.a.org\" is never used: the one at /etc/p/main.conf:4 comes "
 	"first and takes that mail"},
+    {"send mail for @a.org by mx", 15, "\"@a.org\" is not an address: nothing stands before the @"},
+    {"send mail for joe@ by mx", 15, "\"joe@\" is not an address: it is empty"},
+    {"send mail for a.org by mx; discard mail for joe@a.org", 45,
+	"this route for \"joe@a.org\" is never used: the one at /etc/p/main.conf:4 comes "
+	"first and takes that mail"},
+    {"send mail by lmtp /run/lmtp with tls may", 38,
+	"a socket of this host has no TLS; leave \"with tls\" out"},
+    {"deliver to lmtp a:b", 17,
+	"\"a:b\" is not a server: the port is a number from 1 to 65535, after a colon"},
+    {"refuse mail for a.org", 22, "expected \"with\", not the end of the line"},
+    {"refuse mail for a.org with 450 4.7.1 x", 28,
+	"\"450\" is not the code of a refusal: from 550 to 559"},
+    {"refuse mail for a.org with 550 5.7 x", 32,
+	"\"5.7\" is not the status of a refusal, as in 5.7.1"},
+    {"refuse mail for a.org with 550 5.7.1 \"\"", 38, "the text has from 1 to 200 bytes"},
     {"send mail by mx; send mail by mx", 28,
 	"a route for all mail was given already, at /etc/p/main.conf:4"},
 
@@ -238,7 +253,11 @@ static const struct mistake mistakes[] = {
 	"nothing says who has a mailbox at these domains; add \"mailboxes from FILE\""},
     {"mailboxes from x", 1,
 	"nothing says where the mail of the mailboxes goes; add \"deliver to maildir "
-	"FOLDER\""},
+	"FOLDER\" or \"deliver to lmtp SERVER\""},
+    {"deliver to maildir m; deliver to lmtp /run/lmtp", 23,
+	"mailboxes are Maildirs already (\"deliver to maildir\"); take one of the two away"},
+    {"deliver to lmtp 127.0.0.1 as dove", 1,
+	"nothing says what the password of \"dove\" is; add \"credentials from FILE\""},
     {"passwords from x", 1,
 	"passwords are taken over TLS only, which needs a certificate; add \"certificate "
 	"FILE key FILE\""},

@@ -182,6 +182,10 @@ struct conf_place conf_parser_place_of(
 bool conf_scalar_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_statement_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_route_parse(struct conf_parser *parser);
+bool conf_lmtp_parse(struct conf_parser *parser);
+bool conf_discard_parse(struct conf_parser *parser);
+bool conf_refuse_parse(struct conf_parser *parser);
+bool conf_fallback_parse(struct conf_parser *parser);
 bool conf_networks_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_certificate_parse(struct conf_parser *parser);
 bool conf_clients_parse(struct conf_parser *parser);

@@ -32,6 +32,19 @@ conf_tls_name(enum conf_tls tls)
 }
 
 const char *
+conf_route_kind_name(enum conf_route_kind kind)
+{
+	static const char *const names[CONF_ROUTE_KIND_COUNT] = {
+	    [CONF_ROUTE_SMTP] = "smtp",
+	    [CONF_ROUTE_LMTP] = "lmtp",
+	    [CONF_ROUTE_DISCARD] = "discard",
+	    [CONF_ROUTE_REFUSE] = "refuse",
+	};
+
+	return names[kind];
+}
+
+const char *
 conf_tls_version_name(enum conf_tls_version version)
 {
 	return version == CONF_TLS_1_3 ? "1.3" : "1.2";

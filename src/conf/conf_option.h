@@ -34,7 +34,11 @@ enum conf_type {
 	CONF_DOMAINS,
 	CONF_NETWORKS,
 	CONF_MAILDIR,
+	CONF_LMTP,
 	CONF_ROUTE,
+	CONF_DISCARD,
+	CONF_REFUSE,
+	CONF_FALLBACK,
 	CONF_DNS,
 	CONF_LOG,
 	CONF_INCLUDE,
@@ -105,6 +109,7 @@ conf_show_option(struct buf *out, const void *holder, const struct conf_option *
 /* The words of enum values, as the language has them. */
 const char *conf_listener_kind_name(enum conf_listener_kind kind);
 const char *conf_tls_name(enum conf_tls tls);
+const char *conf_route_kind_name(enum conf_route_kind kind);
 const char *conf_tls_version_name(enum conf_tls_version version);
 const char *conf_log_format_name(enum conf_log_format format);
 const char *conf_log_target_name(enum conf_log_target target);

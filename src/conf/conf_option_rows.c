@@ -244,6 +244,14 @@ static const struct conf_option options[] = {
 	.syntax = "FOLDER [as USER]",
 	.doc = "Each mailbox is a Maildir in this folder. They belong to the user, who "
 	       "matters only when Postrider is started as root."},
+    {.words = "deliver to lmtp",
+	.type = CONF_LMTP,
+	.syntax = "(HOST[:PORT] | SOCKET) [with tls MODE] [as NAME]",
+	.doc = "The mailboxes are another program's, as Dovecot's, which is given their mail by "
+	       "LMTP (RFC 2033): on a port, 24 if none is said, or on a Unix socket, whose path "
+	       "begins with a slash. Instead of \"deliver to maildir\". The program is told the "
+	       "address that the mail was sent to where the mailbox is called like it, and "
+	       "MAILBOX@DOMAIN otherwise. The rest is as with \"send mail\"."},
     {.words = "postmaster goes to",
 	.type = CONF_MAILBOX,
 	AT(postmaster),
@@ -316,12 +324,14 @@ static const struct conf_option options[] = {
     {.words = "send mail",
 	.type = CONF_ROUTE,
 	.repeats = true,
-	.syntax =
-	    "[for DOMAIN, ...] (through HOST[:PORT] | by mx) [with tls MODE] [as NAME]",
+	.syntax = "[for DOMAIN | ADDRESS, ...] HOW [with tls MODE] [as NAME]",
 	.doc =
-	    "How mail leaves. The first statement that fits a recipient's domain "
-	    "counts; .example.org is every domain below example.org; without \"for\" "
-	    "it is all mail. \"by mx\" is what happens without any statement. NAME is "
+	    "How mail leaves: HOW is through HOST[:PORT], by mx, or by lmtp HOST[:PORT] or by lmtp "
+	    "SOCKET. The first statement that fits a recipient's address or domain "
+	    "counts, of these and of \"discard mail\" and \"refuse mail\"; .example.org is every "
+	    "domain below example.org; without \"for\" "
+	    "it is all mail. \"by mx\" is what happens without any statement. \"by lmtp\" gives "
+	    "it to a program that keeps it (RFC 2033), on a port (24) or a Unix socket. NAME is "
 	    "from the credentials. The modes of TLS: may is when it is offered; "
 	    "required is always, whatever the certificate; verified is always and with "
 	    "the right certificate; dane is always and with a certificate that fits the TLSA "
@@ -329,6 +339,28 @@ static const struct conf_option options[] = {
 	    "465); and never. With may, what the domain itself demands (DANE) is "
 	    "kept to. Without \"with tls\" it is may, but implicit on port 465, "
 	    "and verified where a password is sent."},
+    {.words = "discard mail for",
+	.type = CONF_DISCARD,
+	.repeats = true,
+	.syntax = "DOMAIN | ADDRESS, ...",
+	.doc = "Mail that is accepted and thrown away: nobody is told, but the log and the "
+	       "ledger say so. Stands among \"send mail\", and the first that fits counts. For "
+	       "addresses of our own domains it comes before mailboxes and aliases."},
+    {.words = "refuse mail for",
+	.type = CONF_REFUSE,
+	.repeats = true,
+	.syntax = "DOMAIN | ADDRESS, ... with CODE STATUS \"TEXT\"",
+	.doc = "Mail that is not sent: RCPT is answered with 550 and that status and text, and "
+	       "what comes to it by an alias is returned with them (CODE, from 550 to 559, goes "
+	       "into the notification). Otherwise as \"discard mail for\". As in: refuse mail for "
+	       "old.example with 550 5.1.6 \"We are new.example now\"."},
+    {.words = "fall back to",
+	.type = CONF_FALLBACK,
+	.syntax = "HOST[:PORT] [with tls MODE] [as NAME]",
+	.doc = "A server that gets the mail for domains none of whose servers can be reached: "
+	       "no answer in time, a connection refused or closed before the mail, or no answer "
+	       "from DNS. Never after a refusal, nor where TLS that is demanded could not be had, "
+	       "nor for mail that \"send mail\" sends elsewhere than by mx."},
     {.words = "ask dns at",
 	.type = CONF_DNS,
 	.repeats = true,

@@ -1,6 +1,6 @@
 /*
- * Patterns of domains, of which the first that fits counts: "example.org", ".example.org"
- * (all below it), "" (all).  One that stands behind another which takes all of its mail can
+ * Patterns, of which the first that fits counts: "example.org", ".example.org" (all below it),
+ * "joe@example.org", "" (all).  One that stands behind another which takes all of its mail can
  * only be a mistake.
  */
 #include "conf/conf_internal.h"
@@ -26,9 +26,10 @@ hidden_by(const struct conf_parser *parser, const char *what, struct span patter
 	key_write(&key, what, SPAN(""));
 	before = map_get(&parser->seen, buf_span(&key));
 	for (size_t i = 1; i < pattern.len && !before; i++) {
-		if (pattern.ptr[i] != '.')
+		if (pattern.ptr[i] != '.' && pattern.ptr[i] != '@')
 			continue;
-		key_write(&key, what, span_skip(pattern, i));
+		key_write(
+		    &key, what, span_skip(pattern, pattern.ptr[i] == '@' ? i + 1 : i));
 		before = map_get(&parser->seen, buf_span(&key));
 	}
 	buf_fini(&key);

@@ -1,12 +1,13 @@
 /*
- * "send mail ...": one route for each domain.  The first that fits counts, so one that
- * stands behind another which takes all of its mail is a mistake, and refused.
+ * "send mail ...", "discard mail ...", "refuse mail ...": one route for each domain or address.
+ * The first that fits counts, so one that stands behind another which takes all of its mail is a
+ * mistake, and refused.  And the other ways that mail goes by: "deliver to lmtp", "fall back to".
  */
 #include "conf/conf_internal.h"
 
 struct target {
 	struct conf_route route;
-	bool by_mx, tls_given, as_given;
+	bool tls_given, as_given;
 	struct conf_place tls, as;
 };
 
@@ -16,6 +17,35 @@ tls_name(unsigned tls)
 	return conf_tls_name((enum conf_tls)tls);
 }
 
+bool
+conf_route_is_socket(const struct conf_route *route)
+{
+	return route->host.len > 0 && route->host.ptr[0] == '/';
+}
+
+static bool
+is_by_mx(const struct target *target)
+{
+	return target->route.kind == CONF_ROUTE_SMTP && target->route.host.len == 0;
+}
+
+/* What is wrong with a domain, one with a dot in front, or an address; NULL: nothing. */
+static const char *
+pattern_problem(struct span name)
+{
+	size_t at = span_find_last(name, '@');
+
+	if (at == name.len)
+		return conf_value_domain_problem(
+		    name.len > 1 && name.ptr[0] == '.' ? span_skip(name, 1) : name);
+	if (at == 0)
+		return "nothing stands before the @";
+	for (size_t i = 0; i < at; i++)
+		if ((unsigned char)name.ptr[i] <= ' ' || name.ptr[i] == 127)
+			return "only visible characters may stand in it";
+	return conf_value_domain_problem(span_skip(name, at + 1));
+}
+
 /* Domains wait in a list of their own until the statement's end is known. */
 static bool
 parse_domains(struct conf_parser *parser, struct conf_list *domains)
@@ -23,18 +53,16 @@ parse_domains(struct conf_parser *parser, struct conf_list *domains)
 	struct conf_token value;
 
 	do {
-		struct span name;
 		const char *problem;
 
 		if (!conf_parser_value(parser, "a domain name", &value))
 			return false;
-		name = value.text;
-		if (name.len > 1 && name.ptr[0] == '.')
-			name = span_skip(name, 1);
-		problem = conf_value_domain_problem(name);
+		problem = pattern_problem(value.text);
 		if (problem)
-			return conf_parser_fail(parser, value.place,
-			    "%s is not a domain name: %s", conf_quote(value.text).text,
+			return conf_parser_fail(parser, value.place, "%s is not %s: %s",
+			    conf_quote(value.text).text,
+			    span_find(value.text, '@') < value.text.len ? "an address"
+									: "a domain name",
 			    problem);
 		conf_list_add(domains, &value.text, sizeof(value.text), value.place);
 	} while (conf_parser_more(parser));
@@ -60,6 +88,26 @@ parse_through(struct conf_parser *parser, struct target *target)
 		    conf_quote(value.text).text, problem);
 	check(arena_copy(parser->arena, host, &target->route.host));
 	return true;
+}
+
+/* A server as above, with a port of its own, or the path of a socket. */
+static bool
+parse_lmtp(struct conf_parser *parser, struct target *target)
+{
+	enum { LMTP_PORT = 24 };
+	struct span text = parser->token.text;
+	bool good;
+
+	target->route.kind = CONF_ROUTE_LMTP;
+	if (!conf_parser_at_value(parser) || text.len == 0 || text.ptr[0] != '/') {
+		good = parse_through(parser, target);
+		if (target->route.port == 0)
+			target->route.port = LMTP_PORT;
+		return good;
+	}
+	target->route.tls = CONF_TLS_NEVER;
+	return conf_parser_path(
+	    parser, "a socket", CONF_SOCKET_BYTES_MAX, &target->route.host);
 }
 
 /* "with tls MODE" and "as NAME", each once, in either order. */
@@ -105,7 +153,8 @@ is_loopback(struct span host)
 {
 	struct net_addr addr;
 
-	return span_eq_nocase(host, SPAN("localhost")) ||
+	return (host.len > 0 && host.ptr[0] == '/') ||
+	       span_eq_nocase(host, SPAN("localhost")) ||
 	       (net_addr_parse(host, &addr) == OK && net_addr_is_loopback(&addr));
 }
 
@@ -116,18 +165,24 @@ settle(struct conf_parser *parser, struct target *target)
 	struct conf_route *route = &target->route;
 	struct net_addr addr;
 
+	if (conf_route_is_socket(route)) {
+		if (target->tls_given)
+			return conf_parser_fail(parser, target->tls,
+			    "a socket of this host has no TLS; leave \"with tls\" out");
+		return true;
+	}
 	if (!target->tls_given && route->port == 465)
 		route->tls = CONF_TLS_IMPLICIT;
 	else if (!target->tls_given && target->as_given)
 		route->tls = CONF_TLS_VERIFIED;
-	if (target->by_mx && route->tls == CONF_TLS_IMPLICIT)
+	if (is_by_mx(target) && route->tls == CONF_TLS_IMPLICIT)
 		return conf_parser_fail(parser, target->tls,
 		    "servers found by MX use port 25, which has no implicit TLS; say "
 		    "\"required\" or \"verified\"");
 	if (route->tls == CONF_TLS_DANE && net_addr_parse(route->host, &addr) == OK)
 		return conf_parser_fail(parser, target->tls,
 		    "an address has no TLSA records; name the server, or say \"verified\"");
-	if (target->by_mx && target->as_given)
+	if (is_by_mx(target) && target->as_given)
 		return conf_parser_fail(parser, target->as,
 		    "a password is for one server; name it with \"through\"");
 	if (target->as_given && !is_loopback(route->host) &&
@@ -178,23 +233,29 @@ target_word(unsigned by_mx)
 static bool
 parse_target(struct conf_parser *parser, struct target *target)
 {
-	unsigned by_mx = 1;
+	unsigned by_mx;
 
-	if (conf_parser_is(parser, "by")) {
-		conf_parser_advance(parser);
-		target->by_mx = true;
+	if (!conf_parser_is(parser, "by"))
+		return conf_parser_choice(parser, target_word, 2, &by_mx) &&
+		       parse_through(parser, target);
+	conf_parser_advance(parser);
+	if (!conf_parser_is(parser, "lmtp"))
 		return conf_parser_expect(parser, "mx");
-	}
-	return conf_parser_choice(parser, target_word, 2, &by_mx) &&
-	       parse_through(parser, target);
+	conf_parser_advance(parser);
+	return parse_lmtp(parser, target);
 }
+
+static const struct conf_route nowhere = {.host = SPAN(""),
+    .credential = SPAN(""),
+    .status = SPAN(""),
+    .text = SPAN("")};
 
 bool
 conf_route_parse(struct conf_parser *parser)
 {
 	struct conf_place place = parser->token.place;
 	struct conf_list domains = {0};
-	struct target target = {.route = {.host = SPAN(""), .credential = SPAN("")}};
+	struct target target = {.route = nowhere};
 	bool good = true;
 
 	if (conf_parser_is(parser, "for")) {
@@ -206,4 +267,114 @@ conf_route_parse(struct conf_parser *parser)
 	mem_free(domains.items);
 	mem_free(domains.places);
 	return good;
+}
+
+bool
+conf_lmtp_parse(struct conf_parser *parser)
+{
+	struct target target = {.route = nowhere};
+
+	target.route.domain = SPAN("");
+	if (!parse_lmtp(parser, &target) || !parse_details(parser, &target) ||
+	    !settle(parser, &target))
+		return false;
+	parser->conf->lmtp = target.route;
+	return true;
+}
+
+bool
+conf_fallback_parse(struct conf_parser *parser)
+{
+	struct target target = {.route = nowhere};
+
+	target.route.domain = SPAN("");
+	if (!parse_through(parser, &target) || !parse_details(parser, &target) ||
+	    !settle(parser, &target))
+		return false;
+	parser->conf->fallback = target.route;
+	return true;
+}
+
+/* The rest of a rule that sends mail nowhere: its patterns, and what it says. */
+static bool
+parse_rule(struct conf_parser *parser, struct target *target,
+    bool (*more)(struct conf_parser *, struct target *))
+{
+	struct conf_place place = parser->token.place;
+	struct conf_list domains = {0};
+	bool good = parse_domains(parser, &domains) && (!more || more(parser, target)) &&
+		    add_routes(parser, place, target, &domains);
+
+	mem_free(domains.items);
+	mem_free(domains.places);
+	return good;
+}
+
+bool
+conf_discard_parse(struct conf_parser *parser)
+{
+	struct target target = {.route = nowhere};
+
+	target.route.kind = CONF_ROUTE_DISCARD;
+	return parse_rule(parser, &target, NULL);
+}
+
+/* "5.7.1": class, subject and detail. */
+static bool
+is_status(struct span text)
+{
+	uint64_t number;
+	struct span part;
+	unsigned count = 0;
+
+	if (text.len < 5 || text.ptr[0] != '5' || text.ptr[text.len - 1] == '.')
+		return false;
+	for (; span_cut(&text, '.', &part); count++)
+		if (part.len == 0 || part.len > 3 || !span_u64(part, 999, &number) ||
+		    (count == 0 && part.len > 1))
+			return false;
+	return count == 3;
+}
+
+static bool
+parse_refusal(struct conf_parser *parser, struct target *target)
+{
+	struct conf_token code, status, text;
+	uint64_t number;
+
+	if (!conf_parser_expect(parser, "with") ||
+	    !conf_parser_value(parser, "a code, as in 550", &code))
+		return false;
+	if (code.text.len != 3 || !span_u64(code.text, 559, &number) || number < 550)
+		return conf_parser_fail(parser, code.place,
+		    "%s is not the code of a refusal: from 550 to 559",
+		    conf_quote(code.text).text);
+	if (!conf_parser_value(parser, "a status, as in 5.7.1", &status))
+		return false;
+	if (!is_status(status.text))
+		return conf_parser_fail(parser, status.place,
+		    "%s is not the status of a refusal, as in 5.7.1",
+		    conf_quote(status.text).text);
+	if (!conf_parser_value(parser, "a text, in quotes", &text))
+		return false;
+	if (text.text.len == 0 || text.text.len > CONF_REFUSAL_BYTES_MAX)
+		return conf_parser_fail(parser, text.place, "the text has from 1 to %d bytes",
+		    (int)CONF_REFUSAL_BYTES_MAX);
+	for (size_t i = 0; i < text.text.len; i++)
+		if (text.text.ptr[i] < ' ' || text.text.ptr[i] > '~')
+			return conf_parser_fail(parser, text.place,
+			    "only visible ASCII characters and blanks may stand in the text");
+	target->route.code = (unsigned)number;
+	check(arena_copy(parser->arena, status.text, &target->route.status) &&
+	      arena_copy(parser->arena, text.text, &target->route.text));
+	return true;
+}
+
+bool
+conf_refuse_parse(struct conf_parser *parser)
+{
+	struct target target = {.route = nowhere};
+
+	target.route.kind = CONF_ROUTE_REFUSE;
+	return parse_rule(parser, &target, parse_refusal);
 }

@@ -38,7 +38,11 @@ expected(const struct conf_option *option)
 	case CONF_DOMAINS:
 	case CONF_NETWORKS:
 	case CONF_MAILDIR:
+	case CONF_LMTP:
 	case CONF_ROUTE:
+	case CONF_DISCARD:
+	case CONF_REFUSE:
+	case CONF_FALLBACK:
 	case CONF_DNS:
 	case CONF_LOG:
 	case CONF_INCLUDE:

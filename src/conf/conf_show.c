@@ -131,30 +131,75 @@ show_maildir(struct buf *out, const struct conf *conf)
 	buf_add_char(out, '\n');
 }
 
+/* Where a route leads, and how: what stands behind "through", or "lmtp". */
 static void
-show_route(struct buf *out, const struct conf_route *route)
+show_target(struct buf *out, const struct conf_route *route)
 {
 	bool literal = span_find(route->host, ':') < route->host.len;
 
-	buf_add_str(out, "send mail ");
-	if (route->domain.len > 0)
-		buf_addf(out, "for %.*s ", SPAN_ARGS(route->domain));
-	if (route->host.len == 0) {
-		buf_add_str(out, "by mx");
+	if (conf_route_is_socket(route)) {
+		conf_value_write_word(out, route->host);
 	} else {
-		buf_add_str(out, literal ? "through [" : "through ");
+		buf_add_str(out, literal ? "[" : "");
 		buf_add(out, route->host);
-		if (literal)
-			buf_add_char(out, ']');
+		buf_add_str(out, literal ? "]" : "");
+		if (route->port > 0)
+			buf_addf(out, ":%u", (unsigned)route->port);
+		if (route->host.len > 0)
+			buf_add_char(out, ' ');
+		buf_addf(out, "with tls %s", conf_tls_name(route->tls));
 	}
-	if (route->port > 0)
-		buf_addf(out, ":%u", (unsigned)route->port);
-	buf_addf(out, " with tls %s", conf_tls_name(route->tls));
 	if (route->credential.len > 0) {
 		buf_add_str(out, " as ");
 		conf_value_write_word(out, route->credential);
 	}
 	buf_add_char(out, '\n');
+}
+
+static void
+show_lmtp(struct buf *out, const struct conf *conf)
+{
+	if (conf->lmtp.kind != CONF_ROUTE_LMTP)
+		return;
+	buf_add_str(out, "deliver to lmtp ");
+	show_target(out, &conf->lmtp);
+}
+
+static void
+show_fallback(struct buf *out, const struct conf *conf)
+{
+	if (conf->fallback.host.len == 0)
+		return;
+	buf_add_str(out, "fall back to ");
+	show_target(out, &conf->fallback);
+}
+
+static void
+show_route(struct buf *out, const struct conf_route *route)
+{
+	static const char *const verbs[CONF_ROUTE_KIND_COUNT] = {
+	    [CONF_ROUTE_SMTP] = "send",
+	    [CONF_ROUTE_LMTP] = "send",
+	    [CONF_ROUTE_DISCARD] = "discard",
+	    [CONF_ROUTE_REFUSE] = "refuse",
+	};
+
+	buf_addf(out, "%s mail", verbs[route->kind]);
+	if (route->domain.len > 0) {
+		buf_add_str(out, " for ");
+		conf_value_write_word(out, route->domain);
+	}
+	if (route->kind == CONF_ROUTE_REFUSE) {
+		buf_addf(out, " with %u %.*s ", route->code, SPAN_ARGS(route->status));
+		conf_value_write_word(out, route->text);
+	}
+	if (route->kind == CONF_ROUTE_REFUSE || route->kind == CONF_ROUTE_DISCARD) {
+		buf_add_char(out, '\n');
+		return;
+	}
+	buf_add_str(out, route->kind == CONF_ROUTE_LMTP ? " by lmtp "
+			 : route->host.len == 0 ? " by mx " : " through ");
+	show_target(out, route);
 }
 
 static void
@@ -258,7 +303,9 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 	    [CONF_TLS_VERSION] = show_tls_version,
 	    [CONF_DOMAINS] = show_domains,
 	    [CONF_MAILDIR] = show_maildir,
+	    [CONF_LMTP] = show_lmtp,
 	    [CONF_ROUTE] = show_routes,
+	    [CONF_FALLBACK] = show_fallback,
 	    [CONF_DNS] = show_dns,
 	    [CONF_LOG] = show_log,
 	    [CONF_DESTINATION] = show_destinations,

@@ -29,6 +29,13 @@ static const char *const confs[] = {
     "send mail for .a.b, a.b through [::1]:26 as \"x y\"\n"
     "send mail for c through d with tls never\nsend mail for d through 192.0.2.1:465\n"
     "send mail for e by mx with tls required\nsend mail by mx\n",
+    "hostname a\nmailboxes from m\ndeliver to lmtp \"/run/dove cot/lmtp\"\n"
+    "fall back to [::1]:26 with tls required\n",
+    "hostname a\nmailboxes from m\ncredentials from c\ndeliver to lmtp 127.0.0.1 as x\n"
+    "fall back to b as y\nsend mail for joe@a.b, d.e by lmtp f:2424 with tls verified\n"
+    "send mail for g by lmtp /run/g\ndiscard mail for g@h, i.j\n"
+    "refuse mail for .k.l, m@n with 550 5.1.6 \"We are \\\"new\\\" {now}\"\n"
+    "send mail by lmtp [::1]\n",
     "hostname a\nauthenticate with dovecot \"/a b\"\ntoken keys from k; token issuer "
     "https://id.example/; token audience smtp; token login claim sub; token scope mail\n"
     "certificate c key k\n",
@@ -92,6 +99,20 @@ assert_same_limits(const struct conf_limits *a, const struct conf_limits *b)
 }
 
 static void
+assert_same_route(const struct conf_route *a, const struct conf_route *b)
+{
+	assert_int_equal(a->kind, b->kind);
+	assert_same_span(a->domain, b->domain);
+	assert_same_span(a->host, b->host);
+	assert_same_span(a->credential, b->credential);
+	assert_int_equal(a->port, b->port);
+	assert_int_equal(a->tls, b->tls);
+	assert_int_equal(a->code, b->code);
+	assert_same_span(a->status, b->status);
+	assert_same_span(a->text, b->text);
+}
+
+static void
 assert_same_lists(const struct conf *a, const struct conf *b)
 {
 	assert_int_equal(a->listener_count, b->listener_count);
@@ -118,13 +139,8 @@ assert_same_lists(const struct conf *a, const struct conf *b)
 		    &a->destinations[i].limits, &b->destinations[i].limits);
 	}
 	assert_int_equal(a->route_count, b->route_count);
-	for (size_t i = 0; i < a->route_count; i++) {
-		assert_same_span(a->routes[i].domain, b->routes[i].domain);
-		assert_same_span(a->routes[i].host, b->routes[i].host);
-		assert_same_span(a->routes[i].credential, b->routes[i].credential);
-		assert_int_equal(a->routes[i].port, b->routes[i].port);
-		assert_int_equal(a->routes[i].tls, b->routes[i].tls);
-	}
+	for (size_t i = 0; i < a->route_count; i++)
+		assert_same_route(&a->routes[i], &b->routes[i]);
 }
 
 static void
@@ -151,6 +167,8 @@ assert_same(const struct conf *a, const struct conf *b)
 	assert_int_equal(a->tls_version_min, b->tls_version_min);
 	assert_same_span(a->maildir_path, b->maildir_path);
 	assert_same_span(a->mailbox_user, b->mailbox_user);
+	assert_same_route(&a->lmtp, &b->lmtp);
+	assert_same_route(&a->fallback, &b->fallback);
 	assert_int_equal(a->log_format, b->log_format);
 	assert_int_equal(a->log_target, b->log_target);
 	assert_same_lists(a, b);

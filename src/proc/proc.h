@@ -56,9 +56,15 @@ enum proc_may {
 
 /*
  * A link carries frames, or the blocking calls for signatures; or it is none but a connection to
- * Dovecot, made by the supervisor for lookup.
+ * Dovecot, made by the supervisor for lookup, or to a socket that takes LMTP, for delivery.
  */
-enum proc_link_kind { PROC_LINK_FRAMES, PROC_LINK_SIGN, PROC_LINK_DOVECOT, PROC_LINK_KIND_COUNT };
+enum proc_link_kind {
+	PROC_LINK_FRAMES,
+	PROC_LINK_SIGN,
+	PROC_LINK_DOVECOT,
+	PROC_LINK_LMTP,
+	PROC_LINK_KIND_COUNT
+};
 
 /* What a role is given.  It lives as long as the role. */
 struct proc_env {
@@ -85,6 +91,8 @@ struct proc_role {
 	/* A link to a peer; the role owns the stream.  A new one replaces an old one. */
 	void (*link)(void *role, enum proc peer, unsigned instance, enum proc_link_kind kind,
 	    struct io_stream *stream);
+	/* There is no link of that kind, which the role asked for.  May be NULL. */
+	void (*no_link)(void *role, enum proc_link_kind kind, enum err err);
 	/* Finish what is under way, then call proc_stopped. */
 	void (*stop)(void *role);
 	/* Another configuration from now on; the old one stays valid.  May be NULL. */

@@ -78,6 +78,17 @@ take_link(struct life *life, struct span payload, int fd)
 }
 
 static enum err
+take_no_lmtp(struct life *life, struct span payload)
+{
+	struct ipc_sx_no_lmtp no;
+
+	if (ipc_sx_no_lmtp_decode(payload, &no) || no.error == OK || !life->def->role->no_link)
+		return ERR_SYNTAX;
+	life->def->role->no_link(life->role, PROC_LINK_LMTP, (enum err)no.error);
+	return OK;
+}
+
+static enum err
 take_conf(struct life *life, int fd)
 {
 	struct conf *conf;
@@ -105,6 +116,8 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 	switch (type) {
 	case IPC_sx_LINK:
 		return take_link(life, payload, fd);
+	case IPC_sx_NO_LMTP:
+		return take_no_lmtp(life, payload);
 	case IPC_sx_CONF:
 		return take_conf(life, fd);
 	case IPC_sx_STOP:

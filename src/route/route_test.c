@@ -44,11 +44,45 @@ test_patterns(void **state)
 	}
 }
 
+static void
+test_addresses(void **state)
+{
+	static const char *const patterns[] = {"joe@a.org", "a.org", ".b.org", "jim@c.org"};
+	struct conf_route routes[LEN(patterns)];
+	const struct conf conf = {.routes = routes, .route_count = LEN(routes)};
+	static const struct {
+		const char *address;
+		int route;
+	} wanted[] = {
+	    {"joe@a.org", 0},
+	    {"JOE@A.ORG", 0},
+	    {"jo@a.org", 1},
+	    {"\"@\"@a.org", 1},
+	    {"joe@x.b.org", 2},
+	    {"joe@b.org", -1},
+	    {"jim@c.org", 3},
+	    {"jimjim@c.org", -1},
+	    {"c.org", -1},
+	    {"a.org", -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(patterns); i++)
+		routes[i] = (struct conf_route){.domain = span_str(patterns[i])};
+	for (size_t i = 0; i < LEN(wanted); i++) {
+		const struct conf_route *found = route_find(&conf, span_str(wanted[i].address));
+
+		if ((found ? found - routes : -1) != wanted[i].route)
+			fail_msg("%s", wanted[i].address);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_patterns),
+	    cmocka_unit_test(test_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

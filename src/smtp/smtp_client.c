@@ -294,8 +294,12 @@ run_reply(struct smtp_client *client, enum smtp_client_event_kind *kind)
 		return true;
 	}
 	client->in_flight--;
-	/* A 421 says that the server is about to close, whatever was asked. */
-	if (client->reply.code == 421 && client->state != STATE_QUIT)
+	/*
+	 * A 421 says that the server is about to close, whatever was asked.  From LMTP, after the
+	 * message, it is one recipient's, and others may have theirs.
+	 */
+	if (client->reply.code == 421 && client->state != STATE_QUIT &&
+	    !(client->lmtp && client->state == STATE_DOT))
 		smtp_client_refuse(client, ERR_DENIED);
 	else
 		*kind = states[client->state].take[client->reply.code / 100 - 2](client);
@@ -370,12 +374,16 @@ event_of(struct smtp_client *client, enum smtp_client_event_kind kind)
 		event.stage = SMTP_CLIENT_RCPT;
 		event.rcpt_index = client->rcpt_index - 1;
 	}
+	if (kind == SMTP_CLIENT_RCPT_VERDICT) {
+		event.stage = SMTP_CLIENT_BODY_SENT;
+		event.rcpt_index = client->verdict_index - 1;
+	}
 	if (kind == SMTP_CLIENT_MAIL_DONE || kind == SMTP_CLIENT_FAILED)
 		event.stage = client->stage;
 	if (kind == SMTP_CLIENT_FAILED)
 		event.err = client->err;
-	if (kind == SMTP_CLIENT_RCPT_DONE || kind == SMTP_CLIENT_MAIL_DONE ||
-	    kind == SMTP_CLIENT_FAILED) {
+	if (kind == SMTP_CLIENT_RCPT_DONE || kind == SMTP_CLIENT_RCPT_VERDICT ||
+	    kind == SMTP_CLIENT_MAIL_DONE || kind == SMTP_CLIENT_FAILED) {
 		event.reply = client->reply;
 		event.reply.text = buf_span(&client->text);
 	}
@@ -411,6 +419,7 @@ smtp_client_create(const struct smtp_client_options *options, uint64_t now_ms)
 	client->tls = options->tls;
 	client->is_tls = options->tls == SMTP_CLIENT_TLS_IMPLICIT;
 	client->auth_without_tls = options->auth_without_tls;
+	client->lmtp = options->lmtp;
 	client->reply_timeout_ms = options->reply_timeout_ms;
 	client->said = options->said;
 	client->said_owner = options->said_owner;

@@ -5,6 +5,8 @@
  *
  * Everything that a server can say is bounded: length of a line, lines of a
  * reply, bytes before an answer.
+ *
+ * LMTP (RFC 2033) is the same with LHLO, and with a reply for each recipient after the message.
  */
 #pragma once
 
@@ -39,6 +41,7 @@ struct smtp_client_options {
 	enum smtp_client_tls tls;
 	struct span login, password; /* AUTH PLAIN or LOGIN where login is not empty */
 	bool auth_without_tls;       /* allow AUTH on a plain connection (loopback only) */
+	bool lmtp;
 	uint64_t reply_timeout_ms;
 	smtp_client_said *said; /* told of each line of the dialogue; NULL: nobody is */
 	void *said_owner;
@@ -107,6 +110,11 @@ enum smtp_client_event_kind {
 	 */
 	SMTP_CLIENT_BODY_WANTED,
 	/*
+	 * LMTP, after the message: what became of recipient index, of those accepted so far.  In
+	 * order; where the session fails before all were told, the rest is in doubt.
+	 */
+	SMTP_CLIENT_RCPT_VERDICT,
+	/*
 	 * The transaction ended: reply holds for all recipients not refused.  READY follows, or
 	 * FAILED, which then concerns no recipient.
 	 */
@@ -124,7 +132,7 @@ struct smtp_client_reply {
 struct smtp_client_event {
 	enum smtp_client_event_kind kind;
 	enum smtp_client_stage stage;
-	size_t rcpt_index;               /* RCPT_DONE */
+	size_t rcpt_index;               /* RCPT_DONE, RCPT_VERDICT */
 	struct smtp_client_reply reply;  /* a line that is no reply is its text, with code 0 */
 	enum err err; /* FAILED: ERR_CLOSED, ERR_TIMEOUT, ERR_SYNTAX (not SMTP), ERR_CRYPTO (no TLS
 	                 where it is required), ERR_DENIED (refused, see reply), ERR_UNSUPPORTED

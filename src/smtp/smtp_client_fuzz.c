@@ -20,6 +20,9 @@ struct run {
 	uint64_t now_ms;
 	size_t mail_count;
 	size_t rcpt_next; /* the index that the next RCPT_DONE may have */
+	bool lmtp;
+	bool accepted[RCPTS]; /* and has no verdict yet */
+	size_t verdict_next;
 	bool sending; /* between smtp_client_send() and MAIL_DONE */
 	bool resting; /* READY came, and the next mail waits until time passes */
 	bool over; /* FAILED or CLOSED came */
@@ -40,7 +43,8 @@ send_next(struct run *run)
 	mail.body_8bit = mail.smtputf8 = run->mail_count == MAILS_MAX;
 	mail.body_binary = run->mail_count == 1 && run->now_ms % 2;
 	run->sending = true;
-	run->rcpt_next = 0;
+	run->rcpt_next = run->verdict_next = 0;
+	memset(run->accepted, 0, sizeof(run->accepted));
 	smtp_client_send(run->client, &mail, run->now_ms);
 }
 
@@ -70,6 +74,14 @@ take(struct run *run, const struct smtp_client_event *event)
 	case SMTP_CLIENT_RCPT_DONE:
 		check(run->sending && event->rcpt_index == run->rcpt_next++);
 		check(event->rcpt_index < RCPTS && event->reply.code >= 200);
+		run->accepted[event->rcpt_index] = event->reply.code < 300;
+		break;
+	case SMTP_CLIENT_RCPT_VERDICT:
+		check(run->lmtp && run->sending && event->rcpt_index >= run->verdict_next);
+		check(event->rcpt_index < RCPTS && run->accepted[event->rcpt_index]);
+		check(event->reply.code >= 200);
+		run->accepted[event->rcpt_index] = false;
+		run->verdict_next = event->rcpt_index + 1;
 		break;
 	case SMTP_CLIENT_BODY_WANTED:
 		check(run->sending && run->rcpt_next == RCPTS);
@@ -78,6 +90,8 @@ take(struct run *run, const struct smtp_client_event *event)
 		break;
 	case SMTP_CLIENT_MAIL_DONE:
 		check(run->sending && event->reply.code >= 200);
+		for (size_t i = 0; i < RCPTS && run->lmtp; i++)
+			check(!run->accepted[i] || event->stage != SMTP_CLIENT_BODY_SENT);
 		run->sending = false;
 		break;
 	case SMTP_CLIENT_FAILED:
@@ -153,9 +167,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .login = how & 4 ? SPAN("joe") : SPAN(""),
 	    .password = SPAN("secret"),
 	    .auth_without_tls = how & 8,
+	    .lmtp = (how & 3) == SMTP_CLIENT_TLS_NEVER && how & 4,
 	    .reply_timeout_ms = 1000,
 	};
-	struct run run = {.client = smtp_client_create(&options, 0)};
+	struct run run = {.lmtp = options.lmtp, .client = smtp_client_create(&options, 0)};
 
 	pump(&run);
 	bytes = span_skip(bytes, 1);

@@ -22,7 +22,7 @@ static void
 say_ehlo(struct smtp_client *client)
 {
 	forget_offers(client);
-	smtp_client_command(client, "EHLO %s", client->helo);
+	smtp_client_command(client, "%s %s", client->lmtp ? "LHLO" : "EHLO", client->helo);
 	smtp_client_move(client, STATE_EHLO);
 }
 
@@ -38,6 +38,9 @@ smtp_client_greeted(struct smtp_client *client)
 enum smtp_client_event_kind
 smtp_client_ehlo_never(struct smtp_client *client)
 {
+	/* LMTP has nothing simpler to fall back to. */
+	if (client->lmtp)
+		return smtp_client_denied(client);
 	forget_offers(client);
 	smtp_client_command(client, "HELO %s", client->helo);
 	smtp_client_move(client, STATE_HELO);

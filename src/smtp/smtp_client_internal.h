@@ -14,6 +14,8 @@
  *                         ▼
  *                        QUIT ─► CLOSING ─► CLOSED        any ─► FAILING ─► FAILED
  *
+ * With LMTP, DOT takes a reply for each recipient that was accepted.
+ *
  * BDAT goes from RCPT straight to BODY_WANT; each of its chunks has a reply.
  *
  * Every reply is counted against a command in flight, so one that nobody asked
@@ -82,6 +84,7 @@ struct smtp_client {
 	enum smtp_client_tls tls;
 	bool is_tls;
 	bool auth_without_tls;
+	bool lmtp;
 	char *helo, *login, *password;
 	uint64_t reply_timeout_ms;
 	smtp_client_said *said;
@@ -96,6 +99,8 @@ struct smtp_client {
 	struct arena mail_arena;
 	struct smtp_client_mail mail; /* its spans are in mail_arena */
 	size_t rcpt_index, rcpt_ok;
+	bool *accepted;       /* LMTP: by recipient; in mail_arena */
+	size_t verdict_index; /* LMTP: recipients before it have their verdict */
 	bool open; /* the server took MAIL and has not ended the transaction */
 	bool lacks; /* the last mail needs what the server has not */
 	char tail[2]; /* the last two bytes of the body */

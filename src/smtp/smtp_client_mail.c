@@ -167,7 +167,9 @@ copy_mail(struct smtp_client *client, const struct smtp_client_mail *mail)
 		copied = copied && arena_copy(arena,
 		    span_first(mail->asks[i].orcpt, SMTP_CLIENT_ORCPT_BYTES_MAX), &asks[i].orcpt);
 	}
-	check(copied);
+	client->accepted = arena_alloc(arena, mail->rcpt_count * sizeof(*client->accepted));
+	check(copied && client->accepted);
+	memset(client->accepted, 0, mail->rcpt_count * sizeof(*client->accepted));
 }
 
 /* What the mail needs and this server lacks; the enhanced code is made of subject and detail. */
@@ -185,7 +187,8 @@ has_lack(const struct smtp_client *client, const struct smtp_client_mail *mail,
 	if (mail->requiretls && (!client->is_tls || !(offers & OFFER_REQUIRETLS)))
 		*lack = (struct lack){7, 30,
 		    "The server does not offer REQUIRETLS, which the sender demands"};
-	else if (mail->body_binary && (~offers & (OFFER_BINARYMIME | OFFER_CHUNKING)))
+	else if (mail->body_binary &&
+	    (client->lmtp || (~offers & (OFFER_BINARYMIME | OFFER_CHUNKING))))
 		*lack = (struct lack){6, 3,
 		    "The server does not offer BINARYMIME and CHUNKING, which this message needs"};
 	else if (mail->body_8bit && !(offers & OFFER_8BITMIME))
@@ -252,7 +255,7 @@ smtp_client_send(
 		return;
 	check(client->state == STATE_IDLE);
 	check(mail->rcpt_count >= 1 && mail->rcpt_count <= SMTP_CLIENT_RCPT_MAX);
-	client->rcpt_index = client->rcpt_ok = 0;
+	client->rcpt_index = client->rcpt_ok = client->verdict_index = 0;
 	memcpy(client->tail, "\r\n", 2);
 	if (is_refused_here(client, mail))
 		return;
@@ -311,6 +314,7 @@ enum smtp_client_event_kind
 smtp_client_rcpt_ok(struct smtp_client *client)
 {
 	client->rcpt_ok++;
+	client->accepted[client->rcpt_index] = true;
 	return smtp_client_rcpt_refused(client);
 }
 
@@ -343,9 +347,24 @@ smtp_client_chunk_refused(struct smtp_client *client)
 	return SMTP_CLIENT_WAIT;
 }
 
+/* The reply is for the next of those who were accepted. */
+static enum smtp_client_event_kind
+take_verdict(struct smtp_client *client)
+{
+	while (!client->accepted[client->verdict_index++])
+		check(client->verdict_index < client->mail.rcpt_count);
+	if (client->in_flight == 0) {
+		client->open = false;
+		smtp_client_move(client, STATE_VERDICT);
+	}
+	return SMTP_CLIENT_RCPT_VERDICT;
+}
+
 enum smtp_client_event_kind
 smtp_client_dot_done(struct smtp_client *client)
 {
+	if (client->lmtp)
+		return take_verdict(client);
 	/* The replies to chunks before the last may come as late as this. */
 	if (client->in_flight > 0 && client->reply.code < 300)
 		return SMTP_CLIENT_WAIT;
@@ -368,7 +387,8 @@ smtp_client_drain(struct smtp_client *client)
 enum smtp_client_event_kind
 smtp_client_drain_data(struct smtp_client *client)
 {
-	if (client->in_flight > 0 || client->mail.body_binary)
+	/* An LMTP server without recipients has nothing to answer to a body. */
+	if (client->in_flight > 0 || client->mail.body_binary || client->lmtp)
 		return smtp_client_out_of_step(client);
 	smtp_client_command(client, ".");
 	smtp_client_move(client, STATE_DROP);
@@ -453,6 +473,8 @@ add_lines(struct smtp_client *client, struct span bytes, bool last)
 	else if (client->tail[1] != '\n')
 		buf_add(&client->output, SPAN("\r\n"));
 	smtp_client_command(client, ".");
+	if (client->lmtp)
+		client->in_flight += client->rcpt_ok - 1;
 }
 
 void

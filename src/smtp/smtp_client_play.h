@@ -35,6 +35,7 @@ struct dialogue {
 	enum smtp_client_tls tls;
 	const char *login;
 	bool auth_without_tls;
+	bool lmtp;
 	bool tls_fails;
 	bool stays; /* at rest after the last mail, instead of QUIT */
 	bool whole_only; /* what the client does next depends on what came with it */
@@ -86,7 +87,8 @@ note_reply(struct run *run, const struct smtp_client_event *event)
 	if (reply->status[0])
 		buf_addf(&run->events, " %u.%u.%u", reply->status[0], reply->status[1],
 		    reply->status[2]);
-	if (event->kind == SMTP_CLIENT_RCPT_DONE || reply->text.len == 0)
+	if (event->kind == SMTP_CLIENT_RCPT_DONE || event->kind == SMTP_CLIENT_RCPT_VERDICT ||
+	    reply->text.len == 0)
 		return;
 	buf_add_str(&run->events, " ");
 	for (size_t i = 0; i < reply->text.len; i++)
@@ -156,6 +158,10 @@ take(struct run *run, const struct smtp_client_event *event)
 		break;
 	case SMTP_CLIENT_RCPT_DONE:
 		buf_addf(&run->events, "rcpt %zu", event->rcpt_index);
+		note_reply(run, event);
+		break;
+	case SMTP_CLIENT_RCPT_VERDICT:
+		buf_addf(&run->events, "verdict %zu", event->rcpt_index);
 		note_reply(run, event);
 		break;
 	case SMTP_CLIENT_BODY_WANTED:
@@ -291,6 +297,7 @@ drive(const struct dialogue *dialogue, enum split split)
 	    .login = span_str(dialogue->login),
 	    .password = span_str(dialogue->login ? "secret" : NULL),
 	    .auth_without_tls = dialogue->auth_without_tls,
+	    .lmtp = dialogue->lmtp,
 	    .reply_timeout_ms = TIMEOUT_MS,
 	};
 	struct run run = {.dialogue = dialogue,

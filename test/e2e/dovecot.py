@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from server import IS_ROOT, make_directory, process_rows
-from waiting import until
+from waiting import free_port, until
 
 PROGRAM = "/usr/sbin/dovecot"
 
@@ -108,3 +108,69 @@ service stats {{
     def stop(self):
         self.end()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class DovecotLmtp(Dovecot):
+    """
+    A Dovecot that keeps mailboxes behind LMTP: on the socket self.socket, on port self.port.
+    users: logins, whose Maildirs are in self.mail; quota: how much each may hold.
+    """
+
+    def __init__(self, users, quota=None):
+        super().__init__(dict.fromkeys(users, "x"))
+        self.socket = self.directory / "lmtp"
+        self.mail = self.directory / "mail"
+        self.mail.mkdir()
+        self.mail.chmod(0o777)
+        self.quota, self.port = quota, free_port()
+
+    def config(self):
+        me = pwd.getpwuid(os.geteuid()).pw_name
+        owner = pwd.getpwnam("mail") if IS_ROOT else pwd.getpwuid(os.geteuid())
+        users = "" if IS_ROOT else f"default_internal_user = {me}\ndefault_login_user = {me}\n"
+        plugin = f"plugin {{\n  quota = maildir:User\n  quota_rule = *:storage={self.quota}\n}}" \
+            if self.quota else ""
+        return f"""
+protocols = lmtp
+ssl = no
+base_dir = {self.directory}/run
+state_dir = {self.directory}/run
+log_path = {self.directory}/log
+mail_location = maildir:{self.mail}/%u
+first_valid_uid = 1
+recipient_delimiter = +
+lmtp_save_to_detail_mailbox = yes
+lda_mailbox_autocreate = yes
+auth_verbose = yes
+mail_plugins = {"quota" if self.quota else ""}
+{users}
+{plugin}
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {self.directory}/{self.users_file}
+}}
+userdb {{
+  driver = passwd-file
+  args = username_format=%u {self.directory}/{self.users_file}
+  default_fields = uid={owner.pw_uid} gid={owner.pw_gid} home={self.mail}/%u
+}}
+service lmtp {{
+  chroot =
+  unix_listener {self.socket} {{
+    mode = 0600
+  }}
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {self.port}
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+"""
+
+    def messages(self, user, folder=""):
+        return [path.read_bytes() for path in sorted((self.mail / user / folder / "new").glob("*"))]

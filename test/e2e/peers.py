@@ -499,10 +499,15 @@ class Sink:
     dot, rset, quit.  script[stage] is a list of replies, used up in order; always[stage] is the
     reply from then on, if any.  A reply is text (lines of a multi-line reply separated by newlines),
     bytes (sent as they are), DROP, or Slow.  rcpt_replies[address] wins over both.
+
+    With lmtp it speaks LMTP, on a Unix socket where path says so: verdicts[address] is the reply
+    after the message, and a message's "taken" are those with a good one.
     """
 
-    def __init__(self, host="127.0.0.1", port=0, certificate=None, login=None, extensions=()):
+    def __init__(self, host="127.0.0.1", port=0, certificate=None, login=None, extensions=(),
+                 lmtp=False, path=None):
         self.script, self.always, self.rcpt_replies = {}, {}, {}
+        self.lmtp, self.verdicts = lmtp, {}
         self.login = login  # (name, password): AUTH PLAIN is asked for
         self.messages_per_session = None  # after so many it closes, without a word
         self.extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", *extensions]
@@ -514,8 +519,14 @@ class Sink:
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(*certificate)
-        self.listener = socket.create_server((host, port), backlog=128)
-        self.host, self.port = self.listener.getsockname()[:2]
+        if path:
+            self.listener = socket.socket(socket.AF_UNIX)
+            self.listener.bind(str(path))
+            self.listener.listen(128)
+            self.host, self.port = str(path), 0
+        else:
+            self.listener = socket.create_server((host, port), backlog=128)
+            self.host, self.port = self.listener.getsockname()[:2]
         self.open = set()
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -616,7 +627,15 @@ class SinkSession:
             elif command(argument) is False:
                 return
 
-    def on_ehlo(self, _):
+    def on_lhlo(self, argument):
+        if not self.sink.lmtp:
+            return self.send("500 5.5.1 What?") and None
+        return self.on_ehlo(argument, True)
+
+    def on_ehlo(self, _, lhlo=False):
+        if self.sink.lmtp and not lhlo:
+            self.send("500 5.5.1 LHLO")
+            return
         self.reset()
         words = list(self.sink.extensions)
         if self.sink.context and not self.tls:
@@ -626,6 +645,9 @@ class SinkSession:
         self.say("ehlo", "\n".join(["250 sink.far.example", *words]))
 
     def on_helo(self, _):
+        if self.sink.lmtp:
+            self.send("500 5.5.1 LHLO")
+            return
         self.reset()
         self.say("helo", "250 sink.far.example")
 
@@ -680,6 +702,9 @@ class SinkSession:
             body += line[1:] if line.startswith(b".") else line
         if not line:
             raise EOFError
+        if self.sink.lmtp:
+            self.judge(bytes(body))
+            return
         reply = self.sink.reply_for("dot", "250 2.0.0 Taken")
         text = reply.reply if isinstance(reply, Slow) else reply
         if isinstance(text, str) and text.startswith("2") or reply is DROP:
@@ -690,6 +715,20 @@ class SinkSession:
         self.taken += 1
         if self.taken == self.sink.messages_per_session:
             raise EOFError
+
+    def judge(self, body):
+        taken = []
+        message = {"mail": self.mail, "rcpts": self.rcpts, "data": body, "taken": taken,
+                   "session": self.number}
+        self.sink.take(message)
+        for address in self.rcpts:
+            reply = self.sink.verdicts.get(address, f"250 2.1.5 <{address}> Kept")
+            if isinstance(reply, list):
+                reply = reply.pop(0) if reply else f"250 2.1.5 <{address}> Kept"
+            if isinstance(reply, str) and reply.startswith("2"):
+                taken.append(address)
+            self.send(reply)
+        self.reset()
 
     def on_rset(self, _):
         self.reset()

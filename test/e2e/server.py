@@ -70,7 +70,7 @@ def process_rows():
 class Postrider:
     """
     Not started until start().  What a test may change before that: the tables (mailboxes,
-    aliases, passwords: dicts), extra (lines of configuration), routes (lines), dns_port; storage,
+    aliases, passwords: dicts), extra (lines of configuration), routes (lines), dns_port; lmtp; storage,
     where spool and mail are; mail_storage, where mail is instead; segment_size, disk_reserve; env,
     beside the environment.
     """
@@ -89,6 +89,7 @@ class Postrider:
         self.routes = []
         self.extra = []
         self.dns_port = None
+        self.lmtp = None  # where mailboxes are instead of Maildirs
         self.storage = self.directory
         self.mail_storage = None
         self.segment_size = "4 MB"
@@ -128,7 +129,7 @@ class Postrider:
             f"mailboxes from {self.directory}/mailboxes",
             f"aliases from {self.directory}/aliases",
             *([f"passwords from {self.directory}/passwords"] if self.passwords is not None else []),
-            f"deliver to maildir {self.mail}{owner}",
+            f"deliver to lmtp {self.lmtp}" if self.lmtp else f"deliver to maildir {self.mail}{owner}",
             f"spool {self.spool}",
             f"control socket {self.directory}/control",
             f"ask dns at 127.0.0.1:{dns}",

@@ -20,6 +20,7 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	attempt->delivery = delivery;
 	attempt->number = order->attempt;
 	attempt->id = order->id;
+	attempt->lmtp = order->lmtp;
 	attempt->port = order->port;
 	attempt->tls_mode =
 	    order->tls < CONF_TLS_COUNT ? (enum conf_tls)order->tls : CONF_TLS_MAY;
@@ -65,7 +66,8 @@ attempt_free(struct attempt *attempt)
 bool
 attempt_wants_tls(const struct attempt *attempt)
 {
-	return attempt->flags & IPC_MESSAGE_REQUIRETLS;
+	/* It is about the way from server to server (RFC 8689). */
+	return attempt->flags & IPC_MESSAGE_REQUIRETLS && !attempt->lmtp;
 }
 
 void
@@ -75,8 +77,25 @@ attempt_event_begin(struct attempt *attempt, struct event *event, const char *na
 	event_id(event, attempt->id);
 	if (attempt->addr_index < attempt->addr_count) {
 		event_span(event, "host", attempt->addrs[attempt->addr_index].host);
-		event_addr(event, "address", &attempt->addrs[attempt->addr_index].addr);
+		if (attempt->addrs[attempt->addr_index].addr.family)
+			event_addr(event, "address", &attempt->addrs[attempt->addr_index].addr);
 	}
+}
+
+void
+attempt_write_remote(const struct attempt *attempt, struct buf *out)
+{
+	const struct attempt_addr *addr = &attempt->addrs[attempt->addr_index];
+
+	buf_reset(out);
+	if (attempt->addr_index >= attempt->addr_count)
+		return;
+	buf_add(out, span_first(addr->host, IPC_DOMAIN_MAX - 60));
+	if (!addr->addr.family)
+		return;
+	buf_add_str(out, "[");
+	net_addr_write(out, &addr->addr);
+	buf_add_str(out, "]");
 }
 
 void
@@ -90,18 +109,12 @@ attempt_fail(struct attempt *attempt, enum ipc_outcome outcome, unsigned code,
 		recorder_fact(attempt, "failed: ", span_str(text));
 	failure->outcome = outcome;
 	failure->code = code;
+	attempt->answered |= outcome != IPC_DEFERRED || code > 0 ||
+	    !span_starts(span_str(status), SPAN("4.4."));
 	snprintf(failure->status, sizeof(failure->status), "%s", status);
 	buf_reset(&failure->text);
 	buf_add_str(&failure->text, text);
-	buf_reset(&failure->remote);
-	if (attempt->addr_index < attempt->addr_count) {
-		const struct attempt_addr *addr = &attempt->addrs[attempt->addr_index];
-
-		buf_add(&failure->remote, span_first(addr->host, IPC_DOMAIN_MAX - 60));
-		buf_add_str(&failure->remote, "[");
-		net_addr_write(&failure->remote, &addr->addr);
-		buf_add_str(&failure->remote, "]");
-	}
+	attempt_write_remote(attempt, &failure->remote);
 }
 
 void
@@ -131,7 +144,6 @@ void
 attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
     const struct smtp_client_reply *reply)
 {
-	const struct attempt_addr *addr = &attempt->addrs[attempt->addr_index];
 	struct buf remote;
 	char status[ATTEMPT_STATUS_BYTES];
 	struct ipc_dq_result result = {
@@ -150,10 +162,7 @@ attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
 	attempt_write_status(status, reply);
 	result.status = span_str(status);
 	buf_init(&remote, 300);
-	buf_add(&remote, span_first(addr->host, IPC_DOMAIN_MAX - 60));
-	buf_add_str(&remote, "[");
-	net_addr_write(&remote, &addr->addr);
-	buf_add_str(&remote, "]");
+	attempt_write_remote(attempt, &remote);
 	result.remote = buf_span(&remote);
 	if (attempt->delivery->queue)
 		ipc_dq_result_send(attempt->delivery->queue, &result);
@@ -172,10 +181,56 @@ tell_failure(struct attempt *attempt, size_t index)
 	    .status = span_str(failure->status),
 	    .remote = buf_span(&failure->remote),
 	    .text = buf_span(&failure->text),
+	    .in_doubt = attempt->in_doubt,
 	};
 
 	attempt->rcpts[index].told = true;
 	ipc_dq_result_send(attempt->delivery->queue, &result);
+}
+
+/*
+ * Whether the fallback may have it: nobody of the domain's servers was there to be asked, and that
+ * is all that is wrong.  What was sent, or refused, or lacks TLS that is demanded, is not it.
+ */
+static bool
+may_fall_back(const struct attempt *attempt)
+{
+	const struct attempt_failure *failure = &attempt->failure;
+
+	if (attempt->delivery->conf->fallback.host.len == 0 || attempt->fell_back ||
+	    attempt->host.len > 0 || attempt->answered || attempt->body_given > 0)
+		return false;
+	for (size_t i = 0; i < attempt->rcpt_count; i++)
+		if (attempt->rcpts[i].told)
+			return false;
+	return failure->status[0] && (failure->host_level || attempt->unreachable);
+}
+
+/* As for another destination, which is a server by name. */
+static void
+fall_back(struct attempt *attempt)
+{
+	const struct conf_route *fallback = &attempt->delivery->conf->fallback;
+	struct event event;
+
+	attempt_event_begin(attempt, &event, "fell_back");
+	event_span(&event, "to", fallback->host);
+	event_span(&event, "text", buf_span(&attempt->failure.text));
+	event_end(&event);
+	recorder_fact(attempt, "falling back to ", fallback->host);
+	pool_leave(&attempt->want);
+	attempt->fell_back = true;
+	attempt->failure.down = attempt->failure.host_level = false;
+	attempt->failure.status[0] = '\0';
+	attempt->policy = IPC_POLICY_NONE;
+	attempt->without_tls = attempt->without_kept = false;
+	attempt->addr_count = attempt->addr_index = 0;
+	attempt->port = fallback->port;
+	attempt->tls_mode = fallback->tls;
+	/* A reload may end this configuration. */
+	check(arena_copy(&attempt->arena, fallback->host, &attempt->host) &&
+	    arena_copy(&attempt->arena, fallback->credential, &attempt->credential));
+	attempt_start(attempt);
 }
 
 void
@@ -185,11 +240,14 @@ attempt_finish(struct attempt *attempt)
 	const struct ipc_dq_done done = {
 	    .attempt = attempt->number,
 	    .destination_down = attempt->failure.down,
-	    .in_doubt = attempt->in_doubt,
 	};
 
 	if (attempt->state == ATTEMPT_OVER)
 		return;
+	if (may_fall_back(attempt)) {
+		fall_back(attempt);
+		return;
+	}
 	for (size_t i = 0; delivery->queue && i < attempt->rcpt_count; i++)
 		if (!attempt->rcpts[i].told)
 			tell_failure(attempt, i);
@@ -263,6 +321,13 @@ look_up(struct attempt *attempt)
 	struct span literal = attempt->host.len > 0 ? attempt->host : attempt->domain;
 	struct net_addr addr;
 
+	if (attempt->lmtp && attempt->host.ptr[0] == '/') {
+		attempt->addrs[0] =
+		    (struct attempt_addr){.host = attempt->host, .tls = CONF_TLS_NEVER};
+		attempt->addr_count = 1;
+		talk_start(attempt);
+		return;
+	}
 	/* An address instead of a name needs no look-up. */
 	if (literal.len > 2 && literal.ptr[0] == '[' &&
 	    literal.ptr[literal.len - 1] == ']')
@@ -431,6 +496,13 @@ put_silent_last(struct attempt *attempt)
 		attempt->addrs[good++] = silent[i];
 }
 
+static void
+fail_unreachable(struct attempt *attempt, const char *status, const char *text)
+{
+	attempt_fail(attempt, IPC_DEFERRED, 0, status, text);
+	attempt->unreachable = true;
+}
+
 void
 attempt_use_hosts(struct attempt *attempt, struct span hosts, bool secure)
 {
@@ -447,8 +519,8 @@ attempt_use_hosts(struct attempt *attempt, struct span hosts, bool secure)
 		    "accept mail for it; add it to \"accept mail for\", or say with "
 		    "\"send mail for\" where its mail goes");
 	else if (attempt->addr_count == 0 && !attempt->failure.status[0])
-		attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.4",
-		    "no mail exchanger of the domain has an address");
+		fail_unreachable(
+		    attempt, "4.4.4", "no mail exchanger of the domain has an address");
 	put_silent_last(attempt);
 	if (attempt->addr_count > 0)
 		talk_start(attempt);
@@ -486,6 +558,8 @@ attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 		    "the domain accepts no mail (null MX)");
 		break;
 	case IPC_HOSTS_TRY_LATER:
+		fail_unreachable(attempt, "4.4.3", text);
+		break;
 	case IPC_HOSTS_BOGUS:
 	default:
 		attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.3", text);

@@ -271,6 +271,7 @@ delivery_create(struct proc_env *env)
 	list_init(&delivery->over);
 	list_init(&delivery->talks);
 	list_init(&delivery->closed);
+	list_init(&delivery->asks);
 	pool_init(&delivery->pool, seed);
 	health_init(&delivery->health, seed);
 	delivery->tick = (struct io_timer){.fired = ticked, .owner = delivery};
@@ -295,7 +296,10 @@ delivery_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind
 	                                                  : &delivery->keyring;
 
 	(void)instance;
-	(void)kind;
+	if (kind == PROC_LINK_LMTP) {
+		talk_socket(delivery, stream, OK);
+		return;
+	}
 	handlers.receive = peer == PROC_QUEUE ? receive_queue
 	    : peer == PROC_RESOLVER           ? receive_resolver
 	    : peer == PROC_FETCHER            ? receive_fetcher
@@ -303,6 +307,13 @@ delivery_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind
 	if (*channel)
 		link_closed(delivery, *channel, ERR_CLOSED);
 	*channel = ipc_channel_create(stream, &handlers);
+}
+
+static void
+delivery_no_link(void *role, enum proc_link_kind kind, enum err err)
+{
+	if (kind == PROC_LINK_LMTP)
+		talk_socket(role, NULL, err);
 }
 
 static void
@@ -330,6 +341,7 @@ delivery_reload(void *role, const struct conf *conf)
 const struct proc_role delivery_role = {
     .create = delivery_create,
     .link = delivery_link,
+    .no_link = delivery_no_link,
     .stop = delivery_stop,
     .reload = delivery_reload,
 };

@@ -55,7 +55,7 @@ struct attempt_rcpt {
 
 struct attempt_addr {
 	struct span host;
-	struct net_addr addr;
+	struct net_addr addr; /* of no family: host is the path of a Unix socket */
 	enum conf_tls tls; /* what is done there */
 	struct span base, tlsa; /* DANE: as struct ipc_host_entry has them */
 	bool by_tlsa, by_policy; /* who demands it, beside configuration and message */
@@ -82,6 +82,7 @@ struct attempt {
 	struct span ascii; /* the domain, as DNS knows it */
 	struct span domain, host, credential, reverse_path, login, password;
 	uint16_t port;
+	bool lmtp;
 	enum conf_tls tls_mode; /* as the configuration, or the message, wants it */
 	enum ipc_policy policy; /* MTA-STS */
 	struct span policy_hosts; /* each by wire_bytes */
@@ -97,6 +98,9 @@ struct attempt {
 
 	struct attempt_addr addrs[DELIVERY_ADDRS_MAX];
 	size_t addr_count, addr_index;
+	bool fell_back;   /* to the server that the configuration has for it */
+	bool unreachable; /* DNS has no answer, or no address */
+	bool answered;    /* something went wrong that is more than silence */
 	bool without_tls; /* the handshake failed and is not required: once more, in clear */
 	bool without_kept; /* a kept connection was of no use: on a new one */
 
@@ -128,11 +132,18 @@ struct talk {
 	struct io_timer timer; /* connecting, then the machine's deadline */
 	uint64_t timer_ms;     /* when it fires; 0: it does not run */
 	bool connecting, reading, draining;
+	struct talk_ask *ask; /* connecting to a Unix socket, which the supervisor does */
 	struct io_stream *stream;
 	struct smtp_client *smtp;
 	struct tls *tls;
 	bool handshaking;
 	bool is_closed; /* freed in a later turn */
+};
+
+/* The supervisor answers in turn. */
+struct talk_ask {
+	struct list node;  /* in delivery->asks */
+	struct talk *talk; /* NULL: wants it no more */
 };
 
 struct delivery {
@@ -141,6 +152,7 @@ struct delivery {
 	struct tls_context *tls_any, *tls_verified, *tls_dane;
 	struct list attempts, over;
 	struct list talks, closed;
+	struct list asks;
 	struct pool pool;
 	struct health health;
 	uint64_t generation; /* of the configuration */
@@ -184,6 +196,8 @@ bool attempt_wants_tls(const struct attempt *attempt);
 void attempt_write_status(
     char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply);
 void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
+/* The server that it is at: "mx.example[192.0.2.1]", or the path of a socket. */
+void attempt_write_remote(const struct attempt *attempt, struct buf *out);
 
 /* attempt_tls.c: what TLS each host gets */
 /* The port for whose TLSA records the resolver is to ask; 0: they do not matter. */
@@ -225,6 +239,8 @@ void talk_detach(struct talk *talk);
 void talk_opened(struct talk *talk);
 /* Those who wait for the connection that failed share its fate, where no other is open. */
 void talk_fail_queued(struct talk *talk);
+/* The supervisor's answer to the oldest that asked it: stream, or NULL and why. */
+void talk_socket(struct delivery *delivery, struct io_stream *stream, enum err err);
 /* Begins the handshake. */
 void talk_start_tls(struct talk *talk);
 /* Sees to deadline, input and output; after each pump. */

@@ -69,9 +69,11 @@ recorder_address(struct attempt *attempt, const char *what, unsigned port)
 		return;
 	buf_init(&line, TRANSCRIPT_LINE_MAX);
 	buf_add(&line, span_first(to->host, IPC_DOMAIN_MAX));
-	buf_add_str(&line, " [");
-	net_addr_write(&line, &to->addr);
-	buf_addf(&line, "]:%u", port);
+	if (to->addr.family) {
+		buf_add_str(&line, " [");
+		net_addr_write(&line, &to->addr);
+		buf_addf(&line, "]:%u", port);
+	}
 	recorder_fact(attempt, what, buf_span(&line));
 	buf_fini(&line);
 }

@@ -12,6 +12,7 @@
 enum { FALLBACK_MS = 5000, PROBE_MS_MORE = 1000 };
 
 static void connected(struct io_op *op);
+static void opened(struct talk *talk, struct io_stream *stream, enum err err);
 static void read_done(struct io_op *op);
 static void drained(struct io_op *op);
 static void timed_out(struct io_timer *timer);
@@ -38,16 +39,16 @@ key_add(struct key *key, const void *bytes, size_t count)
 }
 
 /*
- * The way that an attempt goes: address, port, mode of TLS, the credential, and the host's name,
- * which is asked for by SNI, and verified.
+ * The way that an attempt goes: SMTP or LMTP, address, port, mode of TLS, the credential, and the
+ * host's name, which is asked for by SNI, and verified.
  */
 static struct pool_way *
 way_of(struct attempt *attempt)
 {
 	const struct attempt_addr *to = &attempt->addrs[attempt->addr_index];
 	const uint16_t port = attempt_port(attempt);
-	const uint8_t head[3] = {to->addr.family, (uint8_t)to->tls,
-	    (uint8_t)attempt->credential.len};
+	const uint8_t head[4] = {to->addr.family, (uint8_t)to->tls,
+	    (uint8_t)attempt->credential.len, attempt->lmtp};
 	struct key key = {.len = 0};
 
 	check(attempt->credential.len <= UINT8_MAX);
@@ -115,8 +116,11 @@ talk_close(struct talk *talk)
 	pool_gone(&delivery->pool, &talk->entry);
 	io_timer_stop(delivery->env->io, &talk->timer);
 	/* A connection under way is given up, and never completes. */
-	if (talk->connecting)
+	if (talk->ask)
+		talk->ask->talk = NULL;
+	else if (talk->connecting)
 		io_abort(talk->connect.stream);
+	talk->ask = NULL;
 	io_close(talk->stream);
 	list_remove(&talk->node);
 	list_push(&delivery->closed, &talk->node);
@@ -225,6 +229,43 @@ connect_ms(const struct attempt *attempt)
 	return ms;
 }
 
+/* This role may not connect to Unix sockets, and sees none: the supervisor does it. */
+static void
+ask_for_socket(struct talk *talk)
+{
+	struct delivery *delivery = talk->delivery;
+	const struct ipc_xs_lmtp lmtp = {.socket = talk->attempt->host};
+
+	/* Without a supervisor this role is about to end. */
+	if (!delivery->env->supervisor)
+		return;
+	talk->ask = mem_alloc(sizeof(*talk->ask));
+	talk->ask->talk = talk;
+	list_push(&delivery->asks, &talk->ask->node);
+	ipc_xs_lmtp_send(delivery->env->supervisor, &lmtp);
+}
+
+void
+talk_socket(struct delivery *delivery, struct io_stream *stream, enum err err)
+{
+	struct talk_ask *ask;
+	struct talk *talk;
+
+	if (list_empty(&delivery->asks)) {
+		io_close(stream);
+		return;
+	}
+	ask = container_of(list_pop(&delivery->asks), struct talk_ask, node);
+	talk = ask->talk;
+	mem_free(ask);
+	if (!talk) {
+		io_close(stream);
+		return;
+	}
+	talk->ask = NULL;
+	opened(talk, stream, err);
+}
+
 static void
 connect_to(struct attempt *attempt, struct pool_way *way)
 {
@@ -237,7 +278,10 @@ connect_to(struct attempt *attempt, struct pool_way *way)
 	arm_timer(talk, now_ms(talk) + ms);
 	recorder_address(attempt, "connecting to ", to.port);
 	talk->connecting = true;
-	io_connect(delivery->env->io, &talk->connect, &to);
+	if (to.family)
+		io_connect(delivery->env->io, &talk->connect, &to);
+	else
+		ask_for_socket(talk);
 }
 
 static void
@@ -388,17 +432,29 @@ drained(struct io_op *op)
 		talk_pump(talk);
 }
 
+static bool
+is_this_host(const struct net_addr *addr)
+{
+	return !addr->family || net_addr_is_loopback(addr);
+}
+
 static void
 connected(struct io_op *op)
 {
-	struct talk *talk = op->owner;
+	opened(op->owner, op->stream, op->err);
+}
+
+static void
+opened(struct talk *talk, struct io_stream *stream, enum err err)
+{
 	struct attempt *attempt = talk->attempt;
 	struct smtp_client_options options = {
 	    .helo = talk->delivery->conf->hostname,
 	    .tls = client_tls(talk),
 	    .login = attempt->login,
 	    .password = attempt->password,
-	    .auth_without_tls = net_addr_is_loopback(&attempt->addrs[attempt->addr_index].addr),
+	    .auth_without_tls = is_this_host(&attempt->addrs[attempt->addr_index].addr),
+	    .lmtp = attempt->lmtp,
 	    .reply_timeout_ms = talk->delivery->conf->reply_timeout_ms,
 	    .said = recorder_said,
 	    .said_owner = talk,
@@ -409,8 +465,8 @@ connected(struct io_op *op)
 	talk->connecting = false;
 	to = attempt_to(attempt, attempt->addr_index);
 	health_answers(&talk->delivery->health, &to);
-	if (op->err) {
-		snprintf(text, sizeof(text), "cannot connect: %s", err_text(op->err));
+	if (err) {
+		snprintf(text, sizeof(text), "cannot connect: %s", err_text(err));
 		talk_unreachable(talk, text);
 		return;
 	}
@@ -418,7 +474,7 @@ connected(struct io_op *op)
 	attempt->failure.down = false;
 	buf_reset(&attempt->tls_text);
 	recorder_fact(attempt, "connected", SPAN(""));
-	talk->stream = op->stream;
+	talk->stream = stream;
 	talk->smtp = smtp_client_create(&options, now_ms(talk));
 	/* The deadline is later than that of connecting; the timer finds out. */
 	if (talk->tls_mode == CONF_TLS_IMPLICIT)
@@ -436,8 +492,9 @@ timed_out(struct io_timer *timer)
 		const struct net_addr to =
 		    attempt_to(talk->attempt, talk->attempt->addr_index);
 
-		health_silent(&talk->delivery->health, &to, now_ms(talk),
-		    talk->delivery->conf->limits.retry_ms[0]);
+		if (to.family)
+			health_silent(&talk->delivery->health, &to, now_ms(talk),
+			    talk->delivery->conf->limits.retry_ms[0]);
 		talk_unreachable(talk,
 		    "cannot connect: no answer in time (is port 25 blocked by a firewall?)");
 		return;

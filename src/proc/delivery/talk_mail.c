@@ -170,6 +170,24 @@ take_lack(struct attempt *attempt, const struct smtp_client_event *event)
 	attempt_next(attempt);
 }
 
+static void
+note_passed(struct talk *talk)
+{
+	talk->attempt->passed =
+	    (uint8_t)((smtp_client_passes_dsn(talk->smtp) ? IPC_PASSED_DSN : 0) |
+	        (smtp_client_passes_by(talk->smtp) ? IPC_PASSED_BY : 0));
+}
+
+/* LMTP: what became of one recipient. */
+static void
+take_verdict(struct talk *talk, const struct smtp_client_event *event)
+{
+	check(event->rcpt_index < talk->attempt->rcpt_count);
+	note_passed(talk);
+	attempt_tell(talk->attempt, event->rcpt_index, outcome_of(event->reply.code),
+	    &event->reply);
+}
+
 /* The transaction ended: its reply holds for all who were not refused. */
 static void
 take_mail_done(struct talk *talk, const struct smtp_client_event *event)
@@ -177,8 +195,7 @@ take_mail_done(struct talk *talk, const struct smtp_client_event *event)
 	struct attempt *attempt = talk->attempt;
 	enum ipc_outcome outcome = outcome_of(event->reply.code);
 
-	attempt->passed = (uint8_t)((smtp_client_passes_dsn(talk->smtp) ? IPC_PASSED_DSN : 0) |
-	    (smtp_client_passes_by(talk->smtp) ? IPC_PASSED_BY : 0));
+	note_passed(talk);
 	talk_detach(talk);
 	if (smtp_client_lacks(talk->smtp)) {
 		take_lack(attempt, event);
@@ -204,7 +221,8 @@ failure_text(const struct talk *talk, const struct smtp_client_event *event)
 	case ERR_TIMEOUT:
 		return "the other server did not answer in time";
 	case ERR_SYNTAX:
-		return "the other server does not speak SMTP";
+		return talk->attempt->lmtp ? "the other server does not speak LMTP"
+		                           : "the other server does not speak SMTP";
 	case ERR_CRYPTO:
 		return talk->tls_mode == CONF_TLS_MAY ? "TLS could not be used"
 		                                      : "TLS is required and could not be used";
@@ -366,6 +384,9 @@ talk_pump(struct talk *talk)
 			break;
 		case SMTP_CLIENT_RCPT_DONE:
 			take_rcpt(talk->attempt, &event);
+			break;
+		case SMTP_CLIENT_RCPT_VERDICT:
+			take_verdict(talk, &event);
 			break;
 		case SMTP_CLIENT_BODY_WANTED:
 			talk->attempt->body_wanted = true;

@@ -9,6 +9,7 @@
 #include "ipc/targets.h"
 #include "proc/lookup/lookup_auth.h"
 #include "proc/proc_tables.h"
+#include "route/route.h"
 #include "table/senders.h"
 
 struct asker {
@@ -61,6 +62,17 @@ write_targets(struct lookup *lookup, struct span address)
 	}
 }
 
+/* Whether a rule says what becomes of mail for one of our addresses: then no table does. */
+static bool
+is_ruled(const struct lookup *lookup, struct span address)
+{
+	const struct conf_route *route = route_find(lookup->env->conf, address);
+	size_t at = span_find_last(address, '@');
+
+	return route && route->kind >= CONF_ROUTE_DISCARD && at > 0 && at < address.len &&
+	    resolve_is_ours(&lookup->tables, span_skip(address, at + 1));
+}
+
 static void
 answer(struct asker *asker, const struct ipc_xl_resolve *asked)
 {
@@ -68,7 +80,14 @@ answer(struct asker *asker, const struct ipc_xl_resolve *asked)
 	struct ipc_lx_resolved resolved = {.query = asked->query};
 	struct event event;
 
-	resolve_address(&lookup->tables, asked->address, &lookup->result);
+	if (is_ruled(lookup, asked->address)) {
+		lookup->result.verdict = RESOLVE_LOCAL;
+		lookup->result.target_count = 1;
+		lookup->result.targets[0] =
+		    (struct resolve_target){RESOLVE_ADDRESS, asked->address};
+	} else {
+		resolve_address(&lookup->tables, asked->address, &lookup->result);
+	}
 	write_targets(lookup, asked->address);
 	resolved.verdict = (uint8_t)verdict_of(lookup->result.verdict);
 	resolved.targets = buf_span(&lookup->targets);

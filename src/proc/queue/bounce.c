@@ -103,7 +103,7 @@ bounce_end_of(const struct bounce *bounce, const struct sched_rcpt *rcpt)
 	if (!rcpt->succeeded)
 		return rcpt->expired ? END_EXPIRED : END_BOUNCED;
 	sched_destination_get(bounce->queue->sched, rcpt->destination, &destination);
-	return destination.kind == IPC_TARGET_MAILBOX ? END_DELIVERED : END_RELAYED;
+	return schedule_is_final(&destination) ? END_DELIVERED : END_RELAYED;
 }
 
 static void

@@ -34,12 +34,14 @@ digest_routes(const struct conf *conf)
 	static const uint64_t seed[2] = {0x726f75746573, 1};
 	uint64_t hash = conf->route_count;
 
+	if (conf->lmtp.kind == CONF_ROUTE_LMTP)
+		hash += map_hash(seed, conf->lmtp.host) + conf->lmtp.port;
 	for (size_t i = 0; i < conf->route_count; i++) {
 		const struct conf_route *route = &conf->routes[i];
 
 		hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->domain);
 		hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->host);
-		hash = hash * 0x9e3779b97f4a7c15 + route->port;
+		hash = hash * 0x9e3779b97f4a7c15 + route->port + ((uint64_t)route->kind << 16);
 	}
 	return (uint32_t)(hash ^ hash >> 32);
 }

@@ -122,6 +122,7 @@ take_result(struct peer *peer, const struct ipc_dq_result *result)
 	    .text = result->text,
 	    .passed = result->passed,
 	    .tls = result->tls,
+	    .in_doubt = result->in_doubt,
 	};
 
 	if (!attempt || attempt->peer != peer)
@@ -165,7 +166,7 @@ take_done(struct peer *peer, const struct ipc_dq_done *done)
 
 	if (!attempt || attempt->peer != peer)
 		return OK;
-	dispatch_done(attempt, done->destination_down, done->in_doubt);
+	dispatch_done(attempt, done->destination_down);
 	dispatch(peer->queue);
 	return OK;
 }

@@ -38,12 +38,13 @@ gather(struct attempt *attempt, uint32_t first, uint32_t rcpt_count, size_t coun
 		sched_join(sched, at);
 	}
 	attempt->told = mem_alloc(attempt->rcpt_count * sizeof(*attempt->told));
+	attempt->doubted = mem_alloc(attempt->rcpt_count * sizeof(*attempt->doubted));
 }
 
-static struct span
-address_of(const struct attempt *attempt, uint32_t at)
+static const struct envelope_rcpt *
+rcpt_of(const struct attempt *attempt, uint32_t at)
 {
-	return attempt->message->envelope->rcpts[attempt->rcpts[at]].address;
+	return &attempt->message->envelope->rcpts[attempt->rcpts[at]];
 }
 
 static uint32_t
@@ -66,19 +67,27 @@ back_in_line(struct attempt *attempt, uint32_t at)
 		sched_rcpt_ready(sched, slot_of(attempt, at), true);
 }
 
+/* By an operator, whatever the configuration says. */
+static bool
+is_rerouted(const struct attempt *attempt)
+{
+	struct sched_destination to;
+
+	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
+	return schedule_is_rerouted(to.key);
+}
+
 /* Those whose routes lead another way than the first one's have a turn of their own: true. */
 static bool
 part_ways(struct attempt *attempt)
 {
 	const struct conf *conf = attempt->queue->conf;
 	uint32_t count = attempt->rcpt_count, kept = 1;
-	struct sched_destination to;
 
-	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
-	if (schedule_is_rerouted(to.key))
+	if (is_rerouted(attempt))
 		return false;
 	for (uint32_t i = 1; i < count; i++) {
-		if (schedule_same_way(conf, address_of(attempt, 0), address_of(attempt, i)))
+		if (schedule_same_way(conf, rcpt_of(attempt, 0), rcpt_of(attempt, i)))
 			attempt->rcpts[kept++] = attempt->rcpts[i];
 		else
 			back_in_line(attempt, i);
@@ -91,7 +100,7 @@ static void
 send_order_to_mailbox(struct attempt *attempt)
 {
 	const struct envelope *envelope = attempt->message->envelope;
-	const struct envelope_rcpt *rcpt = &envelope->rcpts[attempt->rcpts[0]];
+	const struct envelope_rcpt *rcpt = rcpt_of(attempt, 0);
 	const struct ipc_qm_deliver deliver = {
 	    .attempt = attempt->number,
 	    .id = attempt->message->id,
@@ -105,16 +114,63 @@ send_order_to_mailbox(struct attempt *attempt)
 	ipc_qm_deliver_send(attempt->peer->channel, &deliver);
 }
 
+/* The user's name, as the program that keeps the mailboxes knows it. */
+static void
+write_lmtp_address(const struct attempt *attempt, const struct envelope_rcpt *rcpt,
+    struct buf *out)
+{
+	char separator = attempt->queue->conf->detail_separator;
+	size_t at = span_find_last(rcpt->address, '@');
+	size_t name = span_find(rcpt->mailbox, '@');
+	struct span base = span_first(rcpt->address, at);
+
+	if (separator)
+		base = span_first(base, span_find(base, separator));
+	buf_reset(out);
+	if (span_eq_nocase(base, span_first(rcpt->mailbox, name)) &&
+	    (name == rcpt->mailbox.len ||
+	        span_eq_nocase(span_skip(rcpt->mailbox, name), span_skip(rcpt->address, at)))) {
+		buf_add(out, rcpt->address);
+		return;
+	}
+	buf_add(out, rcpt->mailbox);
+	if (name == rcpt->mailbox.len)
+		buf_add(out, span_skip(rcpt->address, at));
+}
+
+static void
+send_rcpt(struct attempt *attempt, uint32_t index)
+{
+	const struct envelope_rcpt *from = rcpt_of(attempt, index);
+	struct ipc_qd_rcpt rcpt = {
+	    .attempt = attempt->number,
+	    .index = index,
+	    .address = from->address,
+	    .notify = (uint8_t)from->notify,
+	    .orcpt = from->orcpt,
+	};
+	struct buf address;
+
+	buf_init(&address, IPC_MAILBOX_MAX + IPC_PATH_MAX);
+	if (from->kind == IPC_TARGET_MAILBOX && !is_rerouted(attempt)) {
+		write_lmtp_address(attempt, from, &address);
+		rcpt.address = span_first(buf_span(&address), IPC_PATH_MAX);
+	}
+	ipc_qd_rcpt_send(attempt->peer->channel, &rcpt);
+	buf_fini(&address);
+}
+
 static void
 send_order_to_delivery(struct attempt *attempt)
 {
 	const struct envelope *envelope = attempt->message->envelope;
+	const struct conf *conf = attempt->queue->conf;
 	struct sched_destination to;
 	struct conf_route way;
 	struct ipc_qd_attempt order = {
 	    .attempt = attempt->number,
 	    .id = attempt->message->id,
-	    .domain = schedule_domain(address_of(attempt, 0)),
+	    .domain = schedule_domain(rcpt_of(attempt, 0)->address),
 	    .reverse_path = envelope->reverse_path,
 	    .body_bytes = attempt->message->body_bytes,
 	    .flags = envelope->flags,
@@ -126,28 +182,20 @@ send_order_to_delivery(struct attempt *attempt)
 	ipc_extras_write(&extras, &envelope->extras);
 	order.extras = buf_span(&extras);
 	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
-	schedule_way(attempt->queue->conf, to.key, address_of(attempt, 0), &way);
+	schedule_way(conf, to.key, rcpt_of(attempt, 0), &way);
+	order.lmtp = way.kind == CONF_ROUTE_LMTP;
 	order.host = way.host;
 	order.port = way.port;
 	order.tls = (uint8_t)way.tls;
 	order.credential = way.credential;
-	/* A route that says something of its own is kept to. */
-	if (order.tls == CONF_TLS_MAY)
-		order.tls = (uint8_t)route_limits(attempt->queue->conf,
+	/* A route that says something of its own is kept to; LMTP stays in the house. */
+	if (order.tls == CONF_TLS_MAY && !order.lmtp)
+		order.tls = (uint8_t)route_limits(conf,
 		    order.host.len > 0 ? order.host : order.domain)->tls;
 	ipc_qd_attempt_send(attempt->peer->channel, &order);
 	buf_fini(&extras);
-	for (uint32_t i = 0; i < attempt->rcpt_count; i++) {
-		const struct ipc_qd_rcpt rcpt = {
-		    .attempt = attempt->number,
-		    .index = i,
-		    .address = address_of(attempt, i),
-		    .notify = (uint8_t)envelope->rcpts[attempt->rcpts[i]].notify,
-		    .orcpt = envelope->rcpts[attempt->rcpts[i]].orcpt,
-		};
-
-		ipc_qd_rcpt_send(attempt->peer->channel, &rcpt);
-	}
+	for (uint32_t i = 0; i < attempt->rcpt_count; i++)
+		send_rcpt(attempt, i);
 }
 
 /* True: others became ready by it. */
@@ -175,6 +223,19 @@ send_body(struct attempt *attempt, uint64_t offset, struct span bytes, bool erro
 		ipc_qm_body_send(attempt->peer->channel, &local);
 	else
 		ipc_qd_body_send(attempt->peer->channel, &body);
+}
+
+/* Nobody has to be asked: a rule says what becomes of it, or there is no way. */
+static bool
+is_answered_here(const struct attempt *attempt)
+{
+	const struct conf_route *route =
+	    schedule_rcpt_route(attempt->queue->conf, rcpt_of(attempt, 0));
+
+	if (attempt->peer->proc == PROC_MAILBOX || is_rerouted(attempt))
+		return false;
+	return route ? route->kind >= CONF_ROUTE_DISCARD
+	             : rcpt_of(attempt, 0)->kind == IPC_TARGET_MAILBOX;
 }
 
 static size_t
@@ -238,8 +299,9 @@ send_fresh(struct attempt *attempt)
 	struct message *message = attempt->message;
 	struct peer *peer = attempt->peer;
 
-	if (!message->envelope || message->body.len < message->body_bytes ||
-	    message->body_bytes > QUEUE_PUSH_BYTES || !list_empty(&peer->reads) ||
+	if (!message->envelope || is_answered_here(attempt) ||
+	    message->body.len < message->body_bytes || message->body_bytes > QUEUE_PUSH_BYTES ||
+	    !list_empty(&peer->reads) ||
 	    io_pending(ipc_channel_stream(peer->channel)) + peer->reading > QUEUE_PEER_BYTES)
 		return false;
 	send_order(attempt);
@@ -254,6 +316,7 @@ free_attempt(struct attempt *attempt)
 	buf_fini(&attempt->envelope);
 	mem_free(attempt->rcpts);
 	mem_free(attempt->told);
+	mem_free(attempt->doubted);
 	mem_free(attempt->body);
 	mem_free(attempt);
 }
@@ -409,6 +472,34 @@ cannot_read(struct attempt *attempt, enum err err)
 	end_attempt(attempt, SCHED_UNTRIED);
 }
 
+/* See is_answered_here; ends the attempt. */
+static void
+answer_here(struct attempt *attempt)
+{
+	const struct conf_route *route =
+	    schedule_rcpt_route(attempt->queue->conf, rcpt_of(attempt, 0));
+	struct outcome outcome = {
+	    .kind = IPC_DEFERRED,
+	    .status = SPAN("4.3.5"),
+	    .text = SPAN("mailboxes are kept another way than when the message was queued; a "
+	                 "restart sends it there"),
+	};
+
+	part_ways(attempt);
+	if (route && route->kind == CONF_ROUTE_DISCARD) {
+		outcome = (struct outcome){.kind = IPC_DELIVERED,
+		    .discarded = true,
+		    .text = SPAN("discarded by rule")};
+	} else if (route) {
+		outcome = (struct outcome){.kind = IPC_FAILED,
+		    .code = route->code,
+		    .status = route->status,
+		    .text = route->text};
+	}
+	fail_rest(attempt, &outcome);
+	end_attempt(attempt, SCHED_SERVED);
+}
+
 static void
 read_done(struct io_op *op)
 {
@@ -430,6 +521,12 @@ read_done(struct io_op *op)
 	if (err) {
 		/* This may end the attempt, and free it. */
 		cannot_read(attempt, err);
+		dispatch_start_reads(peer);
+		dispatch(queue);
+		return;
+	}
+	if (attempt->offset == 0 && is_answered_here(attempt)) {
+		answer_here(attempt);
 		dispatch_start_reads(peer);
 		dispatch(queue);
 		return;
@@ -456,6 +553,7 @@ dispatch_result(struct attempt *attempt, uint32_t at, const struct outcome *outc
 
 	check(at < attempt->rcpt_count && !attempt->told[at]);
 	attempt->told[at] = true;
+	attempt->doubted[at] = outcome->in_doubt;
 	if (outcome->kind == IPC_DELIVERED || outcome->code > 0)
 		attempt->answered = true;
 	if ((outcome->code == 421 && !polite_is_recipients(outcome->rule)) ||
@@ -488,25 +586,37 @@ feedback_of(const struct attempt *attempt, bool destination_down)
 	return destination.down_count > 0 ? SCHED_NO_ANSWER : SCHED_UNTRIED;
 }
 
+/* Those of an attempt whose connection was lost after the message was sent. */
+static void
+say_doubts(struct attempt *attempt)
+{
+	struct event event;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < attempt->rcpt_count; i++) {
+		if (!attempt->doubted[i])
+			continue;
+		outcome_doubt(attempt->message, attempt->rcpts[i]);
+		count++;
+	}
+	if (count == 0)
+		return;
+	queue_event_begin(&event, attempt->queue, "in_doubt", attempt->message->id);
+	event_str(&event, "text", "the connection was lost after the message was sent; "
+	                          "it may arrive twice");
+	event_end(&event);
+}
+
 void
-dispatch_done(struct attempt *attempt, bool destination_down, bool in_doubt)
+dispatch_done(struct attempt *attempt, bool destination_down)
 {
 	const struct outcome untold = {
 	    .kind = IPC_DEFERRED,
 	    .status = SPAN("4.3.0"),
 	    .text = SPAN("delivery gave no result"),
 	};
-	struct event event;
 
 	fail_rest(attempt, &untold);
-	if (in_doubt) {
-		queue_event_begin(
-		    &event, attempt->queue, "in_doubt", attempt->message->id);
-		event_str(&event, "text", "the connection was lost after the message was sent; "
-		                          "it may arrive twice");
-		event_end(&event);
-		for (uint32_t i = 0; i < attempt->rcpt_count; i++)
-			outcome_doubt(attempt->message, attempt->rcpts[i]);
-	}
+	say_doubts(attempt);
 	end_attempt(attempt, feedback_of(attempt, destination_down));
 }

@@ -29,7 +29,8 @@ message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
 
 		buf_reset(&key);
 		schedule_key(queue, &key, rcpt->kind, rcpt->address);
-		at = sched_rcpt_add(queue->sched, slot, i, rcpt->kind, buf_span(&key));
+		at = sched_rcpt_add(queue->sched, slot, i,
+		    schedule_process(queue->conf, rcpt->kind), buf_span(&key));
 		sched_rcpt_due(queue->sched, at, envelope->extras.hold_until_wall_ms);
 	}
 	buf_fini(&key);

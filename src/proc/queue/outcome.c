@@ -13,6 +13,7 @@ struct told {
 	uint32_t at; /* in the scheduler */
 	struct sched_rcpt rcpt;
 	const struct envelope_rcpt *address; /* NULL: the envelope could not be read */
+	bool final; /* who takes it keeps it */
 };
 
 static struct told
@@ -20,10 +21,13 @@ tell(struct message *message, uint32_t index)
 {
 	struct sched *sched = message->queue->sched;
 	struct told told = {.message = message, .queue = message->queue};
+	struct sched_destination destination;
 
 	told.at = sched_rcpt_find(sched, message->slot, index);
 	check(told.at != SCHED_NONE);
 	sched_rcpt_get(sched, told.at, &told.rcpt);
+	sched_destination_get(sched, told.rcpt.destination, &destination);
+	told.final = schedule_is_final(&destination);
 	if (message->envelope && index < message->envelope->rcpt_count)
 		told.address = &message->envelope->rcpts[index];
 	return told;
@@ -207,8 +211,8 @@ tells_success(const struct told *told, const struct outcome *outcome)
 
 	if (envelope->reverse_path.len == 0 || notify & IPC_NOTIFY_NEVER)
 		return false;
-	if (is_local(told))
-		return notify & IPC_NOTIFY_SUCCESS;
+	if (told->final)
+		return notify & IPC_NOTIFY_SUCCESS && !(outcome->passed & IPC_PASSED_DSN);
 	return (notify & IPC_NOTIFY_SUCCESS && !(outcome->passed & IPC_PASSED_DSN)) ||
 	    (extras->by != IPC_BY_NONE &&
 	        (extras->by_trace || !(outcome->passed & IPC_PASSED_BY)));
@@ -245,11 +249,16 @@ outcome_apply(struct message *message, uint32_t index, const struct outcome *out
 	check(told.rcpt.state == SCHED_ACTIVE);
 	sched_message_get(message->queue->sched, message->slot, &known);
 	if (outcome->kind == IPC_DELIVERED) {
-		say(is_local(&told) ? "delivered" : "relayed", &told, outcome, 0);
-		if (told.address && tells_success(&told, outcome))
+		say(outcome->discarded ? "discarded"
+		        : told.final     ? "delivered"
+		                         : "relayed",
+		    &told, outcome, 0);
+		if (outcome->discarded)
+			end(&told, END_DISCARDED, outcome);
+		else if (told.address && tells_success(&told, outcome))
 			succeed(&told, outcome);
 		else
-			end(&told, is_local(&told) ? END_DELIVERED : END_RELAYED, outcome);
+			end(&told, told.final ? END_DELIVERED : END_RELAYED, outcome);
 	} else if (known.flags & SCHED_DELETING) {
 		say("deleted", &told, outcome, 0);
 		end(&told, END_DELETED, outcome);
@@ -281,7 +290,7 @@ outcome_doubt(struct message *message, uint32_t index)
 	reply = sched_reply_get(sched, told.rcpt.reply);
 	mark_deferred(&told,
 	    &(struct outcome){IPC_DEFERRED, told.rcpt.code, reply.status, reply.remote,
-	        reply.text, 0, SPAN(""), NULL},
+	        reply.text, 0, SPAN(""), NULL, false, false},
 	    told.rcpt.next_wall_ms);
 }
 
@@ -309,7 +318,7 @@ outcome_say_expired(struct message *message)
 		reply = sched_reply_get(sched, told.rcpt.reply);
 		if (told.rcpt.reply)
 			outcome = (struct outcome){IPC_FAILED, reply.code, reply.status,
-			    reply.remote, reply.text, 0, SPAN(""), NULL};
+			    reply.remote, reply.text, 0, SPAN(""), NULL, false, false};
 		told.rcpt.unsaid = false;
 		keep_reply(&told, &outcome);
 		say("expired", &told, &outcome, 0);

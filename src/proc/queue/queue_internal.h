@@ -66,6 +66,7 @@ struct attempt {
 	uint32_t *rcpts;     /* their indexes in the message; the first one's turn it was */
 	uint32_t rcpt_count;
 	bool *told;          /* which recipients have a result */
+	bool *doubted;       /* and which may have the message in spite of it */
 	bool answered, busy; /* the destination gave a reply; it said 421 or hung up */
 	const struct rule *rule; /* the gravest that a reply fits and others wait for; or NULL */
 	uint32_t rule_reply;     /* that reply, held */
@@ -216,13 +217,21 @@ void schedule_arm(struct queue *queue);
 void schedule_arm_sooner(struct queue *queue);
 /* The route that mail for an address takes; NULL is by MX, encrypted where offered. */
 const struct conf_route *schedule_route(const struct conf *conf, struct span address);
-/* Whether mail for two addresses of one destination may share an attempt. */
-bool schedule_same_way(const struct conf *conf, struct span a, struct span b);
+/* As schedule_route, for a mailbox too, which has one by LMTP only. */
+const struct conf_route *schedule_rcpt_route(
+    const struct conf *conf, const struct envelope_rcpt *rcpt);
+/* Which kind of process has it: mailboxes may be another program's, which delivery talks to. */
+enum ipc_target schedule_process(const struct conf *conf, enum ipc_target kind);
+/* Whether who took it there keeps it, rather than sending it on. */
+bool schedule_is_final(const struct sched_destination *destination);
+/* Whether mail for two recipients of one destination may share an attempt. */
+bool schedule_same_way(const struct conf *conf, const struct envelope_rcpt *a,
+    const struct envelope_rcpt *b);
 struct span schedule_domain(struct span address);
 /* Whether an operator sends what goes to that destination another way. */
 bool schedule_is_rerouted(struct span key);
 /* The way to an address of the destination: host "" is by MX. */
-void schedule_way(const struct conf *conf, struct span key, struct span address,
+void schedule_way(const struct conf *conf, struct span key, const struct envelope_rcpt *rcpt,
     struct conf_route *way);
 /* The key of the destination that a recipient goes to. */
 void schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
@@ -251,7 +260,7 @@ void dispatch_lose(struct attempt *attempt);
 struct outcome;
 void dispatch_result(
     struct attempt *attempt, uint32_t at, const struct outcome *outcome);
-void dispatch_done(struct attempt *attempt, bool destination_down, bool in_doubt);
+void dispatch_done(struct attempt *attempt, bool destination_down);
 
 /* outcome.c */
 struct outcome {
@@ -261,6 +270,8 @@ struct outcome {
 	unsigned passed; /* DELIVERED: bits of enum ipc_passed */
 	struct span tls; /* what it went over, for people; "": in the clear */
 	const struct rule *rule; /* that another server's reply fits; NULL: none, or not known */
+	bool in_doubt;   /* it may have it all the same */
+	bool discarded;  /* DELIVERED: a rule threw it away */
 };
 /* What became of the recipient, which is ACTIVE. */
 void outcome_apply(struct message *message, uint32_t index, const struct outcome *outcome);

@@ -10,7 +10,9 @@ queue_limits_name(struct span key)
 {
 	if (span_starts(key, SPAN("mx:")))
 		return span_skip(key, 3);
-	if (span_starts(key, SPAN("host:")))
+	if (span_starts(key, SPAN("lmtp:/")))
+		return SPAN("");
+	if (span_starts(key, SPAN("host:")) || span_starts(key, SPAN("lmtp:")))
 		key = span_skip(key, 5);
 	else if (span_starts(key, SPAN("via:")))
 		key = span_skip(key, 4);

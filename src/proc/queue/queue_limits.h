@@ -9,7 +9,7 @@
 
 /*
  * The name that patterns are for, of a destination's key ("mx:DOMAIN", "host:HOST:PORT",
- * "via:HOST:PORT", "mailbox"): the domain, the host, or "".
+ * "lmtp:HOST:PORT", "via:HOST:PORT", "mailbox" and others): the domain, the host, or "".
  */
 struct span queue_limits_name(struct span key);
 const struct conf_limits *queue_limits_of(const struct conf *conf, struct span key);

@@ -28,10 +28,23 @@ schedule_domain(struct span address)
 const struct conf_route *
 schedule_route(const struct conf *conf, struct span address)
 {
-	for (size_t i = 0; i < conf->route_count; i++)
-		if (route_matches(conf->routes[i].domain, schedule_domain(address)))
-			return &conf->routes[i];
-	return NULL;
+	return route_find(conf, address);
+}
+
+const struct conf_route *
+schedule_rcpt_route(const struct conf *conf, const struct envelope_rcpt *rcpt)
+{
+	if (rcpt->kind == IPC_TARGET_REMOTE)
+		return schedule_route(conf, rcpt->address);
+	return conf->lmtp.kind == CONF_ROUTE_LMTP ? &conf->lmtp : NULL;
+}
+
+enum ipc_target
+schedule_process(const struct conf *conf, enum ipc_target kind)
+{
+	return kind == IPC_TARGET_MAILBOX && conf->lmtp.kind != CONF_ROUTE_LMTP
+	    ? IPC_TARGET_MAILBOX
+	    : IPC_TARGET_REMOTE;
 }
 
 /* Rules for different domains may lead the same way. */
@@ -40,24 +53,29 @@ same_route(const struct conf_route *a, const struct conf_route *b)
 {
 	if (a == b || !a || !b)
 		return a == b;
+	/* Two rules may give different reasons. */
+	if (a->kind != b->kind || a->kind >= CONF_ROUTE_DISCARD)
+		return false;
 	return span_eq(a->host, b->host) && a->port == b->port && a->tls == b->tls &&
 	    span_eq(a->credential, b->credential);
 }
 
 bool
-schedule_same_way(const struct conf *conf, struct span a, struct span b)
+schedule_same_way(const struct conf *conf, const struct envelope_rcpt *a,
+    const struct envelope_rcpt *b)
 {
-	const struct conf_route *route = schedule_route(conf, a);
+	const struct conf_route *route = schedule_rcpt_route(conf, a);
 
-	if (!same_route(route, schedule_route(conf, b)))
+	if (!same_route(route, schedule_rcpt_route(conf, b)))
 		return false;
 	/* A destination may be older than the routes. */
 	return (route && route->host.len > 0) ||
-	    span_eq_nocase(schedule_domain(a), schedule_domain(b));
+	    span_eq_nocase(schedule_domain(a->address), schedule_domain(b->address));
 }
 
 /*
- * The key of a destination: "mailbox", "mx:DOMAIN" or "host:HOST:PORT"; "via:HOST:PORT" where an
+ * The key of a destination: "mailbox", "mx:DOMAIN", "host:HOST:PORT", "lmtp:HOST:PORT",
+ * "lmtp:SOCKET", or "rule:DOMAIN", where a rule answers for it; "via:HOST:PORT" where an
  * operator sends mail another way (reroute.c).  Mail through one smart
  * host takes turns together; it shares an attempt only where its routes lead the same way.
  */
@@ -68,20 +86,33 @@ schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
 	struct span domain = schedule_domain(address);
 	const struct conf_route *route;
 
-	if (kind == IPC_TARGET_MAILBOX) {
+	if (schedule_process(queue->conf, kind) == IPC_TARGET_MAILBOX) {
 		buf_add_str(key, "mailbox");
 		return;
 	}
-	route = schedule_route(queue->conf, address);
+	route = kind == IPC_TARGET_MAILBOX ? &queue->conf->lmtp
+	                                   : schedule_route(queue->conf, address);
+	if (route && conf_route_is_socket(route)) {
+		buf_add_str(key, "lmtp:");
+		buf_add(key, route->host);
+		return;
+	}
 	if (route && route->host.len > 0) {
-		buf_add_str(key, "host:");
+		buf_add_str(key, route->kind == CONF_ROUTE_LMTP ? "lmtp:" : "host:");
 		buf_add(key, route->host);
 		buf_addf(key, ":%u", route->port);
 		return;
 	}
-	buf_add_str(key, "mx:");
+	buf_add_str(key, route && route->kind >= CONF_ROUTE_DISCARD ? "rule:" : "mx:");
 	for (size_t i = 0; i < domain.len; i++)
 		buf_add_char(key, ascii_lower(domain.ptr[i]));
+}
+
+bool
+schedule_is_final(const struct sched_destination *destination)
+{
+	return destination->kind == IPC_TARGET_MAILBOX ||
+	    span_starts(destination->key, SPAN("lmtp:"));
 }
 
 bool
@@ -91,10 +122,10 @@ schedule_is_rerouted(struct span key)
 }
 
 void
-schedule_way(const struct conf *conf, struct span key, struct span address,
+schedule_way(const struct conf *conf, struct span key, const struct envelope_rcpt *rcpt,
     struct conf_route *way)
 {
-	const struct conf_route *route = schedule_route(conf, address);
+	const struct conf_route *route = schedule_rcpt_route(conf, rcpt);
 	struct span host = queue_limits_name(key);
 	uint64_t port = 0;
 
@@ -108,7 +139,8 @@ schedule_way(const struct conf *conf, struct span key, struct span address,
 	*way = (struct conf_route){.host = host, .port = (uint16_t)port};
 	/* What the configuration says of that server holds on this way too. */
 	for (size_t i = 0; i < conf->route_count; i++)
-		if (span_eq_nocase(conf->routes[i].host, host) && conf->routes[i].port == port) {
+		if (conf->routes[i].kind == CONF_ROUTE_SMTP && conf->routes[i].port == port &&
+		    span_eq_nocase(conf->routes[i].host, host)) {
 			way->tls = conf->routes[i].tls;
 			way->credential = conf->routes[i].credential;
 			return;

@@ -347,6 +347,15 @@ routes_gather_destinations(void **state)
 	test_queue_fini(&test);
 }
 
+static bool
+same_way(const struct conf *conf, struct span a, struct span b)
+{
+	const struct envelope_rcpt one = {.kind = IPC_TARGET_REMOTE, .address = a};
+	const struct envelope_rcpt two = {.kind = IPC_TARGET_REMOTE, .address = b};
+
+	return schedule_same_way(conf, &one, &two);
+}
+
 static void
 recipients_share_an_attempt_where_their_ways_are_the_same(void **state)
 {
@@ -364,18 +373,69 @@ recipients_share_an_attempt_where_their_ways_are_the_same(void **state)
 	test.routes[3].domain = SPAN("four.example");
 	test.routes[3].credential = SPAN("another");
 	test.conf.route_count = 4;
-	assert_true(schedule_same_way(&test.conf, SPAN("a@one.example"), SPAN("b@two.example")));
+	assert_true(same_way(&test.conf, SPAN("a@one.example"), SPAN("b@two.example")));
 	assert_false(
-	    schedule_same_way(&test.conf, SPAN("a@one.example"), SPAN("b@three.example")));
+	    same_way(&test.conf, SPAN("a@one.example"), SPAN("b@three.example")));
 	assert_false(
-	    schedule_same_way(&test.conf, SPAN("a@one.example"), SPAN("b@four.example")));
+	    same_way(&test.conf, SPAN("a@one.example"), SPAN("b@four.example")));
 	assert_false(
-	    schedule_same_way(&test.conf, SPAN("a@one.example"), SPAN("b@five.example")));
+	    same_way(&test.conf, SPAN("a@one.example"), SPAN("b@five.example")));
 	assert_true(
-	    schedule_same_way(&test.conf, SPAN("a@five.example"), SPAN("b@FIVE.example")));
+	    same_way(&test.conf, SPAN("a@five.example"), SPAN("b@FIVE.example")));
 	/* By MX, each domain has its own way, even where a route of old gathered them. */
 	assert_false(
-	    schedule_same_way(&test.conf, SPAN("a@five.example"), SPAN("b@six.example")));
+	    same_way(&test.conf, SPAN("a@five.example"), SPAN("b@six.example")));
+	test_queue_fini(&test);
+}
+
+/* Mailboxes that another program keeps are a server's like others, and are delivered there. */
+static void
+mailboxes_may_be_behind_lmtp(void **state)
+{
+	static const struct {
+		struct conf_route lmtp;
+		const char *key;
+		enum ipc_target process;
+	} cases[] = {
+	    {{.kind = CONF_ROUTE_SMTP, .host = SPAN("")}, "mailbox", IPC_TARGET_MAILBOX},
+	    {{.kind = CONF_ROUTE_LMTP, .host = SPAN("/run/lmtp")}, "lmtp:/run/lmtp",
+	        IPC_TARGET_REMOTE},
+	    {{.kind = CONF_ROUTE_LMTP, .host = SPAN("::1"), .port = 24}, "lmtp:::1:24",
+	        IPC_TARGET_REMOTE},
+	};
+	struct test_queue test;
+	struct buf key;
+
+	(void)state;
+	test_queue_init(&test);
+	buf_init(&key, 1000);
+	test.routes[0] = (struct conf_route){
+	    .kind = CONF_ROUTE_DISCARD, .domain = SPAN("joe@one.example"), .host = SPAN("")};
+	test.conf.route_count = 1;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		const struct envelope_rcpt mailbox = {
+		    .kind = IPC_TARGET_MAILBOX, .address = SPAN("joe@one.example")};
+		struct sched_destination destination = {.kind = cases[i].process};
+
+		test.conf.lmtp = cases[i].lmtp;
+		buf_reset(&key);
+		schedule_key(&test.queue, &key, IPC_TARGET_MAILBOX, mailbox.address);
+		assert_true(span_eq(buf_span(&key), span_str(cases[i].key)));
+		assert_int_equal(
+		    schedule_process(&test.conf, IPC_TARGET_MAILBOX), cases[i].process);
+		assert_int_equal(
+		    schedule_process(&test.conf, IPC_TARGET_REMOTE), IPC_TARGET_REMOTE);
+		assert_ptr_equal(
+		    schedule_rcpt_route(&test.conf, &mailbox), i > 0 ? &test.conf.lmtp : NULL);
+		destination.key = buf_span(&key);
+		assert_true(schedule_is_final(&destination));
+	}
+	buf_reset(&key);
+	schedule_key(&test.queue, &key, IPC_TARGET_REMOTE, SPAN("Joe@One.example"));
+	assert_true(span_eq(buf_span(&key), SPAN("rule:one.example")));
+	assert_false(schedule_is_final(&(struct sched_destination){
+	    .kind = IPC_TARGET_REMOTE, .key = buf_span(&key)}));
+	buf_fini(&key);
 	test_queue_fini(&test);
 }
 
@@ -458,6 +518,7 @@ main(void)
 	    cmocka_unit_test(hold_all_holds_what_was_not_released),
 	    cmocka_unit_test(routes_gather_destinations),
 	    cmocka_unit_test(recipients_share_an_attempt_where_their_ways_are_the_same),
+	    cmocka_unit_test(mailboxes_may_be_behind_lmtp),
 	    cmocka_unit_test(a_destination_has_the_limits_that_are_configured_for_it),
 	    cmocka_unit_test(the_timer_is_brought_forward),
 	};

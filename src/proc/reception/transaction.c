@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/sim_point.h"
 #include "mime/trace.h"
+#include "route/route.h"
 #include "table/resolve.h"
 
 enum {
@@ -263,10 +264,31 @@ add_targets(struct transaction *transaction, struct span blob)
 	return reader_finish(&reader) == OK;
 }
 
+/* "refuse mail for": what it says; else NULL.  Strangers learn of it only where we take mail. */
+static const struct conf_route *
+rule_against(const struct session *session)
+{
+	const struct conf_route *route =
+	    route_find(session->reception->conf, session->transaction.rcpt_pending);
+
+	return route && route->kind == CONF_ROUTE_REFUSE ? route : NULL;
+}
+
+static void
+refuse_by_rule(struct session *session, const struct conf_route *rule)
+{
+	const struct reply reply = {
+	    .id = REPLY_REFUSED_BY_RULE, .args = {rule->status, rule->text}};
+
+	say_refused(session, REPLY_REFUSED_BY_RULE, session->transaction.rcpt_pending);
+	session_reply(session, &reply);
+}
+
 void
 transaction_rcpt_resolved(struct session *session, const struct ipc_lx_resolved *resolved)
 {
 	struct transaction *transaction = &session->transaction;
+	const struct conf_route *rule = rule_against(session);
 
 	if (resolved->verdict == IPC_UNKNOWN) {
 		refuse_rcpt(session, REPLY_USER_UNKNOWN);
@@ -274,6 +296,8 @@ transaction_rcpt_resolved(struct session *session, const struct ipc_lx_resolved 
 		refuse_rcpt(session, REPLY_RELAY_DENIED);
 	} else if (resolved->verdict != IPC_LOCAL && resolved->verdict != IPC_REMOTE) {
 		refuse_rcpt(session, REPLY_LOOKUP_FAILED);
+	} else if (rule) {
+		refuse_by_rule(session, rule);
 	} else if (!add_targets(transaction, resolved->targets)) {
 		refuse_rcpt(session, REPLY_TOO_MANY_RECIPIENTS);
 	} else {

@@ -1,6 +1,7 @@
 /*
- * Connecting to Dovecot on lookup's behalf, which may connect to nothing.  It asks for it and
- * cannot say where: that is the configuration's.  Nothing is read from the socket here.
+ * Connecting to Unix sockets on behalf of roles that may not.  Lookup asks for Dovecot's and cannot
+ * say where: that is the configuration's.  Delivery says which of those that take LMTP, and gets
+ * none that the configuration does not name.  Nothing is read from the sockets here.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -45,19 +46,26 @@ say_failed(struct supervisor *supervisor, struct span path, enum err err)
 	event_end(&event);
 }
 
+/* A candidate has another configuration, which may never be the one in use. */
+static const struct conf *
+conf_of(const struct child *child)
+{
+	const struct supervisor *supervisor = child->supervisor;
+
+	return child->candidate && supervisor->reload.conf ? supervisor->reload.conf
+	                                                   : supervisor->conf;
+}
+
 void
 dovecot_connect(struct child *child)
 {
 	const struct ipc_sx_link link = {
 	    .role = PROC_SUPERVISOR, .kind = PROC_LINK_DOVECOT};
 	struct supervisor *supervisor = child->supervisor;
-	const struct conf *conf = supervisor->conf;
+	const struct conf *conf = conf_of(child);
 	enum err err;
 	int fd;
 
-	/* A candidate has another configuration, which may never be the one in use. */
-	if (child->candidate && supervisor->reload.conf)
-		conf = supervisor->reload.conf;
 	if (!child->link || conf->dovecot_path.len == 0)
 		return;
 	fd = connect_to(conf->dovecot_path, &err);
@@ -66,6 +74,36 @@ dovecot_connect(struct child *child)
 		return;
 	}
 	supervisor->dovecot_failed = false;
+	ipc_sx_link_encode(ipc_channel_begin(child->link, IPC_sx_LINK), &link);
+	ipc_channel_end_fd(child->link, fd);
+	close(fd);
+}
+
+static bool
+is_lmtp_socket(const struct conf *conf, struct span path)
+{
+	bool is = conf_route_is_socket(&conf->lmtp) && span_eq(conf->lmtp.host, path);
+
+	for (size_t i = 0; i < conf->route_count && !is; i++)
+		is = conf_route_is_socket(&conf->routes[i]) && span_eq(conf->routes[i].host, path);
+	return is;
+}
+
+void
+lmtp_connect(struct child *child, struct span path)
+{
+	const struct ipc_sx_link link = {.role = PROC_SUPERVISOR, .kind = PROC_LINK_LMTP};
+	enum err err = ERR_DENIED;
+	int fd = -1;
+
+	if (!child->link)
+		return;
+	if (is_lmtp_socket(conf_of(child), path))
+		fd = connect_to(path, &err);
+	if (fd < 0) {
+		ipc_sx_no_lmtp_send(child->link, &(struct ipc_sx_no_lmtp){(uint8_t)err});
+		return;
+	}
 	ipc_sx_link_encode(ipc_channel_begin(child->link, IPC_sx_LINK), &link);
 	ipc_channel_end_fd(child->link, fd);
 	close(fd);

@@ -136,6 +136,7 @@ receive(
 	struct ipc_xs_relink relink;
 	struct ipc_xs_bad_peer bad;
 	struct ipc_xs_dovecot dovecot;
+	struct ipc_xs_lmtp lmtp;
 
 	(void)channel;
 	if (fd >= 0)
@@ -150,6 +151,12 @@ receive(
 		if (ipc_xs_dovecot_decode(payload, &dovecot) || child->proc != PROC_LOOKUP)
 			return ERR_SYNTAX;
 		dovecot_connect(child);
+		return OK;
+	}
+	if (type == IPC_xs_LMTP) {
+		if (ipc_xs_lmtp_decode(payload, &lmtp) || child->proc != PROC_DELIVERY)
+			return ERR_SYNTAX;
+		lmtp_connect(child, lmtp.socket);
 		return OK;
 	}
 	if (type == IPC_xs_BAD_PEER) {

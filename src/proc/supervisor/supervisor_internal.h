@@ -59,6 +59,8 @@ void reload_spare_ended(struct supervisor *supervisor);
  * the child hears nothing, and the log why, once in a row.
  */
 void dovecot_connect(struct child *child);
+/* Connects delivery to a socket that takes LMTP, or tells it why not. */
+void lmtp_connect(struct child *child, struct span path);
 
 /* supervisor.c */
 /* Wires a child with all that its row allows. */
