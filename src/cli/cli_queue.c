@@ -80,10 +80,8 @@ take_verb(const char *word, struct cli_queue_options *options)
 	    nearest ? nearest : "", nearest ? "?" : "");
 }
 
-/* "30m", "2h", "1d" */
-static int
-take_time(const char *option, enum cli_queue_verb verb, const char *text,
-    struct cli_queue_options *options)
+uint64_t
+cli_queue_seconds(const char *text, uint64_t days_max)
 {
 	static const struct {
 		char unit;
@@ -92,16 +90,24 @@ take_time(const char *option, enum cli_queue_verb verb, const char *text,
 	struct span span = span_str(text);
 	uint64_t number = 0;
 
+	for (size_t i = 0; i < LEN(units) && span.len > 1; i++)
+		if (span.ptr[span.len - 1] == units[i].unit &&
+		    span_u64(span_first(span, span.len - 1),
+		        days_max * 86400 / units[i].seconds, &number))
+			return number * units[i].seconds;
+	return 0;
+}
+
+static int
+take_time(const char *option, enum cli_queue_verb verb, const char *text,
+    struct cli_queue_options *options)
+{
 	if (!text)
 		return EX_OK;
 	if (options->verb != verb)
 		return cli_wrong_use(
 		    usage, "%s is for %s", option, cli_queue_verb_name(verb));
-	for (size_t i = 0; i < LEN(units) && span.len > 1; i++)
-		if (span.ptr[span.len - 1] == units[i].unit &&
-		    span_u64(span_first(span, span.len - 1), 366 * 86400 / units[i].seconds,
-		        &number))
-			options->seconds = number * units[i].seconds;
+	options->seconds = cli_queue_seconds(text, 366);
 	return options->seconds > 0 ? EX_OK
 	                            : cli_wrong_use(usage,
 	                                  "%s takes a time like 30m, 2h or 1d, not \"%s\"", option,
@@ -268,9 +274,8 @@ make_printer(const struct cli_queue_options *options)
 	return printer;
 }
 
-/* The control socket's path from the configuration; NULL, told, with the exit status. */
-static char *
-find_socket(const char *conf_path, int *status)
+char *
+cli_queue_find_socket(const char *conf_path, int *status)
 {
 	struct conf_bundle *bundle;
 	struct conf *conf;
@@ -303,7 +308,7 @@ cli_queue_run(const struct cli_queue_options *options, const char *conf_path,
 	struct cli_queue_printer printer;
 	int status = EX_UNAVAILABLE;
 	char *path = socket_path ? mem_copy(span_str(socket_path))
-	                         : find_socket(conf_path, &status);
+	                         : cli_queue_find_socket(conf_path, &status);
 	int fd;
 
 	if (!path)

@@ -116,6 +116,11 @@ void cli_queue_suspension_end(const struct cli_queue_printer *printer);
 void cli_queue_print_standing(struct cli_queue_printer *printer, json_t *standing);
 void cli_queue_standing_end(const struct cli_queue_printer *printer);
 
+/* The control socket's path from the configuration; NULL, told, with the exit status. */
+char *cli_queue_find_socket(const char *conf_path, int *status);
+/* "30m", "2h", "1d" in seconds; 0: it is no such time, or longer than days_max. */
+uint64_t cli_queue_seconds(const char *text, uint64_t days_max);
+
 /* Does what the options say; the socket's path, or the configuration's, or neither. */
 int cli_queue_run(const struct cli_queue_options *options, const char *conf_path,
     const char *socket_path);

@@ -20,6 +20,7 @@
 #include "cli/cli_send.h"
 #include "cli/cli_serve.h"
 #include "cli/cli_spool.h"
+#include "cli/cli_suppression.h"
 #include "cli/cli_tlsrpt.h"
 #include "cli/cli_trace.h"
 #include "cli/cli_user.h"
@@ -50,6 +51,7 @@ static const struct command {
     {"serve", cli_serve, "run the mail server"},
     {"config", cli_config, "check or show the configuration, print its manual"},
     {"queue", cli_queue, "list, show, retry, hold, release, delete messages"},
+    {"suppression", cli_suppression, "addresses that do not exist, to which nothing is sent"},
     {"trace", cli_trace, "what was said in attempts that failed or were slow"},
     {"tlsrpt", cli_tlsrpt, "how TLS with the servers of other domains went, by day"},
     {"ledger", cli_ledger, "what happened to a message; what was queued when"},

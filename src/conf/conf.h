@@ -239,6 +239,7 @@ struct conf {
 	    crashes_max; /* of a message's handlers, before it is set aside; 0: any */
 	struct conf_limits limits; /* where no destination's fit, and of mailboxes */
 	bool heed_replies; /* back off as other servers' words ask */
+	uint64_t suppress_ms; /* addresses that do not exist; 0: never */
 	struct conf_destination
 	    *destinations; /* the first that fits; see route/limits.h */
 	size_t destination_count;

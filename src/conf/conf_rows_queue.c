@@ -146,6 +146,18 @@ static const struct conf_option options[] = {
 	       "less mail or fewer connections, or has blocked this host, is left alone for a "
 	       "while (for at most 4 h at a time), with all domains that it serves; what is "
 	       "greylisted is tried again soon. \"postrider queue why DESTINATION\" shows it."},
+    {.block = "queue",
+	.words = "suppress unknown addresses for",
+	.type = CONF_TIME,
+	AT(suppress_ms),
+	.min = 1 * SECOND,
+	.max = 3650 * DAY,
+	.zero = "never",
+	.syntax = "TIME | never",
+	.doc = "How long mail to an address of another domain is not tried after a server of it "
+	       "said that the address does not exist: from the same domain of senders, it is "
+	       "returned at once. \"postrider suppression\" lists these addresses, adds and "
+	       "removes some. Default never."},
 
     {.words = "destination",
 	.type = CONF_DESTINATION,

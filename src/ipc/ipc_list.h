@@ -136,6 +136,13 @@ enum ipc_tls_result {
 	IPC_TLS_RESULT_COUNT,
 };
 
+/* What is done with an address that does not exist. */
+enum ipc_suppress {
+	IPC_SUPPRESS_ADD,
+	IPC_SUPPRESS_REMOVE,
+	IPC_SUPPRESS_SAVE,
+};
+
 /* Why a recipient waits, or what is being done with it. */
 enum ipc_why {
 	IPC_WHY_TIME,     /* its next try is at a time */

@@ -12,6 +12,10 @@
  *    "@home.example", "older": seconds, "host": "HOST" (or not: back to normal), "port": 25 (or
  *    not), "who": "NAME"}
  *   {"do": "why", "for": "far.example"}
+ *   {"do": "suppressed", "after": ID, "from": "home.example"}
+ *   {"do": "suppress", "address": "a@far.example", "from": "home.example", "seconds": 86400}
+ *   {"do": "unsuppress", "address": "a@far.example", "from": "home.example"}
+ *   {"do": "save-suppressed"}: after these two; then they are durable
  *   {"do": "retry" | "hold" | "release" | "delete", "id": "ID" | "all", "who": "NAME"}
  *
  *   {"message": {"id", ...}}, then for each of its recipients {"recipient": {...}}
@@ -193,6 +197,41 @@ take_done(struct admin *admin, const struct ipc_qa_done *done)
 }
 
 static enum err
+receive_of_destinations(struct admin *admin, unsigned type, struct span payload)
+{
+	struct ipc_qa_suspension suspension;
+	struct ipc_qa_suppression suppression;
+	struct ipc_qa_standing standing;
+	struct client *client;
+
+	switch (type) {
+	case IPC_qa_STANDING:
+		if (ipc_qa_standing_decode(payload, &standing))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, standing.query);
+		if (client)
+			send_json(client, admin_standing(&standing));
+		return OK;
+	case IPC_qa_SUSPENSION:
+		if (ipc_qa_suspension_decode(payload, &suspension))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, suspension.query);
+		if (client)
+			send_json(client, admin_suspension(&suspension));
+		return OK;
+	case IPC_qa_SUPPRESSION:
+		if (ipc_qa_suppression_decode(payload, &suppression))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, suppression.query);
+		if (client)
+			send_json(client, admin_suppression(&suppression));
+		return OK;
+	default:
+		return receive_audit(admin, type, payload);
+	}
+}
+
+static enum err
 receive_queue(
     void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
 {
@@ -201,8 +240,6 @@ receive_queue(
 	struct ipc_qa_rcpt rcpt;
 	struct ipc_qa_destination destination;
 	struct ipc_qa_transcript transcript;
-	struct ipc_qa_suspension suspension;
-	struct ipc_qa_standing standing;
 	struct ipc_qa_done done;
 	struct client *client;
 
@@ -240,27 +277,13 @@ receive_queue(
 		if (client)
 			send_json(client, admin_transcript(&transcript));
 		return OK;
-	case IPC_qa_STANDING:
-		if (ipc_qa_standing_decode(payload, &standing))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, standing.query);
-		if (client)
-			send_json(client, admin_standing(&standing));
-		return OK;
-	case IPC_qa_SUSPENSION:
-		if (ipc_qa_suspension_decode(payload, &suspension))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, suspension.query);
-		if (client)
-			send_json(client, admin_suspension(&suspension));
-		return OK;
 	case IPC_qa_DONE:
 		if (ipc_qa_done_decode(payload, &done))
 			return ERR_SYNTAX;
 		take_done(admin, &done);
 		return OK;
 	default:
-		return receive_audit(admin, type, payload);
+		return receive_of_destinations(admin, type, payload);
 	}
 }
 
@@ -392,6 +415,62 @@ do_why(struct client *client, json_t *request)
 	ipc_aq_why_send(client->admin->queue, &asked);
 }
 
+/* {"do": "suppress" | "unsuppress" | "save-suppressed"} */
+static void
+suppress(struct client *client, json_t *request, enum ipc_suppress act)
+{
+	json_int_t seconds = json_integer_value(json_object_get(request, "seconds"));
+	struct ipc_aq_suppress asked = {
+	    .act = (uint8_t)act,
+	    .address = span_str(json_string_value(json_object_get(request, "address"))),
+	    .sender = span_str(json_string_value(json_object_get(request, "from"))),
+	    .who = span_first(
+	        span_str(json_string_value(json_object_get(request, "who"))), WHO_BYTES_MAX),
+	};
+
+	if (asked.address.len > IPC_PATH_MAX || asked.sender.len > IPC_DOMAIN_MAX || seconds < 0 ||
+	    seconds > 10 * SUSPEND_S_MAX) {
+		send_error(client, "\"address\", \"from\" or \"seconds\" is too long");
+		return;
+	}
+	asked.for_ms = (uint64_t)seconds * 1000;
+	asked.query = start_query(client);
+	ipc_aq_suppress_send(client->admin->queue, &asked);
+}
+
+static void
+do_suppress(struct client *client, json_t *request)
+{
+	suppress(client, request, IPC_SUPPRESS_ADD);
+}
+
+static void
+do_unsuppress(struct client *client, json_t *request)
+{
+	suppress(client, request, IPC_SUPPRESS_REMOVE);
+}
+
+static void
+do_save_suppressed(struct client *client, json_t *request)
+{
+	suppress(client, request, IPC_SUPPRESS_SAVE);
+}
+
+static void
+do_suppressed(struct client *client, json_t *request)
+{
+	struct ipc_aq_suppressed asked = {
+	    .sender = span_str(json_string_value(json_object_get(request, "from")))};
+
+	if (asked.sender.len > IPC_DOMAIN_MAX ||
+	    (json_object_get(request, "after") && !id_of(request, "after", &asked.after))) {
+		send_error(client, "\"from\" is no domain, or \"after\" no id");
+		return;
+	}
+	asked.query = start_query(client);
+	ipc_aq_suppressed_send(client->admin->queue, &asked);
+}
+
 static void
 do_suspended(struct client *client, json_t *request)
 {
@@ -508,6 +587,8 @@ do_request(struct client *client, json_t *request)
 	} verbs[] = {{"list", do_list}, {"summary", do_summary}, {"show", do_show},
 	    {"trace", do_trace}, {"suspend", do_suspend}, {"resume", do_resume},
 	    {"suspended", do_suspended}, {"reroute", do_reroute}, {"why", do_why},
+	    {"suppress", do_suppress}, {"unsuppress", do_unsuppress},
+	    {"save-suppressed", do_save_suppressed}, {"suppressed", do_suppressed},
 	    {"waiting", do_waiting},
 	    {"flush-ledger", do_flush_ledger}};
 	const char *verb = json_string_value(json_object_get(request, "do"));

@@ -262,6 +262,21 @@ admin_standing(const struct ipc_qa_standing *standing)
 }
 
 json_t *
+admin_suppression(const struct ipc_qa_suppression *suppression)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "address", json_text(suppression->address));
+	json_object_set_new(value, "from", json_text(suppression->sender));
+	json_object_set_new(value, "since", json_time(suppression->since_wall_ms));
+	json_object_set_new(value, "until", json_time(suppression->until_wall_ms));
+	json_object_set_new(value, "who", json_text(suppression->who));
+	json_object_set_new(value, "code", json_number(suppression->code));
+	json_object_set_new(value, "reply", json_text(suppression->text));
+	return json_pack("{s:o}", "suppression", value);
+}
+
+json_t *
 admin_suspension(const struct ipc_qa_suspension *suspension)
 {
 	json_t *value = json_object();

@@ -200,6 +200,23 @@ test_standing(void **state)
 }
 
 static void
+test_suppression(void **state)
+{
+	const struct ipc_qa_suppression row = {.address = SPAN("a@b"),
+	    .sender = SPAN("*"),
+	    .since_wall_ms = 1,
+	    .code = 550,
+	    .who = SPAN("mx"),
+	    .text = SPAN("no")};
+
+	(void)state;
+	assert_json(admin_suppression(&row),
+	    "{\"suppression\":{\"address\":\"a@b\",\"from\":\"*\","
+	    "\"since\":\"1970-01-01T00:00:00.001Z\",\"until\":null,\"who\":\"mx\","
+	    "\"code\":550,\"reply\":\"no\"}}");
+}
+
+static void
 test_transcript(void **state)
 {
 	const struct ipc_qa_transcript transcript = {.id = 1,
@@ -224,6 +241,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_recipient),
 	    cmocka_unit_test(test_standing),
+	    cmocka_unit_test(test_suppression),
 	    cmocka_unit_test(test_transcript),
 	    cmocka_unit_test(test_suspension),
 	    cmocka_unit_test(test_message),

@@ -230,6 +230,34 @@ trace(struct queue *queue, const struct ipc_aq_trace *asked)
 }
 
 static enum err
+receive_of_destinations(struct queue *queue, unsigned type, struct span payload)
+{
+	struct ipc_aq_why why;
+	struct ipc_aq_suppress suppress;
+	struct ipc_aq_suppressed listed;
+
+	switch (type) {
+	case IPC_aq_SUPPRESS:
+		if (ipc_aq_suppress_decode(payload, &suppress))
+			return ERR_SYNTAX;
+		suppress_act(queue, &suppress);
+		return OK;
+	case IPC_aq_SUPPRESSED:
+		if (ipc_aq_suppressed_decode(payload, &listed))
+			return ERR_SYNTAX;
+		suppress_list(queue, &listed);
+		return OK;
+	case IPC_aq_WHY:
+		if (ipc_aq_why_decode(payload, &why))
+			return ERR_SYNTAX;
+		standing_tell(queue, &why);
+		return OK;
+	default:
+		return ledger_answer(queue, type, payload);
+	}
+}
+
+static enum err
 receive(
     void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
 {
@@ -242,7 +270,6 @@ receive(
 	struct ipc_aq_reroute rerouted;
 	struct ipc_aq_suspend suspended;
 	struct ipc_aq_suspended listed;
-	struct ipc_aq_why why;
 
 	(void)channel;
 	if (fd >= 0)
@@ -280,11 +307,6 @@ receive(
 			return ERR_SYNTAX;
 		suspend_act(queue, &suspended);
 		return OK;
-	case IPC_aq_WHY:
-		if (ipc_aq_why_decode(payload, &why))
-			return ERR_SYNTAX;
-		standing_tell(queue, &why);
-		return OK;
 	case IPC_aq_SUSPENDED:
 		if (ipc_aq_suspended_decode(payload, &listed))
 			return ERR_SYNTAX;
@@ -296,7 +318,7 @@ receive(
 		act_on(queue, &acted);
 		return OK;
 	default:
-		return ledger_answer(queue, type, payload);
+		return receive_of_destinations(queue, type, payload);
 	}
 }
 

@@ -292,6 +292,44 @@ dispatch_read(struct attempt *attempt)
 	dispatch_start_reads(attempt->peer);
 }
 
+static void
+free_attempt(struct attempt *attempt)
+{
+	buf_fini(&attempt->envelope);
+	mem_free(attempt->rcpts);
+	mem_free(attempt->told);
+	mem_free(attempt->doubted);
+	mem_free(attempt->body);
+	mem_free(attempt);
+}
+
+/* Every recipient of the attempt was told about. */
+static void
+end_attempt(struct attempt *attempt, enum sched_feedback feedback)
+{
+	struct queue *queue = attempt->queue;
+	struct message *message = attempt->message;
+
+	map_remove_u64(&queue->attempt_map, attempt->number);
+	list_remove(&attempt->node);
+	list_remove(&attempt->wait);
+	attempt->peer->attempt_count--;
+	message->active_count--;
+	polite_strike(attempt);
+	sched_attempt_over(queue->sched, attempt->destination, feedback, attempt->reply,
+	    io_now_ms(queue->env->io));
+	sched_reply_drop(queue->sched, attempt->reply);
+	if (!attempt->lost)
+		poison_ended(message);
+	outcome_settle(message);
+	message_close(message);
+	attempt->message = NULL;
+	if (attempt->reading)
+		attempt->over = true;
+	else
+		free_attempt(attempt);
+}
+
 /* The message was just accepted: nothing needs to be read. */
 static bool
 send_fresh(struct attempt *attempt)
@@ -304,21 +342,14 @@ send_fresh(struct attempt *attempt)
 	    !list_empty(&peer->reads) ||
 	    io_pending(ipc_channel_stream(peer->channel)) + peer->reading > QUEUE_PEER_BYTES)
 		return false;
+	if (suppress_attempt(attempt)) {
+		end_attempt(attempt, SCHED_UNTRIED);
+		return true;
+	}
 	send_order(attempt);
 	send_body(attempt, 0, buf_span(&message->body), false);
 	attempt->offset = message->body_bytes;
 	return true;
-}
-
-static void
-free_attempt(struct attempt *attempt)
-{
-	buf_fini(&attempt->envelope);
-	mem_free(attempt->rcpts);
-	mem_free(attempt->told);
-	mem_free(attempt->doubted);
-	mem_free(attempt->body);
-	mem_free(attempt);
 }
 
 /* The mark is durable, or never will be: the spool takes nothing more, and mail still goes. */
@@ -366,33 +397,6 @@ dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 	} else if (!send_fresh(attempt)) {
 		dispatch_read(attempt);
 	}
-}
-
-/* Every recipient of the attempt was told about. */
-static void
-end_attempt(struct attempt *attempt, enum sched_feedback feedback)
-{
-	struct queue *queue = attempt->queue;
-	struct message *message = attempt->message;
-
-	map_remove_u64(&queue->attempt_map, attempt->number);
-	list_remove(&attempt->node);
-	list_remove(&attempt->wait);
-	attempt->peer->attempt_count--;
-	message->active_count--;
-	polite_strike(attempt);
-	sched_attempt_over(queue->sched, attempt->destination, feedback, attempt->reply,
-	    io_now_ms(queue->env->io));
-	sched_reply_drop(queue->sched, attempt->reply);
-	if (!attempt->lost)
-		poison_ended(message);
-	outcome_settle(message);
-	message_close(message);
-	attempt->message = NULL;
-	if (attempt->reading)
-		attempt->over = true;
-	else
-		free_attempt(attempt);
 }
 
 /* All that has no result yet gets this one. */
@@ -527,6 +531,12 @@ read_done(struct io_op *op)
 	}
 	if (attempt->offset == 0 && is_answered_here(attempt)) {
 		answer_here(attempt);
+		dispatch_start_reads(peer);
+		dispatch(queue);
+		return;
+	}
+	if (attempt->offset == 0 && suppress_attempt(attempt)) {
+		end_attempt(attempt, SCHED_UNTRIED);
 		dispatch_start_reads(peer);
 		dispatch(queue);
 		return;

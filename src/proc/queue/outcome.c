@@ -268,6 +268,7 @@ outcome_apply(struct message *message, uint32_t index, const struct outcome *out
 		check(outcome->kind == IPC_FAILED);
 		told.rcpt.lost = 0;
 		keep_reply(&told, outcome);
+		suppress_learn(message, told.address, outcome);
 		say("bounced", &told, outcome, 0);
 		sched_rcpt_bounce(message->queue->sched, told.at);
 	}

@@ -103,6 +103,7 @@ second_passed(struct io_timer *timer)
 	bounce_retry(queue);
 	suspend_expire(queue);
 	polite_expire(queue);
+	suppress_sweep(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
 }
 
@@ -224,6 +225,7 @@ init_lists(struct queue *queue)
 	poison_init(queue, seed);
 	watch_init(queue, seed);
 	backoffs_init(&queue->backoffs, seed);
+	suppressions_init(&queue->suppressions, seed);
 	queue->routes = digest_routes(queue->conf);
 	schedule_init(queue);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
@@ -279,6 +281,7 @@ open_store(struct queue *queue)
 	if (!queue->ledger)
 		return false;
 	suspend_load(queue);
+	suppress_load(queue);
 	ledger_feed_spool(queue->ledger, &options, &scan);
 	err = store_spool_open(
 	    queue->env->io, queue->dir, &spool, &options, &scan, &queue->store);

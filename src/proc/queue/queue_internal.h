@@ -15,6 +15,7 @@
 #include "proc/queue/mark.h"
 #include "proc/queue/envelope.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/suppressions.h"
 #include "proc/queue/suspensions.h"
 #include "proc/queue/transcripts.h"
 #include "route/limits.h"
@@ -156,6 +157,9 @@ struct queue {
 	struct transcripts transcripts;
 	struct suspensions suspensions;
 	struct backoffs backoffs;
+	struct suppressions suppressions;
+	uint64_t suppression_lines; /* of their file */
+	bool suppressions_whole;    /* it is to be written anew */
 	uint32_t routes;      /* digest_routes of the configuration */
 	uint64_t next_query, next_attempt;
 	uint64_t id_grant;    /* ids given out in this epoch */
@@ -355,6 +359,18 @@ void suspend_limits(const struct queue *queue, struct span key, struct sched_lim
 void suspend_expire(struct queue *queue);
 void suspend_act(struct queue *queue, const struct ipc_aq_suspend *asked);
 void suspend_list(struct queue *queue, const struct ipc_aq_suspended *asked);
+
+/* suppress.c: addresses that do not exist */
+void suppress_load(struct queue *queue);
+/* Once a second: writes what is new, forgets what is over. */
+void suppress_sweep(struct queue *queue);
+/* A recipient failed for good: it is suppressed, where it does not exist. */
+void suppress_learn(struct message *message, const struct envelope_rcpt *address,
+    const struct outcome *outcome);
+/* Fails those of the attempt that are suppressed; true: none is left. */
+bool suppress_attempt(struct attempt *attempt);
+void suppress_act(struct queue *queue, const struct ipc_aq_suppress *asked);
+void suppress_list(struct queue *queue, const struct ipc_aq_suppressed *asked);
 
 /* polite.c: heeds what servers' words ask for, by the provider rules */
 /* The rule that a reply fits; NULL where none does, or rules are not to be heeded. */

@@ -1,0 +1,323 @@
+/*
+ * Addresses that do not exist are not tried again for the same domain of senders: learned from
+ * replies where the configuration says so, and from operators.  What is new is appended to a
+ * file once a second; an operator is answered when it is durable.
+ */
+#include "proc/queue/queue_internal.h"
+
+#include "base/check.h"
+#include "mime/trace.h"
+
+enum {
+	EXPIRE_LOOKS = 1000,     /* a second */
+	LINES_SPARE = 10000,     /* of the file, that stand for nothing any more */
+	TOLD_MAX = 1000,         /* in one answer */
+	SUPPRESSED_TEXT_MAX = 900,
+};
+
+static const char name[] = "suppressions", name_new[] = "suppressions.new";
+
+static enum err
+write_whole(struct queue *queue, struct span bytes)
+{
+	struct io_op op = {0};
+	struct io_file *file;
+	enum err err;
+
+	/* One that a crash left behind. */
+	io_unlink(queue->dir, &op, name_new);
+	io_open(queue->dir, &op, name_new, IO_OPEN_READ | IO_OPEN_WRITE | IO_OPEN_CREATE);
+	if (op.err)
+		return op.err;
+	file = op.file;
+	io_pwrite(file, &op, &bytes, 1, 0);
+	if (!op.err)
+		io_sync(file, &op);
+	err = op.err;
+	io_file_close(file);
+	if (err)
+		return err;
+	io_rename(queue->dir, &op, name_new, name);
+	if (!op.err)
+		io_dir_sync(queue->dir, &op, NULL);
+	return op.err;
+}
+
+static enum err
+append(struct queue *queue, struct span bytes)
+{
+	struct io_op op = {0};
+	struct io_file *file;
+
+	io_open(queue->dir, &op, name, IO_OPEN_READ | IO_OPEN_WRITE);
+	if (op.err)
+		return op.err;
+	file = op.file;
+	io_pwrite(file, &op, &bytes, 1, io_file_bytes(file));
+	if (!op.err)
+		io_sync(file, &op);
+	io_file_close(file);
+	return op.err;
+}
+
+/* What is new, or all of it where the file has to be another one. */
+static enum err
+save(struct queue *queue)
+{
+	struct suppressions *is = &queue->suppressions;
+	bool whole = queue->suppressions_whole ||
+	    queue->suppression_lines > 2 * is->count + LINES_SPARE;
+	size_t fresh = is->unwritten;
+	struct event event;
+	struct buf bytes;
+	enum err err;
+
+	if (fresh == 0 && !whole)
+		return OK;
+	buf_init(&bytes, SUPPRESSIONS_BYTES_MAX);
+	suppressions_write(is, &bytes, whole);
+	check(buf_finish(&bytes) == OK);
+	err = whole ? write_whole(queue, buf_span(&bytes)) : append(queue, buf_span(&bytes));
+	buf_fini(&bytes);
+	queue->suppression_lines = whole ? is->count : queue->suppression_lines + fresh;
+	if (!err) {
+		queue->suppressions_whole = false;
+		return OK;
+	}
+	if (!queue->suppressions_whole || fresh > 0) {
+		event_begin(&event, &queue->env->log, "suppressions_not_kept");
+		event_err(&event, err);
+		event_str(&event, "text",
+		    "addresses that were suppressed or released may not be so after a restart");
+		event_end(&event);
+	}
+	queue->suppressions_whole = true;
+	return err;
+}
+
+static enum err
+read_file(struct queue *queue)
+{
+	struct io_op op = {0};
+	struct io_file *file;
+	uint64_t count;
+	enum err err = ERR_LIMIT;
+
+	io_open(queue->dir, &op, name, IO_OPEN_READ);
+	if (op.err)
+		return op.err;
+	file = op.file;
+	count = io_file_bytes(file);
+	if (count <= SUPPRESSIONS_BYTES_MAX) {
+		char *into = mem_alloc(count + 1);
+
+		io_pread(file, &op, into, (size_t)count, 0);
+		err = op.err;
+		if (!err)
+			err = suppressions_read(&queue->suppressions, span_of(into, op.count),
+			    io_wall_ms(queue->env->io));
+		/* A torn end: the next line must not go on with it. */
+		queue->suppressions_whole = err || op.count == 0 || into[op.count - 1] != '\n';
+		mem_free(into);
+	}
+	io_file_close(file);
+	return err;
+}
+
+void
+suppress_load(struct queue *queue)
+{
+	struct event event;
+	enum err err = read_file(queue);
+
+	queue->suppression_lines = queue->suppressions.count;
+	if (err == ERR_NOT_FOUND) {
+		/* The first one makes it. */
+		queue->suppression_lines = UINT64_MAX / 2;
+		return;
+	}
+	if (!err)
+		return;
+	event_begin(&event, &queue->env->log, "suppressions_damaged");
+	event_err(&event, err);
+	event_str(&event, "text", "no address is suppressed any more");
+	event_end(&event);
+}
+
+void
+suppress_sweep(struct queue *queue)
+{
+	if (queue->suppressions.count == 0 && !queue->suppressions_whole)
+		return;
+	suppressions_expire(
+	    &queue->suppressions, io_wall_ms(queue->env->io), EXPIRE_LOOKS);
+	if (queue->suppressions.unwritten > 0 || queue->suppressions_whole)
+		err_ignore(save(queue), "it is tried again with the next second");
+}
+
+static bool
+says_unknown(const struct outcome *outcome)
+{
+	if (outcome->code < 500 || outcome->remote.len == 0)
+		return false;
+	if (outcome->rule)
+		return strcmp(outcome->rule->reason, "user-unknown") == 0;
+	return span_eq(outcome->status, SPAN("5.1.1"));
+}
+
+void
+suppress_learn(struct message *message, const struct envelope_rcpt *address,
+    const struct outcome *outcome)
+{
+	struct queue *queue = message->queue;
+	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
+	struct suppression_told told = {.since_wall_ms = now_wall_ms, .code = outcome->code};
+
+	if (queue->conf->suppress_ms == 0 || !address || !message->envelope ||
+	    message->envelope->reverse_path.len == 0 || address->kind != IPC_TARGET_REMOTE ||
+	    !says_unknown(outcome))
+		return;
+	told.until_wall_ms = now_wall_ms + queue->conf->suppress_ms;
+	told.sender = schedule_domain(message->envelope->reverse_path);
+	told.address = address->address;
+	told.who = backoffs_host(outcome->remote);
+	told.reply = outcome->text;
+	err_ignore(suppressions_add(&queue->suppressions, &told), "it is no address then");
+}
+
+static void
+write_day(struct buf *out, uint64_t wall_ms)
+{
+	struct buf text;
+
+	buf_init(&text, 64);
+	trace_write_timestamp(&text, wall_ms);
+	buf_add(out, span_first(buf_span(&text), 10));
+	buf_fini(&text);
+}
+
+static void
+write_why(struct buf *out, const struct suppression *row)
+{
+	buf_addf(out, "not tried: %.*s said on ", SPAN_ARGS(row->who));
+	write_day(out, row->since_wall_ms);
+	buf_add_str(out, " that the address does not exist");
+	if (row->code > 0)
+		buf_addf(out, " (%u %.*s)", row->code, SPAN_ARGS(row->reply));
+	buf_add_str(out, ". If it does now, the administrator has mail for it tried again with: "
+			 "postrider suppression remove ");
+	buf_add(out, row->address);
+	buf_addf(out, " --from %.*s", SPAN_ARGS(row->sender));
+	if (row->until_wall_ms > 0) {
+		buf_add_str(out, "; else it is from ");
+		write_day(out, row->until_wall_ms);
+		buf_add_str(out, " on");
+	}
+}
+
+static bool
+fail_suppressed(struct attempt *attempt, uint32_t index)
+{
+	struct queue *queue = attempt->queue;
+	const struct envelope *envelope = attempt->message->envelope;
+	struct outcome outcome = {.kind = IPC_FAILED, .status = SPAN("5.1.1")};
+	const struct suppression *row;
+	struct buf text;
+
+	if (envelope->reverse_path.len == 0)
+		return false;
+	row = suppressions_find(&queue->suppressions, schedule_domain(envelope->reverse_path),
+	    envelope->rcpts[index].address, io_wall_ms(queue->env->io));
+	if (!row)
+		return false;
+	buf_init(&text, SUPPRESSED_TEXT_MAX);
+	write_why(&text, row);
+	outcome.text = buf_span(&text);
+	outcome_apply(attempt->message, index, &outcome);
+	buf_fini(&text);
+	return true;
+}
+
+bool
+suppress_attempt(struct attempt *attempt)
+{
+	uint32_t kept = 0;
+
+	/* A suspect is tried whatever it is, to see what becomes of it. */
+	if (attempt->queue->suppressions.count == 0 || attempt->peer->proc == PROC_MAILBOX ||
+	    attempt->peer->suspect)
+		return false;
+	for (uint32_t i = 0; i < attempt->rcpt_count; i++)
+		if (!fail_suppressed(attempt, attempt->rcpts[i]))
+			attempt->rcpts[kept++] = attempt->rcpts[i];
+	attempt->rcpt_count = kept;
+	return kept == 0;
+}
+
+static void
+say(struct queue *queue, const char *what, const struct ipc_aq_suppress *asked)
+{
+	struct event event;
+
+	event_begin(&event, &queue->env->log, what);
+	event_span(&event, "address", asked->address);
+	event_span(&event, "from", asked->sender);
+	event_span(&event, "who", asked->who);
+	event_end(&event);
+}
+
+void
+suppress_act(struct queue *queue, const struct ipc_aq_suppress *asked)
+{
+	struct suppressions *is = &queue->suppressions;
+	struct ipc_qa_done done = {.query = asked->query};
+	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
+	const struct suppression_told told = {
+	    .since_wall_ms = now_wall_ms,
+	    .until_wall_ms = asked->for_ms > 0 ? now_wall_ms + asked->for_ms : 0,
+	    .sender = asked->sender,
+	    .address = asked->address,
+	    .who = asked->who,
+	    .reply = asked->text,
+	};
+
+	if (asked->act == IPC_SUPPRESS_ADD && suppressions_add(is, &told) == OK) {
+		done.count = 1;
+		say(queue, "suppressed", asked);
+	} else if (asked->act == IPC_SUPPRESS_REMOVE &&
+	    suppressions_remove(is, asked->sender, asked->address)) {
+		done.count = 1;
+		queue->suppressions_whole = true;
+		say(queue, "unsuppressed", asked);
+	} else if (asked->act == IPC_SUPPRESS_SAVE) {
+		done.count = 1;
+		done.lost = save(queue) != OK;
+	}
+	done.total = is->count;
+	ipc_qa_done_send(queue->admin, &done);
+}
+
+void
+suppress_list(struct queue *queue, const struct ipc_aq_suppressed *asked)
+{
+	struct ipc_qa_done done = {.query = asked->query, .total = queue->suppressions.count};
+
+	list_for_each (node, &queue->suppressions.rows) {
+		const struct suppression *row = container_of(node, struct suppression, node);
+		const struct ipc_qa_suppression answer = {asked->query, row->address, row->sender,
+		    row->since_wall_ms, row->until_wall_ms, (uint16_t)row->code, row->who,
+		    row->reply};
+
+		if (row->number <= asked->after ||
+		    (asked->sender.len > 0 && !span_eq_nocase(asked->sender, row->sender)))
+			continue;
+		if (done.count == TOLD_MAX) {
+			done.more = true;
+			break;
+		}
+		ipc_qa_suppression_send(queue->admin, &answer);
+		done.count++;
+		done.last = row->number;
+	}
+	ipc_qa_done_send(queue->admin, &done);
+}
