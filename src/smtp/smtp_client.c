@@ -540,6 +540,12 @@ smtp_client_lacks(const struct smtp_client *client)
 }
 
 bool
+smtp_client_takes_utf8(const struct smtp_client *client)
+{
+	return client->offers & OFFER_SMTPUTF8;
+}
+
+bool
 smtp_client_passes_dsn(const struct smtp_client *client)
 {
 	return client->offers & OFFER_DSN;

@@ -178,6 +178,8 @@ void smtp_client_tick(struct smtp_client *client, uint64_t now_ms);
 bool smtp_client_is_tls(const struct smtp_client *client);
 /* Whether the last mail was refused by us, for want of an extension: another server may do. */
 bool smtp_client_lacks(const struct smtp_client *client);
+/* Whether the server offers SMTPUTF8; after READY. */
+bool smtp_client_takes_utf8(const struct smtp_client *client);
 /* Whether the server takes over what the sender wants to be told (DSN), and the time (BY). */
 bool smtp_client_passes_dsn(const struct smtp_client *client);
 bool smtp_client_passes_by(const struct smtp_client *client);

@@ -270,3 +270,40 @@ def test_the_fallback_may_be_away_too(postrider, sink):
     peer.always.clear()
     server.wait_event("relayed", id=id)
     assert len(peer.messages) == 1
+
+
+IDN = "joe@b\u00fccher.example"
+
+
+def lacking(postrider, peer, *extensions):
+    for word in extensions:
+        peer.extensions.remove(word)
+    return postrider(extra=["relay for 127.0.0.0/8"], routes=[
+        f"send mail through 127.0.0.1:{peer.port} with tls never"]).start()
+
+
+def test_mail_that_needs_no_smtputf8_goes_without(postrider, sink):
+    peer = sink()
+    server = lacking(postrider, peer, "SMTPUTF8")
+    send(server, IDN, "jim@far.example", sender="ann@b\u00fccher.example", mail=" SMTPUTF8")
+    messages = until(lambda: sum(len(m["rcpts"]) for m in peer.messages) == 2 and peer.messages,
+                     server.log_tail)
+    assert {a for m in messages for a in m["rcpts"]} == {"joe@xn--bcher-kva.example",
+                                                        "jim@far.example"}
+    assert all("<ann@xn--bcher-kva.example>" in m["mail"] and "SMTPUTF8" not in m["mail"]
+               for m in messages)
+    assert {e["to"] for e in server.wait_event("relayed", 2)} == {IDN, "jim@far.example"}
+
+
+@pytest.mark.parametrize("what", ["recipient", "sender", "header"])
+def test_mail_that_needs_smtputf8_comes_back(postrider, sink, what):
+    peer = sink()
+    server = lacking(postrider, peer, "SMTPUTF8")
+    send(server, "j\u00f6@far.example" if what == "recipient" else IDN,
+         sender="\u00e4nn@far.example" if what == "sender" else BOB, mail=" SMTPUTF8",
+         body=message("x", subject="gr\u00fcn" if what == "header" else "A test"))
+    event = server.wait_event("bounced")[0]
+    assert event["status"] == "5.6.7" and "SMTPUTF8" in event["text"]
+    if what != "sender":
+        assert b"Status: 5.6.7" in server.wait_mail("bob")[0]
+    assert not peer.messages

@@ -274,8 +274,8 @@ attempt_drop(struct attempt *attempt)
 }
 
 /* DNS knows an internationalized name by its A-labels (RFC 5890, RFC 6531 section 3.2). */
-static bool
-to_ascii(struct attempt *attempt, struct span *domain)
+bool
+attempt_to_ascii(struct attempt *attempt, struct span *domain)
 {
 	char name[IPC_DOMAIN_MAX + 1];
 	char *ascii = NULL;
@@ -341,7 +341,7 @@ look_up(struct attempt *attempt)
 	attempt->state = ATTEMPT_LOOKING_UP;
 	recorder_fact(attempt, hosts.mx ? "looking up the mail exchangers of " : "looking up ",
 	    hosts.domain);
-	if (!to_ascii(attempt, &hosts.domain)) {
+	if (!attempt_to_ascii(attempt, &hosts.domain)) {
 		attempt_fail(attempt, IPC_FAILED, 0, "5.1.2", "the domain is not a name");
 		attempt_finish(attempt);
 		return;

@@ -199,6 +199,17 @@ void attempt_event_begin(struct attempt *attempt, struct event *event, const cha
 /* The server that it is at: "mx.example[192.0.2.1]", or the path of a socket. */
 void attempt_write_remote(const struct attempt *attempt, struct buf *out);
 
+/* A domain by its A-labels; false: it is no name. */
+bool attempt_to_ascii(struct attempt *attempt, struct span *domain);
+
+/* attempt_plain.c: mail that needs less than was said */
+/*
+ * Makes the addresses ASCII, where they and the header are so but for the domains' spelling, and
+ * SMTPUTF8 is not needed.  False: it is, or nobody knows.
+ */
+bool attempt_plain_envelope(
+    struct attempt *attempt, struct span *reverse_path, struct span *rcpts, size_t count);
+
 /* attempt_tls.c: what TLS each host gets */
 /* The port for whose TLSA records the resolver is to ask; 0: they do not matter. */
 uint16_t attempt_tlsa_port(const struct attempt *attempt);

@@ -109,6 +109,9 @@ send_mail(struct talk *talk)
 		if (attempt->flags & IPC_MESSAGE_BOUNCE)
 			asks[i].notify = IPC_NOTIFY_NEVER;
 	}
+	if (mail.smtputf8 && !smtp_client_takes_utf8(talk->smtp) &&
+	    attempt_plain_envelope(attempt, &mail.reverse_path, rcpts, mail.rcpt_count))
+		mail.smtputf8 = false;
 	attempt->mail_sent = true;
 	talk->mails++;
 	smtp_client_send(talk->smtp, &mail, now_ms(talk));
