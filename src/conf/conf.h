@@ -14,6 +14,7 @@ enum {
 	CONF_FILE_BYTES_MAX = 1 << 20,
 	CONF_ERRORS_MAX = 20,
 	CONF_LISTENERS_MAX = 32,
+	CONF_SOCKETS_MAX = CONF_LISTENERS_MAX + 1, /* with that for LMTP from this host */
 	CONF_HTTP_MAX = 8,
 	CONF_RETRIES_MAX = 32,
 	CONF_DNS_SERVERS_MAX = 4,
@@ -166,6 +167,7 @@ struct conf {
 	bool offer_etrn;
 	bool no_soliciting; /* offered in EHLO */
 	struct span solicit_refused; /* classes of solicitations, with commas between */
+	bool refuse_null_mx; /* senders whose domain takes no mail */
 	bool hold_all; /* queue everything, deliver nothing until released */
 
 	/* Tables; "" is none. */
@@ -197,6 +199,7 @@ struct conf {
 
 	struct span spool_path;
 	struct span control_path; /* the control socket */
+	struct span lmtp_path; /* the socket for LMTP from this host; "" none */
 
 	enum conf_log_format log_format;
 	enum conf_log_target log_target;
