@@ -92,6 +92,7 @@ deliver to maildir {folder}/mail
 spool {folder}/spool
 control socket {folder}/control
 ask dns at 127.0.0.1:9
+refuse null mx senders no
 queue {{ segment size 4 MB; disk reserve 1 MB }}
 limits {{ sessions 100000; sessions per host 1000000; sessions per network 1000000
 connection rate per host unlimited; connection rate per network unlimited; command timeout 1 h }}

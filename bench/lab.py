@@ -86,6 +86,7 @@ relay for 127.0.0.0/8
 spool {self.folder}/spool
 control socket {self.folder}/control
 ask dns at 127.0.0.1:9
+refuse null mx senders no
 limits {{
 sessions 100000
 sessions per host 1000000

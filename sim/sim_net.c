@@ -324,6 +324,13 @@ no_descriptor(struct sim_event *event)
 void
 io_connect(struct io *io, struct io_op *op, const struct net_addr *to)
 {
+	io_connect_from(io, op, to, NULL);
+}
+
+void
+io_connect_from(struct io *io, struct io_op *op, const struct net_addr *to,
+    const struct net_addr *from)
+{
 	struct sim *sim = io->sim;
 	struct io_stream *stream = sim_stream_create(sim, io->host);
 	bool has_room = sim_has_descriptor(io);
@@ -334,7 +341,7 @@ io_connect(struct io *io, struct io_op *op, const struct net_addr *to)
 	stream->state = SIM_STREAM_CONNECTING;
 	stream->connect = op;
 	stream->remote = *to;
-	stream->local = io->host->addr;
+	stream->local = from ? *from : io->host->addr;
 	stream->local.port = io->host->next_port++;
 	if (io->host->next_port == 0)
 		io->host->next_port = FIRST_PORT;

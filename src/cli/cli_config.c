@@ -99,6 +99,51 @@ json_networks(const struct conf_networks *networks)
 }
 
 static json_t *
+json_domains(const struct conf *conf)
+{
+	json_t *value = json_array();
+
+	for (size_t i = 0; i < conf->domain_count; i++)
+		json_array_append_new(value, json_text(conf->domains[i]));
+	return value;
+}
+
+static json_t *
+json_sources(const struct conf *conf)
+{
+	json_t *value = json_array();
+
+	for (size_t i = 0; i < conf->source_count; i++) {
+		const struct conf_source *source = &conf->sources[i];
+		struct buf addr;
+
+		buf_init(&addr, NET_TEXT_MAX);
+		net_addr_write(&addr, &source->addr);
+		json_array_append_new(value,
+		    json_pack("{s:o, s:o, s:I, s:o}", "address", json_text(buf_span(&addr)),
+			"as", json_text(source->helo), "weight", (json_int_t)source->weight,
+			"senders", json_text(source->sender)));
+		buf_fini(&addr);
+	}
+	return value;
+}
+
+static json_t *
+json_verps(const struct conf *conf)
+{
+	json_t *value = json_array();
+
+	for (size_t i = 0; i < conf->verp_count; i++) {
+		const char delimiters[2] = {conf->verps[i].before, conf->verps[i].at};
+
+		json_array_append_new(value,
+		    json_pack("{s:o, s:o}", "senders", json_text(conf->verps[i].sender),
+			"delimiters", json_text(span_of(delimiters, 2))));
+	}
+	return value;
+}
+
+static json_t *
 json_route(const struct conf_route *route)
 {
 	json_t *object = json_object();
@@ -246,10 +291,7 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_TLS_VERSION:
 		return json_string(conf_tls_version_name(conf->tls_version_min));
 	case CONF_DOMAINS:
-		value = json_array();
-		for (size_t i = 0; i < conf->domain_count; i++)
-			json_array_append_new(value, json_text(conf->domains[i]));
-		return value;
+		return json_domains(conf);
 	case CONF_NETWORKS:
 		networks = conf_option_networks(conf, option);
 		return json_networks(&networks);
@@ -261,6 +303,10 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_DISCARD:
 	case CONF_REFUSE:
 		return json_way(conf, option->type);
+	case CONF_SOURCE:
+		return json_sources(conf);
+	case CONF_VERP:
+		return json_verps(conf);
 	case CONF_DNS:
 		return json_addrs(conf->dns_servers, conf->dns_server_count);
 	case CONF_LOG:

@@ -41,6 +41,7 @@ static const char *const may_words[] = {
     "use files below the Maildirs' directory",
     "keep its memory out of the swap",
     "use files below the directory of TLS policies",
+    "choose the address that a connection comes from",
 };
 _Static_assert(LEN(may_words) == MAY_BITS, "each bit has its words");
 

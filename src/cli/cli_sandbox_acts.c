@@ -224,6 +224,15 @@ bind_tcp(const struct cli_sandbox_world *world)
 }
 
 static int
+listen_tcp(const struct cli_sandbox_world *world)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)world;
+	return fd < 0 ? errno : result(listen(fd, 1));
+}
+
+static int
 send_udp(const struct cli_sandbox_world *world)
 {
 	const struct sockaddr_in to = loopback(world->port);
@@ -536,7 +545,8 @@ static const struct cli_sandbox_act acts[] = {
 	.run = connect_unix,
 	.may = MAY_CONNECT_UNIX,
 	.by_path = true},
-    {.name = "listen on a TCP port", .run = bind_tcp},
+    {.name = "choose the address of a connection", .run = bind_tcp, .may = MAY_CONNECT_FROM},
+    {.name = "listen on a TCP port", .run = listen_tcp},
     {.name = "accept a connection", .run = accept_connection, .may = MAY_ACCEPT},
     {.name = "send over UDP", .run = send_udp, .may = MAY_ASK_DNS},
     {.name = "open a raw socket",

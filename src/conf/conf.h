@@ -14,6 +14,7 @@ enum {
 	CONF_FILE_BYTES_MAX = 1 << 20,
 	CONF_ERRORS_MAX = 20,
 	CONF_LISTENERS_MAX = 32,
+	CONF_SOCKETS_MAX = CONF_LISTENERS_MAX + 1, /* with that for LMTP from this host */
 	CONF_HTTP_MAX = 8,
 	CONF_RETRIES_MAX = 32,
 	CONF_DNS_SERVERS_MAX = 4,
@@ -22,6 +23,9 @@ enum {
 	CONF_NETWORKS_MAX = 10000,
 	CONF_ROUTES_MAX = 10000,
 	CONF_DESTINATIONS_MAX = 10000,
+	CONF_SOURCES_MAX = 1000,
+	CONF_VERPS_MAX = 1000,
+	CONF_WEIGHT_MAX = 1000,
 	CONF_LINE_BYTES_MAX = 32768,
 	CONF_CREDENTIAL_BYTES_MAX = 128,
 	CONF_SOCKET_BYTES_MAX = 107, /* of the path of a Unix socket */
@@ -110,6 +114,20 @@ struct conf_destination {
 	struct conf_limits limits;
 };
 
+/* An address that mail leaves from. */
+struct conf_source {
+	struct net_addr addr; /* without a port */
+	struct span helo;     /* our name there; "" is the hostname */
+	uint64_t weight;      /* its share, beside the others of its pool */
+	struct span sender;   /* the pool: of these senders, a pattern; "": of all others */
+};
+
+/* Senders whose mail has the recipient in its reverse-path: "list+ann=far.example@home.example" */
+struct conf_verp {
+	struct span sender; /* a pattern of domains */
+	char before, at;    /* the recipient, and in the place of its "@" */
+};
+
 struct conf_networks {
 	struct net_prefix *at;
 	size_t count;
@@ -149,6 +167,7 @@ struct conf {
 	bool offer_etrn;
 	bool no_soliciting; /* offered in EHLO */
 	struct span solicit_refused; /* classes of solicitations, with commas between */
+	bool refuse_null_mx; /* senders whose domain takes no mail */
 	bool hold_all; /* queue everything, deliver nothing until released */
 
 	/* Tables; "" is none. */
@@ -168,6 +187,10 @@ struct conf {
 
 	struct conf_route *routes; /* in the order of the file; the first that fits */
 	size_t route_count;
+	struct conf_source *sources; /* none: as the system chooses */
+	size_t source_count;
+	struct conf_verp *verps;
+	size_t verp_count;
 	struct conf_route fallback; /* where no server of a domain answers; no host: none */
 	struct net_addr dns_servers[CONF_DNS_SERVERS_MAX]; /* none: /etc/resolv.conf */
 	size_t dns_server_count;
@@ -176,6 +199,7 @@ struct conf {
 
 	struct span spool_path;
 	struct span control_path; /* the control socket */
+	struct span lmtp_path; /* the socket for LMTP from this host; "" none */
 
 	enum conf_log_format log_format;
 	enum conf_log_target log_target;

@@ -196,6 +196,20 @@ static const struct mistake mistakes[] = {
 	"at most 4 name servers"},
 
     /* routes */
+    {"send from x", 11, "\"x\" is not an address"},
+    {"send from 192.0.2.1:25", 11, "\"192.0.2.1:25\" is not an address"},
+    {"send from 192.0.2.1 weight 0", 28, "a weight is from 1 to 1000, not \"0\""},
+    {"send from 192.0.2.1 as -x", 24,
+	"\"-x\" is not a host name: a part between the dots begins or ends with a "
+	"hyphen"},
+    {"send from 192.0.2.1 for a.org", 25, "expected \"senders\", not \"a.org\""},
+    {"send from 192.0.2.1, 192.0.2.1", 22,
+	"\"192.0.2.1\" was said already, at /etc/p/main.conf:4"},
+    {"verp for x..y", 10,
+	"\"x..y\" is not a domain name: a part between the dots is empty"},
+    {"verp for a.org with delimiters +", 32, "\"+\" is not two delimiters, of + - = _ . # % & !"},
+    {"verp for a.org, a.org", 17,
+	"\"a.org\" was said already, at /etc/p/main.conf:4"},
     {"send mail to example.org", 11, "expected through or by mx, not \"to\""},
     {"send mail throuhg b", 11,
 	"expected through or by mx, not \"throuhg\"; did you mean \"through\"?"},

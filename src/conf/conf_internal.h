@@ -141,7 +141,7 @@ struct conf_parser {
 	struct conf_place places[CONF_OPTIONS_MAX]; /* of each row's first statement */
 	struct conf_place read[CONF_FILES_MAX]; /* where each file was included */
 	struct conf_place listeners[CONF_LISTENERS_MAX];
-	struct conf_list domains, routes, destinations;
+	struct conf_list domains, routes, destinations, sources, verps;
 	struct conf_list relay_networks, xclient_networks, proxy_networks;
 	struct conf_list patterns; /* of the block "destination" that is open */
 	struct conf_limits limits; /* and what it says */
@@ -182,6 +182,10 @@ struct conf_place conf_parser_place_of(
 bool conf_scalar_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_statement_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_route_parse(struct conf_parser *parser);
+bool conf_source_parse(struct conf_parser *parser);
+bool conf_verp_parse(struct conf_parser *parser);
+void conf_source_show(struct buf *out, const struct conf *conf);
+void conf_verp_show(struct buf *out, const struct conf *conf);
 bool conf_lmtp_parse(struct conf_parser *parser);
 bool conf_discard_parse(struct conf_parser *parser);
 bool conf_refuse_parse(struct conf_parser *parser);

@@ -279,6 +279,15 @@ static const struct conf_option options[] = {
 	AT(no_mail),
 	.syntax = "[yes | no]",
 	.doc = "Greet everybody with 521 and close: this host takes no mail (RFC 7504)."},
+    {.words = "refuse null mx senders",
+	.type = CONF_BOOL,
+	AT(refuse_null_mx),
+	.preset = 1,
+	.syntax = "[yes | no]",
+	.doc = "Refuse MAIL FROM where the domain of the address says that it takes no mail (a "
+	       "null MX, RFC 7505): nobody could answer, nor be told of a failure. Asked of DNS, "
+	       "of clients on port 25 that may not relay; where DNS does not answer within 5 s, "
+	       "the address is taken."},
     {.words = "answer vrfy",
 	.type = CONF_BOOL,
 	AT(answer_vrfy),
@@ -330,6 +339,25 @@ static const struct conf_option options[] = {
 	    "465); and never. With may, what the domain itself demands (DANE) is "
 	    "kept to. Without \"with tls\" it is may, but implicit on port 465, "
 	    "and verified where a password is sent."},
+    {.words = "send from",
+	.type = CONF_SOURCE,
+	.repeats = true,
+	.syntax = "ADDRESS, ... [as HELO-NAME] [weight N] [for senders DOMAIN, ...]",
+	.doc = "The addresses of this host that mail leaves from, IPv4 and IPv6 each for "
+	       "servers of its kind, and our name in EHLO there (the hostname without). Of "
+	       "several one is taken by chance, by weight (1 without). With \"for "
+	       "senders\" it is for mail of these domains (.example.org: all below it), "
+	       "which has no other address then where one of the kind is given; all other "
+	       "mail takes those without. Where there is none the system chooses."},
+    {.words = "verp for",
+	.type = CONF_VERP,
+	.repeats = true,
+	.syntax = "DOMAIN, ... [with delimiters XY]",
+	.doc = "Mail of senders at these domains has the recipient in its reverse-path, "
+	       "list@home.example to ann@far.example as "
+	       "list+ann=far.example@home.example, so that a bounce says who it is "
+	       "about; each recipient gets a transaction of its own. The delimiters are + "
+	       "and = without; others are two of + - = _ . # % & !."},
     {.words = "discard mail for",
 	.type = CONF_DISCARD,
 	.repeats = true,
@@ -390,6 +418,17 @@ static const struct conf_option options[] = {
 	.preset_text = "/run/postrider/control",
 	.syntax = "FILE",
 	.doc = "Where \"postrider queue\" and others reach the server."},
+    {.words = "lmtp socket",
+	.type = CONF_PATH,
+	AT(lmtp_path),
+	.min = 1,
+	.max = SOCKET_PATH_BYTES_MAX,
+	.syntax = "FILE",
+	.doc = "A Unix socket that takes mail to our own recipients by LMTP (RFC 2033), as "
+	       "\"listen lmtp\" does. It belongs to whoever started the server, and every user "
+	       "of this host may connect (mode 0666), as to 127.0.0.1; put it into a folder "
+	       "that only some may enter where that is too many. Its clients count as "
+	       "127.0.0.1."},
     {.words = "log",
 	.type = CONF_LOG,
 	.syntax = "[as logfmt | json] [to stderr | syslog]",

@@ -402,6 +402,8 @@ parser_fini(struct conf_parser *parser)
 	list_fini(&parser->xclient_networks);
 	list_fini(&parser->proxy_networks);
 	list_fini(&parser->routes);
+	list_fini(&parser->sources);
+	list_fini(&parser->verps);
 	list_fini(&parser->destinations);
 	list_fini(&parser->patterns);
 	map_fini(&parser->seen);
@@ -453,6 +455,11 @@ conf_parse(struct conf_bundle *bundle, struct conf **conf,
 	holder->conf.routes =
 	    list_keep(parser, &parser->routes, sizeof(struct conf_route));
 	holder->conf.route_count = parser->routes.count;
+	holder->conf.sources =
+	    list_keep(parser, &parser->sources, sizeof(struct conf_source));
+	holder->conf.source_count = parser->sources.count;
+	holder->conf.verps = list_keep(parser, &parser->verps, sizeof(struct conf_verp));
+	holder->conf.verp_count = parser->verps.count;
 	holder->conf.destinations =
 	    list_keep(parser, &parser->destinations, sizeof(struct conf_destination));
 	holder->conf.destination_count = parser->destinations.count;

@@ -305,6 +305,8 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 	    [CONF_MAILDIR] = show_maildir,
 	    [CONF_LMTP] = show_lmtp,
 	    [CONF_ROUTE] = show_routes,
+	    [CONF_SOURCE] = conf_source_show,
+	    [CONF_VERP] = conf_verp_show,
 	    [CONF_FALLBACK] = show_fallback,
 	    [CONF_DNS] = show_dns,
 	    [CONF_LOG] = show_log,

@@ -16,7 +16,8 @@ static const char *const confs[] = {
     "tls ciphers ECDHE+AESGCM:!aNULL; tls groups X25519:P-256; tls ticket lifetime none\n"
     "deliver to maildir \"m m\" as v.mail\n",
     "hostname a\nlisten submission on [2001:db8::1]:1, 192.0.2.1:65535\n"
-    "listen smtp on *\nlisten lmtp on 127.0.0.1, [::1]:2424\n",
+    "listen smtp on *\nlisten lmtp on 127.0.0.1, [::1]:2424\nlmtp socket \"/a b\"\n"
+    "refuse null mx senders no\n",
     "hostname a\nlisten http on *, [::1]:8025\nlisten http on 127.0.0.1:81\n",
     "hostname a\nrelay for 10.0.0.0/8, 192.0.2.1, ::1, [2001:db8::]/32, fc00::/7\n"
     "take xclient from 10.0.0.0/8, ::1\ntake proxy header from 10.0.0.0/8, 192.0.2.1\n"

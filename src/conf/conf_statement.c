@@ -338,6 +338,8 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_MAILDIR] = parse_maildir,
 	    [CONF_LMTP] = conf_lmtp_parse,
 	    [CONF_ROUTE] = conf_route_parse,
+	    [CONF_SOURCE] = conf_source_parse,
+	    [CONF_VERP] = conf_verp_parse,
 	    [CONF_DISCARD] = conf_discard_parse,
 	    [CONF_REFUSE] = conf_refuse_parse,
 	    [CONF_FALLBACK] = conf_fallback_parse,

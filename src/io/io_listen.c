@@ -254,8 +254,27 @@ io_connect_finish(struct io_stream *stream)
 	op->done(op);
 }
 
+static bool
+bind_to(int fd, const struct net_addr *from)
+{
+	struct sockaddr_storage addr;
+	socklen_t bytes = addr_to(&addr, from);
+	const int on = 1;
+
+	/* The kernel chooses the port when it knows the other end: one serves many of these. */
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	return bind(fd, (struct sockaddr *)&addr, bytes) == 0;
+}
+
 void
 io_connect(struct io *io, struct io_op *op, const struct net_addr *to)
+{
+	io_connect_from(io, op, to, NULL);
+}
+
+void
+io_connect_from(struct io *io, struct io_op *op, const struct net_addr *to,
+    const struct net_addr *from)
 {
 	struct sockaddr_storage addr;
 	socklen_t bytes = addr_to(&addr, to);
@@ -266,7 +285,8 @@ io_connect(struct io *io, struct io_op *op, const struct net_addr *to)
 	check(op->done != NULL);
 	io_op_start(op);
 	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, bytes))
+	if (fd < 0 || (from && !bind_to(fd, from)) ||
+	    connect(fd, (struct sockaddr *)&addr, bytes))
 		failed = errno;
 	if (fd >= 0)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));

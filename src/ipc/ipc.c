@@ -45,6 +45,12 @@
 #define IPC_PREFIX nd
 #define IPC_FILE "ipc/links/nd.def"
 #include "ipc/ipc_define.h"
+#define IPC_PREFIX rn
+#define IPC_FILE "ipc/links/rn.def"
+#include "ipc/ipc_define.h"
+#define IPC_PREFIX nr
+#define IPC_FILE "ipc/links/nr.def"
+#include "ipc/ipc_define.h"
 #define IPC_PREFIX fn
 #define IPC_FILE "ipc/links/fn.def"
 #include "ipc/ipc_define.h"

@@ -44,6 +44,12 @@
 #define IPC_PREFIX nd
 #include "ipc/links/nd.def"
 #undef IPC_PREFIX
+#define IPC_PREFIX rn
+#include "ipc/links/rn.def"
+#undef IPC_PREFIX
+#define IPC_PREFIX nr
+#include "ipc/links/nr.def"
+#undef IPC_PREFIX
 #define IPC_PREFIX fn
 #include "ipc/links/fn.def"
 #undef IPC_PREFIX

@@ -27,6 +27,7 @@ struct dsn_recipient {
 	uint64_t last_attempt_wall_ms;
 	uint64_t retry_until_wall_ms; /* DELAYED */
 	const char *explanation;    /* a text of the catalogue: what to do; or NULL */
+	const char *meaning;        /* the same: what the other server's words mean; or NULL */
 };
 
 struct dsn {

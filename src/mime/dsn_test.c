@@ -303,6 +303,7 @@ test_two_languages(void **state)
 	(void)state;
 	assert_true(language_find(SPAN("de"), &dsn.language));
 	recipient.explanation = entry->sender;
+	recipient.meaning = entry->meaning;
 	buf_init(&out, OUT_BYTES_MAX);
 	dsn_write(&out, &dsn);
 	buf_add_char(&out, '\0');
@@ -319,6 +320,10 @@ test_two_languages(void **state)
 	snprintf(words, sizeof(words), "What to do: %.12s", entry->sender);
 	assert_non_null(strstr(gap, words));
 	assert_null(memmem(out.ptr, (size_t)(gap - out.ptr), words + 12, strlen(words + 12)));
+	/* So does what it means. */
+	snprintf(words, sizeof(words), "  %.30s", entry->meaning);
+	assert_non_null(strstr(gap, words));
+	assert_null(memmem(out.ptr, (size_t)(gap - out.ptr), words, strlen(words)));
 	check_shape(span_of(out.ptr, out.len - 1), SPAN("=_report-0000000000001234"), 3);
 	buf_fini(&out);
 }

@@ -280,13 +280,16 @@ static void
 put_details(struct text *text, const struct language *language,
     const struct dsn_recipient *recipient, bool again)
 {
-	if (again && !recipient->explanation)
+	if (again && !recipient->explanation && !recipient->meaning)
 		return;
 	end_line(text);
 	put_name(text, recipient->address);
 	end_line(text);
 	if (!again)
 		put_said(text, language, recipient);
+	if (recipient->meaning)
+		put_paragraphs(
+		    text, span_str(language_text(language, recipient->meaning)), true);
 	if (recipient->explanation)
 		put_word(text, language, WORD_BOUNCE_TO_DO,
 		    &(struct word_fields){

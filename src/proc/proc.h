@@ -51,7 +51,8 @@ enum proc_may {
 	MAY_USE_MAILDIRS = 1 << 6, /* files below the Maildirs' directory */
 	MAY_KEEP_SECRETS = 1 << 7, /* its memory stays out of the swap */
 	MAY_USE_POLICIES = 1 << 8, /* files below the directory of TLS policies */
-	MAY_BITS = 9,
+	MAY_CONNECT_FROM = 1 << 9, /* choose the address that a connection comes from */
+	MAY_BITS = 10,
 };
 
 /*

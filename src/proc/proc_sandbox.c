@@ -75,7 +75,7 @@ proc_sandbox_close_others(const struct proc_def *def)
 {
 	size_t listeners = 0;
 
-	while (def->may & MAY_ACCEPT && listeners < CONF_LISTENERS_MAX &&
+	while (def->may & MAY_ACCEPT && listeners < CONF_SOCKETS_MAX &&
 	    fcntl(PROC_FD_LISTENERS + (int)listeners, F_GETFD) >= 0)
 		listeners++;
 	err_ignore(close_range(PROC_FD_LISTENERS + (unsigned)listeners, ~0U, 0) ? ERR_UNSUPPORTED

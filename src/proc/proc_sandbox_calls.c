@@ -155,7 +155,7 @@ static const struct call calls[] = {
     SOCKET(MAY_ASK_DNS, "UDP, IPv6", AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
     SOCKET(MAY_CONNECT_UNIX, "Unix", AF_UNIX, SOCK_STREAM, 0),
     CALL(MAY_CONNECT, connect),
-    CALL(MAY_ASK_DNS, bind),
+    CALL(MAY_ASK_DNS | MAY_CONNECT_FROM, bind),
     CALL(MAY_ASK_DNS, pipe2),
 
     /* By which libcurl wakes itself. */

@@ -34,6 +34,7 @@ enum {
 	SCOPE_SIGNALS = 1 << 1,
 	CREATE_VERSION = 1,
 	RULE_PATH_BENEATH = 1,
+	RULE_NET_PORT = 2,
 	ABI_TRUNCATE = 3,
 	ABI_IOCTL_DEV = 5,
 };
@@ -46,6 +47,10 @@ struct path_beneath {
 	uint64_t allowed;
 	int32_t fd;
 } __attribute__((packed));
+
+struct net_port {
+	uint64_t allowed, port;
+};
 
 int
 proc_files_abi(void)
@@ -98,6 +103,17 @@ allow_below(int rules, const char *directory, uint64_t rights)
 	return err;
 }
 
+/* To an address, with a port that the kernel chooses: nobody can be waited for there. */
+static enum err
+allow_bind_any(int rules)
+{
+	const struct net_port any = {.allowed = NET_BIND_TCP};
+
+	return syscall(SYS_landlock_add_rule, rules, RULE_NET_PORT, &any, 0)
+	    ? err_from_errno(errno)
+	    : OK;
+}
+
 enum err
 proc_files_prepare(unsigned may, const struct conf *conf, int *rules)
 {
@@ -123,6 +139,8 @@ proc_files_prepare(unsigned may, const struct conf *conf, int *rules)
 		return err_from_errno(errno);
 	if (directory[0])
 		err = allow_below(*rules, directory, FS_USED & set.files);
+	if (!err && abi >= PROC_LANDLOCK_TCP && may & MAY_CONNECT_FROM)
+		err = allow_bind_any(*rules);
 	if (err) {
 		close(*rules);
 		*rules = -1;

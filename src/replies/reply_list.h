@@ -87,6 +87,7 @@ REPLY_ENUM(REPLY_USER_UNKNOWN, 550, "5.1.1", "No such mailbox here: %1 (HELP rec
 REPLY_ENUM(REPLY_REFUSED_BY_RULE, 550, "", "%1 %2 (HELP recipient)")
 REPLY_ENUM(REPLY_RELAY_DENIED, 550, "5.7.1", "Relaying denied for %1: authenticate, or send through your own provider (HELP relay)")
 REPLY_ENUM(REPLY_SENDER_NOT_YOURS, 553, "5.7.1", "%1 may not send as %2: use an address of your own, or ask the postmaster here to allow this one (HELP sender)")
+REPLY_ENUM(REPLY_SENDER_TAKES_NO_MAIL, 550, "5.7.27", "The domain of %1 takes no mail (null MX), so nobody could answer: send from an address that does (HELP sender)")
 REPLY_ENUM(REPLY_AUTHOR_NOT_YOURS, 550, "5.7.1", "%1 may not send as %2, which is in From or Sender: use an address of your own, or ask the postmaster here to allow this one (HELP sender)")
 REPLY_ENUM(REPLY_HEADER_MALFORMED, 554, "5.6.0", "The header is malformed: %1 (HELP header)")
 REPLY_ENUM(REPLY_LOOP, 554, "5.4.6", "Mail loop: the message holds %1 Received fields already (HELP loop)")

@@ -514,6 +514,7 @@ class Sink:
         self.messages = []  # dicts: mail, rcpts, data, tls, login, session, at
         self.commands = []
         self.sessions = 0
+        self.peers = []  # the address of each session
         self.lock = threading.Lock()
         self.context = None
         if certificate:
@@ -547,10 +548,11 @@ class Sink:
     def accept(self):
         while True:
             try:
-                connection, _ = self.listener.accept()
+                connection, peer = self.listener.accept()
             except OSError:
                 return
             with self.lock:
+                self.peers.append(peer[0])
                 self.sessions += 1
                 self.open.add(connection)
                 number = self.sessions

@@ -133,6 +133,7 @@ class Postrider:
             f"spool {self.spool}",
             f"control socket {self.directory}/control",
             f"ask dns at 127.0.0.1:{dns}",
+            *([] if self.dns_port else ["refuse null mx senders no"]),
             *self.routes,
             f"queue {{\n\tretry after {self.retry}\n\texpire after {self.expire}\n"
             f"\tsegment size {self.segment_size}\n\tdisk reserve {self.disk_reserve}\n}}",

@@ -1,5 +1,8 @@
 """LMTP: another server of ours hands mail over, and gets a reply for each recipient."""
+import os
 import re
+import smtplib
+import stat
 import subprocess
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 import logs
 from faults import Faults
 from talk import Closed, Talk, message, queue_id
-from waiting import free_port
+from waiting import free_port, until
 
 ALICE, BOB = "alice@home.example", "bob@home.example"
 
@@ -171,3 +174,35 @@ def test_postfix_delivers_by_lmtp(lmtp, postfix):
     assert b"with LMTP id" in server.wait_mail("alice")[0] and server.wait_mail("bob")
     assert server.wait_event(logs.ACCEPTED, protocol="LMTP", recipients="2")
     assert server.wait_event(logs.REFUSED, to="nobody@home.example", status="5.1.1")
+
+
+def test_a_unix_socket(postrider, tmp_path):
+    """For programs of this host; owner and mode are as promised, and nothing is left behind."""
+    path = tmp_path / "lmtp"
+    server = postrider(extra=[f"lmtp socket {path}"]).start()
+    assert stat.S_ISSOCK(path.stat().st_mode) and stat.S_IMODE(path.stat().st_mode) == 0o666
+    assert path.stat().st_uid == os.geteuid()
+    with smtplib.LMTP(str(path)) as client:
+        refused = client.sendmail("ann@far.example", ["alice@home.example", "nobody@home.example", "bob@home.example"],
+                                  message("by a file"))
+        # There is one more, since two were accepted: smtplib reads but the first.
+        assert client.getreply()[0] == 250
+    assert list(refused) == ["nobody@home.example"] and refused["nobody@home.example"][0] == 550
+    [text] = server.wait_mail("alice")
+    assert b"with LMTP" in text and b"[127.0.0.1]" in text and server.wait_mail("bob")
+    # Nobody relays over it, and a new process of reception takes it over.
+    with smtplib.LMTP(str(path)) as client:
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            client.sendmail("ann@far.example", ["x@far.example"], message("no"))
+    server.kill_role("reception")
+    until(lambda: answers(path), "reception is there again")
+    server.stop()
+    assert not path.exists()
+
+
+def answers(path):
+    try:
+        with smtplib.LMTP(str(path), timeout=5) as client:
+            return client.ehlo()[0] == 250
+    except (OSError, smtplib.SMTPException):
+        return False

@@ -1,4 +1,5 @@
 """postrider why: bounces that this server wrote, its own messages, and what nobody can tell."""
+import email
 import json
 
 from server import program
@@ -56,6 +57,21 @@ def test_our_own_messages(postrider, sink):
         [rcpt] = story["recipients"]
         assert rcpt["address"] == "nobody@far.example" and rcpt["reason"] == "user-unknown"
         assert rcpt["outcome"] == "failed" and rcpt["decided_by"] == "server"
+
+
+def test_a_bounce_tells_the_reason_of_a_rule(postrider, sink):
+    """The code says "policy" only; a rule knows the words."""
+    far = sink()
+    said = "550 5.7.1 Service unavailable; client [192.0.2.1] blocked using zen.spamhaus.org"
+    far.rcpt_replies["listed@far.example"] = said
+    server = relaying(postrider, far, retry="60 s").start()
+    submit(server.smtp_port, SENDER, "listed@far.example", message("x"))
+    [bounce] = server.wait_mail("bob")
+    part = next(p for p in email.message_from_bytes(bounce).walk() if p.get_content_type() == "text/plain")
+    text = " ".join(part.get_payload(decode=True).decode().split())
+    assert "> " + said in text
+    assert "The receiving server asked a public list of bad addresses" in text
+    assert "What to do: You can do nothing about it yourself." in text
 
 
 def test_nothing_to_tell():

@@ -26,6 +26,7 @@ relay for 127.0.0.0/8
 spool $run/spool
 control socket $run/control
 ask dns at 127.0.0.1:9
+refuse null mx senders no
 limits {
 	sessions $((${BENCH_CONNS:-1000} + 1000))
 	sessions per host 1000000

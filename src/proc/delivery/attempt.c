@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
+#include "route/source.h"
 
 enum { ATTEMPT_BYTES_MAX = 8 << 20 };
 
@@ -40,6 +41,7 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	buf_init(&attempt->tls_text, IPC_TLS_MAX);
 	buf_init(&attempt->failure.text, IPC_TEXT_MAX);
 	buf_init(&attempt->failure.remote, 300);
+	io_random(delivery->env->io, &attempt->source_chance, sizeof(attempt->source_chance));
 	recorder_begin(attempt);
 	list_push(&delivery->attempts, &attempt->node);
 	map_set_u64(&delivery->attempt_map, attempt->number, attempt);
@@ -68,6 +70,23 @@ attempt_wants_tls(const struct attempt *attempt)
 {
 	/* It is about the way from server to server (RFC 8689). */
 	return attempt->flags & IPC_MESSAGE_REQUIRETLS && !attempt->lmtp;
+}
+
+void
+attempt_choose_source(struct attempt *attempt)
+{
+	const struct conf *conf = attempt->delivery->conf;
+	const struct span sender = attempt->reverse_path;
+	const size_t at = span_find_last(sender, '@');
+	/* What stays on this host is not of any pool. */
+	const struct conf_source *source = attempt->lmtp ? NULL : route_source(conf,
+	    span_skip(sender, at < sender.len ? at + 1 : sender.len),
+	    attempt->addrs[attempt->addr_index].addr.family, attempt->source_chance);
+	struct span helo = source && source->helo.len > 0 ? source->helo : conf->hostname;
+
+	attempt->source.addr = source ? source->addr : (struct net_addr){0};
+	/* A configuration may be replaced meanwhile. */
+	check(arena_copy(&attempt->arena, helo, &attempt->source.helo));
 }
 
 void
@@ -144,7 +163,7 @@ void
 attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
     const struct smtp_client_reply *reply)
 {
-	struct buf remote;
+	struct buf remote, source;
 	char status[ATTEMPT_STATUS_BYTES];
 	struct ipc_dq_result result = {
 	    .attempt = attempt->number,
@@ -164,9 +183,14 @@ attempt_tell(struct attempt *attempt, size_t index, enum ipc_outcome outcome,
 	buf_init(&remote, 300);
 	attempt_write_remote(attempt, &remote);
 	result.remote = buf_span(&remote);
+	buf_init(&source, IPC_SOURCE_MAX);
+	if (attempt->source.addr.family)
+		net_addr_write(&source, &attempt->source.addr);
+	result.source = buf_span(&source);
 	if (attempt->delivery->queue)
 		ipc_dq_result_send(attempt->delivery->queue, &result);
 	buf_fini(&remote);
+	buf_fini(&source);
 }
 
 static void

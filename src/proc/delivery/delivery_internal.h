@@ -30,7 +30,7 @@ enum {
 	DELIVERY_OUTPUT_MAX = 256 << 10, /* kept for a slow server before the body waits */
 	DELIVERY_BODY_KEPT_MAX = 256 << 10,
 	ATTEMPT_STATUS_BYTES = 24,
-	TALK_KEY_BYTES_MAX = 21 + 3 * IPC_DOMAIN_MAX,
+	TALK_KEY_BYTES_MAX = 38 + 4 * IPC_DOMAIN_MAX,
 	ATTEMPT_TLSA_COUNT_MAX = 64, /* records of one host */
 };
 
@@ -103,6 +103,12 @@ struct attempt {
 	bool answered;    /* something went wrong that is more than silence */
 	bool without_tls; /* the handshake failed and is not required: once more, in clear */
 	bool without_kept; /* a kept connection was of no use: on a new one */
+
+	struct attempt_source {
+		struct net_addr addr; /* where it goes from; family 0: as the system chooses */
+		struct span helo;     /* our name there */
+	} source;
+	uint64_t source_chance; /* one for all of the attempt */
 
 	struct pool_want want; /* CONNECTING: waits for a connection to be free, or to be made */
 	struct talk *talk; /* NULL: none yet, or no more */
@@ -195,6 +201,8 @@ bool attempt_wants_tls(const struct attempt *attempt);
 /* The reply's enhanced status code as text, "" where it has none. */
 void attempt_write_status(
     char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply);
+/* Where it goes from, to its address; after a change of that. */
+void attempt_choose_source(struct attempt *attempt);
 void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
 /* The server that it is at: "mx.example[192.0.2.1]", or the path of a socket. */
 void attempt_write_remote(const struct attempt *attempt, struct buf *out);
@@ -287,6 +295,8 @@ void recorder_end(struct attempt *attempt);
 void recorder_fact(struct attempt *attempt, const char *what, struct span text);
 void recorder_hosts(struct attempt *attempt, struct span blob);
 void recorder_address(struct attempt *attempt, const char *what, unsigned port);
+/* Where it comes from, where the configuration says so. */
+void recorder_source(struct attempt *attempt);
 smtp_client_said recorder_said;
 /* Gives it to the queue, where the attempt failed or was slow. */
 void recorder_send(struct attempt *attempt);

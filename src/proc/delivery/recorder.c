@@ -81,6 +81,21 @@ recorder_address(struct attempt *attempt, const char *what, unsigned port)
 	buf_fini(&line);
 }
 
+void
+recorder_source(struct attempt *attempt)
+{
+	struct buf line;
+
+	if (attempt->transcript.half == 0 || !attempt->source.addr.family)
+		return;
+	buf_init(&line, TRANSCRIPT_LINE_MAX);
+	net_addr_write(&line, &attempt->source.addr);
+	buf_add_str(&line, ", as ");
+	buf_add(&line, attempt->source.helo);
+	recorder_fact(attempt, "from ", buf_span(&line));
+	buf_fini(&line);
+}
+
 /* A line of the dialogue on a connection, for the attempt that has it. */
 void
 recorder_said(void *owner, enum smtp_client_way way, struct span line, uint64_t at_ms)

@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/sim_point.h"
 
-enum { FALLBACK_MS = 5000, PROBE_MS_MORE = 1000 };
+enum { FALLBACK_MS = 5000, PROBE_MS_MORE = 1000, CONNECT_TEXT_BYTES = 160 };
 
 static void connected(struct io_op *op);
 static void opened(struct talk *talk, struct io_stream *stream, enum err err);
@@ -39,13 +39,14 @@ key_add(struct key *key, const void *bytes, size_t count)
 }
 
 /*
- * The way that an attempt goes: SMTP or LMTP, address, port, mode of TLS, the credential, and the
- * host's name, which is asked for by SNI, and verified.
+ * The way that an attempt goes: where it comes from, and by which name; SMTP or LMTP, address,
+ * port, mode of TLS, the credential, and the host's name, which is asked for by SNI, and verified.
  */
 static struct pool_way *
 way_of(struct attempt *attempt)
 {
 	const struct attempt_addr *to = &attempt->addrs[attempt->addr_index];
+	const struct attempt_source *from = &attempt->source;
 	const uint16_t port = attempt_port(attempt);
 	const uint8_t head[4] = {to->addr.family, (uint8_t)to->tls,
 	    (uint8_t)attempt->credential.len, attempt->lmtp};
@@ -56,6 +57,9 @@ way_of(struct attempt *attempt)
 	key_add(&key, to->addr.bytes, 16);
 	key_add(&key, &port, sizeof(port));
 	key_add(&key, attempt->credential.ptr, attempt->credential.len);
+	key_add(&key, &from->addr.family, sizeof(from->addr.family));
+	key_add(&key, from->addr.bytes, 16);
+	key_add(&key, from->helo.ptr, from->helo.len);
 	key_add(&key, to->host.ptr, to->host.len);
 	if (attempt_tls_is_for_domain(to))
 		key_add(&key, attempt->domain.ptr, attempt->domain.len);
@@ -277,11 +281,13 @@ connect_to(struct attempt *attempt, struct pool_way *way)
 	health_probing(&delivery->health, &to, now_ms(talk), ms + PROBE_MS_MORE);
 	arm_timer(talk, now_ms(talk) + ms);
 	recorder_address(attempt, "connecting to ", to.port);
+	recorder_source(attempt);
 	talk->connecting = true;
-	if (to.family)
-		io_connect(delivery->env->io, &talk->connect, &to);
-	else
+	if (!to.family)
 		ask_for_socket(talk);
+	else
+		io_connect_from(delivery->env->io, &talk->connect, &to,
+		    attempt->source.addr.family ? &attempt->source.addr : NULL);
 }
 
 static void
@@ -294,6 +300,7 @@ go_on_with(struct attempt *attempt, struct talk *talk)
 	if (talk->tls)
 		attempt_note_tls(attempt, talk->tls);
 	recorder_address(attempt, "on a kept connection to ", attempt_port(attempt));
+	recorder_source(attempt);
 	if (talk->tls)
 		recorder_fact(attempt, "TLS: ", buf_span(&attempt->tls_text));
 	talk_mail(talk);
@@ -338,8 +345,10 @@ is_silent(struct attempt *attempt, const struct pool_way *way)
 void
 talk_start(struct attempt *attempt)
 {
-	struct pool_way *way = way_of(attempt);
+	struct pool_way *way;
 
+	attempt_choose_source(attempt);
+	way = way_of(attempt);
 	attempt->state = ATTEMPT_CONNECTING;
 	if (is_silent(attempt, way)) {
 		SIM_MARK("delivery.silent_address");
@@ -439,6 +448,19 @@ is_this_host(const struct net_addr *addr)
 }
 
 static void
+write_cannot_connect(const struct attempt *attempt, enum err err, char text[CONNECT_TEXT_BYTES])
+{
+	struct buf from;
+
+	buf_init(&from, NET_TEXT_MAX);
+	if (attempt->source.addr.family)
+		net_addr_write(&from, &attempt->source.addr);
+	snprintf(text, CONNECT_TEXT_BYTES, "cannot connect%s%.*s: %s", from.len ? " from " : "",
+	    SPAN_ARGS(buf_span(&from)), err_text(err));
+	buf_fini(&from);
+}
+
+static void
 connected(struct io_op *op)
 {
 	opened(op->owner, op->stream, op->err);
@@ -449,7 +471,7 @@ opened(struct talk *talk, struct io_stream *stream, enum err err)
 {
 	struct attempt *attempt = talk->attempt;
 	struct smtp_client_options options = {
-	    .helo = talk->delivery->conf->hostname,
+	    .helo = attempt->source.helo,
 	    .tls = client_tls(talk),
 	    .login = attempt->login,
 	    .password = attempt->password,
@@ -460,13 +482,13 @@ opened(struct talk *talk, struct io_stream *stream, enum err err)
 	    .said_owner = talk,
 	};
 	struct net_addr to;
-	char text[100];
+	char text[CONNECT_TEXT_BYTES];
 
 	talk->connecting = false;
 	to = attempt_to(attempt, attempt->addr_index);
 	health_answers(&talk->delivery->health, &to);
 	if (err) {
-		snprintf(text, sizeof(text), "cannot connect: %s", err_text(err));
+		write_cannot_connect(attempt, err, text);
 		talk_unreachable(talk, text);
 		return;
 	}

@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "mime/header.h"
 #include "replies/catalogue.h"
+#include "rules/rules.h"
 
 /* What the catalogue says to a person about this failure. */
 static const char *
@@ -21,6 +22,30 @@ explain(struct span status, unsigned code)
 	if (!entry && code > 0)
 		entry = catalogue_find(span_str(digits));
 	return entry ? entry->sender : NULL;
+}
+
+/*
+ * Says what is known of a failure: where a rule knows the other server's words, its reason goes
+ * before the codes, which often say less.
+ */
+static void
+explain_failure(struct dsn_recipient *to)
+{
+	const struct rule *rule = NULL;
+	const struct catalogue_topic *reason;
+
+	to->explanation = explain(to->status, to->code);
+	if (to->code > 0)
+		rule = rules_match(&(struct rules_reply){.text = to->text,
+		    .code = to->code,
+		    .status = to->status,
+		    .host = backoffs_host(to->remote)});
+	reason = rule ? catalogue_topic(CATALOGUE_REASON, span_str(rule->reason)) : NULL;
+	if (!reason)
+		return;
+	to->meaning = reason->meaning;
+	if (*reason->sender)
+		to->explanation = reason->sender;
 }
 
 static enum dsn_action
@@ -62,7 +87,7 @@ describe(const struct bounce *bounce, struct dsn_recipient *to, uint32_t index)
 	to->text = reply.text;
 	to->last_attempt_wall_ms = (uint64_t)rcpt.tried_wall_s * 1000;
 	if (to->action == DSN_FAILED)
-		to->explanation = explain(reply.status, rcpt.code);
+		explain_failure(to);
 }
 
 /*

@@ -121,6 +121,7 @@ take_result(struct peer *peer, const struct ipc_dq_result *result)
 	    .remote = result->remote,
 	    .text = result->text,
 	    .passed = result->passed,
+	    .source = result->source,
 	    .tls = result->tls,
 	    .in_doubt = result->in_doubt,
 	};

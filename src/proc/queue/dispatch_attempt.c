@@ -13,6 +13,7 @@
 #include "base/check.h"
 #include "base/sim_point.h"
 #include "route/limits.h"
+#include "route/verp.h"
 
 static void read_done(struct io_op *op);
 
@@ -77,17 +78,21 @@ is_rerouted(const struct attempt *attempt)
 	return schedule_is_rerouted(to.key);
 }
 
-/* Those whose routes lead another way than the first one's have a turn of their own: true. */
+/*
+ * Those whose routes lead another way than the first one's have a turn of their own, and all where
+ * the reverse-path names the recipient: true.
+ */
 static bool
 part_ways(struct attempt *attempt)
 {
 	const struct conf *conf = attempt->queue->conf;
 	uint32_t count = attempt->rcpt_count, kept = 1;
+	bool alone = verp_find(conf, attempt->message->envelope->reverse_path) != NULL;
+	bool rerouted = is_rerouted(attempt);
 
-	if (is_rerouted(attempt))
-		return false;
 	for (uint32_t i = 1; i < count; i++) {
-		if (schedule_same_way(conf, rcpt_of(attempt, 0), rcpt_of(attempt, i)))
+		if (!alone &&
+		    (rerouted || schedule_same_way(conf, rcpt_of(attempt, 0), rcpt_of(attempt, i))))
 			attempt->rcpts[kept++] = attempt->rcpts[i];
 		else
 			back_in_line(attempt, i);
@@ -176,7 +181,8 @@ send_order_to_delivery(struct attempt *attempt)
 	    .flags = envelope->flags,
 	    .rcpt_count = attempt->rcpt_count,
 	};
-	struct buf extras;
+	const struct conf_verp *verp = verp_find(attempt->queue->conf, envelope->reverse_path);
+	struct buf extras, path;
 
 	buf_init(&extras, IPC_EXTRAS_MAX);
 	ipc_extras_write(&extras, &envelope->extras);
@@ -184,6 +190,10 @@ send_order_to_delivery(struct attempt *attempt)
 	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
 	schedule_way(conf, to.key, rcpt_of(attempt, 0), &way);
 	order.lmtp = way.kind == CONF_ROUTE_LMTP;
+	buf_init(&path, IPC_PATH_MAX);
+	if (verp && !order.lmtp &&
+	    verp_write(&path, verp, envelope->reverse_path, rcpt_of(attempt, 0)->address))
+		order.reverse_path = buf_span(&path);
 	order.host = way.host;
 	order.port = way.port;
 	order.tls = (uint8_t)way.tls;
@@ -194,6 +204,7 @@ send_order_to_delivery(struct attempt *attempt)
 		    order.host.len > 0 ? order.host : order.domain)->tls;
 	ipc_qd_attempt_send(attempt->peer->channel, &order);
 	buf_fini(&extras);
+	buf_fini(&path);
 	for (uint32_t i = 0; i < attempt->rcpt_count; i++)
 		send_rcpt(attempt, i);
 }

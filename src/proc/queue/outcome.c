@@ -5,6 +5,7 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "route/verp.h"
 
 /* A recipient whose outcome is known. */
 struct told {
@@ -51,6 +52,19 @@ is_local(const struct told *told)
 	return told->address && told->address->kind == IPC_TARGET_MAILBOX;
 }
 
+/* Whom a bounce to such a reverse-path speaks of. */
+static void
+say_about(struct event *event, const struct told *told)
+{
+	const struct conf_verp *verp = verp_find(told->queue->conf, told->address->original);
+	struct buf about;
+
+	buf_init(&about, IPC_PATH_MAX);
+	if (verp && verp_read(&about, verp, told->address->original))
+		event_span(event, "about", buf_span(&about));
+	buf_fini(&about);
+}
+
 static void
 say(const char *name, const struct told *told, const struct outcome *outcome,
     uint64_t next_wall_ms)
@@ -65,14 +79,18 @@ say(const char *name, const struct told *told, const struct outcome *outcome,
 		if (!span_eq(told->address->original, told->address->address))
 			event_span(&event, "original", told->address->original);
 	}
-	if (is_local(told))
+	if (is_local(told)) {
 		event_span(&event, "mailbox", told->address->mailbox);
+		say_about(&event, told);
+	}
 	if (outcome->remote.len > 0)
 		event_span(&event, "host", outcome->remote);
 	if (outcome->code > 0)
 		event_u64(&event, "code", outcome->code);
 	if (outcome->status.len > 0)
 		event_span(&event, "status", outcome->status);
+	if (outcome->source.len > 0)
+		event_span(&event, "source", outcome->source);
 	if (outcome->tls.len > 0)
 		event_span(&event, "tls", outcome->tls);
 	if (outcome->text.len > 0)
@@ -291,7 +309,7 @@ outcome_doubt(struct message *message, uint32_t index)
 	reply = sched_reply_get(sched, told.rcpt.reply);
 	mark_deferred(&told,
 	    &(struct outcome){IPC_DEFERRED, told.rcpt.code, reply.status, reply.remote,
-	        reply.text, 0, SPAN(""), NULL, false, false},
+	        reply.text, 0, SPAN(""), NULL, false, false, SPAN("")},
 	    told.rcpt.next_wall_ms);
 }
 
@@ -319,7 +337,7 @@ outcome_say_expired(struct message *message)
 		reply = sched_reply_get(sched, told.rcpt.reply);
 		if (told.rcpt.reply)
 			outcome = (struct outcome){IPC_FAILED, reply.code, reply.status,
-			    reply.remote, reply.text, 0, SPAN(""), NULL, false, false};
+			    reply.remote, reply.text, 0, SPAN(""), NULL, false, false, SPAN("")};
 		told.rcpt.unsaid = false;
 		keep_reply(&told, &outcome);
 		say("expired", &told, &outcome, 0);

@@ -276,6 +276,7 @@ struct outcome {
 	const struct rule *rule; /* that another server's reply fits; NULL: none, or not known */
 	bool in_doubt;   /* it may have it all the same */
 	bool discarded;  /* DELIVERED: a rule threw it away */
+	struct span source; /* the address it left from, where the configuration names any */
 };
 /* What became of the recipient, which is ACTIVE. */
 void outcome_apply(struct message *message, uint32_t index, const struct outcome *outcome);

@@ -57,6 +57,27 @@ ask_senders(struct session *session, struct span addresses)
 	ipc_xl_may_send_send(session->reception->lookup, &may_send);
 }
 
+void
+ask_null_mx(struct session *session, struct span domain)
+{
+	struct ipc_rn_null_mx asked = {.domain = domain};
+
+	check(session->reception->resolver);
+	start_waiting(session, WAIT_NULL_MX, ++session->reception->next_number);
+	session->asked_ms = io_now_ms(session->reception->env->io);
+	asked.query = session->query;
+	ipc_rn_null_mx_send(session->reception->resolver, &asked);
+}
+
+void
+ask_tick(struct session *session, uint64_t now_ms)
+{
+	if (session->wait != WAIT_NULL_MX || now_ms < session->asked_ms + RECEPTION_NULL_MX_MS)
+		return;
+	ask_forget(session);
+	transaction_sender_known(session, false);
+}
+
 static void
 begin_exchange(struct session *session, const struct smtp_server_step *step)
 {
@@ -276,6 +297,25 @@ receive_lookup(void *owner, struct ipc_channel *channel, unsigned type,
 }
 
 static enum err
+receive_resolver(void *owner, struct ipc_channel *channel, unsigned type,
+    struct span payload, int fd)
+{
+	struct reception *reception = owner;
+	struct ipc_nr_null_mx answer;
+	struct session *session;
+
+	(void)channel;
+	if (fd >= 0)
+		io_fd_close(fd);
+	if (type != IPC_nr_NULL_MX || ipc_nr_null_mx_decode(payload, &answer))
+		return ERR_SYNTAX;
+	session = answered(reception, answer.query, WAIT_NULL_MX);
+	if (session)
+		transaction_sender_known(session, answer.null_mx);
+	return OK;
+}
+
+static enum err
 receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct span payload,
     int fd)
 {
@@ -339,6 +379,8 @@ answer_all(struct reception *reception, enum session_wait wait)
 			session_reply_id(session, REPLY_LOOKUP_FAILED);
 		else if (wait == WAIT_SENDERS)
 			submit_lost(session);
+		else if (wait == WAIT_NULL_MX)
+			transaction_sender_known(session, false);
 		else if (wait == WAIT_KEYRING)
 			session_reply_id(session, REPLY_AUTH_TEMPORARY);
 		else
@@ -369,6 +411,9 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 		reception->lookup = NULL;
 		answer_all(reception, WAIT_LOOKUP);
 		answer_all(reception, WAIT_SENDERS);
+	} else if (channel == reception->resolver) {
+		reception->resolver = NULL;
+		answer_all(reception, WAIT_NULL_MX);
 	} else if (channel == reception->keyring) {
 		reception->keyring = NULL;
 		answer_all(reception, WAIT_KEYRING);
@@ -389,9 +434,11 @@ ask_link(struct reception *reception, enum proc peer, enum proc_link_kind kind,
 	}
 	channel = peer == PROC_QUEUE ? &reception->queue
 	    : peer == PROC_LOOKUP    ? &reception->lookup
+	    : peer == PROC_RESOLVER  ? &reception->resolver
 	                             : &reception->keyring;
 	handlers.receive = peer == PROC_QUEUE ? receive_queue
 	    : peer == PROC_LOOKUP             ? receive_lookup
+	    : peer == PROC_RESOLVER           ? receive_resolver
 	                                      : receive_keyring;
 	if (*channel)
 		link_closed(reception, *channel, ERR_CLOSED);

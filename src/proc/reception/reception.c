@@ -122,6 +122,9 @@ accepted(struct io_op *op)
 		return;
 	}
 	say_can_accept(reception);
+	/* A Unix socket has clients of this host only. */
+	if (op->peer.family == 0)
+		op->peer = (struct net_addr){.family = 4, .bytes = {127, 0, 0, 1}};
 	session_open(reception, listener, op);
 	if (!reception->ticking)
 		io_timer_start(reception->env->io, &reception->tick, TICK_MS);
@@ -245,7 +248,10 @@ open_listener(struct reception *reception, size_t index)
 	struct reception_listener *listener = &reception->listeners[index];
 
 	listener->reception = reception;
-	listener->kind = reception->conf->listeners[index].kind;
+	/* The last may be the Unix socket. */
+	listener->kind = index < reception->conf->listener_count
+	    ? reception->conf->listeners[index].kind
+	    : CONF_LISTENER_LMTP;
 	listener->accept = (struct io_op){.done = accepted, .owner = listener};
 	listener->pause = (struct io_timer){.fired = accept_again, .owner = listener};
 	check(io_listener_open(reception->env->io, PROC_FD_LISTENERS + (int)index,
@@ -258,12 +264,14 @@ reception_check_open(struct reception *reception)
 {
 	bool ready = reception->id_end > 0 && reception->lookup && reception->keyring &&
 	    reception->offered && reception->signer;
+	size_t sockets;
 
 	if (!ready || reception->listener_count > 0 || reception->stopping)
 		return;
 	reception->listener_count = reception->env->listener_count;
-	if (reception->listener_count > reception->conf->listener_count)
-		reception->listener_count = reception->conf->listener_count;
+	sockets = reception->conf->listener_count + (reception->conf->lmtp_path.len > 0);
+	if (reception->listener_count > sockets)
+		reception->listener_count = sockets;
 	for (size_t i = 0; i < reception->listener_count; i++)
 		open_listener(reception, i);
 }

@@ -21,6 +21,7 @@ enum {
 	RECEPTION_INLINE_STRESS_BYTES = 16 << 10, /* the same where memory may be short */
 	RECEPTION_CHUNK_BYTES = 64 << 10,
 	RECEPTION_QUEUE_PENDING_MAX = 2 << 20, /* kept for the queue before clients must wait */
+	RECEPTION_NULL_MX_MS = 5000, /* a client waits for DNS at MAIL */
 	RECEPTION_IDS_LOW = 10000, /* queue ids left when more are asked for */
 };
 
@@ -67,7 +68,14 @@ struct transaction {
 	bool sender_checked;           /* the login may send as reverse_path */
 };
 
-enum session_wait { WAIT_NOTHING, WAIT_LOOKUP, WAIT_SENDERS, WAIT_KEYRING, WAIT_QUEUE };
+enum session_wait {
+	WAIT_NOTHING,
+	WAIT_LOOKUP,
+	WAIT_SENDERS,
+	WAIT_NULL_MX,
+	WAIT_KEYRING,
+	WAIT_QUEUE,
+};
 
 /* What a session waits for before it says or hears more. */
 enum session_delay { DELAY_NONE, DELAY_HEADER, DELAY_GREETING, DELAY_ERROR };
@@ -102,6 +110,7 @@ struct session {
 	enum session_wait wait;
 	bool expands; /* the question to lookup is EXPN's, not VRFY's */
 	uint64_t query;
+	uint64_t asked_ms; /* when, where there is an end to waiting for the answer */
 	uint64_t exchange; /* of AUTH, that the keyring knows; 0: none */
 	enum sasl_mechanism mechanism;
 	uint64_t messages;
@@ -116,7 +125,7 @@ struct reception {
 	struct tls_context *tls_loaded; /* takes its place with the next link for signatures */
 	bool tls_is_loaded;
 	struct tls_tickets *tickets;
-	struct reception_listener listeners[CONF_LISTENERS_MAX];
+	struct reception_listener listeners[CONF_SOCKETS_MAX];
 	size_t listener_count;
 	struct list sessions;
 	struct list closed; /* sessions that are over */
@@ -135,7 +144,7 @@ struct reception {
 	bool no_descriptors; /* said so */
 	struct map queries; /* number of a question: session */
 	uint64_t next_number, next_session, session_step;
-	struct ipc_channel *queue, *lookup, *keyring;
+	struct ipc_channel *queue, *lookup, *keyring, *resolver;
 	struct io_stream *signer;
 	bool offered;        /* the keyring has told its mechanisms */
 	unsigned mechanisms; /* of AUTH */
@@ -239,6 +248,8 @@ void asks_write(struct buf *out, const struct smtp_mail_parameters *mail, const 
 
 /* transaction.c: what the events of a session do to its transaction */
 void transaction_mail(struct session *session, const struct smtp_server_event *event);
+/* What DNS says of the sender's domain, if anything: answers MAIL. */
+void transaction_sender_known(struct session *session, bool null_mx);
 void transaction_rcpt(struct session *session, const struct smtp_server_event *event);
 void transaction_rcpt_resolved(struct session *session, const struct ipc_lx_resolved *resolved);
 void transaction_data(struct session *session);
@@ -289,6 +300,10 @@ void ask_keyring(struct session *session, const struct smtp_server_step *step);
 void ask_forget_exchange(struct session *session);
 /* May the login send as each of these?  Each has a line feed behind it. */
 void ask_senders(struct session *session, struct span addresses);
+/* Does the domain say that it takes no mail? */
+void ask_null_mx(struct session *session, struct span domain);
+/* Time passed: who waits for DNS too long is let go on. */
+void ask_tick(struct session *session, uint64_t now_ms);
 /* The session waits for the queue's answer about its transaction. */
 void ask_queue(struct session *session, uint64_t transaction);
 void ask_forget(struct session *session);

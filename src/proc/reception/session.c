@@ -579,6 +579,7 @@ session_tick(struct session *session, uint64_t now_ms)
 {
 	session_charge(session);
 	session_apply_stress(session);
+	ask_tick(session, now_ms);
 	if (session_handshake_is_late(session, now_ms)) {
 		give_up_handshake(session);
 		return;

@@ -94,6 +94,24 @@ keep_asked(struct session *session, const struct smtp_mail_parameters *mail)
 	buf_fini(&extras);
 }
 
+/*
+ * Whether DNS is to say if the sender's domain takes mail at all: of strangers, whose domain is
+ * not ours, and a name.  Without a resolver the sender is taken.
+ */
+static bool
+is_to_be_asked_about(const struct session *session, const struct address *address)
+{
+	const struct conf *conf = session->reception->conf;
+	const struct resolve_tables tables = {
+	    .domains = conf->domains, .domain_count = conf->domain_count};
+	struct span domain = address->domain;
+
+	return conf->refuse_null_mx && session->kind == CONF_LISTENER_SMTP &&
+	    !may_relay(session) && session->reception->resolver && domain.len > 0 &&
+	    domain.len <= IPC_DOMAIN_MAX && domain.ptr[0] != '[' && span_is_ascii(domain) &&
+	    conf->domain_count <= DOMAINS_MAX && !resolve_is_ours(&tables, domain);
+}
+
 void
 transaction_mail(struct session *session, const struct smtp_server_event *event)
 {
@@ -128,8 +146,28 @@ transaction_mail(struct session *session, const struct smtp_server_event *event)
 	transaction->active = true;
 	if (submit_applies(session))
 		submit_mail(session);
+	else if (is_to_be_asked_about(session, &event->address))
+		ask_null_mx(session, event->address.domain);
 	else
 		session_reply_id(session, REPLY_SENDER_OK);
+}
+
+void
+transaction_sender_known(struct session *session, bool null_mx)
+{
+	struct reply reply = {.id = REPLY_SENDER_TAKES_NO_MAIL};
+	struct buf sender;
+
+	if (!null_mx) {
+		session_reply_id(session, REPLY_SENDER_OK);
+		return;
+	}
+	/* The transaction's own copy goes with it. */
+	buf_init(&sender, ADDRESS_BYTES_MAX);
+	buf_add(&sender, session->transaction.reverse_path);
+	reply.args[0] = buf_span(&sender);
+	transaction_refuse(session, &reply);
+	buf_fini(&sender);
 }
 
 /*

@@ -23,7 +23,8 @@ struct resolver;
 struct asker {
 	struct resolver *resolver;
 	struct ipc_channel *channel;
-	bool is_fetcher;
+	enum proc proc;
+	unsigned instance;
 };
 
 /* A mail host whose addresses are asked for. */
@@ -62,7 +63,7 @@ struct search {
 
 struct resolver {
 	struct proc_env *env;
-	struct asker askers[PROC_INSTANCES_MAX], fetcher;
+	struct asker askers[PROC_INSTANCES_MAX], receptions[PROC_INSTANCES_MAX], fetcher;
 	unsigned search_count;
 };
 
@@ -95,7 +96,7 @@ reply(struct search *search, enum ipc_hosts status, const char *text)
 				ipc_host_write(&hosts, &search->hosts[i].entry);
 	found.hosts = buf_span(&hosts);
 	if (search->asker->channel && search->asker->channel == search->channel)
-		send_found(search->asker->channel, search->asker->is_fetcher, &found);
+		send_found(search->asker->channel, search->asker->proc == PROC_FETCHER, &found);
 	buf_fini(&hosts);
 	resolver->search_count--;
 	for (size_t i = 0; i < search->host_count; i++)
@@ -410,7 +411,7 @@ receive(void *owner, struct ipc_channel *channel, unsigned type, struct span pay
 	return OK;
 }
 
-/* A question of the fetcher for the records of one name. */
+/* A question of the fetcher or of reception for the records of one name. */
 struct question {
 	struct asker *asker;
 	struct ipc_channel *channel; /* that asked; it may be gone */
@@ -439,6 +440,68 @@ txt_found(struct io_op *op)
 	mem_free(question);
 }
 
+/* A null MX stands alone (RFC 7505 section 3): beside others nobody knows what is meant. */
+static bool
+is_null_mx(const struct io_dns_answer *answer)
+{
+	char name[IPC_DOMAIN_MAX + 1];
+	uint16_t preference;
+
+	return answer->record_count == 1 &&
+	    rdata_mx(answer->records[0], &preference, name) == OK && name[0] == '\0';
+}
+
+static void
+null_mx_found(struct io_op *op)
+{
+	struct question *question = op->owner;
+	struct asker *asker = question->asker;
+	const struct ipc_nr_null_mx answer = {.query = question->query,
+	    .null_mx = !op->err && !op->answer->bogus && is_null_mx(op->answer)};
+
+	if (asker->channel && asker->channel == question->channel)
+		ipc_nr_null_mx_send(asker->channel, &answer);
+	asker->resolver->search_count--;
+	mem_free(question);
+}
+
+static struct question *
+start_question(struct asker *asker, uint64_t query, io_done *done)
+{
+	struct question *question = mem_alloc(sizeof(*question));
+
+	asker->resolver->search_count++;
+	*question = (struct question){
+	    .asker = asker,
+	    .channel = asker->channel,
+	    .query = query,
+	    .op = {.done = done, .owner = question},
+	};
+	return question;
+}
+
+/* A question of reception. */
+static enum err
+receive_reception(
+    void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
+{
+	struct asker *asker = owner;
+	struct ipc_rn_null_mx asked;
+	struct question *question;
+
+	if (fd >= 0)
+		io_fd_close(fd);
+	if (type != IPC_rn_NULL_MX || ipc_rn_null_mx_decode(payload, &asked))
+		return ERR_SYNTAX;
+	if (!is_host_name(asked.domain) || asker->resolver->search_count >= QUESTIONS_MAX) {
+		ipc_nr_null_mx_send(channel, &(struct ipc_nr_null_mx){.query = asked.query});
+		return OK;
+	}
+	question = start_question(asker, asked.query, null_mx_found);
+	io_dns(asker->resolver->env->io, &question->op, asked.domain, IO_DNS_MX);
+	return OK;
+}
+
 static void
 start_txt(struct asker *asker, const struct ipc_fn_txt *asked)
 {
@@ -450,14 +513,7 @@ start_txt(struct asker *asker, const struct ipc_fn_txt *asked)
 		ipc_nf_txt_send(asker->channel, &later);
 		return;
 	}
-	question = mem_alloc(sizeof(*question));
-	resolver->search_count++;
-	*question = (struct question){
-	    .asker = asker,
-	    .channel = asker->channel,
-	    .query = asked->query,
-	    .op = {.done = txt_found, .owner = question},
-	};
+	question = start_question(asker, asked->query, txt_found);
 	io_dns(resolver->env->io, &question->op, asked->name, IO_DNS_TXT);
 }
 
@@ -491,9 +547,7 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 	struct resolver *resolver = asker->resolver;
 
 	if (err != ERR_CLOSED)
-		proc_bad_peer(resolver->env,
-		    asker->is_fetcher ? PROC_FETCHER : PROC_DELIVERY,
-		    asker->is_fetcher ? 0 : (unsigned)(asker - resolver->askers), err);
+		proc_bad_peer(resolver->env, asker->proc, asker->instance, err);
 	ipc_channel_destroy(channel);
 	asker->channel = NULL;
 }
@@ -531,10 +585,15 @@ resolver_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind
 		io_close(stream);
 		return;
 	}
-	asker = peer == PROC_FETCHER ? &resolver->fetcher : &resolver->askers[instance];
-	asker->is_fetcher = peer == PROC_FETCHER;
-	if (asker->is_fetcher)
+	asker = peer == PROC_FETCHER    ? &resolver->fetcher
+	    : peer == PROC_RECEPTION ? &resolver->receptions[instance]
+				     : &resolver->askers[instance];
+	asker->proc = peer;
+	asker->instance = instance;
+	if (peer == PROC_FETCHER)
 		handlers.receive = receive_fetcher;
+	else if (peer == PROC_RECEPTION)
+		handlers.receive = receive_reception;
 	ipc_channel_destroy(asker->channel);
 	handlers.owner = asker;
 	asker->resolver = resolver;

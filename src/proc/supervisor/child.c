@@ -82,7 +82,7 @@ spawn(struct child *child, const struct child_world *world, int link)
 	char died[] = "died";
 	char *argv[] = {(char *)(uintptr_t)world->program, role, name, instance,
 	    child->died ? died : NULL, NULL};
-	int fds[PROC_FD_LISTENERS + CONF_LISTENERS_MAX];
+	int fds[PROC_FD_LISTENERS + CONF_SOCKETS_MAX];
 	char **variables = make_environment(child->proc);
 	struct io_spawn_options options = {.argv = argv, .envp = variables, .fds = fds};
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -78,7 +78,7 @@ make_parent(const char *path)
 }
 
 enum err
-listen_open_control(const char *path, int *fd)
+listen_open_path(const char *path, unsigned mode, int *fd)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	struct stat status;
@@ -96,7 +96,7 @@ listen_open_control(const char *path, int *fd)
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*fd < 0)
 		return err_from_errno(errno);
-	mask = umask(0177);
+	mask = umask(~mode & 0777);
 	err = bind_and_listen(*fd, (const struct sockaddr *)&un, sizeof(un));
 	umask(mask);
 	if (err) {

@@ -5,5 +5,5 @@
 
 /* A listening TCP socket.  On an error *fd is -1. */
 MUST_USE enum err listen_open(const struct net_addr *addr, int *fd);
-/* A listening Unix socket that only its owner can use; what was left of an old one is removed. */
-MUST_USE enum err listen_open_control(const char *path, int *fd);
+/* A listening Unix socket of a mode (0600); what was left of an old one is removed. */
+MUST_USE enum err listen_open_path(const char *path, unsigned mode, int *fd);

@@ -107,6 +107,7 @@ same_listeners(const struct conf *a, const struct conf *b)
 {
 	return a->http_count == b->http_count && memcmp(a->http, b->http, sizeof(a->http)) == 0 &&
 	       a->listener_count == b->listener_count &&
+	       span_eq(a->lmtp_path, b->lmtp_path) &&
 	       memcmp(a->listeners, b->listeners, sizeof(a->listeners)) == 0;
 }
 

@@ -80,12 +80,19 @@ say_ready(struct supervisor *supervisor)
 			return;
 	supervisor->ready_said = true;
 	for (size_t i = 0; i < conf->listener_count; i++) {
-		static const char *const kinds[] = {"smtp", "submission", "submissions"};
+		static const char *const kinds[] = {
+		    "smtp", "submission", "submissions", "lmtp"};
 
 		event_begin(&event, &supervisor->log, "listening");
 		event_str(&event, "service", kinds[conf->listeners[i].kind]);
 		event_addr(&event, "address", &conf->listeners[i].addr);
 		event_u64(&event, "port", conf->listeners[i].addr.port);
+		event_end(&event);
+	}
+	if (conf->lmtp_path.len > 0) {
+		event_begin(&event, &supervisor->log, "listening");
+		event_str(&event, "service", "lmtp");
+		event_span(&event, "path", conf->lmtp_path);
 		event_end(&event);
 	}
 	for (size_t i = 0; i < conf->http_count; i++) {
@@ -403,6 +410,25 @@ say_cannot_listen(const struct net_addr *addr, enum err err)
 	buf_fini(&text);
 }
 
+/* Behind the other listeners, where there is one; false: it was told why not. */
+static bool
+open_lmtp(struct supervisor *supervisor)
+{
+	const char *path = supervisor->conf->lmtp_path.ptr;
+	enum err err;
+
+	if (supervisor->conf->lmtp_path.len == 0)
+		return true;
+	err = listen_open_path(
+	    path, 0666, &supervisor->listeners[supervisor->world.listener_count]);
+	if (err)
+		fprintf(stderr, "postrider: cannot make the socket for LMTP %s: %s.\n", path,
+		    err_text(err));
+	else
+		supervisor->world.listener_count++;
+	return err == OK;
+}
+
 static int
 open_sockets(struct supervisor *supervisor)
 {
@@ -427,7 +453,9 @@ open_sockets(struct supervisor *supervisor)
 	supervisor->world.http_count = conf->http_count;
 	supervisor->world.listeners = supervisor->listeners;
 	supervisor->world.listener_count = conf->listener_count;
-	err = listen_open_control(conf->control_path.ptr, &supervisor->world.control_fd);
+	if (!open_lmtp(supervisor))
+		return EX_OSERR;
+	err = listen_open_path(conf->control_path.ptr, 0600, &supervisor->world.control_fd);
 	if (err) {
 		fprintf(stderr, "postrider: cannot make the control socket %s: %s.\n",
 		    conf->control_path.ptr, err_text(err));
@@ -590,6 +618,8 @@ serve(struct supervisor *supervisor)
 	io_run(supervisor->io);
 	event_note(&supervisor->log, "stopped", "every role has ended");
 	unlink(supervisor->conf->control_path.ptr);
+	if (supervisor->conf->lmtp_path.len > 0)
+		unlink(supervisor->conf->lmtp_path.ptr);
 	return supervisor->status;
 }
 

@@ -28,7 +28,7 @@ struct supervisor {
 	struct child children[CHILDREN_MAX];
 	size_t child_count;
 	struct child_world world;
-	int listeners[CONF_LISTENERS_MAX];
+	int listeners[CONF_SOCKETS_MAX];
 	int http[CONF_HTTP_MAX];
 	struct reload reload;
 	bool ready_said;
