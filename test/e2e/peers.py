@@ -552,7 +552,7 @@ class Sink:
             except OSError:
                 return
             with self.lock:
-                self.peers.append(peer[0])
+                self.peers.append(peer[0] if peer else "")  # a Unix socket has none
                 self.sessions += 1
                 self.open.add(connection)
                 number = self.sessions
