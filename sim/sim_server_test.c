@@ -3,7 +3,8 @@
 
 enum {
 	STEPS = 20000,
-	ROLES = 10 /* each once, and a second reception */
+	ROLES = 10, /* each once, and a second reception */
+	TWICE = 2 * ROLES
 };
 
 static const char conf[] = "hostname mx.example.org\n"
@@ -120,7 +121,7 @@ it_stops_in_order_and_starts_again(void **state)
 	assert_true(becomes_whole(sim, server));
 	sim_server_restart(server);
 	assert_true(sim_step(sim));
-	for (int i = 0; i < STEPS && sim_event_count(sim, SIM_ROLE_STARTED) < UINT64_C(2) * ROLES; i++)
+	for (int i = 0; i < STEPS && sim_event_count(sim, SIM_ROLE_STARTED) < TWICE; i++)
 		assert_true(sim_step(sim));
 	assert_true(sim_server_is_whole(server));
 	assert_int_equal(sim_event_count(sim, SIM_ROLE_ENDED), ROLES);
