@@ -79,6 +79,12 @@ reserve(struct buf *buf, size_t more)
 	return true;
 }
 
+char *
+buf_room(struct buf *buf, size_t bytes)
+{
+	return bytes > 0 && reserve(buf, bytes) ? buf->ptr + buf->len : NULL;
+}
+
 void
 buf_add(struct buf *buf, struct span span)
 {

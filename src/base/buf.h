@@ -30,6 +30,11 @@ void buf_fini(struct buf *buf);
 void buf_reset(struct buf *buf);
 
 void buf_add(struct buf *buf, struct span span);
+/*
+ * Where so many bytes can be written by others, who then add to len what they wrote; NULL where
+ * they do not fit, or are none.
+ */
+char *buf_room(struct buf *buf, size_t bytes);
 void buf_add_str(struct buf *buf, const char *string);
 void buf_add_char(struct buf *buf, char c);
 void buf_add_u64(struct buf *buf, uint64_t value);

@@ -37,6 +37,27 @@ additions_are_joined(void **state)
 }
 
 static void
+room_is_given_and_bounded(void **state)
+{
+	struct buf buf;
+	char *into;
+
+	(void)state;
+	buf_init(&buf, 8);
+	assert_null(buf_room(&buf, 0));
+	buf_add(&buf, SPAN("one"));
+	into = buf_room(&buf, 5);
+	assert_non_null(into);
+	memcpy(into, " two!", 5);
+	assert_holds(&buf, "one");
+	buf.len += 4;
+	assert_holds(&buf, "one two");
+	assert_null(buf_room(&buf, 2));
+	assert_int_equal(buf_finish(&buf), ERR_TOO_LONG);
+	buf_fini(&buf);
+}
+
+static void
 add_word(struct buf *buf)
 {
 	buf_add(buf, SPAN("word"));
@@ -186,6 +207,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(additions_are_joined),
+	    cmocka_unit_test(room_is_given_and_bounded),
 	    cmocka_unit_test(what_fits_exactly_is_taken),
 	    cmocka_unit_test(fullness_sticks_until_reset),
 	    cmocka_unit_test(consuming_keeps_the_rest),

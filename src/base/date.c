@@ -130,3 +130,14 @@ date_write(struct buf *out, uint64_t wall_ms)
 	buf_addf(out, "%04u-%02u-%02uT%02u:%02u:%02uZ", year, month, (unsigned)days + 1,
 	    (unsigned)(seconds / 3600), (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
 }
+
+void
+date_write_day(struct buf *out, uint64_t wall_ms)
+{
+	struct buf text;
+
+	buf_init(&text, DATE_TEXT_BYTES);
+	date_write(&text, wall_ms);
+	buf_add(out, span_first(buf_span(&text), DATE_DAY_BYTES));
+	buf_fini(&text);
+}

@@ -5,7 +5,10 @@
 
 #include "base/buf.h"
 
-enum { DATE_TEXT_BYTES = 20 }; /* "2026-11-24T03:04:05Z" */
+enum {
+	DATE_TEXT_BYTES = 20, /* "2026-11-24T03:04:05Z" */
+	DATE_DAY_BYTES = 10,  /* "2026-11-24" */
+};
 
 /*
  * Reads "2026-11-24T03:04:05Z", with fractions of a second and offsets as "+01:00" where it has
@@ -14,3 +17,5 @@ enum { DATE_TEXT_BYTES = 20 }; /* "2026-11-24T03:04:05Z" */
 bool date_read(struct span text, uint64_t *wall_ms);
 /* Adds the date in UTC, in seconds; what is past the year 9999 is its end. */
 void date_write(struct buf *out, uint64_t wall_ms);
+/* The day alone. */
+void date_write_day(struct buf *out, uint64_t wall_ms);

@@ -39,6 +39,9 @@ dates_are_read_and_written(void **state)
 		buf_add_char(&out, '\0');
 		assert_int_equal(buf_finish(&out), OK);
 		assert_string_equal(out.ptr, dates[i].written);
+		buf_reset(&out);
+		date_write_day(&out, dates[i].wall_ms);
+		assert_true(span_eq(buf_span(&out), span_first(span_str(dates[i].written), 10)));
 		buf_fini(&out);
 	}
 }

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/sim_point.h"
+#include "proc/proc_file.h"
 
 enum { NAME_BYTES = 256 };
 
@@ -180,29 +181,7 @@ keep_file(struct keep *keep, const char *name, struct span bytes)
 enum err
 keep_read(struct keep *keep, const char *name, struct buf *out)
 {
-	struct io_op op = {0};
-	struct io_file *file;
-	uint64_t count;
-	char *into;
-
-	if (!keep->dir)
-		return ERR_NOT_FOUND;
-	io_open(keep->dir, &op, name, IO_OPEN_READ);
-	if (op.err)
-		return op.err;
-	file = op.file;
-	count = io_file_bytes(file);
-	if (count > buf_space(out)) {
-		io_file_close(file);
-		return ERR_TOO_LONG;
-	}
-	into = mem_alloc(count + 1);
-	io_pread(file, &op, into, (size_t)count, 0);
-	if (!op.err)
-		buf_add(out, span_of(into, op.count));
-	mem_free(into);
-	io_file_close(file);
-	return op.err ? op.err : buf_finish(out);
+	return keep->dir ? proc_file_read(keep->dir, name, out) : ERR_NOT_FOUND;
 }
 
 void

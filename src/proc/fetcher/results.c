@@ -339,9 +339,9 @@ results_day(uint64_t wall_ms, char day[RESULTS_DAY_BYTES])
 {
 	struct buf text;
 
-	buf_init(&text, DATE_TEXT_BYTES + 1);
-	date_write(&text, wall_ms);
-	snprintf(day, RESULTS_DAY_BYTES, "%.*s", SPAN_ARGS(span_first(buf_span(&text), DAY_LEN)));
+	buf_init(&text, DATE_DAY_BYTES);
+	date_write_day(&text, wall_ms);
+	snprintf(day, RESULTS_DAY_BYTES, "%.*s", SPAN_ARGS(buf_span(&text)));
 	buf_fini(&text);
 }
 

@@ -6,7 +6,8 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
-#include "mime/trace.h"
+#include "base/date.h"
+#include "proc/proc_file.h"
 
 enum {
 	EXPIRE_LOOKS = 1000,     /* a second */
@@ -16,32 +17,6 @@ enum {
 };
 
 static const char name[] = "suppressions", name_new[] = "suppressions.new";
-
-static enum err
-write_whole(struct queue *queue, struct span bytes)
-{
-	struct io_op op = {0};
-	struct io_file *file;
-	enum err err;
-
-	/* One that a crash left behind. */
-	io_unlink(queue->dir, &op, name_new);
-	io_open(queue->dir, &op, name_new, IO_OPEN_READ | IO_OPEN_WRITE | IO_OPEN_CREATE);
-	if (op.err)
-		return op.err;
-	file = op.file;
-	io_pwrite(file, &op, &bytes, 1, 0);
-	if (!op.err)
-		io_sync(file, &op);
-	err = op.err;
-	io_file_close(file);
-	if (err)
-		return err;
-	io_rename(queue->dir, &op, name_new, name);
-	if (!op.err)
-		io_dir_sync(queue->dir, &op, NULL);
-	return op.err;
-}
 
 static enum err
 append(struct queue *queue, struct span bytes)
@@ -77,7 +52,8 @@ save(struct queue *queue)
 	buf_init(&bytes, SUPPRESSIONS_BYTES_MAX);
 	suppressions_write(is, &bytes, whole);
 	check(buf_finish(&bytes) == OK);
-	err = whole ? write_whole(queue, buf_span(&bytes)) : append(queue, buf_span(&bytes));
+	err = whole ? proc_file_replace(queue->dir, name, name_new, buf_span(&bytes))
+	            : append(queue, buf_span(&bytes));
 	buf_fini(&bytes);
 	queue->suppression_lines = whole ? is->count : queue->suppression_lines + fresh;
 	if (!err) {
@@ -98,29 +74,22 @@ save(struct queue *queue)
 static enum err
 read_file(struct queue *queue)
 {
-	struct io_op op = {0};
-	struct io_file *file;
-	uint64_t count;
-	enum err err = ERR_LIMIT;
+	struct buf bytes;
+	enum err err;
 
-	io_open(queue->dir, &op, name, IO_OPEN_READ);
-	if (op.err)
-		return op.err;
-	file = op.file;
-	count = io_file_bytes(file);
-	if (count <= SUPPRESSIONS_BYTES_MAX) {
-		char *into = mem_alloc(count + 1);
+	buf_init(&bytes, SUPPRESSIONS_BYTES_MAX);
+	err = proc_file_read(queue->dir, name, &bytes);
+	if (!err) {
+		struct span text = buf_span(&bytes);
 
-		io_pread(file, &op, into, (size_t)count, 0);
-		err = op.err;
-		if (!err)
-			err = suppressions_read(&queue->suppressions, span_of(into, op.count),
-			    io_wall_ms(queue->env->io));
+		err = suppressions_read(&queue->suppressions, text, io_wall_ms(queue->env->io));
 		/* A torn end: the next line must not go on with it. */
-		queue->suppressions_whole = err || op.count == 0 || into[op.count - 1] != '\n';
-		mem_free(into);
+		queue->suppressions_whole =
+		    err || text.len == 0 || text.ptr[text.len - 1] != '\n';
+	} else {
+		queue->suppressions_whole = err == ERR_IO;
 	}
-	io_file_close(file);
+	buf_fini(&bytes);
 	return err;
 }
 
@@ -186,21 +155,10 @@ suppress_learn(struct message *message, const struct envelope_rcpt *address,
 }
 
 static void
-write_day(struct buf *out, uint64_t wall_ms)
-{
-	struct buf text;
-
-	buf_init(&text, 64);
-	trace_write_timestamp(&text, wall_ms);
-	buf_add(out, span_first(buf_span(&text), 10));
-	buf_fini(&text);
-}
-
-static void
 write_why(struct buf *out, const struct suppression *row)
 {
 	buf_addf(out, "not tried: %.*s said on ", SPAN_ARGS(row->who));
-	write_day(out, row->since_wall_ms);
+	date_write_day(out, row->since_wall_ms);
 	buf_add_str(out, " that the address does not exist");
 	if (row->code > 0)
 		buf_addf(out, " (%u %.*s)", row->code, SPAN_ARGS(row->reply));
@@ -210,7 +168,7 @@ write_why(struct buf *out, const struct suppression *row)
 	buf_addf(out, " --from %.*s", SPAN_ARGS(row->sender));
 	if (row->until_wall_ms > 0) {
 		buf_add_str(out, "; else it is from ");
-		write_day(out, row->until_wall_ms);
+		date_write_day(out, row->until_wall_ms);
 		buf_add_str(out, " on");
 	}
 }

@@ -5,6 +5,7 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
+#include "proc/proc_file.h"
 #include "proc/queue/queue_limits.h"
 
 static const char name[] = SUSPENSIONS_NAME, name_new[] = SUSPENSIONS_NAME ".new";
@@ -25,32 +26,6 @@ say(struct queue *queue, const char *what, struct span pattern, struct span who,
 }
 
 static enum err
-write_file(struct queue *queue, struct span bytes)
-{
-	struct io_op op = {0};
-	struct io_file *file;
-	enum err err;
-
-	/* One that a crash left behind. */
-	io_unlink(queue->dir, &op, name_new);
-	io_open(queue->dir, &op, name_new, IO_OPEN_READ | IO_OPEN_WRITE | IO_OPEN_CREATE);
-	if (op.err)
-		return op.err;
-	file = op.file;
-	io_pwrite(file, &op, &bytes, 1, 0);
-	if (!op.err)
-		io_sync(file, &op);
-	err = op.err;
-	io_file_close(file);
-	if (err)
-		return err;
-	io_rename(queue->dir, &op, name_new, name);
-	if (!op.err)
-		io_dir_sync(queue->dir, &op, NULL);
-	return op.err;
-}
-
-static enum err
 save(struct queue *queue)
 {
 	struct event event;
@@ -60,7 +35,7 @@ save(struct queue *queue)
 	buf_init(&bytes, SUSPENSIONS_BYTES_MAX);
 	suspensions_write(&queue->suspensions, &bytes);
 	check(buf_finish(&bytes) == OK);
-	err = write_file(queue, buf_span(&bytes));
+	err = proc_file_replace(queue->dir, name, name_new, buf_span(&bytes));
 	buf_fini(&bytes);
 	if (!err)
 		return OK;
@@ -71,30 +46,6 @@ save(struct queue *queue)
 	return err;
 }
 
-static enum err
-read_file(struct queue *queue, struct buf *bytes)
-{
-	struct io_op op = {0};
-	struct io_file *file;
-	uint64_t count;
-
-	io_open(queue->dir, &op, name, IO_OPEN_READ);
-	if (op.err)
-		return op.err;
-	file = op.file;
-	count = io_file_bytes(file);
-	if (count <= SUSPENSIONS_BYTES_MAX) {
-		char *into = mem_alloc(count + 1);
-
-		io_pread(file, &op, into, (size_t)count, 0);
-		if (!op.err)
-			buf_add(bytes, span_of(into, op.count));
-		mem_free(into);
-	}
-	io_file_close(file);
-	return op.err;
-}
-
 void
 suspend_load(struct queue *queue)
 {
@@ -103,7 +54,7 @@ suspend_load(struct queue *queue)
 	enum err err;
 
 	buf_init(&bytes, SUSPENSIONS_BYTES_MAX);
-	err = read_file(queue, &bytes);
+	err = proc_file_read(queue->dir, name, &bytes);
 	if (!err)
 		err = suspensions_read(&queue->suspensions, buf_span(&bytes));
 	buf_fini(&bytes);
