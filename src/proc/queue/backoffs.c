@@ -124,6 +124,16 @@ backoffs_take(struct backoffs *backoffs, uint64_t id, struct span name)
 }
 
 void
+backoffs_said(struct backoff *backoff, unsigned code, struct span status, struct span host,
+    struct span text)
+{
+	backoff->code = code;
+	copy_text(backoff->status, sizeof(backoff->status) - 1, status);
+	copy_text(backoff->host, BACKOFF_NAME_MAX, host);
+	copy_text(backoff->text, BACKOFF_TEXT_MAX, text);
+}
+
+void
 backoffs_remove(struct backoffs *backoffs, struct backoff *backoff)
 {
 	check(backoffs->count > 0);

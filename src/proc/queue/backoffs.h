@@ -57,6 +57,9 @@ bool backoffs_learn(struct backoffs *backoffs, struct span key, uint64_t site);
 struct backoff *backoffs_find(const struct backoffs *backoffs, uint64_t id);
 /* Finds or makes it; the name is cut where it is too long. */
 struct backoff *backoffs_take(struct backoffs *backoffs, uint64_t id, struct span name);
+/* What was said, cut where it is too long. */
+void backoffs_said(struct backoff *backoff, unsigned code, struct span status, struct span host,
+    struct span text);
 void backoffs_remove(struct backoffs *backoffs, struct backoff *backoff);
 
 /* How a rule is heeded; false: nothing waits but the recipient. */

@@ -109,15 +109,6 @@ polite_note(struct attempt *attempt, const struct outcome *outcome)
 }
 
 static void
-copy_text(char *into, size_t bytes, struct span text)
-{
-	text = span_first(text, bytes - 1);
-	if (text.len > 0)
-		memcpy(into, text.ptr, text.len);
-	into[text.len] = '\0';
-}
-
-static void
 say(struct queue *queue, const struct backoff *row, const char *what, const char *why)
 {
 	uint64_t now_ms = io_now_ms(queue->env->io);
@@ -188,10 +179,8 @@ polite_strike(struct attempt *attempt)
 		if (!row->rule)
 			row->since_wall_ms = io_wall_ms(queue->env->io);
 		row->rule = attempt->rule;
-		row->code = reply.code;
-		copy_text(row->status, sizeof(row->status), reply.status);
-		copy_text(row->host, sizeof(row->host), backoffs_host(reply.remote));
-		copy_text(row->text, sizeof(row->text), reply.text);
+		backoffs_said(row, reply.code, reply.status, backoffs_host(reply.remote),
+		    reply.text);
 		say(queue, row, "backoff", NULL);
 		ask(queue, row);
 	}
