@@ -8,35 +8,23 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "cli/cli.h"
+#include "cli/cli_conf.h"
 #include "cli/cli_ledger_internal.h"
 #include "cli/cli_queue_internal.h"
 #include "cli/cli_spool_internal.h"
 #include "cli/cli_time.h"
-#include "proc/supervisor/conf_load.h"
 
 static int
 take_conf(struct cli_ledger *ledger, const char *conf_path)
 {
 	struct conf_bundle *bundle;
 	struct conf *conf;
-	struct buf problems;
-	int status = EX_OK;
-	enum err err;
+	int status = cli_conf_load(conf_path, "names the spool", "", &bundle, &conf);
 
-	buf_init(&problems, 64 << 10);
-	err = conf_load(
-	    conf_path ? conf_path : conf_load_default_path(), &bundle, &conf, &problems);
-	if (err) {
-		fprintf(stderr,
-		    "postrider: the configuration names the spool, but:\n%.*s"
-		    "--config FILE is another one\n",
-		    SPAN_ARGS(buf_span(&problems)));
-		status = err == ERR_SYNTAX ? EX_CONFIG : EX_NOINPUT;
-	} else {
+	if (status == EX_OK) {
 		ledger->spool_path = mem_copy(conf->spool_path);
 		ledger->control_path = mem_copy(conf->control_path);
 	}
-	buf_fini(&problems);
 	conf_destroy(conf);
 	conf_bundle_destroy(bundle);
 	return status;

@@ -15,12 +15,12 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "cli/cli.h"
+#include "cli/cli_conf.h"
 #include "ipc/extras.h"
 #include "ipc/transcript.h"
 #include "proc/delivery/delivery.h"
 #include "proc/fetcher/fetcher.h"
 #include "proc/resolver/resolver.h"
-#include "proc/supervisor/conf_load.h"
 #include "route/limits.h"
 #include "route/route.h"
 #include "smtp/address.h"
@@ -366,7 +366,7 @@ leads_somewhere(const struct probe *probe)
 
 	if (!route || (route->kind != CONF_ROUTE_DISCARD && route->kind != CONF_ROUTE_REFUSE))
 		return true;
-	fprintf(stderr, "postrider: mail for %.*s goes nowhere: a \"send mail\" statement %s it\n",
+	fprintf(stderr, "postrider: mail for %.*s goes nowhere: a statement %s it\n",
 	    SPAN_ARGS(probe->domain),
 	    route->kind == CONF_ROUTE_DISCARD ? "discards" : "refuses");
 	return false;
@@ -375,19 +375,11 @@ leads_somewhere(const struct probe *probe)
 static int
 take_conf(struct probe *probe, const char *path)
 {
-	struct buf problems;
-	enum err err;
+	int status =
+	    cli_conf_load(path, "says where mail goes", "", &probe->bundle, &probe->conf);
 
-	buf_init(&problems, 64 << 10);
-	err = conf_load(
-	    path ? path : conf_load_default_path(), &probe->bundle, &probe->conf, &problems);
-	if (err)
-		fprintf(stderr, "postrider: the configuration says where mail goes, but:\n%.*s"
-				"--config FILE is another one\n",
-		    SPAN_ARGS(buf_span(&problems)));
-	buf_fini(&problems);
-	if (err)
-		return err == ERR_SYNTAX ? EX_CONFIG : EX_NOINPUT;
+	if (status != EX_OK)
+		return status;
 	probe->conf->transcripts_max = 1;
 	probe->conf->transcript_bytes_max = IPC_TRANSCRIPT_MAX;
 	if (probe->conf->connect_timeout_ms > probe->step_ms)

@@ -12,9 +12,9 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "cli/cli.h"
+#include "cli/cli_conf.h"
 #include "cli/cli_explain.h"
 #include "cli/cli_queue_internal.h"
-#include "proc/supervisor/conf_load.h"
 
 static const char usage[] =
     "usage: postrider queue list [--for DOMAIN] [--reason WORD,...] [--limit N] [--json]\n"
@@ -279,23 +279,14 @@ cli_queue_find_socket(const char *conf_path, int *status)
 {
 	struct conf_bundle *bundle;
 	struct conf *conf;
-	struct buf problems;
 	char *path = NULL;
-	enum err err;
+	int loaded = cli_conf_load(conf_path, "names the control socket",
+	    "; --socket PATH does without", &bundle, &conf);
 
-	buf_init(&problems, 64 << 10);
-	err = conf_load(
-	    conf_path ? conf_path : conf_load_default_path(), &bundle, &conf, &problems);
-	if (err) {
-		fprintf(stderr,
-		    "postrider: the configuration names the control socket, but:\n%.*s"
-		    "--config FILE is another one; --socket PATH does without\n",
-		    SPAN_ARGS(buf_span(&problems)));
-		*status = err == ERR_SYNTAX ? EX_CONFIG : EX_NOINPUT;
-	} else {
+	if (loaded == EX_OK)
 		path = mem_copy(conf->control_path);
-	}
-	buf_fini(&problems);
+	else
+		*status = loaded;
 	conf_destroy(conf);
 	conf_bundle_destroy(bundle);
 	return path;

@@ -13,8 +13,8 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "cli/cli.h"
+#include "cli/cli_conf.h"
 #include "cli/cli_spool_internal.h"
-#include "proc/supervisor/conf_load.h"
 
 static const char usage[] =
     "usage: postrider spool check [DIR] [--json]\n"
@@ -190,23 +190,14 @@ find_spool(const char *conf_path, int *status)
 {
 	struct conf_bundle *bundle;
 	struct conf *conf;
-	struct buf problems;
 	char *path = NULL;
-	enum err err;
+	int loaded = cli_conf_load(
+	    conf_path, "names the spool", "; --spool DIR does without", &bundle, &conf);
 
-	buf_init(&problems, 64 << 10);
-	err = conf_load(
-	    conf_path ? conf_path : conf_load_default_path(), &bundle, &conf, &problems);
-	if (err) {
-		fprintf(stderr,
-		    "postrider: the configuration names the spool, but:\n%.*s"
-		    "--config FILE is another one; --spool DIR does without\n",
-		    SPAN_ARGS(buf_span(&problems)));
-		*status = err == ERR_SYNTAX ? EX_CONFIG : EX_NOINPUT;
-	} else {
+	if (loaded == EX_OK)
 		path = mem_copy(conf->spool_path);
-	}
-	buf_fini(&problems);
+	else
+		*status = loaded;
 	conf_destroy(conf);
 	conf_bundle_destroy(bundle);
 	return path;

@@ -11,10 +11,10 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "cli/cli.h"
+#include "cli/cli_conf.h"
 #include "proc/fetcher/keep.h"
 #include "proc/fetcher/results.h"
 #include "proc/proc.h"
-#include "proc/supervisor/conf_load.h"
 
 static const char usage[] =
     "usage: postrider tlsrpt [--day DAY] [--domain DOMAIN] [--json]\n"
@@ -40,24 +40,6 @@ struct report {
 	char day[RESULTS_DAY_BYTES];
 	struct span domain; /* "": all */
 };
-
-static int
-take_conf(struct report *report, const char *path)
-{
-	struct buf problems;
-	enum err err;
-
-	buf_init(&problems, 64 << 10);
-	err = conf_load(
-	    path ? path : conf_load_default_path(), &report->bundle, &report->conf, &problems);
-	if (err)
-		fprintf(stderr,
-		    "postrider: the configuration names the spool, but:\n%.*s"
-		    "--config FILE is another one\n",
-		    SPAN_ARGS(buf_span(&problems)));
-	buf_fini(&problems);
-	return !err ? EX_OK : err == ERR_SYNTAX ? EX_CONFIG : EX_NOINPUT;
-}
 
 static int
 read_day(struct report *report)
@@ -254,7 +236,7 @@ cli_tlsrpt(int argc, char **argv)
 	results_day(io_wall_ms(report.io), report.day);
 	if (day)
 		snprintf(report.day, sizeof(report.day), "%s", day);
-	status = take_conf(&report, conf_path);
+	status = cli_conf_load(conf_path, "names the spool", "", &report.bundle, &report.conf);
 	if (status == EX_OK)
 		status = read_day(&report);
 	if (status == EX_OK)
