@@ -528,10 +528,10 @@ fail_unreachable(struct attempt *attempt, const char *status, const char *text)
 }
 
 void
-attempt_use_hosts(struct attempt *attempt, struct span hosts, bool secure)
+attempt_use_hosts(struct attempt *attempt, struct span hosts)
 {
 	/* What an enforced policy names is as good as what is signed (RFC 8689 section 4.2.1). */
-	if (attempt_wants_tls(attempt) && attempt->host.len == 0 && !secure &&
+	if (attempt_wants_tls(attempt) && attempt->host.len == 0 && !attempt->hosts_secure &&
 	    attempt->policy != IPC_POLICY_ENFORCE)
 		attempt_fail(attempt, IPC_FAILED, 550, "5.7.30",
 		    "the message demands TLS all the way (REQUIRETLS), but nothing "
@@ -552,6 +552,20 @@ attempt_use_hosts(struct attempt *attempt, struct span hosts, bool secure)
 		attempt_finish(attempt);
 }
 
+static void
+take_found(struct attempt *attempt, const struct ipc_nd_found *found)
+{
+	attempt->hosts_secure = found->secure;
+	if (!attempt_wants_policy(attempt)) {
+		attempt_use_hosts(attempt, found->hosts);
+	} else if (arena_copy(&attempt->arena, found->hosts, &attempt->hosts)) {
+		attempt_ask_policy(attempt);
+	} else {
+		attempt_fail(attempt, IPC_DEFERRED, 0, "4.3.0", "too many hosts");
+		attempt_finish(attempt);
+	}
+}
+
 void
 attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 {
@@ -564,15 +578,7 @@ attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found)
 	    (int)(found->text.len < 500 ? found->text.len : 500), found->text.ptr);
 	switch ((enum ipc_hosts)found->status) {
 	case IPC_HOSTS_OK:
-		attempt->hosts_secure = found->secure;
-		if (!attempt_wants_policy(attempt))
-			attempt_use_hosts(attempt, found->hosts, found->secure);
-		else if (arena_copy(&attempt->arena, found->hosts, &attempt->hosts))
-			attempt_ask_policy(attempt);
-		else
-			attempt_fail(attempt, IPC_DEFERRED, 0, "4.3.0", "too many hosts");
-		if (attempt->failure.status[0] && attempt->state == ATTEMPT_LOOKING_UP)
-			break;
+		take_found(attempt, found);
 		return;
 	case IPC_HOSTS_NO_DOMAIN:
 		attempt_fail(attempt, IPC_FAILED, 550, "5.1.2", text);

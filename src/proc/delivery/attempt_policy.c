@@ -82,7 +82,7 @@ attempt_policy(struct attempt *attempt, const struct ipc_fd_policy *policy)
 		attempt_finish(attempt);
 		return;
 	}
-	attempt_use_hosts(attempt, attempt->hosts, attempt->hosts_secure);
+	attempt_use_hosts(attempt, attempt->hosts);
 }
 
 bool

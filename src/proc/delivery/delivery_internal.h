@@ -184,7 +184,7 @@ struct net_addr attempt_to(const struct attempt *attempt, size_t index);
 void attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *credential);
 void attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found);
 /* Goes to the hosts that were found. */
-void attempt_use_hosts(struct attempt *attempt, struct span hosts, bool secure);
+void attempt_use_hosts(struct attempt *attempt, struct span hosts);
 /* No other host is left, or none is needed: tells the queue, and ends. */
 void attempt_finish(struct attempt *attempt);
 /* The failure that stands if nothing better happens. */
