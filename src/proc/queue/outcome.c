@@ -308,8 +308,11 @@ outcome_doubt(struct message *message, uint32_t index)
 		return;
 	reply = sched_reply_get(sched, told.rcpt.reply);
 	mark_deferred(&told,
-	    &(struct outcome){IPC_DEFERRED, told.rcpt.code, reply.status, reply.remote,
-	        reply.text, 0, SPAN(""), NULL, false, false, SPAN("")},
+	    &(struct outcome){.kind = IPC_DEFERRED,
+	        .code = told.rcpt.code,
+	        .status = reply.status,
+	        .remote = reply.remote,
+	        .text = reply.text},
 	    told.rcpt.next_wall_ms);
 }
 
@@ -336,8 +339,11 @@ outcome_say_expired(struct message *message)
 			continue;
 		reply = sched_reply_get(sched, told.rcpt.reply);
 		if (told.rcpt.reply)
-			outcome = (struct outcome){IPC_FAILED, reply.code, reply.status,
-			    reply.remote, reply.text, 0, SPAN(""), NULL, false, false, SPAN("")};
+			outcome = (struct outcome){.kind = IPC_FAILED,
+			    .code = reply.code,
+			    .status = reply.status,
+			    .remote = reply.remote,
+			    .text = reply.text};
 		told.rcpt.unsaid = false;
 		keep_reply(&told, &outcome);
 		say("expired", &told, &outcome, 0);

@@ -219,9 +219,7 @@ void schedule_expire(struct queue *queue);
 void schedule_arm(struct queue *queue);
 /* Sets it earlier, where something has come up that is due before it. */
 void schedule_arm_sooner(struct queue *queue);
-/* The route that mail for an address takes; NULL is by MX, encrypted where offered. */
-const struct conf_route *schedule_route(const struct conf *conf, struct span address);
-/* As schedule_route, for a mailbox too, which has one by LMTP only. */
+/* As route_find, for a mailbox too, which has one by LMTP only. */
 const struct conf_route *schedule_rcpt_route(
     const struct conf *conf, const struct envelope_rcpt *rcpt);
 /* Which kind of process has it: mailboxes may be another program's, which delivery talks to. */

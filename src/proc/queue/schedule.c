@@ -26,16 +26,10 @@ schedule_domain(struct span address)
 }
 
 const struct conf_route *
-schedule_route(const struct conf *conf, struct span address)
-{
-	return route_find(conf, address);
-}
-
-const struct conf_route *
 schedule_rcpt_route(const struct conf *conf, const struct envelope_rcpt *rcpt)
 {
 	if (rcpt->kind == IPC_TARGET_REMOTE)
-		return schedule_route(conf, rcpt->address);
+		return route_find(conf, rcpt->address);
 	return conf->lmtp.kind == CONF_ROUTE_LMTP ? &conf->lmtp : NULL;
 }
 
@@ -91,7 +85,7 @@ schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
 		return;
 	}
 	route = kind == IPC_TARGET_MAILBOX ? &queue->conf->lmtp
-	                                   : schedule_route(queue->conf, address);
+	                                   : route_find(queue->conf, address);
 	if (route && conf_route_is_socket(route)) {
 		buf_add_str(key, "lmtp:");
 		buf_add(key, route->host);

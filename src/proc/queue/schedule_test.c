@@ -340,10 +340,10 @@ routes_gather_destinations(void **state)
 		    span_eq(destination_of(&test, slot, i).key, span_str(keys[i])));
 	/* One destination, two routes: an attempt looks whether they lead the same way. */
 	assert_ptr_equal(
-	    schedule_route(&test.conf, SPAN("x@ONE.example")), &test.routes[0]);
+	    route_find(&test.conf, SPAN("x@ONE.example")), &test.routes[0]);
 	assert_ptr_equal(
-	    schedule_route(&test.conf, SPAN("x@two.example")), &test.routes[1]);
-	assert_null(schedule_route(&test.conf, SPAN("x@four.example")));
+	    route_find(&test.conf, SPAN("x@two.example")), &test.routes[1]);
+	assert_null(route_find(&test.conf, SPAN("x@four.example")));
 	test_queue_fini(&test);
 }
 
