@@ -16,7 +16,7 @@ verp_find(const struct conf *conf, struct span reverse_path)
 	return NULL;
 }
 
-/* Local part and domain; false: one is empty, in quotes or has an "@", or the domain is a literal. */
+/* Local part and domain; false: one is empty, in quotes, has an "@", or is a literal. */
 static bool
 split(struct span address, struct span *local, struct span *domain)
 {
