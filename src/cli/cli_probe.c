@@ -459,6 +459,6 @@ cli_probe(int argc, char **argv)
 		print_text(probe);
 	if (status == EX_OK && probe->outcome != IPC_DELIVERED)
 		status = probe->outcome == IPC_DEFERRED ? WOULD_WAIT : WOULD_FAIL;
-	/* What the roles have ends with the process, as theirs does. */
-	return probe->delivery ? cli_finish(status) : status;
+	/* What the roles have ends with the process, as theirs does: they have no end of their own. */
+	_exit(probe->delivery ? cli_finish(status) : status);
 }
