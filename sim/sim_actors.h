@@ -46,6 +46,7 @@ void hostile_destroy(struct hostile *hostile);
 bool hostile_is_done(const struct hostile *hostile);
 
 /* Another server, for some domains. */
+enum { REMOTE_DOMAINS_MAX = 8 };
 struct remote;
 struct remote_options {
 	struct oracle *oracle;
@@ -53,12 +54,15 @@ struct remote_options {
 	struct io *io;
 	const char *name; /* of the host */
 	struct net_addr addr;
-	const char *domains[4];
+	const char *domains[REMOTE_DOMAINS_MAX];
 	size_t domain_count;
+	bool lmtp;
+	bool stands_in; /* for servers that are not there: for other domains it says "later" */
 	unsigned rcpt_max; /* more get a 452 */
 	bool pipelining;
 	/* Of faults, in a million at each step, beside those of the mood. */
 	uint32_t slow_ppm;
+	uint32_t cut_ppm; /* LMTP: the connection is lost before a verdict */
 };
 struct remote *remote_create(const struct remote_options *options);
 void remote_destroy(struct remote *remote);

@@ -159,6 +159,10 @@ add_copy(struct oracle *oracle, struct oracle_letter *letter, const struct oracl
 	const struct oracle_copy *last = NULL;
 	unsigned before = 0;
 
+	if (new->key->discarded)
+		sim_fail(oracle_sim(oracle),
+		    "property 15: T%06u for <%s> was to be thrown away, and comes out",
+		    letter->letter.number, new->key->address);
 	*copy = *new;
 	copy->at_ms = sim_now_ms(oracle_sim(oracle));
 	list_for_each(node, &letter->copies)

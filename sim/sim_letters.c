@@ -12,6 +12,10 @@ enum kind {
 	KIND_STRANGER, /* a mailbox only where there is a catch-all */
 	KIND_OTHER_TOWN,
 	KIND_REMOTE,
+	KIND_GONE,    /* an address elsewhere that is the same for all letters, and is nobody's */
+	KIND_REFUSED, /* from here on only where there are rules */
+	KIND_DISCARDED,
+	KIND_ALIAS_OF_BOTH, /* of one that is refused and one that is discarded */
 	KIND_COUNT,
 };
 
@@ -41,6 +45,14 @@ static const struct choice choices[] = {
     {KIND_REMOTE, 0, "joe", "addr.example"},
     {KIND_REMOTE, 0, "joe", "null.example"},
     {KIND_REMOTE, 0, "joe", "nowhere.example"},
+    {KIND_REMOTE, 0, "joe", "four.example"},
+    {KIND_REMOTE, 0, "sue", "four.example"},
+    {KIND_REMOTE, 0, "max", "four.example"},
+    {KIND_REMOTE, 0, "nobody", "four.example"},
+    {KIND_GONE, 0, "gone", "one.example"},
+    {KIND_REFUSED, 0, "joe", "closed.example"},
+    {KIND_DISCARDED, 0, "joe", "trash.example"},
+    {KIND_ALIAS_OF_BOTH, 0, "rest", NULL},
 };
 
 static void
@@ -63,6 +75,60 @@ has_address(const struct oracle_letter *letter, const char *address)
 	return false;
 }
 
+/* What becomes of one that the server takes. */
+static void
+add_keys(struct oracle_rcpt *rcpt, const struct town *at, const struct choice *choice)
+{
+	switch (choice->kind) {
+	case KIND_REMOTE:
+	case KIND_GONE:
+		add_key(rcpt, NULL, rcpt->address);
+		break;
+	case KIND_DISCARDED:
+		add_key(rcpt, NULL, rcpt->address);
+		rcpt->keys[0].discarded = true;
+		break;
+	case KIND_ALIAS_OF_BOTH:
+		add_key(rcpt, NULL, "copy@closed.example");
+		add_key(rcpt, NULL, "copy@trash.example");
+		rcpt->keys[1].discarded = true;
+		break;
+	case KIND_ALIAS:
+		add_key(rcpt, at->server, "dave");
+		add_key(rcpt, NULL, "copy@one.example");
+		break;
+	case KIND_STRANGER:
+		add_key(rcpt, at->server, "catch");
+		break;
+	case KIND_MAILBOX:
+	case KIND_OTHER_TOWN:
+		add_key(rcpt, at->server, choice->local);
+		break;
+	case KIND_REFUSED:
+	case KIND_COUNT:
+		break;
+	}
+}
+
+static enum expect
+expect_of(const struct town *at, const struct choice *choice, bool inside)
+{
+	bool elsewhere = choice->domain != NULL || choice->kind == KIND_OTHER_TOWN;
+
+	if (elsewhere && !inside)
+		return EXPECT_NO_RELAY;
+	if (choice->kind == KIND_REFUSED || (choice->kind == KIND_STRANGER && !at->catch_all))
+		return EXPECT_UNKNOWN;
+	return EXPECT_OK;
+}
+
+/* What comes out with no letter's number in its recipient is known by its sender. */
+static bool
+needs_sender(enum kind kind)
+{
+	return kind == KIND_ALIAS || kind == KIND_GONE || kind == KIND_ALIAS_OF_BOTH;
+}
+
 static void
 add_rcpt(struct world *world, struct oracle_letter *letter, const struct town *town,
     const struct choice *choice, bool inside)
@@ -77,28 +143,22 @@ add_rcpt(struct world *world, struct oracle_letter *letter, const struct town *t
 		if (at >= world->towns + world->town_count)
 			return;
 	}
-	if (choice->kind == KIND_ALIAS && letter->letter.from[0] == '\0')
+	if ((needs_sender(choice->kind) && letter->letter.from[0] == '\0') ||
+	    (choice->kind >= KIND_REFUSED && !world->has_rules))
 		return;
-	snprintf(address, sizeof(address), "%s+T%06u@%s", choice->local, letter->letter.number,
-	    choice->domain ? choice->domain : at->domain);
+	if (choice->kind == KIND_GONE)
+		snprintf(address, sizeof(address), "%s@%s", choice->local, choice->domain);
+	else
+		snprintf(address, sizeof(address), "%s+T%06u@%s", choice->local,
+		    letter->letter.number, choice->domain ? choice->domain : at->domain);
 	if (letter->rcpt_count == LETTER_RCPTS_MAX || has_address(letter, address))
 		return;
 	*rcpt = (struct oracle_rcpt){0};
 	memcpy(rcpt->address, address, sizeof(address));
 	letter->rcpt_count++;
-	if ((choice->kind == KIND_REMOTE || choice->kind == KIND_OTHER_TOWN) && !inside)
-		rcpt->expect = EXPECT_NO_RELAY;
-	else if (choice->kind == KIND_REMOTE)
-		add_key(rcpt, NULL, address);
-	else if (choice->kind == KIND_STRANGER && !at->catch_all)
-		rcpt->expect = EXPECT_UNKNOWN;
-	else
-		add_key(rcpt, at->server,
-		    choice->kind == KIND_STRANGER  ? "catch"
-		        : choice->kind == KIND_ALIAS ? "dave"
-		                                     : choice->local);
-	if (choice->kind == KIND_ALIAS)
-		add_key(rcpt, NULL, "copy@one.example");
+	rcpt->expect = expect_of(at, choice, inside);
+	if (rcpt->expect == EXPECT_OK)
+		add_keys(rcpt, at, choice);
 }
 
 static void

@@ -165,6 +165,12 @@ oracle_remote_took(struct oracle *oracle, const struct oracle_mail *mail)
 }
 
 void
+oracle_remote_knows_not(struct oracle *oracle, struct span address, struct span from)
+{
+	witness_unknown(oracle->witness, address, from);
+}
+
+void
 oracle_audit(struct oracle *oracle, struct sim_server *server, bool drained)
 {
 	uint64_t live = 0;
@@ -269,6 +275,8 @@ check_promise(struct oracle *oracle, struct oracle_letter *letter,
 	if (witness_was_deleted(oracle->witness, letter->first, try->id) ||
 	    witness_was_deleted_later(oracle->witness, letter) ||
 	    witness_was_dropped(oracle->witness, letter, key, letter->first, try->id) ||
+	    (key->discarded &&
+	        witness_was_discarded(oracle->witness, key, letter->first, try->id)) ||
 	    may_be_lost(oracle, letter, try->id))
 		return;
 	sim_fail(oracle->sim, "property 1: T%06u, promised as %.*s at %s to <%s>, has no end",

@@ -19,6 +19,7 @@ enum {
 	ORACLE_TRIES_MAX = 400,
 	ORACLE_CHAIN_MAX = 4,  /* servers that a copy came through */
 	ORACLE_SERVERS_MAX = 4,
+	ORACLE_SUPPRESS_MIN = 10, /* how long addresses are suppressed, where they are */
 };
 
 /* What a server should say to a recipient. */
@@ -29,6 +30,7 @@ struct oracle_key {
 	struct sim_server *server; /* NULL: elsewhere */
 	char name[LETTER_ADDRESS_BYTES];
 	char address[LETTER_ADDRESS_BYTES]; /* that the client named */
+	bool discarded; /* by a rule of every server: it comes out nowhere */
 };
 
 struct oracle_rcpt {
@@ -122,6 +124,8 @@ struct oracle_mail {
 	bool replied; /* a 250 goes out for it */
 };
 void oracle_remote_took(struct oracle *oracle, const struct oracle_mail *mail);
+/* It said of an address, in mail from that sender, that it does not exist. */
+void oracle_remote_knows_not(struct oracle *oracle, struct span address, struct span from);
 
 /* The end: what is in the Maildirs is read, and all that was promised must have its end. */
 void oracle_check_end(struct oracle *oracle);
@@ -154,6 +158,10 @@ bool witness_lost_segment(struct witness *witness, struct sim_server *server);
 /* The server gave the recipient up, and nobody could be told, as its log says. */
 bool witness_was_dropped(struct witness *witness, struct oracle_letter *letter,
     const struct oracle_key *key, struct sim_server *server, uint64_t id);
+/* The server threw away what came for the recipient, as its log says. */
+bool witness_was_discarded(struct witness *witness, const struct oracle_key *key,
+    struct sim_server *server, uint64_t id);
+void witness_unknown(struct witness *witness, struct span address, struct span from);
 /* Whether what a client was told at end_ms can be due to a role that was lost since sent_ms. */
 bool witness_crash_between(struct witness *witness, struct sim_server *server,
     uint64_t from_ms, uint64_t to_ms);

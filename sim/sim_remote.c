@@ -1,62 +1,19 @@
 /*
  * Another server.  It takes mail for its domains and tells the oracle of each message; in a mood
  * it is slow, answers nonsense, refuses, or ends the connection, at any step, even after
- * it has taken a message and before it has said so.
+ * it has taken a message and before it has said so.  Here are its connections, and what goes wrong
+ * on them.
  */
+#include "sim_remote.h"
+
 #include <stdio.h>
 
-#include "base/arena.h"
-#include "base/list.h"
-#include "sim_actors.h"
-
-enum {
-	REMOTE_RCPTS_MAX = 100,
-	LINE_BYTES_MAX = 4096,
-	MESSAGE_BYTES_MAX = 8 << 20,
-};
-
-struct remote {
-	struct remote_options options;
-	struct sim *sim;
-	struct io_listener *listener;
-	struct io_op accept;
-	struct list visits;
-	uint64_t faults;
-};
-
-/* One connection to it. */
-struct visit {
-	struct list node;
-	struct remote *remote;
-	struct io_stream *stream;
-	struct io_op read;
-	struct io_timer timer;
-	struct buf input, output, body;
-	size_t input_used; /* bytes of input that were taken */
-	bool hello, mail, in_body, reading, waiting, closing, half_closed;
-	size_t output_piece; /* a tarpit's: so many bytes at a time; 0: all */
-	bool line_is_new;
-	char from[LETTER_ADDRESS_BYTES];
-	char rcpts[REMOTE_RCPTS_MAX][LETTER_ADDRESS_BYTES];
-	size_t rcpt_count;
-};
-
-/* Where something can go wrong. */
-enum step {
-	STEP_GREET,
-	STEP_HELLO,
-	STEP_MAIL,
-	STEP_RCPT,
-	STEP_DATA,
-	STEP_BODY,
-	STEP_END,
-	STEP_QUIT
-};
+enum { LINE_BYTES_MAX = 4096, MESSAGE_BYTES_MAX = 8 << 20, DRIP_BYTES = 250 };
 
 static void take_input(struct visit *visit);
 
-static void
-visit_over(struct visit *visit, bool reset)
+void
+remote_visit_over(struct visit *visit, bool reset)
 {
 	io_timer_stop(visit->remote->options.io, &visit->timer);
 	if (reset)
@@ -70,8 +27,8 @@ visit_over(struct visit *visit, bool reset)
 	mem_free(visit);
 }
 
-static uint64_t
-chance(const struct visit *visit, uint64_t below)
+uint64_t
+remote_chance(const struct visit *visit, uint64_t below)
 {
 	return sim_chance(visit->remote->sim, below);
 }
@@ -88,9 +45,8 @@ read_more(struct visit *visit)
 	io_read(visit->stream, &visit->read);
 }
 
-/* Sends what is to be said now; false where the visit is over. */
-static bool
-flush(struct visit *visit)
+bool
+remote_flush(struct visit *visit)
 {
 	size_t bytes = visit->output.len;
 
@@ -104,13 +60,14 @@ flush(struct visit *visit)
 	buf_consume(&visit->output, bytes);
 	if (visit->output.len > 0) {
 		visit->waiting = true;
-		io_timer_start(visit->remote->options.io, &visit->timer, 500 + chance(visit, 3000));
+		io_timer_start(
+		    visit->remote->options.io, &visit->timer, 500 + remote_chance(visit, 3000));
 		return true;
 	}
 	visit->output_piece = 0;
 	visit->waiting = false;
 	if (visit->closing) {
-		visit_over(visit, false);
+		remote_visit_over(visit, false);
 		return false;
 	}
 	return true;
@@ -121,12 +78,12 @@ waited(struct io_timer *timer)
 {
 	struct visit *visit = timer->owner;
 
-	if (flush(visit) && !visit->waiting)
+	if (remote_flush(visit) && !visit->waiting)
 		take_input(visit);
 }
 
-static void
-say(struct visit *visit, const char *format, ...)
+void
+remote_say(struct visit *visit, const char *format, ...)
 {
 	va_list arguments;
 	char text[600];
@@ -149,18 +106,18 @@ enum fault {
 	FAULT_HALF,     /* no more to say, still listening */
 	FAULT_SILENT,   /* never a word again */
 	FAULT_CLOSING,  /* 421 */
+	FAULT_NUL,      /* 4xx, with what no text has */
+	FAULT_CUT,      /* a part of a reply, then the end */
+	FAULT_DRIP,     /* a 4xx that takes longer than anybody waits, a byte at a time */
 	FAULT_COUNT,
 };
 
-static enum fault
-choose_fault(struct visit *visit)
+bool
+remote_errs(const struct visit *visit)
 {
-	const struct remote *remote = visit->remote;
+	const struct mood *mood = visit->remote->options.mood;
 
-	if (remote->options.mood->healed ||
-	    !sim_happens(remote->sim, remote->options.mood->remote_ppm))
-		return FAULT_NONE;
-	return (enum fault)(1 + chance(visit, FAULT_COUNT - 1));
+	return !mood->healed && sim_happens(visit->remote->sim, mood->remote_ppm);
 }
 
 /* "Not now" in words of which some ask for more than to come again. */
@@ -168,38 +125,50 @@ static const char *const later[] = {"4.3.0 not now", "4.3.0 not now",
     "4.2.0 greylisted for 20 seconds", "4.7.0 too many connections",
     "4.7.1 rate limit exceeded", "4.7.1 blocked using bl.example"};
 
-/* True where the fault took the place of the reply; the visit may be over, then it is NULL. */
-static bool
-apply_fault(struct visit **at, enum step step)
+bool
+remote_fault(struct visit **at, enum step step)
 {
 	struct visit *visit = *at;
-	enum fault fault = choose_fault(visit);
+	enum fault fault;
 
-	if (fault == FAULT_NONE)
+	if (!remote_errs(visit))
 		return false;
+	fault = (enum fault)(1 + remote_chance(visit, FAULT_COUNT - 1));
 	visit->remote->faults++;
 	sim_trace(visit->remote->sim, "%s fault %d at %d", visit->remote->options.name, (int)fault,
 	    (int)step);
 	switch (fault) {
 	case FAULT_LATER:
-		say(visit, "4%u1 %s", (unsigned)chance(visit, 6), later[chance(visit, LEN(later))]);
+		remote_say(visit, "4%u1 %s", (unsigned)remote_chance(visit, 6),
+		    later[remote_chance(visit, LEN(later))]);
 		return true;
 	case FAULT_NEVER:
 		if (step == STEP_QUIT)
 			return false;
-		say(visit, "5%u0 5.%u.0 never", (unsigned)(5 * chance(visit, 2)),
-		    (unsigned)chance(visit, 8));
+		remote_say(visit, "5%u0 5.%u.0 never", (unsigned)(5 * remote_chance(visit, 2)),
+		    (unsigned)remote_chance(visit, 8));
 		return true;
 	case FAULT_GARBAGE:
-		say(visit, "%s", chance(visit, 2) ? "HTTP/1.1 200 OK" : "2x\x01\xff");
+		remote_say(visit, "%s", remote_chance(visit, 2) ? "HTTP/1.1 200 OK" : "2x\x01\xff");
 		return true;
 	case FAULT_LONG:
 		for (unsigned i = 0; i < 2000; i++)
-			say(visit, "250-and on and on and on and on and on and on and on and on");
+			remote_say(visit, "250-and on and on and on and on and on and on and on and on");
 		return true;
 	case FAULT_CLOSING:
-		say(visit, "421 4.3.2 going down");
+		remote_say(visit, "421 4.3.2 going down");
 		visit->closing = true;
+		return true;
+	case FAULT_NUL:
+		buf_add(&visit->output, SPAN("451 4.3.0 o\0k\0\r\n"));
+		return true;
+	case FAULT_CUT:
+		buf_add_str(&visit->output, "250-2.0.0 ok\r\n250 2.0");
+		visit->closing = true;
+		return true;
+	case FAULT_DRIP:
+		remote_say(visit, "451 %0*u", DRIP_BYTES, 0);
+		visit->output_piece = 1;
 		return true;
 	case FAULT_HALF:
 		sim_stream_shutdown(visit->stream);
@@ -214,195 +183,9 @@ apply_fault(struct visit **at, enum step step)
 	case FAULT_COUNT:
 		break;
 	}
-	visit_over(visit, fault == FAULT_DROP);
+	remote_visit_over(visit, fault == FAULT_DROP);
 	*at = NULL;
 	return true;
-}
-
-static bool
-is_for_here(const struct remote *remote, struct span address)
-{
-	struct span domain = span_skip(address, span_find_last(address, '@') + 1);
-
-	for (size_t i = 0; i < remote->options.domain_count; i++)
-		if (span_eq_nocase(domain, span_str(remote->options.domains[i])))
-			return true;
-	return false;
-}
-
-/* What stands between "<" and ">". */
-static struct span
-path_of(struct span line)
-{
-	struct span rest = span_skip(line, span_find(line, '<') + 1);
-
-	return span_first(rest, span_find(rest, '>'));
-}
-
-static void
-forget(struct visit *visit)
-{
-	visit->mail = visit->in_body = false;
-	visit->rcpt_count = 0;
-	buf_reset(&visit->body);
-}
-
-static void
-take_mail(struct visit *visit, struct span line)
-{
-	forget(visit);
-	visit->mail = true;
-	snprintf(visit->from, sizeof(visit->from), "%.*s", SPAN_ARGS(path_of(line)));
-	say(visit, "250 2.1.0 ok");
-}
-
-static void
-take_rcpt(struct visit *visit, struct span line)
-{
-	const struct remote *remote = visit->remote;
-	struct span address = path_of(line);
-
-	if (!visit->mail)
-		say(visit, "503 5.5.1 no MAIL");
-	else if (!is_for_here(remote, address))
-		say(visit, "550-5.7.1 no\r\n550 5.7.1 relay");
-	else if (span_starts(address, SPAN("nobody")))
-		say(visit, "550 5.1.1 nobody here of that name");
-	else if (visit->rcpt_count >= remote->options.rcpt_max)
-		say(visit, "452 4.5.3 too many recipients");
-	else {
-		snprintf(visit->rcpts[visit->rcpt_count++], LETTER_ADDRESS_BYTES, "%.*s",
-		    SPAN_ARGS(address));
-		say(visit, "250 2.1.5 ok");
-	}
-}
-
-static void
-take_hello(struct visit *visit, bool extended)
-{
-	const struct remote *remote = visit->remote;
-
-	visit->hello = true;
-	forget(visit);
-	if (!extended) {
-		say(visit, "250 %s", remote->options.name);
-		return;
-	}
-	say(visit, "250-%s", remote->options.name);
-	if (remote->options.pipelining)
-		say(visit, "250-PIPELINING");
-	say(visit, "250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 0");
-}
-
-/* The message is here: it is taken before anybody is told. */
-static void
-take_end(struct visit **at)
-{
-	struct visit *visit = *at;
-	const struct remote *remote = visit->remote;
-	bool silent = !remote->options.mood->healed &&
-	    sim_happens(remote->sim, remote->options.mood->remote_ppm);
-	struct span rcpts[REMOTE_RCPTS_MAX];
-	struct oracle_mail mail = {
-	    .from = span_str(visit->from),
-	    .bytes = buf_span(&visit->body),
-	    .rcpts = rcpts,
-	    .rcpt_count = visit->rcpt_count,
-	    .where = remote->options.name,
-	    .replied = !silent,
-	};
-
-	if (!silent && apply_fault(at, STEP_END)) {
-		if (*at)
-			forget(visit);
-		return;
-	}
-	if (buf_finish(&visit->body))
-		sim_fail(remote->sim, "property 3: a message without end at %s",
-		    remote->options.name);
-	for (size_t i = 0; i < visit->rcpt_count; i++)
-		rcpts[i] = span_str(visit->rcpts[i]);
-	oracle_remote_took(remote->options.oracle, &mail);
-	forget(visit);
-	if (!silent) {
-		say(visit, "250 2.0.0 taken");
-		return;
-	}
-	sim_trace(remote->sim, "%s takes and says nothing", remote->options.name);
-	visit->remote->faults++;
-	if (chance(visit, 3) == 0) {
-		visit->waiting = true;
-		return;
-	}
-	visit_over(visit, chance(visit, 2));
-	*at = NULL;
-}
-
-/* A line of the message. */
-static void
-take_body_line(struct visit **at, struct span line)
-{
-	struct visit *visit = *at;
-
-	if (span_eq(line, SPAN("."))) {
-		take_end(at);
-		return;
-	}
-	if (line.len > 0 && line.ptr[0] == '.')
-		line = span_skip(line, 1);
-	buf_add(&visit->body, line);
-	buf_add_str(&visit->body, "\r\n");
-	if (visit->body.len % 50 == 7 && !visit->remote->options.mood->healed &&
-	    sim_happens(visit->remote->sim, visit->remote->options.mood->remote_ppm / 50)) {
-		sim_trace(visit->remote->sim, "%s drops a body", visit->remote->options.name);
-		visit->remote->faults++;
-		visit_over(visit, true);
-		*at = NULL;
-	}
-}
-
-static void
-take_data(struct visit *visit)
-{
-	if (visit->rcpt_count == 0) {
-		say(visit, "554 5.5.1 nobody to give it to");
-		return;
-	}
-	visit->in_body = true;
-	buf_reset(&visit->body);
-	say(visit, "354 go on");
-}
-
-static void
-take_command(struct visit **at, struct span line)
-{
-	struct visit *visit = *at;
-
-	if (span_starts_nocase(line, SPAN("EHLO")) || span_starts_nocase(line, SPAN("HELO"))) {
-		if (!apply_fault(at, STEP_HELLO))
-			take_hello(visit, span_starts_nocase(line, SPAN("EHLO")));
-	} else if (span_starts_nocase(line, SPAN("MAIL FROM:"))) {
-		if (!apply_fault(at, STEP_MAIL))
-			take_mail(visit, line);
-	} else if (span_starts_nocase(line, SPAN("RCPT TO:"))) {
-		if (!apply_fault(at, STEP_RCPT))
-			take_rcpt(visit, line);
-	} else if (span_starts_nocase(line, SPAN("DATA"))) {
-		if (!apply_fault(at, STEP_DATA))
-			take_data(visit);
-	} else if (span_starts_nocase(line, SPAN("RSET"))) {
-		forget(visit);
-		say(visit, "250 2.0.0 ok");
-	} else if (span_starts_nocase(line, SPAN("NOOP"))) {
-		say(visit, "250 2.0.0 ok");
-	} else if (span_starts_nocase(line, SPAN("QUIT"))) {
-		if (apply_fault(at, STEP_QUIT))
-			return;
-		say(visit, "221 2.0.0 bye");
-		visit->closing = true;
-	} else {
-		say(visit, "500 5.5.1 what?");
-	}
 }
 
 /* Takes what is there, line by line; waits where it is slow. */
@@ -426,23 +209,23 @@ take_input(struct visit *visit)
 		memcpy(line, rest.ptr, bytes);
 		visit->input_used += end + 1;
 		if (visit->in_body)
-			take_body_line(&visit, span_of(line, bytes));
+			remote_take_body_line(&visit, span_of(line, bytes));
 		else
-			take_command(&visit, span_of(line, bytes));
+			remote_take_command(&visit, span_of(line, bytes));
 		if (!visit)
 			return;
 		if (visit->waiting || visit->in_body)
 			continue;
 		if (!remote->options.mood->healed &&
 		    sim_happens(remote->sim, remote->options.slow_ppm)) {
-			visit->output_piece = 1 + chance(visit, 20);
+			visit->output_piece = 1 + remote_chance(visit, 20);
 			visit->waiting = true;
-			io_timer_start(remote->options.io, &visit->timer, chance(visit, 200000));
+			io_timer_start(remote->options.io, &visit->timer, remote_chance(visit, 200000));
 		}
 	}
 	if (visit->waiting)
 		return;
-	if (!flush(visit) || visit->waiting)
+	if (!remote_flush(visit) || visit->waiting)
 		return;
 	buf_consume(&visit->input, visit->input_used);
 	visit->input_used = 0;
@@ -456,7 +239,7 @@ read_done(struct io_op *op)
 
 	visit->reading = false;
 	if (op->err) {
-		visit_over(visit, false);
+		remote_visit_over(visit, false);
 		return;
 	}
 	if (visit->half_closed) {
@@ -484,8 +267,8 @@ accepted(struct io_op *op)
 	buf_init(&visit->body, MESSAGE_BYTES_MAX);
 	list_push(&remote->visits, &visit->node);
 	io_accept(remote->listener, &remote->accept);
-	if (!apply_fault(&visit, STEP_GREET))
-		say(visit, "220 %s ESMTP", remote->options.name);
+	if (!remote_fault(&visit, STEP_GREET))
+		remote_say(visit, "220 %s ESMTP", remote->options.name);
 	if (visit)
 		take_input(visit);
 }

@@ -12,6 +12,7 @@ enum {
 	STEPS_MAX = 60 * 1000 * 1000,
 	DRAIN_SLACK_MS = 86400000,
 	QUIET_MS = 120000,
+	RESTLESS_PPM = 1000,
 };
 
 /* A message that the server promised; 0: none. */
@@ -226,6 +227,7 @@ scenario_run(const struct sim_options *options)
 	world->oracle = oracle_create(world->sim);
 	world->dice.state = options->seed;
 	world->start_ms = sim_now_ms(world->sim);
+	world->is_restless = options->faults.role_death >= RESTLESS_PPM;
 	world_build(world);
 	world->director = sim_actor_io(world->sim, &addr);
 	world->tick = (struct io_timer){.fired = tick, .owner = world};

@@ -36,6 +36,8 @@ enum note_kind {
 	NOTE_CRASH,
 	NOTE_NO_MARKS,     /* the spool cannot write for the moment */
 	NOTE_MAILDIR_DOUBT,
+	NOTE_DISCARDED,
+	NOTE_UNKNOWN,      /* another server knows nobody of that name; original: the sender */
 };
 
 struct note {
@@ -216,6 +218,56 @@ take_accepted(struct witness *witness, struct sim_server *server, struct span li
 	copy_field(note->original, sizeof(note->original), line, "from");
 }
 
+static struct span
+domain_of(const char *address)
+{
+	struct span all = span_str(address);
+
+	return span_skip(all, span_find_last(all, '@') + 1);
+}
+
+static const char *
+sender_of(const struct witness *witness, struct sim_server *server, uint64_t id)
+{
+	for (size_t i = 0; i < witness->count; i++)
+		if (witness->notes[i].kind == NOTE_ACCEPTED &&
+		    witness->notes[i].server == server && witness->notes[i].id == id)
+			return witness->notes[i].original;
+	return NULL;
+}
+
+/* An address that is not tried any more: a server must have said so, to the sender's domain. */
+static void
+check_suppressed(struct witness *witness, struct sim_server *server, struct span line)
+{
+	enum { LATEST_MS = ON_THE_WAY_MS + ORACLE_SUPPRESS_MIN * 60000 };
+	const char *sender = sender_of(witness, server, field_id(line, "id"));
+	uint64_t now_ms = sim_now_ms(oracle_sim(witness->oracle));
+	bool clock_is_true = sim_event_count(oracle_sim(witness->oracle), SIM_CLOCK_JUMP) == 0;
+
+	for (size_t i = 0; sender && i < witness->count; i++) {
+		const struct note *note = &witness->notes[i];
+
+		if (note->kind == NOTE_UNKNOWN &&
+		    span_eq(field(line, "to"), span_str(note->to)) &&
+		    span_eq(domain_of(note->original), domain_of(sender)) &&
+		    (!clock_is_true || note->at_ms + LATEST_MS > now_ms))
+			return;
+	}
+	if (sender)
+		sim_fail(oracle_sim(witness->oracle),
+		    "property 15: nobody said that the address does not exist: %.*s",
+		    SPAN_ARGS(line));
+}
+
+static void
+take_failed(struct witness *witness, struct sim_server *server, struct span line)
+{
+	take_outcome(witness, NOTE_FAILED, server, line);
+	if (memmem(line.ptr, line.len, "postrider suppression remove", 28))
+		check_suppressed(witness, server, line);
+}
+
 /* The next server is one of ours, and does not know what became of it. */
 static bool
 says_it_may_arrive_twice(struct span line)
@@ -234,7 +286,9 @@ take_line(void *owner, struct sim_server *server, struct span line)
 	else if (span_eq(event, SPAN("delivered")) || span_eq(event, SPAN("relayed")))
 		take_outcome(witness, NOTE_DONE, server, line);
 	else if (span_eq(event, SPAN("bounced")) || span_eq(event, SPAN("expired")))
-		take_outcome(witness, NOTE_FAILED, server, line);
+		take_failed(witness, server, line);
+	else if (span_eq(event, SPAN("discarded")))
+		take_outcome(witness, NOTE_DISCARDED, server, line);
 	else if (span_eq(event, SPAN("in_doubt")))
 		take_outcome(witness, NOTE_IN_DOUBT, server, line);
 	else if (span_eq(event, SPAN("deferred")) && says_it_may_arrive_twice(line))
@@ -348,13 +402,36 @@ was_marked(const struct witness *witness, const struct note *crash, uint64_t id,
 	return false;
 }
 
+/*
+ * What became of the recipient was in the log before the doubt, and no process was lost since: the
+ * doubt is another one's, of the same message.
+ */
+static bool
+was_known(
+    const struct witness *witness, const struct note *doubt, const struct oracle_key *key)
+{
+	bool known = false;
+
+	for (const struct note *note = witness->notes; note < doubt; note++) {
+		if (note->server != doubt->server)
+			continue;
+		if (note->kind == NOTE_DONE && note->id == doubt->id && is_of_key(note, key))
+			known = true;
+		else if (note->kind == NOTE_CRASH || note->kind == NOTE_NO_MARKS ||
+		    note->kind == NOTE_ROT)
+			known = false;
+	}
+	return known;
+}
+
 static const char *
 excuse_of(const struct witness *witness, const struct note *note, uint64_t id,
     const struct oracle_key *key, uint64_t from_ms)
 {
 	switch (note->kind) {
 	case NOTE_IN_DOUBT:
-		return note->id == id ? "the reply was lost" : NULL;
+		return note->id == id && !was_known(witness, note, key) ? "the reply was lost"
+		                                                        : NULL;
 	case NOTE_MAILDIR_DOUBT:
 		return note->id == id ? "the Maildir could not be synced" : NULL;
 	case NOTE_DAMAGED:
@@ -375,6 +452,8 @@ excuse_of(const struct witness *witness, const struct note *note, uint64_t id,
 	case NOTE_DELETED:
 	case NOTE_READ_ERROR:
 	case NOTE_NO_MARKS:
+	case NOTE_DISCARDED:
+	case NOTE_UNKNOWN:
 		break;
 	}
 	return NULL;
@@ -411,6 +490,27 @@ witness_excuse_count(struct witness *witness, struct sim_server *server, uint64_
 		    excuse_of(witness, &witness->notes[i], id, key, 0))
 			count++;
 	return count;
+}
+
+void
+witness_unknown(struct witness *witness, struct span address, struct span from)
+{
+	struct note *note = note_add(witness, NOTE_UNKNOWN, NULL);
+
+	snprintf(note->to, sizeof(note->to), "%.*s", SPAN_ARGS(address));
+	snprintf(note->original, sizeof(note->original), "%.*s", SPAN_ARGS(from));
+}
+
+bool
+witness_was_discarded(struct witness *witness, const struct oracle_key *key,
+    struct sim_server *server, uint64_t id)
+{
+	for (size_t i = 0; i < witness->count; i++)
+		if (witness->notes[i].kind == NOTE_DISCARDED &&
+		    witness->notes[i].server == server && witness->notes[i].id == id &&
+		    is_of_key(&witness->notes[i], key))
+			return true;
+	return false;
 }
 
 bool

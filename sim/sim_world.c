@@ -37,11 +37,22 @@ write_conf(struct world *world, const struct town *town, size_t index, struct bu
 	if (index == 1 && dice_below(dice, 2))
 		buf_add_str(conf,
 		    "send mail for one.example, two.example through mx.alpha.example\n");
+	if (world->has_lmtp)
+		buf_add_str(conf, "send mail for four.example by lmtp mx.four.example:25\n");
+	if (world->has_spare)
+		buf_add_str(conf, "fall back to mx.spare.example\n");
+	if (world->has_rules)
+		buf_add_str(conf,
+		    "refuse mail for closed.example with 550 5.1.6 \"It is closed\"\n"
+		    "discard mail for trash.example\n");
 	buf_addf(conf, "limits {\n\tcommand timeout %u m\n\tdata timeout %u m\n}\n",
 	    1 + (unsigned)dice_below(dice, 5), 1 + (unsigned)dice_below(dice, 5));
 	buf_add_str(conf, "queue {\n\tsegment size 1 MB\n\tdisk reserve 1 MB\n");
 	buf_addf(conf, "\tretry after %s\n", waits[dice_below(dice, LEN(waits))]);
 	buf_add_str(conf, "\ttell of delay after 30 s\n");
+	if (dice_below(dice, 2))
+		buf_addf(
+		    conf, "\tsuppress unknown addresses for %d m\n", ORACLE_SUPPRESS_MIN);
 	buf_addf(conf, "\texpire after %llu m\n}\n",
 	    (unsigned long long)(world->expire_ms / 60000));
 	buf_addf(conf, "delivery {\n\treply timeout %u m\n\trecipients per transaction %u\n}\n",
@@ -111,7 +122,9 @@ add_town(struct world *world, size_t index)
 	    "ann@%s: ann\nbob@%s: bob\neve@%s: eve\n%s%s%s", town->domain, town->domain,
 	    town->domain, town->catch_all ? "@" : "", town->catch_all ? town->domain : "",
 	    town->catch_all ? ": catch\n" : "");
-	snprintf(aliases, sizeof(aliases), "both@%s: dave, copy@one.example\n", town->domain);
+	snprintf(aliases, sizeof(aliases), "both@%s: dave, copy@one.example\n"
+						 "rest@%s: copy@closed.example, copy@trash.example\n",
+	    town->domain, town->domain);
 	files[0].text = span_str(mailboxes);
 	files[1].text = span_str(aliases);
 	buf_init(&conf, 8192);
@@ -133,25 +146,55 @@ add_town(struct world *world, size_t index)
 	    operator_create(world->oracle, sim_actor_io(world->sim, &addr), town->server);
 }
 
-static void
-add_remote(struct world *world, const char *host, unsigned number, const char *first,
-    const char *second)
+static struct remote_options
+remote_options(struct world *world, const char *host, unsigned number)
 {
-	struct remote_options options = {
+	return (struct remote_options){
 	    .oracle = world->oracle,
 	    .mood = &world->mood,
 	    .name = host,
 	    .addr = world_addr(5, 0, number),
-	    .domains = {first, second},
-	    .domain_count = second ? 2 : 1,
 	    .rcpt_max = dice_below(&world->dice, 4) ? 100 : 3,
 	    .pipelining = dice_below(&world->dice, 2),
 	    .slow_ppm = dice_below(&world->dice, 3) ? 0 : 100000,
 	};
+}
 
+static void
+open_remote(struct world *world, struct remote_options *options)
+{
 	check(world->remote_count < WORLD_REMOTES_MAX);
-	options.io = sim_actor_io(world->sim, &options.addr);
-	world->remotes[world->remote_count++] = remote_create(&options);
+	options->io = sim_actor_io(world->sim, &options->addr);
+	world->remotes[world->remote_count++] = remote_create(options);
+}
+
+static void
+add_remote(struct world *world, const char *host, unsigned number, const char *first,
+    const char *second)
+{
+	struct remote_options options = remote_options(world, host, number);
+
+	options.domains[options.domain_count++] = first;
+	if (second)
+		options.domains[options.domain_count++] = second;
+	options.lmtp = world->has_lmtp && strcmp(first, "four.example") == 0;
+	if (options.lmtp && dice_below(&world->dice, 2))
+		options.cut_ppm = 100000;
+	open_remote(world, &options);
+}
+
+/* It takes what other servers would, and nothing for the towns. */
+static void
+add_spare(struct world *world, const char *host, unsigned number)
+{
+	static const char *const domains[] = {"one.example", "two.example", "three.example",
+	    "origin.example", "late.example", "dead.example", "addr.example"};
+	struct remote_options options = remote_options(world, host, number);
+
+	for (size_t i = 0; i < LEN(domains); i++)
+		options.domains[options.domain_count++] = domains[i];
+	options.stands_in = true;
+	open_remote(world, &options);
 }
 
 void
@@ -173,7 +216,8 @@ static void
 add_rest_of_the_internet(struct world *world)
 {
 	static const char *const hosts[] = {"mx1.one.example", "mx2.one.example",
-	    "mx.three.example", "addr.example", "mx.origin.example", "mx.dead.example"};
+	    "mx.three.example", "addr.example", "mx.origin.example", "mx.dead.example",
+	    "mx.four.example", "mx.spare.example"};
 	struct zone *zone = world->zone;
 	struct net_addr late = world_addr(5, 0, 9);
 
@@ -189,12 +233,16 @@ add_rest_of_the_internet(struct world *world)
 	add_domain(zone, "origin.example", "mx.origin.example", NULL);
 	add_domain(zone, "late.example", "mx.late.example", NULL);
 	add_domain(zone, "dead.example", "mx.dead.example", NULL);
+	add_domain(zone, "four.example", "mx.four.example", NULL);
 	zone_add_domain(zone, "null.example", ZONE_NULL_MX);
 	add_remote(world, hosts[0], 1, "one.example", "two.example");
 	add_remote(world, hosts[1], 2, "one.example", NULL);
 	add_remote(world, hosts[2], 3, "three.example", NULL);
 	add_remote(world, hosts[3], 4, "addr.example", NULL);
 	add_remote(world, hosts[4], 5, "origin.example", NULL);
+	add_remote(world, hosts[6], 7, "four.example", NULL);
+	if (world->has_spare)
+		add_spare(world, hosts[7], 8);
 }
 
 static void
@@ -215,12 +263,15 @@ world_build(struct world *world)
 	/* Most are short, since an idle server costs as much as a busy one; few take a day. */
 	static const uint64_t minutes[] = {2, 5, 5, 10, 10, 30, 60, 1440};
 	static const uint64_t expiries[] = {5, 10, 20, 20, 60, 60, 240, 1440};
-	bool is_long = dice_below(&world->dice, 40) == 0;
+	bool is_long = dice_below(&world->dice, 40) == 0 && !world->is_restless;
 
 	world->duration_ms = 60000 * minutes[dice_below(&world->dice, LEN(minutes) - !is_long)];
 	world->expire_ms = 60000 * expiries[dice_below(&world->dice, LEN(expiries) - !is_long)];
 	world->is_bulk = dice_below(&world->dice, 10) == 0;
 	world->late_ms = dice_below(&world->dice, world->duration_ms);
+	world->has_lmtp = dice_below(&world->dice, 3) > 0;
+	world->has_spare = dice_below(&world->dice, 3) == 0;
+	world->has_rules = dice_below(&world->dice, 2) == 0;
 	choose_mood(world);
 	world->zone = zone_create(world->sim, &world->mood);
 	add_rest_of_the_internet(world);

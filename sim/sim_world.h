@@ -8,7 +8,7 @@
 enum {
 	WORLD_SERVERS_MAX = 3,
 	WORLD_SENDERS_MAX = 4, /* of a server: half of them inside, half outside */
-	WORLD_REMOTES_MAX = 8,
+	WORLD_REMOTES_MAX = 9,
 };
 
 /* A Postrider server, with those who talk to it. */
@@ -34,7 +34,11 @@ struct world {
 	size_t town_count;
 	struct remote *remotes[WORLD_REMOTES_MAX];
 	size_t remote_count;
+	bool is_restless; /* roles die all the time: a day of that takes too long */
 	uint64_t duration_ms, expire_ms;
+	bool has_lmtp;  /* four.example is given its mail by LMTP */
+	bool has_spare; /* servers fall back to one that stands in for all the others */
+	bool has_rules; /* mail for closed.example is refused, for trash.example discarded */
 	bool is_bulk; /* much mail of some size, so that the spool has something to compact */
 	uint64_t late_ms; /* when the server of late.example starts */
 	struct io *director;

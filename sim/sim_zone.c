@@ -114,10 +114,24 @@ answer_truly(struct zone *zone, struct span name, enum io_dns_type type,
 			    span_str(domain->mx[i].host));
 }
 
+/* More servers than anybody tries, of which the last is there. */
+static void
+add_many_mx(struct zone *zone, struct sim_dns_answer *answer)
+{
+	char name[NAME_MAX_BYTES];
+
+	for (unsigned i = 0; i + 1 < SIM_DNS_RECORDS_MAX; i++) {
+		snprintf(name, sizeof(name), "mx%u.nowhere.example", i);
+		sim_dns_add_mx(answer, i, span_str(name));
+	}
+	if (zone->host_count > 0)
+		sim_dns_add_mx(answer, 100, span_str(zone->hosts[0].name));
+}
+
 static void
 answer_falsely(struct zone *zone, enum io_dns_type type, struct sim_dns_answer *answer)
 {
-	switch (sim_chance(zone->sim, 5)) {
+	switch (sim_chance(zone->sim, 7)) {
 	case 0:
 		answer->err = ERR_TIMEOUT;
 		break;
@@ -134,6 +148,15 @@ answer_falsely(struct zone *zone, enum io_dns_type type, struct sim_dns_answer *
 		else if (type == IO_DNS_MX && zone->host_count > 0)
 			sim_dns_add_mx(answer, 1,
 			    span_str(zone->hosts[sim_chance(zone->sim, zone->host_count)].name));
+		break;
+	case 4:
+		/* Records that are none: cut short, and with a name that points nowhere. */
+		sim_dns_add(answer, SPAN("\0"));
+		sim_dns_add(answer, SPAN("\0\12\300\0\77"));
+		break;
+	case 5:
+		if (type == IO_DNS_MX)
+			add_many_mx(zone, answer);
 		break;
 	default:
 		answer->bogus = true;

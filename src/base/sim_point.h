@@ -40,7 +40,12 @@
 	BUG(RELAY_FOR_ALL, "everybody may relay")                                        \
 	BUG(FORGET_BEGUN, "whose attempt began before the queue died counts as ended")  \
 	BUG(LEDGER_FORGETS, "the ledger is told of the end of the first recipient only") \
-	BUG(LEDGER_NOT_SYNCED, "the ledger's file is not synced, and the log is freed")
+	BUG(LEDGER_NOT_SYNCED, "the ledger's file is not synced, and the log is freed")  \
+	BUG(LMTP_ALL_GOOD, "LMTP: whatever a verdict says, it counts as good")           \
+	BUG(LMTP_CUT_IS_GOOD, "LMTP: who has no verdict when the connection is lost is delivered") \
+	BUG(FALL_BACK_FROM_ROUTES, "mail that a route sends elsewhere falls back too")   \
+	BUG(SUPPRESS_ANY_REFUSAL, "an address is suppressed after any 5xx")              \
+	BUG(REFUSED_IS_DISCARDED, "what a rule refuses is thrown away")
 
 enum sim_bug {
 #define SIM_BUG_ENUM(name, text) SIM_BUG_##name,

@@ -222,7 +222,7 @@ may_fall_back(const struct attempt *attempt)
 	const struct attempt_failure *failure = &attempt->failure;
 
 	if (attempt->delivery->conf->fallback.host.len == 0 || attempt->fell_back ||
-	    attempt->host.len > 0 || attempt->answered || attempt->body_given > 0)
+	    (attempt->host.len > 0 && !SIM_BUG(FALL_BACK_FROM_ROUTES)) || attempt->answered || attempt->body_given > 0)
 		return false;
 	for (size_t i = 0; i < attempt->rcpt_count; i++)
 		if (attempt->rcpts[i].told)
@@ -241,6 +241,7 @@ fall_back(struct attempt *attempt)
 	event_span(&event, "to", fallback->host);
 	event_span(&event, "text", buf_span(&attempt->failure.text));
 	event_end(&event);
+	SIM_MARK("delivery.fell_back");
 	recorder_fact(attempt, "falling back to ", fallback->host);
 	pool_leave(&attempt->want);
 	attempt->fell_back = true;

@@ -508,11 +508,13 @@ answer_here(struct attempt *attempt)
 	};
 
 	part_ways(attempt);
-	if (route && route->kind == CONF_ROUTE_DISCARD) {
+	if (route && (route->kind == CONF_ROUTE_DISCARD || SIM_BUG(REFUSED_IS_DISCARDED))) {
+		SIM_MARK("queue.discarded");
 		outcome = (struct outcome){.kind = IPC_DELIVERED,
 		    .discarded = true,
 		    .text = SPAN("discarded by rule")};
 	} else if (route) {
+		SIM_MARK("queue.refused");
 		outcome = (struct outcome){.kind = IPC_FAILED,
 		    .code = route->code,
 		    .status = route->status,

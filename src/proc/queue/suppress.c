@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/date.h"
+#include "base/sim_point.h"
 #include "proc/proc_file.h"
 
 enum {
@@ -129,6 +130,8 @@ says_unknown(const struct outcome *outcome)
 {
 	if (outcome->code < 500 || outcome->remote.len == 0)
 		return false;
+	if (SIM_BUG(SUPPRESS_ANY_REFUSAL))
+		return true;
 	if (outcome->rule)
 		return strcmp(outcome->rule->reason, "user-unknown") == 0;
 	return span_eq(outcome->status, SPAN("5.1.1"));
@@ -188,6 +191,7 @@ fail_suppressed(struct attempt *attempt, uint32_t index)
 	    envelope->rcpts[index].address, io_wall_ms(queue->env->io));
 	if (!row)
 		return false;
+	SIM_MARK("queue.suppressed");
 	buf_init(&text, SUPPRESSED_TEXT_MAX);
 	write_why(&text, row);
 	outcome.text = buf_span(&text);
