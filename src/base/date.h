@@ -15,6 +15,8 @@ enum {
  * them; from the year 1970 to 9999.  False where it is none.
  */
 bool date_read(struct span text, uint64_t *wall_ms);
+/* Reads "2026-11-24": when that day begins, in UTC. */
+bool date_read_day(struct span text, uint64_t *wall_ms);
 /* Adds the date in UTC, in seconds; what is past the year 9999 is its end. */
 void date_write(struct buf *out, uint64_t wall_ms);
 /* The day alone. */

@@ -141,7 +141,7 @@ struct conf_parser {
 	struct conf_place places[CONF_OPTIONS_MAX]; /* of each row's first statement */
 	struct conf_place read[CONF_FILES_MAX]; /* where each file was included */
 	struct conf_place listeners[CONF_LISTENERS_MAX];
-	struct conf_list domains, routes, destinations, sources, verps;
+	struct conf_list domains, routes, destinations, sources, warmups, verps;
 	struct conf_list relay_networks, xclient_networks, proxy_networks;
 	struct conf_list patterns; /* of the block "destination" that is open */
 	struct conf_limits limits; /* and what it says */
@@ -183,8 +183,12 @@ bool conf_scalar_parse(struct conf_parser *parser, const struct conf_option *opt
 bool conf_statement_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_route_parse(struct conf_parser *parser);
 bool conf_source_parse(struct conf_parser *parser);
+/* Addresses of this host, without ports, with commas between. */
+bool conf_source_addrs_parse(struct conf_parser *parser, struct conf_list *addrs);
+bool conf_warmup_parse(struct conf_parser *parser);
 bool conf_verp_parse(struct conf_parser *parser);
 void conf_source_show(struct buf *out, const struct conf *conf);
+void conf_warmup_show(struct buf *out, const struct conf *conf);
 void conf_verp_show(struct buf *out, const struct conf *conf);
 bool conf_lmtp_parse(struct conf_parser *parser);
 bool conf_discard_parse(struct conf_parser *parser);
@@ -202,6 +206,8 @@ void conf_destinations_settle(struct conf *conf);
 
 /* Adds what was left out, and errors about what does not fit together. */
 void conf_check(struct conf_parser *parser);
+/* The same for "warm up": its addresses are those that mail leaves from. */
+void conf_warmup_check(struct conf_parser *parser);
 
 /* Values. */
 bool conf_value_size(struct span number, struct span unit, uint64_t *bytes);

@@ -41,6 +41,7 @@ expected(const struct conf_option *option)
 	case CONF_LMTP:
 	case CONF_ROUTE:
 	case CONF_SOURCE:
+	case CONF_WARMUP:
 	case CONF_VERP:
 	case CONF_DISCARD:
 	case CONF_REFUSE:

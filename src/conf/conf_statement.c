@@ -339,6 +339,7 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_LMTP] = conf_lmtp_parse,
 	    [CONF_ROUTE] = conf_route_parse,
 	    [CONF_SOURCE] = conf_source_parse,
+	    [CONF_WARMUP] = conf_warmup_parse,
 	    [CONF_VERP] = conf_verp_parse,
 	    [CONF_DISCARD] = conf_discard_parse,
 	    [CONF_REFUSE] = conf_refuse_parse,
