@@ -2,6 +2,8 @@
 
 BUILD ?= build
 FUZZ_SECONDS ?= 60
+FUZZ_JOBS ?= 1
+FUZZ_TOTAL ?=
 POWERCUTS ?= 50
 SEEDS ?= 100
 FROM ?= 1
@@ -10,7 +12,8 @@ CMAKE_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
-	sim sim-long fuzz bench bench-profile bench-latency bench-slow bench-dead bench-huge bench-spool bench-tls testssl \
+	sim sim-long fuzz bench bench-profile bench-latency bench-slow bench-dead bench-huge bench-spool bench-tls \
+	bench-relay bench-beside bench-summary testssl \
 	powercut clean
 
 help: ## list these targets
@@ -53,8 +56,8 @@ sim-long: setup-run ## simulate one seed after the other until stopped, from a s
 	@$(MAKE) --no-print-directory build NINJA_FLAGS=sim
 	@build/sim/postrider-sim --jobs $(SIM_JOBS) --until-stopped --from $(shell date +%s)000
 
-fuzz: setup-fuzz ## run each fuzzer for FUZZ_SECONDS (60) from its corpus
-	@tools/fuzz $(FUZZ_SECONDS)
+fuzz: setup-fuzz ## run each fuzzer for FUZZ_SECONDS (60), or all in FUZZ_TOTAL, FUZZ_JOBS (1) at a time
+	@FUZZ_JOBS=$(FUZZ_JOBS) FUZZ_TOTAL=$(FUZZ_TOTAL) tools/fuzz $(FUZZ_SECONDS)
 
 powercut: setup-test build ## POWERCUTS (50) power cuts on a real file system; POWERCUT_BREAK=1 must lose mail
 	@test/powercut/powercut.py --program $(BUILD)/postrider --cuts $(POWERCUTS) \
@@ -79,6 +82,15 @@ bench-dead: build ## 1,000,000 messages for a destination that does not answer
 bench-huge: build ## 10,000,000 queued messages: start and memory
 	@ninja -C build spool_fill >/dev/null
 	@bench/huge.py $(BENCH_FLAGS)
+
+bench-relay: build ## relaying over a long line and past deferrals, beside Postfix
+	@bench/relay.py $(BENCH_FLAGS)
+
+bench-beside: build ## fresh mail while 100,000 messages wait for a slow destination
+	@bench/beside.py $(BENCH_FLAGS)
+
+bench-summary: build ## what "queue summary" costs with 1,000,000 messages
+	@bench/summary.py $(BENCH_FLAGS)
 
 bench-tls: build ## memory of idle TLS sessions, CPU time of handshakes
 	@ninja -C build tls_bench >/dev/null

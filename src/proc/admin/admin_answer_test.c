@@ -44,6 +44,7 @@ test_recipient(void **state)
 	    .status = SPAN("4.2.1"),
 	    .remote = SPAN("\xff"),
 	    .text = SPAN("No\nt"),
+	    .route = SPAN("by mx, p.conf:3"),
 	};
 	struct ipc_qa_rcpt strange = rcpt;
 
@@ -54,7 +55,8 @@ test_recipient(void **state)
 	    "\"next_try\":\"1970-01-01T00:00:00.001Z\",\"ahead\":4294967295,"
 	    "\"limit\":\"rate 1 per 1 m, in queue\",\"connections\":2,\"window\":3,"
 	    "\"expires\":null,\"tries\":4,\"tried\":null,\"in_doubt\":true,\"code\":450,"
-	    "\"status\":\"4.2.1\",\"host\":\"?\",\"reply\":\"No\\nt\",\"rule\":\"\"}}");
+	    "\"status\":\"4.2.1\",\"host\":\"?\",\"reply\":\"No\\nt\",\"rule\":\"\","
+	    "\"route\":\"by mx, p.conf:3\"}}");
 	strange.state = 200;
 	strange.why = IPC_WHY_COUNT;
 	json_decref(admin_rcpt(&strange));

@@ -349,14 +349,15 @@ static bool
 stays_in_house(const struct attempt *attempt)
 {
 	const struct queue *queue = attempt->queue;
+	const struct envelope *envelope = attempt->message->envelope;
 	struct sched_destination to;
 	struct conf_route way;
 
 	if (attempt->peer->proc == PROC_MAILBOX)
 		return true;
 	sched_destination_get(queue->sched, attempt->destination, &to);
-	schedule_way(queue->conf, to.key,
-	    &attempt->message->envelope->rcpts[attempt->rcpts[0]], &way);
+	schedule_way(queue->conf, to.key, envelope->reverse_path,
+	    &envelope->rcpts[attempt->rcpts[0]], &way);
 	return way.kind == CONF_ROUTE_LMTP;
 }
 

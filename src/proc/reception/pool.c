@@ -32,10 +32,8 @@ pool_add(struct transaction *transaction)
 
 	if (value.len == 0)
 		return;
-	for (size_t i = 0; i < value.len; i++)
-		name[i] = ascii_lower(value.ptr[i]);
 	check(ipc_extras_read(transaction->extras, &extras) == OK);
-	extras.pool = span_of(name, value.len);
+	extras.pool = span_lower(name, value);
 	buf_init(&bytes, IPC_EXTRAS_MAX);
 	ipc_extras_write(&bytes, &extras);
 	check(buf_finish(&bytes) == OK &&
