@@ -141,9 +141,9 @@ json_warmups(const struct conf *conf)
 		json_array_append_new(array,
 		    json_pack("{s:o, s:o, s:I, s:f, s:I, s:s, s:I}", "address",
 			proc_json_text(buf_span(&addr)), "from",
-			proc_json_text(buf_span(&day)), "a_day", (json_int_t)warmup->start, "times", (double)warmup->factor_percent / 100,
-			"every_days", (json_int_t)warmup->step_days, "end",
-			warmup->is_limit ? "at most" : "until", "share",
+			proc_json_text(buf_span(&day)), "a_day", (json_int_t)warmup->start,
+			"times", (double)warmup->factor_percent / 100, "every_days",
+			(json_int_t)warmup->step_days, "end", warmup->is_limit ? "at most" : "until", "share",
 			(json_int_t)warmup->end));
 	}
 	buf_fini(&addr);
