@@ -143,7 +143,8 @@ json_warmups(const struct conf *conf)
 			proc_json_text(buf_span(&addr)), "from",
 			proc_json_text(buf_span(&day)), "a_day", (json_int_t)warmup->start,
 			"times", (double)warmup->factor_percent / 100, "every_days",
-			(json_int_t)warmup->step_days, "end", warmup->is_limit ? "at most" : "until", "share",
+			(json_int_t)warmup->step_days, "end",
+			warmup->is_limit ? "at most" : "until", "share",
 			(json_int_t)warmup->end));
 	}
 	buf_fini(&addr);
