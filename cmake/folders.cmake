@@ -145,7 +145,7 @@ folder(ledger postrider_base postrider_io postrider_spool)
 folder(store postrider_base postrider_io postrider_spool)
 folder(ipc postrider_base postrider_io)
 folder(conf postrider_base)
-folder(event postrider_base postrider_io postrider_conf postrider_mime)
+folder(event postrider_base postrider_io postrider_conf)
 folder(proc postrider_base postrider_io postrider_mailauth postrider_sasl postrider_smtp postrider_replies postrider_web postrider_rules postrider_mime
   postrider_route postrider_sched postrider_tls postrider_table postrider_store postrider_spool postrider_ledger
   postrider_ipc postrider_conf
@@ -189,3 +189,8 @@ set_target_properties(tls_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINA
 add_executable(why_bench EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/why_bench.c)
 target_link_libraries(why_bench postrider_rules)
 set_target_properties(why_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+
+# How many bytes a second are read and converted for old servers: build/bench/convert_bench.
+add_executable(convert_bench EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/convert_bench.c)
+target_link_libraries(convert_bench postrider_mime)
+set_target_properties(convert_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)

@@ -34,7 +34,7 @@ dates_are_read_and_written(void **state)
 
 		assert_true(date_read(span_str(dates[i].text), &wall_ms));
 		assert_int_equal(wall_ms, dates[i].wall_ms);
-		buf_init(&out, DATE_TEXT_BYTES + 1);
+		buf_init(&out, 32);
 		date_write(&out, wall_ms);
 		buf_add_char(&out, '\0');
 		assert_int_equal(buf_finish(&out), OK);
@@ -42,8 +42,26 @@ dates_are_read_and_written(void **state)
 		buf_reset(&out);
 		date_write_day(&out, dates[i].wall_ms);
 		assert_true(span_eq(buf_span(&out), span_first(span_str(dates[i].written), 10)));
+		buf_reset(&out);
+		date_write_ms(&out, dates[i].wall_ms + 7);
+		assert_true(span_eq(
+		    span_first(buf_span(&out), 19), span_first(span_str(dates[i].written), 19)));
+		assert_true(span_eq(
+		    span_skip(buf_span(&out), 19),
+		    wall_ms == 1500 ? SPAN(".507Z") : SPAN(".007Z")));
 		buf_fini(&out);
 	}
+}
+
+/* "Friday" of the day, and that nothing is later than the last year of four digits. */
+static void
+weekdays_and_the_end(void **state)
+{
+	(void)state;
+	assert_int_equal(date_of(0).weekday, 4);
+	assert_int_equal(date_of(1795751306000).weekday, 5);
+	assert_int_equal(date_of(UINT64_MAX).year, 9999);
+	assert_int_equal(date_of(UINT64_MAX).ms, 999);
 }
 
 static void
@@ -61,6 +79,22 @@ what_is_none_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < LEN(texts); i++)
 		assert_false(date_read(span_str(texts[i]), &wall_ms));
+}
+
+static void
+a_day_alone_is_read(void **state)
+{
+	static const char *const none[] = {"", "2026-11-2", "2026-11-27T", "2026-02-29",
+	    "2026-11-271", "26-11-27", "2026-11-27 "};
+	uint64_t wall_ms;
+
+	(void)state;
+	assert_true(date_read_day(SPAN("2026-11-27"), &wall_ms));
+	assert_int_equal(wall_ms, UINT64_C(1795737600000));
+	assert_true(date_read_day(SPAN("1970-01-02"), &wall_ms));
+	assert_int_equal(wall_ms, 86400000);
+	for (size_t i = 0; i < LEN(none); i++)
+		assert_false(date_read_day(span_str(none[i]), &wall_ms));
 }
 
 /* Each day of 400 years and more, there and back. */
@@ -86,7 +120,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(dates_are_read_and_written),
+	    cmocka_unit_test(weekdays_and_the_end),
 	    cmocka_unit_test(what_is_none_is_refused),
+	    cmocka_unit_test(a_day_alone_is_read),
 	    cmocka_unit_test(every_day_comes_back),
 	};
 

@@ -20,9 +20,11 @@
 #include "ipc/transcript.h"
 #include "proc/delivery/delivery.h"
 #include "proc/fetcher/fetcher.h"
+#include "proc/proc_json.h"
 #include "proc/resolver/resolver.h"
 #include "route/limits.h"
 #include "route/route.h"
+#include "route/source.h"
 #include "smtp/address.h"
 
 static const char usage[] =
@@ -224,6 +226,27 @@ choose_route(struct probe *probe)
 		probe->tls = (enum conf_tls)route_limits(conf, to)->tls;
 }
 
+/* As for mail without a pool, from nobody in particular; addrs are left to be freed. */
+static void
+write_sources(const struct probe *probe, struct ipc_qd_attempt *order, struct buf addrs[2])
+{
+	struct span *const names[] = {&order->source4, &order->source6};
+	struct span *const helos[] = {&order->helo4, &order->helo6};
+
+	for (size_t i = 0; i < LEN(names); i++) {
+		struct route_source_asked asked = {.family = i == 0 ? 4 : 6};
+		const struct conf_source *source;
+
+		io_random(probe->io, &asked.chance, sizeof(asked.chance));
+		buf_init(&addrs[i], IPC_SOURCE_MAX);
+		if (route_source(probe->conf, &asked, &source) != ROUTE_SOURCE_THIS)
+			continue;
+		net_addr_write(&addrs[i], &source->addr);
+		*names[i] = buf_span(&addrs[i]);
+		*helos[i] = source->helo;
+	}
+}
+
 static void
 send_order(struct probe *probe)
 {
@@ -236,13 +259,17 @@ send_order(struct probe *probe)
 	};
 	const struct ipc_qd_rcpt rcpt = {.attempt = ATTEMPT, .address = probe->rcpt};
 	const struct ipc_qd_body body = {.attempt = ATTEMPT};
+	struct buf addrs[2];
 
 	if (probe->route) {
 		order.lmtp = probe->route->kind == CONF_ROUTE_LMTP;
 		order.host = probe->route->host;
 		order.port = probe->route->port;
 	}
+	write_sources(probe, &order, addrs);
 	ipc_qd_attempt_send(probe->delivery, &order);
+	for (size_t i = 0; i < LEN(addrs); i++)
+		buf_fini(&addrs[i]);
 	ipc_qd_rcpt_send(probe->delivery, &rcpt);
 	ipc_qd_body_send(probe->delivery, &body);
 }
@@ -303,25 +330,8 @@ print_text(const struct probe *probe)
 		    *probe->tls_text ? "over " : "in the clear", probe->tls_text);
 	else
 		printf("result: mail would %s: %s%s%s\n",
-		    probe->outcome == IPC_DEFERRED ? "wait" : "be returned to its sender",
+		    probe->outcome == IPC_FAILED ? "be returned to its sender" : "wait",
 		    probe->status, *probe->status ? " " : "", probe->text);
-}
-
-/* What is not UTF-8 is shown without its strange bytes. */
-static json_t *
-json_text(struct span text)
-{
-	json_t *string = json_stringn(text.ptr, text.len);
-	struct buf plain;
-
-	if (string)
-		return string;
-	buf_init(&plain, text.len + 1);
-	for (size_t i = 0; i < text.len; i++)
-		buf_add_char(&plain, text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?');
-	string = json_stringn(buf_span(&plain).ptr, plain.len);
-	buf_fini(&plain);
-	return string;
 }
 
 static json_t *
@@ -335,7 +345,8 @@ json_steps(const struct probe *probe)
 
 	while (transcript_next(&reader, &step))
 		json_array_append_new(steps, json_pack("{s:I, s:s, s:o}", "ms",
-		    (json_int_t)step.ms, "kind", kinds[step.kind], "text", json_text(step.text)));
+		    (json_int_t)step.ms, "kind", kinds[step.kind], "text",
+		    proc_json_text(step.text)));
 	return steps;
 }
 
@@ -343,26 +354,26 @@ static void
 print_json(const struct probe *probe)
 {
 	static const char *const results[] = {[IPC_DELIVERED] = "goes", [IPC_DEFERRED] = "waits",
-	    [IPC_FAILED] = "is returned"};
+	    [IPC_FAILED] = "is returned", [IPC_UNSENT] = "waits"};
 	const struct conf_route *route = probe->route;
 	json_t *root = json_object();
 
-	json_object_set_new(root, "domain", json_text(probe->domain));
+	json_object_set_new(root, "domain", proc_json_text(probe->domain));
 	json_object_set_new(root, "route",
-	    route && route->host.len > 0 ? json_text(route->host) : json_null());
+	    route && route->host.len > 0 ? proc_json_text(route->host) : json_null());
 	json_object_set_new(root, "route_file",
-	    route ? json_text(probe->place.file) : json_null());
+	    route ? proc_json_text(probe->place.file) : json_null());
 	json_object_set_new(root, "route_line",
 	    route ? json_integer(probe->place.line) : json_null());
 	json_object_set_new(root, "tls_mode", json_string(tls_name(probe->tls)));
 	json_object_set_new(root, "steps", json_steps(probe));
 	json_object_set_new(root, "result",
 	    probe->got_result ? json_string(results[probe->outcome]) : json_null());
-	json_object_set_new(root, "remote", json_text(span_str(probe->remote)));
-	json_object_set_new(root, "tls", json_text(span_str(probe->tls_text)));
+	json_object_set_new(root, "remote", proc_json_text(span_str(probe->remote)));
+	json_object_set_new(root, "tls", proc_json_text(span_str(probe->tls_text)));
 	json_object_set_new(root, "code", json_integer(probe->code));
-	json_object_set_new(root, "status", json_text(span_str(probe->status)));
-	json_object_set_new(root, "text", json_text(span_str(probe->text)));
+	json_object_set_new(root, "status", proc_json_text(span_str(probe->status)));
+	json_object_set_new(root, "text", proc_json_text(span_str(probe->text)));
 	(void)json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(root);
@@ -459,6 +470,6 @@ cli_probe(int argc, char **argv)
 		print_text(probe);
 	if (status == EX_OK && probe->outcome != IPC_DELIVERED)
 		status = probe->outcome == IPC_DEFERRED ? WOULD_WAIT : WOULD_FAIL;
-	/* What the roles have ends with the process, as theirs does: they have no end of their own. */
+	/* What the roles have ends with the process, as it does in the server. */
 	_exit(probe->delivery ? cli_finish(status) : status);
 }

@@ -233,8 +233,7 @@ add_domain(struct conf_parser *parser, const struct conf_token *value)
 		    parser, value->place, "at most %d domains", (int)CONF_DOMAINS_MAX);
 	buf_init(&text, CONF_TEXT_MAX);
 	buf_add_str(&text, "domain ");
-	for (size_t i = 0; i < value->text.len; i++)
-		buf_add_char(&text, ascii_lower(value->text.ptr[i]));
+	buf_add_lower(&text, value->text);
 	first = conf_parser_once(parser, value->place, buf_span(&text));
 	if (first) {
 		check(arena_copy(parser->arena,
@@ -341,6 +340,7 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_ROUTES] = conf_routes_parse,
 	    [CONF_ROUTES_BY_SENDER] = conf_routes_by_sender_parse,
 	    [CONF_SOURCE] = conf_source_parse,
+	    [CONF_WARMUP] = conf_warmup_parse,
 	    [CONF_VERP] = conf_verp_parse,
 	    [CONF_DISCARD] = conf_discard_parse,
 	    [CONF_REFUSE] = conf_refuse_parse,
