@@ -153,7 +153,7 @@ remote_fault(struct visit **at, enum step step)
 		return true;
 	case FAULT_LONG:
 		for (unsigned i = 0; i < 2000; i++)
-			remote_say(visit, "250-and on and on and on and on and on and on and on and on");
+			remote_say(visit, "250-and on and on and on and on and on and on");
 		return true;
 	case FAULT_CLOSING:
 		remote_say(visit, "421 4.3.2 going down");
@@ -220,7 +220,8 @@ take_input(struct visit *visit)
 		    sim_happens(remote->sim, remote->options.slow_ppm)) {
 			visit->output_piece = 1 + remote_chance(visit, 20);
 			visit->waiting = true;
-			io_timer_start(remote->options.io, &visit->timer, remote_chance(visit, 200000));
+			io_timer_start(remote->options.io, &visit->timer,
+			    remote_chance(visit, 200000));
 		}
 	}
 	if (visit->waiting)

@@ -1,4 +1,4 @@
-/* What the files of another server share: its connections and faults (sim_remote.c), its dialogue. */
+/* What the files of another server share: sim_remote.c, its connections, and its dialogue. */
 #pragma once
 
 #include "base/arena.h"

@@ -285,7 +285,8 @@ may_fall_back(const struct attempt *attempt)
 	const struct attempt_failure *failure = &attempt->failure;
 
 	if (attempt->delivery->conf->fallback.host.len == 0 || attempt->fell_back ||
-	    (attempt->host.len > 0 && !SIM_BUG(FALL_BACK_FROM_ROUTES)) || attempt->answered || attempt->body_given > 0)
+	    (attempt->host.len > 0 && !SIM_BUG(FALL_BACK_FROM_ROUTES)) ||
+	    attempt->answered || attempt->body_given > 0)
 		return false;
 	for (size_t i = 0; i < attempt->rcpt_count; i++)
 		if (attempt->rcpts[i].told)
