@@ -353,7 +353,7 @@ stays_in_house(const struct attempt *attempt)
 	struct sched_destination to;
 	struct conf_route way;
 
-	if (attempt->peer->proc == PROC_MAILBOX)
+	if (attempt->peer->proc != PROC_DELIVERY)
 		return true;
 	sched_destination_get(queue->sched, attempt->destination, &to);
 	schedule_way(queue->conf, to.key, envelope->reverse_path,
