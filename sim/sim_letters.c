@@ -10,6 +10,7 @@ enum kind {
 	KIND_MAILBOX,
 	KIND_ALIAS,
 	KIND_STRANGER, /* a mailbox only where there is a catch-all */
+	KIND_PROGRAM,
 	KIND_OTHER_TOWN,
 	KIND_REMOTE,
 	KIND_GONE,    /* an address elsewhere that is the same for all letters, and is nobody's */
@@ -31,6 +32,8 @@ static const struct choice choices[] = {
     {KIND_MAILBOX, 0, "ann", NULL},
     {KIND_ALIAS, 0, "both", NULL},
     {KIND_STRANGER, 0, "stranger", NULL},
+    {KIND_PROGRAM, 0, "bot", NULL},
+    {KIND_PROGRAM, 0, "bot2", NULL},
     {KIND_OTHER_TOWN, 1, "ann", NULL},
     {KIND_OTHER_TOWN, 2, "bob", NULL},
     {KIND_REMOTE, 0, "joe", "one.example"},
@@ -82,6 +85,7 @@ add_keys(struct oracle_rcpt *rcpt, const struct town *at, const struct choice *c
 	switch (choice->kind) {
 	case KIND_REMOTE:
 	case KIND_GONE:
+	case KIND_PROGRAM:
 		add_key(rcpt, NULL, rcpt->address);
 		break;
 	case KIND_DISCARDED:
@@ -149,8 +153,9 @@ add_rcpt(struct world *world, struct oracle_letter *letter, const struct town *t
 	if (choice->kind == KIND_GONE)
 		snprintf(address, sizeof(address), "%s@%s", choice->local, choice->domain);
 	else
-		snprintf(address, sizeof(address), "%s+T%06u@%s", choice->local,
-		    letter->letter.number, choice->domain ? choice->domain : at->domain);
+		snprintf(address, sizeof(address), "%s+T%06u@%s%s", choice->local,
+		    letter->letter.number, choice->kind == KIND_PROGRAM ? "pipe." : "",
+		    choice->domain ? choice->domain : at->domain);
 	if (letter->rcpt_count == LETTER_RCPTS_MAX || has_address(letter, address))
 		return;
 	*rcpt = (struct oracle_rcpt){0};
