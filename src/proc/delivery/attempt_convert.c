@@ -36,7 +36,6 @@ stop_reading(struct attempt *attempt)
 {
 	if (!attempt->conversion.is_reading)
 		return;
-	SIM_MARK("delivery.reading_stopped");
 	rewind_body(attempt);
 	attempt_convert_free(attempt);
 }
