@@ -12,7 +12,9 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
+#include "proc/queue/queue_limits.h"
 #include "route/limits.h"
+#include "route/site.h"
 #include "route/verp.h"
 
 static void read_done(struct io_op *op);
@@ -165,6 +167,24 @@ send_rcpt(struct attempt *attempt, uint32_t index)
 	buf_fini(&address);
 }
 
+/* What its destination may have on one connection, and all of its site at a time. */
+static void
+order_limits(const struct attempt *attempt, const struct sched_destination *to,
+    struct ipc_qd_attempt *order)
+{
+	const struct queue *queue = attempt->queue;
+	struct sched_site space;
+	const struct sched_site *site = schedule_site(queue, to, &space);
+	uint64_t messages_max = route_messages_max(
+	    queue->conf, queue_limits_name(to->key), site ? site->name : SPAN(""));
+
+	order->messages_max = messages_max < UINT32_MAX ? (uint32_t)messages_max : 0;
+	if (!site)
+		return;
+	order->site = backoffs_site_id(&queue->backoffs, site->name);
+	order->connections_max = site->limits.concurrency_max;
+}
+
 static void
 send_order_to_delivery(struct attempt *attempt)
 {
@@ -189,6 +209,7 @@ send_order_to_delivery(struct attempt *attempt)
 	order.extras = buf_span(&extras);
 	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
 	schedule_way(conf, to.key, rcpt_of(attempt, 0), &way);
+	order_limits(attempt, &to, &order);
 	order.lmtp = way.kind == CONF_ROUTE_LMTP;
 	buf_init(&path, IPC_PATH_MAX);
 	if (verp && !order.lmtp &&
@@ -376,16 +397,30 @@ begun(struct store_op *op)
 		dispatch_read(attempt);
 }
 
+static uint64_t
+rcpts_max(const struct queue *queue, uint32_t destination)
+{
+	struct sched_destination to;
+	const struct sched_site *site;
+	struct sched_site space;
+
+	sched_destination_get(queue->sched, destination, &to);
+	site = schedule_site(queue, &to, &space);
+	return route_rcpts_max(
+	    queue->conf, queue_limits_name(to.key), site ? site->name : SPAN(""));
+}
+
 void
 dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 {
 	struct attempt *attempt = mem_alloc(sizeof(*attempt));
-	uint64_t count_max = queue->conf->rcpt_per_transaction_max;
+	uint64_t count_max;
 	struct sched_message known;
 	struct sched_rcpt rcpt;
 
 	sched_rcpt_get(queue->sched, first, &rcpt);
 	sched_message_get(queue->sched, rcpt.message, &known);
+	count_max = rcpts_max(queue, rcpt.destination);
 	attempt->number = ++queue->next_attempt;
 	attempt->queue = queue;
 	attempt->message = message_open(queue, rcpt.message);

@@ -225,6 +225,7 @@ init_lists(struct queue *queue)
 	poison_init(queue, seed);
 	watch_init(queue, seed);
 	backoffs_init(&queue->backoffs, seed);
+	sites_init(&queue->sites, seed);
 	suppressions_init(&queue->suppressions, seed);
 	queue->routes = digest_routes(queue->conf);
 	schedule_init(queue);
