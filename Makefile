@@ -10,7 +10,8 @@ CMAKE_FLAGS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run setup-test setup-fuzz run build build-asan test asan tidy \
-	sim sim-long fuzz bench bench-profile bench-latency bench-slow bench-dead bench-huge bench-spool bench-tls testssl \
+	sim sim-long fuzz bench bench-profile bench-latency bench-slow bench-dead bench-huge bench-spool bench-tls \
+	bench-relay bench-beside bench-summary testssl \
 	powercut clean
 
 help: ## list these targets
@@ -79,6 +80,15 @@ bench-dead: build ## 1,000,000 messages for a destination that does not answer
 bench-huge: build ## 10,000,000 queued messages: start and memory
 	@ninja -C build spool_fill >/dev/null
 	@bench/huge.py $(BENCH_FLAGS)
+
+bench-relay: build ## relaying over a long line and past deferrals, beside Postfix
+	@bench/relay.py $(BENCH_FLAGS)
+
+bench-beside: build ## fresh mail while 100,000 messages wait for a slow destination
+	@bench/beside.py $(BENCH_FLAGS)
+
+bench-summary: build ## what "queue summary" costs with 1,000,000 messages
+	@bench/summary.py $(BENCH_FLAGS)
 
 bench-tls: build ## memory of idle TLS sessions, CPU time of handshakes
 	@ninja -C build tls_bench >/dev/null

@@ -33,21 +33,27 @@ def own_network():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 
-def load_program():
-    """The load client, built where it is older than its source."""
-    program = ROOT / "build/bench-load"
-    source = HERE / "load.c"
+def built(name):
+    """A C program of this folder, built where it is older than its source."""
+    program, source = ROOT / f"build/bench-{name}", HERE / f"{name}.c"
     if not program.exists() or program.stat().st_mtime < source.stat().st_mtime:
         subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-o", str(program),
                         str(source)], check=True)
     return str(program)
 
 
-def load(messages, sessions=50, size=4096, reuse=False, domains=1, rate=0, seconds=600):
-    result = subprocess.run(
-        [load_program(), "-m", str(messages), "-s", str(sessions), "-l", str(size),
-         "-D", str(domains), "-r", str(rate), "-t", str(seconds), *(["-d"] if reuse else []),
-         str(PORT)], stdout=subprocess.PIPE, text=True)
+def load_command(messages, sessions=50, size=4096, reuse=False, domains=1, first=1, rate=0,
+                 seconds=600, numbered=False, stamped=False):
+    """load.c says what these are."""
+    return [built("load"), "-m", str(messages), "-s", str(sessions), "-l", str(size),
+            "-D", str(domains), "-f", str(first), "-r", str(rate), "-t", str(seconds),
+            *(["-d"] if reuse else []), *(["-R"] if numbered else []),
+            *(["-S"] if stamped else []), str(PORT)]
+
+
+def load(messages, *arguments, **options):
+    result = subprocess.run(load_command(messages, *arguments, **options),
+                            stdout=subprocess.PIPE, text=True)
     if not result.stdout:
         sys.exit(f"the load failed with status {result.returncode}")
     return json.loads(result.stdout)
@@ -65,6 +71,22 @@ def disk_of(path):
     """Bytes of blocks that the files below a path take."""
     return sum(os.stat(os.path.join(folder, name)).st_blocks * 512
                for folder, _, names in os.walk(path) for name in names)
+
+
+def wait_greeting(complaint, seconds=60, is_alive=lambda: True):
+    """Until somebody greets at PORT; else ends the program with the complaint."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and is_alive():
+        try:
+            with socket.create_connection(("127.0.0.1", PORT), 2) as connection:
+                connection.settimeout(seconds)
+                if connection.recv(100).startswith(b"220"):
+                    connection.sendall(b"QUIT\r\n")
+                    return
+        except OSError:
+            pass
+        time.sleep(0.005)
+    sys.exit(complaint())
 
 
 class Server:
@@ -112,19 +134,9 @@ command timeout 1 h
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", "--config", str(self.config)], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True, env=environment)
-        while time.monotonic() < begun + seconds:
-            try:
-                with socket.create_connection(("127.0.0.1", PORT), 2) as connection:
-                    connection.settimeout(seconds)
-                    if connection.recv(100).startswith(b"220"):
-                        connection.sendall(b"QUIT\r\n")
-                        return time.monotonic() - begun
-            except OSError:
-                pass
-            if self.process.poll() is not None:
-                break
-            time.sleep(0.005)
-        sys.exit("the server does not start:\n" + self.log_tail())
+        wait_greeting(lambda: "the server does not start:\n" + self.log_tail(), seconds,
+                      lambda: self.process.poll() is None)
+        return time.monotonic() - begun
 
     def log_tail(self):
         return (self.folder / "log").read_text(errors="replace")[-2000:]
@@ -219,3 +231,31 @@ class Sink:
         if self.process.poll() is None:
             self.process.terminate()
             self.process.wait()
+
+
+class LateSink:
+    """sink.c: answers late, puts off some recipients, and says how long messages took to come."""
+
+    def __init__(self, address="0.0.0.0", delay_ms=0, percent=0):
+        self.file = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [built("sink"), address, str(SINK_PORT), "-d", str(delay_ms), "-p", str(percent)],
+            stdout=self.file)
+        atexit.register(self.stop)
+        while not self.read() and self.process.poll() is None:
+            time.sleep(0.01)
+
+    def read(self):
+        self.file.seek(0)
+        text = self.file.read()
+        return json.loads(text) if text else None
+
+    def cpu_ns(self):
+        return cpu_ns_of(self.process.pid)
+
+    def stop(self):
+        """What it saw, with the percentiles."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait()
+        return self.read()

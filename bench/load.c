@@ -2,11 +2,14 @@
  * load: an SMTP client that loads a server, as fast as it goes or at a given rate, and says how
  * long the server took to answer the end of each message.
  *
- *   load PORT [-s sessions] [-m messages] [-l bytes] [-d] [-D domains] [-r per-second] [-t seconds]
+ *   load PORT [-s sessions] [-m messages] [-l bytes] [-d] [-D domains] [-f first]
+ *       [-r per-second] [-t seconds] [-R] [-S]
  *
- * -d: sessions go on after a message; -D: recipients are spread over d1.test to dN.test; -r: a
- * message begins each 1/r seconds whether or not earlier ones are done, and waits for a free
- * session where there is none; -t: gives up after so long.  Talks to 127.0.0.1 only.  One thread,
+ * -d: sessions go on after a message; -D: recipients are spread over so many domains, from d1.test
+ * or from that of -f on; -r: a message begins each 1/r seconds whether or not earlier ones are done,
+ * and waits for a free session where there is none; -t: gives up after so long; -R: a recipient of
+ * its own for each message, u0@, u1@ and so on; -S: a sender of its own, s123@, where 123 is the
+ * time in ns at which the message begins, as "sink" reads it.  Talks to 127.0.0.1 only.  One thread,
  * one line of JSON.
  */
 #include <arpa/inet.h>
@@ -40,8 +43,8 @@ struct session {
 
 struct load {
 	int port, epoll;
-	long session_count, message_count, body_bytes, domain_count;
-	bool reuse;
+	long session_count, message_count, body_bytes, domain_count, domain_first;
+	bool reuse, numbered, stamped;
 	double rate, seconds_max;
 	struct session *sessions;
 	struct session **resting;
@@ -133,10 +136,13 @@ send_body(struct load *load, struct session *session)
 static void
 say_mail(struct load *load, struct session *session)
 {
-	static const char mail[] = "MAIL FROM:<s@bench.example>\r\n";
+	char line[100] = "MAIL FROM:<s@bench.example>\r\n";
 
+	if (load->stamped)
+		snprintf(line, sizeof(line), "MAIL FROM:<s%llu@bench.example>\r\n",
+		    (unsigned long long)session->begun_ns);
 	session->step = MAIL;
-	say(load, session, mail, sizeof(mail) - 1);
+	say(load, session, line, strlen(line));
 }
 
 /* A message begins, on a session that rests or on a new connection. */
@@ -189,12 +195,14 @@ message_done(struct load *load, struct session *session)
 static void
 say_rcpt(struct load *load, struct session *session)
 {
-	char line[100];
-	int bytes = snprintf(line, sizeof(line), "RCPT TO:<u@d%ld.test>\r\n",
-	    1 + session->number % load->domain_count);
+	char line[100], name[30] = "u";
 
+	if (load->numbered)
+		snprintf(name, sizeof(name), "u%ld", session->number);
+	snprintf(line, sizeof(line), "RCPT TO:<%s@d%ld.test>\r\n", name,
+	    load->domain_first + session->number % load->domain_count);
 	session->step = RCPT;
-	say(load, session, line, (size_t)bytes);
+	say(load, session, line, strlen(line));
 }
 
 /* A reply came whole and well. */
@@ -376,13 +384,16 @@ options(struct load *load, int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "s:m:l:dD:r:t:")) >= 0) {
+	while ((option = getopt(argc, argv, "s:m:l:dD:f:r:t:RS")) >= 0) {
 		switch (option) {
 		case 's': load->session_count = strtol(optarg, NULL, 10); break;
 		case 'm': load->message_count = strtol(optarg, NULL, 10); break;
 		case 'l': load->body_bytes = strtol(optarg, NULL, 10); break;
 		case 'd': load->reuse = true; break;
 		case 'D': load->domain_count = strtol(optarg, NULL, 10); break;
+		case 'f': load->domain_first = strtol(optarg, NULL, 10); break;
+		case 'R': load->numbered = true; break;
+		case 'S': load->stamped = true; break;
 		case 'r': load->rate = strtod(optarg, NULL); break;
 		case 't': load->seconds_max = strtod(optarg, NULL); break;
 		default: exit(64);
@@ -398,7 +409,7 @@ int
 main(int argc, char **argv)
 {
 	struct load load = {.session_count = 10, .message_count = 1000, .body_bytes = 4096,
-	    .domain_count = 1, .seconds_max = 3600};
+	    .domain_count = 1, .domain_first = 1, .seconds_max = 3600};
 
 	options(&load, argc, argv);
 	load.epoll = epoll_create1(EPOLL_CLOEXEC);

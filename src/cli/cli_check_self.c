@@ -270,6 +270,8 @@ static void
 check_outbound(struct self *self)
 {
 	const struct conf *conf = self->conf;
+	const struct conf_route *route;
+	struct conf_ways ways = {0};
 	bool tried = false;
 
 	if (self->check->options->outbound) {
@@ -277,8 +279,8 @@ check_outbound(struct self *self)
 		    self->check->options->smtp_port);
 		return;
 	}
-	for (size_t i = 0; i < conf->route_count && i < ROUTES_MAX; i++) {
-		const struct conf_route *route = &conf->routes[i];
+	for (size_t i = 0;
+	     i < ROUTES_MAX && (route = conf_ways_next(conf, &ways)) != NULL; i++) {
 		char name[CLI_CHECK_NAME_BYTES];
 		uint16_t port = route->port;
 

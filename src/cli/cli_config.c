@@ -144,10 +144,24 @@ json_verps(const struct conf *conf)
 }
 
 static json_t *
+json_table(const struct conf_route *route)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "table", json_text(conf_table_path(route->table)));
+	json_object_set_new(
+	    object, "by_sender", json_boolean(conf_table_is_by_sender(route->table)));
+	json_object_set_new(object, "lines",
+	    json_integer((json_int_t)conf_table_count(route->table)));
+	return object;
+}
+
+static json_t *
 json_route(const struct conf_route *route)
 {
 	json_t *object = json_object();
 
+	json_object_set_new(object, "sender", json_text(route->sender));
 	json_object_set_new(object, "domain", json_text(route->domain));
 	json_object_set_new(object, "by_mx",
 	    json_boolean(route->kind == CONF_ROUTE_SMTP && route->host.len == 0));
@@ -171,7 +185,9 @@ json_routes(const struct conf *conf)
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < conf->route_count; i++)
-		json_array_append_new(array, json_route(&conf->routes[i]));
+		json_array_append_new(array,
+		    conf->routes[i].table ? json_table(&conf->routes[i])
+					  : json_route(&conf->routes[i]));
 	return array;
 }
 
@@ -321,6 +337,8 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_LMTP:
 	case CONF_FALLBACK:
 	case CONF_ROUTE:
+	case CONF_ROUTES:
+	case CONF_ROUTES_BY_SENDER:
 	case CONF_DISCARD:
 	case CONF_REFUSE:
 		return json_way(conf, option->type);

@@ -26,7 +26,8 @@
 #include "smtp/address.h"
 
 static const char usage[] =
-    "usage: postrider probe DOMAIN [--rcpt ADDRESS] [--timeout SECONDS] [--json]\n"
+    "usage: postrider probe DOMAIN [--rcpt ADDRESS] [--from ADDRESS] [--timeout SECONDS]\n"
+    "                              [--json]\n"
     "\n"
     "Walks the way to a destination as delivery would, by the server's configuration: the\n"
     "route, the DNS, what the domain demands of TLS (DANE, MTA-STS), a connection, the\n"
@@ -34,6 +35,7 @@ static const char usage[] =
     "milliseconds. No message is sent, nothing is kept, and the server does not have to run.\n"
     "\n"
     "  --rcpt ADDRESS     also ask with MAIL FROM:<> and RCPT TO whether the address is taken\n"
+    "  --from ADDRESS     by the routes of that sender's mail; without, of mail that has none\n"
     "  --timeout SECONDS  for one step (15); all of it takes at most 20 times that\n"
     "  --config FILE      the server's configuration\n"
     "  --json             one JSON document, for programs\n"
@@ -65,8 +67,9 @@ struct probe {
 	uint64_t step_ms;
 	bool json, late, done, got_result;
 
-	struct span domain, rcpt;
+	struct span domain, rcpt, from;
 	const struct conf_route *route; /* NULL: by MX, without a statement */
+	struct route_place place;       /* of that */
 	enum conf_tls tls;
 
 	enum ipc_outcome outcome;
@@ -210,8 +213,8 @@ choose_route(struct probe *probe)
 
 	/* The domain alone is as an address for which there is no statement of its own. */
 	snprintf(address, sizeof(address), "@%.*s", SPAN_ARGS(probe->domain));
-	probe->route =
-	    route_find(conf, probe->rcpt.len > 0 ? probe->rcpt : span_str(address));
+	probe->route = route_find_place(conf, probe->from,
+	    probe->rcpt.len > 0 ? probe->rcpt : span_str(address), &probe->place);
 	probe->tls = probe->route ? probe->route->tls : CONF_TLS_MAY;
 	if (probe->route && probe->route->host.len > 0)
 		to = probe->route->host;
@@ -273,6 +276,9 @@ print_route(const struct probe *probe)
 		printf("by MX");
 	printf("%s, TLS mode %s\n", route ? "" : " (no \"send mail\" statement fits)",
 	    tls_name(probe->tls));
+	if (route)
+		printf("       chosen by %.*s:%u\n", SPAN_ARGS(probe->place.file),
+		    probe->place.line);
 	if (route && route->credential.len > 0)
 		printf("       without the password of \"%.*s\", which only the server has\n",
 		    SPAN_ARGS(route->credential));
@@ -344,6 +350,10 @@ print_json(const struct probe *probe)
 	json_object_set_new(root, "domain", json_text(probe->domain));
 	json_object_set_new(root, "route",
 	    route && route->host.len > 0 ? json_text(route->host) : json_null());
+	json_object_set_new(root, "route_file",
+	    route ? json_text(probe->place.file) : json_null());
+	json_object_set_new(root, "route_line",
+	    route ? json_integer(probe->place.line) : json_null());
 	json_object_set_new(root, "tls_mode", json_string(tls_name(probe->tls)));
 	json_object_set_new(root, "steps", json_steps(probe));
 	json_object_set_new(root, "result",
@@ -366,8 +376,8 @@ leads_somewhere(const struct probe *probe)
 
 	if (!route || (route->kind != CONF_ROUTE_DISCARD && route->kind != CONF_ROUTE_REFUSE))
 		return true;
-	fprintf(stderr, "postrider: mail for %.*s goes nowhere: a statement %s it\n",
-	    SPAN_ARGS(probe->domain),
+	fprintf(stderr, "postrider: mail for %.*s goes nowhere: %.*s:%u %s it\n",
+	    SPAN_ARGS(probe->domain), SPAN_ARGS(probe->place.file), probe->place.line,
 	    route->kind == CONF_ROUTE_DISCARD ? "discards" : "refuses");
 	return false;
 }
@@ -407,6 +417,9 @@ parse(struct probe *probe, int words, char **argv, const char *rcpt, const char 
 		    cli_quote(words == 1 ? argv[1] : rcpt).text);
 	if (rcpt && span_find(probe->rcpt, '@') >= probe->rcpt.len)
 		return cli_wrong_use(usage, "\"%s\" is no address", cli_quote(rcpt).text);
+	if (probe->from.len > IPC_PATH_MAX ||
+	    (probe->from.len > 0 && span_find(probe->from, '@') >= probe->from.len))
+		return cli_wrong_use(usage, "--from is an address");
 	if (timeout && (!span_u64(span_str(timeout), TIMEOUT_S_MAX, &seconds) || seconds == 0))
 		return cli_wrong_use(usage, "--timeout is 1 to %d seconds", TIMEOUT_S_MAX);
 	probe->step_ms = seconds * 1000;
@@ -416,12 +429,12 @@ parse(struct probe *probe, int words, char **argv, const char *rcpt, const char 
 int
 cli_probe(int argc, char **argv)
 {
-	const char *conf_path = NULL, *rcpt = NULL, *timeout = NULL;
+	const char *conf_path = NULL, *rcpt = NULL, *from = NULL, *timeout = NULL;
 	struct probe *probe = mem_alloc(sizeof(*probe));
 	bool help = false;
 	const struct cli_option options[] = {{"--json", &probe->json, NULL},
 	    {"--help", &help, NULL}, {"--config", NULL, &conf_path}, {"--rcpt", NULL, &rcpt},
-	    {"--timeout", NULL, &timeout}};
+	    {"--from", NULL, &from}, {"--timeout", NULL, &timeout}};
 	int words = cli_options(argc, argv, options, LEN(options), usage);
 	int status = words < 0 ? EX_USAGE : EX_OK;
 
@@ -431,6 +444,7 @@ cli_probe(int argc, char **argv)
 		return EX_OK;
 	}
 	buf_init(&probe->steps, TRANSCRIPT_BYTES);
+	probe->from = span_str(from);
 	if (status == EX_OK)
 		status = parse(probe, words, argv, rcpt, timeout);
 	if (status == EX_OK)
@@ -445,6 +459,6 @@ cli_probe(int argc, char **argv)
 		print_text(probe);
 	if (status == EX_OK && probe->outcome != IPC_DELIVERED)
 		status = probe->outcome == IPC_DEFERRED ? WOULD_WAIT : WOULD_FAIL;
-	/* What the roles have ends with the process, as theirs does. */
-	return probe->delivery ? cli_finish(status) : status;
+	/* What the roles have ends with the process, as theirs does: they have no end of their own. */
+	_exit(probe->delivery ? cli_finish(status) : status);
 }

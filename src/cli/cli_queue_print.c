@@ -364,6 +364,11 @@ show_rcpt(
 		buf_add_str(text, cli_queue_text(rcpt, "rule"));
 		show_row(page, "rule", text);
 	}
+	if (cli_queue_text(rcpt, "route")[0]) {
+		buf_reset(text);
+		reply_clean(text, span_str(cli_queue_text(rcpt, "route")));
+		show_row(page, "route", text);
+	}
 	show_expiry(printer, page, text, rcpt);
 	if (!cli_queue_has_reply(rcpt))
 		return;
@@ -494,8 +499,8 @@ cli_queue_print_message(struct cli_queue_printer *printer, json_t *message)
 void
 cli_queue_print_rcpt(struct cli_queue_printer *printer, json_t *rcpt)
 {
-	static const char *const keys[] = {
-	    "original", "code", "status", "host", "reply", "rule", "limit", "window", "site"};
+	static const char *const keys[] = {"original", "code", "status", "host", "reply", "rule",
+	    "route", "limit", "window", "site"};
 
 	if (!printer->message)
 		return;

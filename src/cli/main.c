@@ -18,6 +18,7 @@
 #include "cli/cli_providers.h"
 #include "cli/cli_queue.h"
 #include "cli/cli_reference.h"
+#include "cli/cli_route.h"
 #include "cli/cli_sandbox.h"
 #include "cli/cli_send.h"
 #include "cli/cli_serve.h"
@@ -68,6 +69,7 @@ static const struct command {
     {"reference", cli_reference, "write the web reference of all codes as files"},
     {"check", cli_check, "find out what is wrong with a server, a domain, this machine"},
     {"probe", cli_probe, "walk the way to a destination, without sending a message"},
+    {"route", cli_route, "which way mail for an address goes, and which line says so"},
     {"protocol", cli_protocol, "what is answered to which SMTP command, and when"},
     {"providers", cli_providers, "large providers, and how much mail at a time they want"},
     {"version", cli_version, "print the version"},

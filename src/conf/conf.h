@@ -2,8 +2,8 @@
  * The configuration: one immutable struct, made from text at once or not at all.
  *
  * Parsing does no I/O.  The supervisor reads the files into a conf_bundle (the
- * main file, what it includes, the certificates); every role parses the same
- * bundle again, so that all roles agree whatever happens to the files meanwhile.
+ * main file, what it includes, certificates, tables of routes); every role parses the
+ * same bundle again, so that all roles agree whatever happens to the files meanwhile.
  */
 #pragma once
 
@@ -12,6 +12,11 @@
 enum {
 	CONF_FILES_MAX = 64,
 	CONF_FILE_BYTES_MAX = 1 << 20,
+	CONF_TABLE_BYTES_MAX = 64 << 20, /* of a file of routes */
+	CONF_TABLES_MAX = 8,
+	CONF_TABLE_LINES_MAX = 1000000,
+	CONF_BUNDLE_BYTES_MAX = CONF_FILES_MAX * (CONF_FILE_BYTES_MAX + 8192) +
+	    CONF_TABLES_MAX * CONF_TABLE_BYTES_MAX,
 	CONF_ERRORS_MAX = 20,
 	CONF_LISTENERS_MAX = 32,
 	CONF_SOCKETS_MAX = CONF_LISTENERS_MAX + 1, /* with that for LMTP from this host */
@@ -71,14 +76,21 @@ enum conf_route_kind {
 	CONF_ROUTE_LMTP,    /* a server by name, or a Unix socket of this host */
 	CONF_ROUTE_DISCARD, /* nowhere, and nobody is told */
 	CONF_ROUTE_REFUSE,  /* nowhere, and the sender is told */
+	CONF_ROUTE_TABLE,   /* as the table says, where it says something */
 	CONF_ROUTE_KIND_COUNT
 };
+
+struct conf_table;
 
 /* Where mail goes. */
 struct conf_route {
 	enum conf_route_kind kind;
 	/* "example.org", ".example.org" (all below), "joe@example.org", "" (all) */
 	struct span domain;
+	/* Of the reverse-path, likewise; "<>" where there is none, "" is any or none. */
+	struct span sender;
+	struct span file; /* where the statement stands, or the line of the table */
+	unsigned line;    /* of a way of a table: its first line */
 	/* Name, or address without brackets; "" is by MX.  LMTP: or the path of a socket. */
 	struct span host;
 	uint16_t port; /* 0: 25, or 465 for implicit TLS; LMTP: never 0 but for a socket */
@@ -86,6 +98,7 @@ struct conf_route {
 	struct span credential; /* name in the credentials file; "" is no AUTH */
 	unsigned code; /* REFUSE: what the sender is told */
 	struct span status, text;
+	const struct conf_table *table; /* TABLE */
 };
 
 /* Of a limit: nothing is said about it. */
@@ -322,6 +335,13 @@ void conf_bundle_destroy(struct conf_bundle *bundle);
  */
 MUST_USE enum err
 conf_bundle_add(struct conf_bundle *bundle, struct span name, struct span text);
+/* How long the text of a wanted file may be. */
+size_t conf_bundle_bytes_max(const struct conf_bundle *bundle, struct span name);
+/*
+ * Frees the text of tables.  Before conf_parse: for who chooses no routes, their tables are empty.
+ * After it: the conf has what it needs of them.
+ */
+void conf_bundle_drop_tables(struct conf_bundle *bundle);
 /*
  * Notes that a wanted file cannot be read, and why ("No such file or directory"): it is
  * not wanted again, and conf_parse tells the reason at the statement that names the file.
@@ -348,8 +368,33 @@ MUST_USE enum err conf_bundle_decode(struct span wire, struct conf_bundle *bundl
 MUST_USE enum err conf_parse(struct conf_bundle *bundle, struct conf **conf,
     struct conf_error errors[CONF_ERRORS_MAX], size_t *error_count);
 void conf_destroy(struct conf *conf);
+/*
+ * Frees the tables of routes of a conf that another one has replaced and that is kept for what
+ * else still points into it: its tables fit nothing any more.
+ */
+void conf_drop_tables(struct conf *conf);
+/*
+ * The way of the line whose pattern is this one, but for the case of letters, and that line;
+ * NULL: there is none.  "*" is the pattern for all.
+ */
+const struct conf_route *conf_table_find(
+    const struct conf_table *table, struct span pattern, unsigned *line);
+/* Whether its patterns are of senders. */
+bool conf_table_is_by_sender(const struct conf_table *table);
+struct span conf_table_path(const struct conf_table *table);
+size_t conf_table_count(const struct conf_table *table);
+/* A hash of all that it says. */
+uint64_t conf_table_hash(const struct conf_table *table);
+/* All ways, those of tables too, in no order; zeroed to begin with. */
+struct conf_ways {
+	size_t route, way;
+};
+/* NULL ends. */
+const struct conf_route *conf_ways_next(const struct conf *conf, struct conf_ways *at);
 /* Whether a route leads to a Unix socket of this host. */
 bool conf_route_is_socket(const struct conf_route *route);
+/* Adds what a route does, as the language has it: "through mx.example:25 with tls may". */
+void conf_route_write(struct buf *out, const struct conf_route *route);
 /* Whether anybody can log in, by whatever means. */
 bool conf_has_users(const struct conf *conf);
 

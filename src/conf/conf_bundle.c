@@ -23,6 +23,7 @@ conf_bundle_destroy(struct conf_bundle *bundle)
 {
 	if (!bundle)
 		return;
+	conf_bundle_drop_tables(bundle);
 	arena_fini(&bundle->arena);
 	mem_free(bundle);
 }
@@ -120,13 +121,15 @@ want(struct conf_bundle *bundle, enum conf_file_kind kind, struct span name)
 
 /* The statements that name files, and which kind each is. */
 static const struct {
-	const char *words[3];
+	const char *words[CONF_WORDS_MAX];
 	size_t count;
 	enum conf_file_kind kind;
 } naming[] = {
     {{"include"}, 1, CONF_FILE_CONFIG},
     {{"certificate"}, 1, CONF_FILE_CERTIFICATE},
     {{"client", "certificates", "from"}, 3, CONF_FILE_CERTIFICATE},
+    {{"routes", "from"}, 2, CONF_FILE_ROUTES},
+    {{"routes", "by", "sender", "from"}, 4, CONF_FILE_ROUTES},
 };
 
 /* The words of a statement that were seen, as far as it may be one that names a file. */
@@ -205,6 +208,30 @@ scan_all(struct conf_bundle *bundle)
 	}
 }
 
+size_t
+conf_bundle_bytes_max(const struct conf_bundle *bundle, struct span name)
+{
+	const struct conf_file *wanted =
+	    find(((struct conf_bundle *)bundle)->wanted, bundle->wanted_count, name);
+
+	return wanted && wanted->kind == CONF_FILE_ROUTES ? CONF_TABLE_BYTES_MAX
+	                                                  : CONF_FILE_BYTES_MAX;
+}
+
+void
+conf_bundle_drop_tables(struct conf_bundle *bundle)
+{
+	for (size_t i = 0; i < bundle->count; i++) {
+		struct conf_file *file = &bundle->files[i];
+
+		if (!file->owned)
+			continue;
+		mem_free(file->owned);
+		file->owned = NULL;
+		file->text = SPAN("");
+	}
+}
+
 static enum err
 add(struct conf_bundle *bundle, struct conf_file file)
 {
@@ -214,7 +241,8 @@ add(struct conf_bundle *bundle, struct conf_file file)
 
 	if (file.name.len == 0 || memchr(file.name.ptr, '\0', file.name.len) != NULL)
 		return ERR_SYNTAX;
-	if (file.name.len > CONF_PATH_BYTES_MAX || file.text.len > CONF_FILE_BYTES_MAX)
+	if (file.name.len > CONF_PATH_BYTES_MAX ||
+	    file.text.len > conf_bundle_bytes_max(bundle, file.name))
 		return ERR_TOO_LONG;
 	if (conf_bundle_find(bundle, file.name))
 		return ERR_EXISTS;
@@ -226,7 +254,12 @@ add(struct conf_bundle *bundle, struct conf_file file)
 		file.kind = CONF_FILE_CONFIG;
 	*to = file;
 	check(arena_copy(&bundle->arena, file.name, &to->name));
-	check(arena_copy(&bundle->arena, file.text, &to->text));
+	if (file.kind == CONF_FILE_ROUTES) {
+		to->owned = mem_copy(file.text);
+		to->text.ptr = to->owned;
+	} else {
+		check(arena_copy(&bundle->arena, file.text, &to->text));
+	}
 	bundle->count++;
 	scan_all(bundle);
 	return OK;
@@ -294,7 +327,7 @@ conf_bundle_decode(struct span wire, struct conf_bundle *bundle)
 		struct conf_file file = {.unreadable = unreadable != 0};
 
 		file.name = reader_bytes(&reader, CONF_PATH_BYTES_MAX);
-		file.text = reader_bytes(&reader, CONF_FILE_BYTES_MAX);
+		file.text = reader_bytes(&reader, CONF_TABLE_BYTES_MAX);
 		if (reader.failed || unreadable > 1 || add(bundle, file) != OK)
 			return ERR_SYNTAX;
 	}

@@ -124,8 +124,14 @@ check_routes(struct conf_parser *parser)
 	    parser, &conf->lmtp, conf_parser_place_of(parser, NULL, "deliver to lmtp"));
 	check_credential(
 	    parser, &conf->fallback, conf_parser_place_of(parser, NULL, "fall back to"));
-	for (size_t i = 0; i < conf->route_count; i++)
+	for (size_t i = 0; i < conf->route_count; i++) {
+		const struct conf_table *table = conf->routes[i].table;
+
 		check_credential(parser, &conf->routes[i], parser->routes.places[i]);
+		for (size_t way = 0; table && way < conf_table_way_count(table); way++)
+			check_credential(
+			    parser, conf_table_way(table, way), parser->routes.places[i]);
+	}
 }
 
 /* RFC 3865 section 2.3: what EHLO says of them must be what a client can read. */

@@ -268,6 +268,24 @@ static const struct mistake mistakes[] = {
     {"send mail for a.org by mx; discard mail for joe@a.org", 45,
 	"this route for \"joe@a.org\" is never used: the one at /etc/p/main.conf:4 comes "
 	"first and takes that mail"},
+    {"send mail from a.org by mx; send mail from x@A.org for b.org by mx", 56,
+	"this route for \"b.org\" is never used: the one at /etc/p/main.conf:4 comes first and "
+	"takes that mail"},
+    {"send mail from .a.org for b.org by mx; send mail from x.a.org for x@b.org by mx", 67,
+	"this route for \"x@b.org\" is never used: the one at /etc/p/main.conf:4 comes first "
+	"and takes that mail"},
+    {"send mail for b.org by mx; send mail from a.org for b.org by mx", 53,
+	"this route for \"b.org\" is never used: the one at /etc/p/main.conf:4 comes first and "
+	"takes that mail"},
+    {"send mail from a.org by mx; send mail from A.org by mx", 44,
+	"this route for \"A.org\" is never used: the one at /etc/p/main.conf:4 comes first and "
+	"takes that mail"},
+    {"send mail from a.org for b.org by mx; send mail from a.org for b.org by mx", 64,
+	"\"b.org\" was said already, at /etc/p/main.conf:4"},
+    {"send mail for <> by mx", 15,
+	"\"<>\" is not a domain name: only letters, digits, hyphens and dots may stand in it"},
+    {"discard mail", 13, "expected \"from\" or \"for\", not the end of the line"},
+    {"discard mail by mx", 14, "expected \"from\" or \"for\", not \"by\""},
     {"send mail by lmtp /run/lmtp with tls may", 38,
 	"a socket of this host has no TLS; leave \"with tls\" out"},
     {"deliver to lmtp a:b", 17,

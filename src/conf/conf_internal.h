@@ -5,6 +5,7 @@
  *   conf_parse    tokens -> statements, by the rows of conf_option
  *   conf_scalar   the values of rows;    conf_statement  the richer statements
  *   conf_destination  the block of a destination's limits
+ *   conf_table    files of routes
  *   conf_check    what must be true of the whole
  *   conf_value    words -> numbers, names, addresses;  conf_near  the nearest word
  *   conf_error    where it went wrong
@@ -26,6 +27,7 @@ enum conf_file_kind {
 	CONF_FILE_UNASKED, /* no statement has named it so far */
 	CONF_FILE_CONFIG, /* the main file, or an included one */
 	CONF_FILE_CERTIFICATE,
+	CONF_FILE_ROUTES, /* its text is freed by itself */
 };
 
 struct conf_file {
@@ -33,6 +35,7 @@ struct conf_file {
 	bool unreadable; /* and text is the reason */
 	bool scanned; /* what it names is wanted */
 	struct span name, text;
+	char *owned; /* the text, where it is not in the bundle's arena */
 };
 
 struct conf_bundle {
@@ -111,6 +114,9 @@ struct conf_lexer {
 
 void conf_lexer_init(struct conf_lexer *lexer, const struct conf_file *file,
     struct conf_errors *errors, struct arena *arena);
+/* As conf_lexer_init, but begins at a place within a line. */
+void conf_lexer_init_at(struct conf_lexer *lexer, const struct conf_file *file, size_t at,
+    struct conf_errors *errors, struct arena *arena);
 struct conf_token conf_lexer_next(struct conf_lexer *lexer);
 /* How an error text calls a token: "\"on\"", "the end of the line". */
 struct conf_quote conf_token_quote(const struct conf_token *token);
@@ -141,6 +147,7 @@ struct conf_parser {
 	struct conf_place places[CONF_OPTIONS_MAX]; /* of each row's first statement */
 	struct conf_place read[CONF_FILES_MAX]; /* where each file was included */
 	struct conf_place listeners[CONF_LISTENERS_MAX];
+	size_t table_count;
 	struct conf_list domains, routes, destinations, providers, sources, verps;
 	struct conf_list relay_networks, xclient_networks, proxy_networks;
 	struct conf_list patterns; /* of the block "destination" or "provider" that is open */
@@ -173,6 +180,12 @@ bool conf_parser_path(
 /* Fails where an earlier pattern for the same ("route") is the same, or takes all its mail. */
 bool conf_pattern_once(struct conf_parser *parser, const char *what,
     struct conf_place place, struct span pattern);
+/* Likewise for a route's senders and recipients: fails where an earlier route takes all of them. */
+bool conf_pattern_route_free(struct conf_parser *parser, struct conf_place place,
+    struct span sender, struct span pattern);
+/* And remembers it. */
+bool conf_pattern_route_once(struct conf_parser *parser, struct conf_place place,
+    struct span sender, struct span pattern);
 void conf_list_add(
     struct conf_list *list, const void *item, size_t item_bytes, struct conf_place place);
 struct conf_place conf_parser_place_of(
@@ -182,6 +195,25 @@ struct conf_place conf_parser_place_of(
 bool conf_scalar_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_statement_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_route_parse(struct conf_parser *parser);
+bool conf_routes_parse(struct conf_parser *parser);
+bool conf_routes_by_sender_parse(struct conf_parser *parser);
+/* What a line of a table says behind its pattern, up to the end of the line. */
+bool conf_route_way(struct conf_parser *parser, struct conf_route *way);
+/* What is wrong with a pattern of domains or addresses; NULL: nothing. */
+const char *conf_route_pattern_problem(struct span pattern);
+bool conf_route_add(struct conf_parser *parser, struct conf_place place,
+    const struct conf_route *route);
+/* Says of each route where it stands. */
+void conf_routes_settle(struct conf_parser *parser);
+/* Reads a table; NULL: errors were added. */
+struct conf_table *conf_table_parse(
+    struct conf_parser *parser, const struct conf_file *file, bool by_sender);
+void conf_table_destroy(struct conf_table *table);
+/* The different things that its lines say. */
+size_t conf_table_way_count(const struct conf_table *table);
+const struct conf_route *conf_table_way(const struct conf_table *table, size_t way);
+/* Whether a line takes all mail. */
+bool conf_table_takes_all(const struct conf_table *table);
 bool conf_source_parse(struct conf_parser *parser);
 bool conf_verp_parse(struct conf_parser *parser);
 void conf_source_show(struct buf *out, const struct conf *conf);

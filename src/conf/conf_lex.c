@@ -69,6 +69,15 @@ conf_lexer_init(struct conf_lexer *lexer, const struct conf_file *file,
 	line_enter(lexer);
 }
 
+void
+conf_lexer_init_at(struct conf_lexer *lexer, const struct conf_file *file, size_t at,
+    struct conf_errors *errors, struct arena *arena)
+{
+	*lexer = (struct conf_lexer){
+	    .file = file, .at = at, .errors = errors, .arena = arena};
+	line_enter(lexer);
+}
+
 static bool
 is_blank(char c)
 {

@@ -39,6 +39,7 @@ conf_route_kind_name(enum conf_route_kind kind)
 	    [CONF_ROUTE_LMTP] = "lmtp",
 	    [CONF_ROUTE_DISCARD] = "discard",
 	    [CONF_ROUTE_REFUSE] = "refuse",
+	    [CONF_ROUTE_TABLE] = "table",
 	};
 
 	return names[kind];

@@ -324,13 +324,16 @@ static const struct conf_option options[] = {
     {.words = "send mail",
 	.type = CONF_ROUTE,
 	.repeats = true,
-	.syntax = "[for DOMAIN | ADDRESS, ...] HOW [with tls MODE] [as NAME]",
+	.syntax =
+	    "[from SENDER, ...] [for DOMAIN | ADDRESS, ...] HOW [with tls MODE] [as NAME]",
 	.doc =
 	    "How mail leaves: HOW is through HOST[:PORT], by mx, or by lmtp HOST[:PORT] or by lmtp "
 	    "SOCKET. The first statement that fits a recipient's address or domain "
-	    "counts, of these and of \"discard mail\" and \"refuse mail\"; .example.org is every "
-	    "domain below example.org; without \"for\" "
-	    "it is all mail. \"by mx\" is what happens without any statement. \"by lmtp\" gives "
+	    "counts, of these, of \"routes from\", \"discard mail\" and \"refuse mail\"; "
+	    ".example.org is every domain below example.org; without \"for\" it is all mail. With "
+	    "\"from\" it is mail of those senders only (addresses or domains of reverse-paths; <> "
+	    "is mail without one, as bounces are). "
+	    "\"by mx\" is what happens without any statement. \"by lmtp\" gives "
 	    "it to a program that keeps it (RFC 2033), on a port (24) or a Unix socket. NAME is "
 	    "from the credentials. The modes of TLS: may is when it is offered; "
 	    "required is always, whatever the certificate; verified is always and with "
@@ -339,6 +342,22 @@ static const struct conf_option options[] = {
 	    "465); and never. With may, what the domain itself demands (DANE) is "
 	    "kept to. Without \"with tls\" it is may, but implicit on port 465, "
 	    "and verified where a password is sent."},
+    {.words = "routes from",
+	.type = CONF_ROUTES,
+	.repeats = true,
+	.syntax = "FILE",
+	.doc = "Routes for many recipients: a line \"PATTERN: HOW\" for each, where PATTERN is an "
+	       "address, a domain, .example.org for all below it, or * for all, and HOW what "
+	       "\"send mail\" says, or discard, or refuse with CODE STATUS \"TEXT\". Of the "
+	       "lines that fit the nearest counts, wherever it stands: the address, the domain, "
+	       "the domains above it, *. Where none fits the next statement is looked at. At "
+	       "most 8 files of 64 MB and 1000000 lines, read at the start and on SIGHUP."},
+    {.words = "routes by sender from",
+	.type = CONF_ROUTES_BY_SENDER,
+	.repeats = true,
+	.syntax = "FILE",
+	.doc = "As \"routes from\", but PATTERN is of senders: of addresses and domains of "
+	       "reverse-paths; <> is mail without one."},
     {.words = "send from",
 	.type = CONF_SOURCE,
 	.repeats = true,
@@ -358,20 +377,20 @@ static const struct conf_option options[] = {
 	       "list+ann=far.example@home.example, so that a bounce says who it is "
 	       "about; each recipient gets a transaction of its own. The delimiters are + "
 	       "and = without; others are two of + - = _ . # % & !."},
-    {.words = "discard mail for",
+    {.words = "discard mail",
 	.type = CONF_DISCARD,
 	.repeats = true,
-	.syntax = "DOMAIN | ADDRESS, ...",
+	.syntax = "[from SENDER, ...] [for DOMAIN | ADDRESS, ...]",
 	.doc = "Mail that is accepted and thrown away: nobody is told, but the log and the "
 	       "ledger say so. Stands among \"send mail\", and the first that fits counts. For "
 	       "addresses of our own domains it comes before mailboxes and aliases."},
-    {.words = "refuse mail for",
+    {.words = "refuse mail",
 	.type = CONF_REFUSE,
 	.repeats = true,
-	.syntax = "DOMAIN | ADDRESS, ... with CODE STATUS \"TEXT\"",
+	.syntax = "[from SENDER, ...] [for DOMAIN | ADDRESS, ...] with CODE STATUS \"TEXT\"",
 	.doc = "Mail that is not sent: RCPT is answered with 550 and that status and text, and "
 	       "what comes to it by an alias is returned with them (CODE, from 550 to 559, goes "
-	       "into the notification). Otherwise as \"discard mail for\". As in: refuse mail for "
+	       "into the notification). Otherwise as \"discard mail\". As in: refuse mail for "
 	       "old.example with 550 5.1.6 \"We are new.example now\"."},
     {.words = "fall back to",
 	.type = CONF_FALLBACK,

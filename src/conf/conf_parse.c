@@ -454,6 +454,7 @@ conf_parse(struct conf_bundle *bundle, struct conf **conf,
 	holder->conf.relay_network_count = parser->relay_networks.count;
 	holder->conf.xclient_networks = keep_networks(parser, &parser->xclient_networks);
 	holder->conf.proxy_networks = keep_networks(parser, &parser->proxy_networks);
+	conf_routes_settle(parser);
 	holder->conf.routes =
 	    list_keep(parser, &parser->routes, sizeof(struct conf_route));
 	holder->conf.route_count = parser->routes.count;
@@ -488,6 +489,7 @@ conf_destroy(struct conf *conf)
 
 	if (!conf)
 		return;
+	conf_drop_tables(conf);
 	holder = container_of(conf, struct holder, conf);
 	arena_fini(&holder->arena);
 	mem_free(holder);

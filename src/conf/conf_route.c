@@ -1,9 +1,12 @@
 /*
- * "send mail ...", "discard mail ...", "refuse mail ...": one route for each domain or address.
- * The first that fits counts, so one that stands behind another which takes all of its mail is a
- * mistake, and refused.  And the other ways that mail goes by: "deliver to lmtp", "fall back to".
+ * "send mail ...", "discard mail ...", "refuse mail ...": one route for each pair of a sender's and
+ * a recipient's domain or address.  The first that fits counts, so one that stands behind another
+ * which takes all of its mail is a mistake, and refused.  "routes from FILE": a table of them
+ * (conf_table.c).  And the other ways that mail goes by: "deliver to lmtp", "fall back to".
  */
 #include "conf/conf_internal.h"
+
+enum { PATTERN_BYTES_MAX = 320 };
 
 struct target {
 	struct conf_route route;
@@ -29,12 +32,13 @@ is_by_mx(const struct target *target)
 	return target->route.kind == CONF_ROUTE_SMTP && target->route.host.len == 0;
 }
 
-/* What is wrong with a domain, one with a dot in front, or an address; NULL: nothing. */
-static const char *
-pattern_problem(struct span name)
+const char *
+conf_route_pattern_problem(struct span name)
 {
 	size_t at = span_find_last(name, '@');
 
+	if (name.len > PATTERN_BYTES_MAX)
+		return "it is longer than 320 bytes";
 	if (at == name.len)
 		return conf_value_domain_problem(
 		    name.len > 1 && name.ptr[0] == '.' ? span_skip(name, 1) : name);
@@ -46,27 +50,56 @@ pattern_problem(struct span name)
 	return conf_value_domain_problem(span_skip(name, at + 1));
 }
 
-/* Domains wait in a list of their own until the statement's end is known. */
+/* Whose mail, and for whom: lists that wait until the statement's end is known. */
+struct patterns {
+	struct conf_list senders, domains;
+};
+
+static void
+patterns_fini(struct patterns *patterns)
+{
+	mem_free(patterns->senders.items);
+	mem_free(patterns->senders.places);
+	mem_free(patterns->domains.items);
+	mem_free(patterns->domains.places);
+}
+
 static bool
-parse_domains(struct conf_parser *parser, struct conf_list *domains)
+parse_list(struct conf_parser *parser, struct conf_list *list, bool senders)
 {
 	struct conf_token value;
 
 	do {
-		const char *problem;
+		const char *problem = NULL;
 
 		if (!conf_parser_value(parser, "a domain name", &value))
 			return false;
-		problem = pattern_problem(value.text);
+		if (!senders || !span_eq(value.text, SPAN("<>")))
+			problem = conf_route_pattern_problem(value.text);
 		if (problem)
 			return conf_parser_fail(parser, value.place, "%s is not %s: %s",
 			    conf_quote(value.text).text,
 			    span_find(value.text, '@') < value.text.len ? "an address"
 									: "a domain name",
 			    problem);
-		conf_list_add(domains, &value.text, sizeof(value.text), value.place);
+		conf_list_add(list, &value.text, sizeof(value.text), value.place);
 	} while (conf_parser_more(parser));
 	return true;
+}
+
+/* "from SENDER, ..." and "for DOMAIN, ...", in that order; either may be left out. */
+static bool
+parse_patterns(struct conf_parser *parser, struct patterns *patterns)
+{
+	if (conf_parser_is(parser, "from")) {
+		conf_parser_advance(parser);
+		if (!parse_list(parser, &patterns->senders, true))
+			return false;
+	}
+	if (!conf_parser_is(parser, "for"))
+		return true;
+	conf_parser_advance(parser);
+	return parse_list(parser, &patterns->domains, false);
 }
 
 /* HOST[:PORT]; the host is a name or an address, with or without brackets. */
@@ -194,32 +227,57 @@ settle(struct conf_parser *parser, struct target *target)
 	return true;
 }
 
+static struct span
+lower(struct conf_parser *parser, struct span text)
+{
+	char *copy = arena_alloc(parser->arena, text.len);
+
+	check(copy != NULL);
+	for (size_t i = 0; i < text.len; i++)
+		copy[i] = ascii_lower(text.ptr[i]);
+	return span_of(copy, text.len);
+}
+
+bool
+conf_route_add(struct conf_parser *parser, struct conf_place place,
+    const struct conf_route *route)
+{
+	struct conf_route added = *route;
+
+	if (parser->routes.count == CONF_ROUTES_MAX)
+		return conf_parser_fail(
+		    parser, place, "at most %d routes", (int)CONF_ROUTES_MAX);
+	if (!conf_pattern_route_once(parser, place, route->sender, route->domain))
+		return false;
+	added.sender = lower(parser, route->sender);
+	added.domain = lower(parser, route->domain);
+	conf_list_add(&parser->routes, &added, sizeof(added), place);
+	return true;
+}
+
+static struct span
+listed(const struct conf_list *list, size_t i, struct conf_place *place)
+{
+	if (list->count == 0)
+		return SPAN("");
+	*place = list->places[i];
+	return ((const struct span *)list->items)[i];
+}
+
 static bool
 add_routes(struct conf_parser *parser, struct conf_place place, struct target *target,
-    const struct conf_list *domains)
+    const struct patterns *patterns)
 {
-	size_t count = domains->count ? domains->count : 1;
+	size_t senders = patterns->senders.count ? patterns->senders.count : 1;
+	size_t domains = patterns->domains.count ? patterns->domains.count : 1;
 
-	for (size_t i = 0; i < count; i++) {
-		struct span domain = SPAN("");
-		struct buf text;
-
-		if (domains->count) {
-			domain = ((const struct span *)domains->items)[i];
-			place = domains->places[i];
+	for (size_t i = 0; i < senders; i++) {
+		target->route.sender = listed(&patterns->senders, i, &place);
+		for (size_t j = 0; j < domains; j++) {
+			target->route.domain = listed(&patterns->domains, j, &place);
+			if (!conf_route_add(parser, place, &target->route))
+				return false;
 		}
-		if (parser->routes.count == CONF_ROUTES_MAX)
-			return conf_parser_fail(
-			    parser, place, "at most %d routes", (int)CONF_ROUTES_MAX);
-		if (!conf_pattern_once(parser, "route", place, domain))
-			return false;
-		buf_init(&text, CONF_TEXT_MAX);
-		for (size_t at = 0; at < domain.len; at++)
-			buf_add_char(&text, ascii_lower(domain.ptr[at]));
-		check(arena_copy(parser->arena, buf_span(&text), &target->route.domain));
-		buf_fini(&text);
-		conf_list_add(
-		    &parser->routes, &target->route, sizeof(target->route), place);
 	}
 	return true;
 }
@@ -245,7 +303,9 @@ parse_target(struct conf_parser *parser, struct target *target)
 	return parse_lmtp(parser, target);
 }
 
-static const struct conf_route nowhere = {.host = SPAN(""),
+static const struct conf_route nowhere = {.domain = SPAN(""),
+    .sender = SPAN(""),
+    .host = SPAN(""),
     .credential = SPAN(""),
     .status = SPAN(""),
     .text = SPAN("")};
@@ -254,18 +314,13 @@ bool
 conf_route_parse(struct conf_parser *parser)
 {
 	struct conf_place place = parser->token.place;
-	struct conf_list domains = {0};
 	struct target target = {.route = nowhere};
-	bool good = true;
+	struct patterns patterns = {0};
+	bool good = parse_patterns(parser, &patterns) && parse_target(parser, &target) &&
+		    parse_details(parser, &target) && settle(parser, &target) &&
+		    add_routes(parser, place, &target, &patterns);
 
-	if (conf_parser_is(parser, "for")) {
-		conf_parser_advance(parser);
-		good = parse_domains(parser, &domains);
-	}
-	good = good && parse_target(parser, &target) && parse_details(parser, &target) &&
-	       settle(parser, &target) && add_routes(parser, place, &target, &domains);
-	mem_free(domains.items);
-	mem_free(domains.places);
+	patterns_fini(&patterns);
 	return good;
 }
 
@@ -274,7 +329,6 @@ conf_lmtp_parse(struct conf_parser *parser)
 {
 	struct target target = {.route = nowhere};
 
-	target.route.domain = SPAN("");
 	if (!parse_lmtp(parser, &target) || !parse_details(parser, &target) ||
 	    !settle(parser, &target))
 		return false;
@@ -287,7 +341,6 @@ conf_fallback_parse(struct conf_parser *parser)
 {
 	struct target target = {.route = nowhere};
 
-	target.route.domain = SPAN("");
 	if (!parse_through(parser, &target) || !parse_details(parser, &target) ||
 	    !settle(parser, &target))
 		return false;
@@ -301,12 +354,15 @@ parse_rule(struct conf_parser *parser, struct target *target,
     bool (*more)(struct conf_parser *, struct target *))
 {
 	struct conf_place place = parser->token.place;
-	struct conf_list domains = {0};
-	bool good = parse_domains(parser, &domains) && (!more || more(parser, target)) &&
-		    add_routes(parser, place, target, &domains);
+	struct patterns patterns = {0};
+	bool good;
 
-	mem_free(domains.items);
-	mem_free(domains.places);
+	if (!conf_parser_is(parser, "from") && !conf_parser_is(parser, "for"))
+		return conf_parser_fail(parser, place, "expected \"from\" or \"for\", not %s",
+		    conf_token_quote(&parser->token).text);
+	good = parse_patterns(parser, &patterns) && (!more || more(parser, target)) &&
+	       add_routes(parser, place, target, &patterns);
+	patterns_fini(&patterns);
 	return good;
 }
 
@@ -377,4 +433,118 @@ conf_refuse_parse(struct conf_parser *parser)
 
 	target.route.kind = CONF_ROUTE_REFUSE;
 	return parse_rule(parser, &target, parse_refusal);
+}
+
+bool
+conf_route_way(struct conf_parser *parser, struct conf_route *way)
+{
+	struct target target = {.route = nowhere};
+	bool good;
+
+	if (conf_parser_is(parser, "discard")) {
+		conf_parser_advance(parser);
+		target.route.kind = CONF_ROUTE_DISCARD;
+		good = true;
+	} else if (conf_parser_is(parser, "refuse")) {
+		conf_parser_advance(parser);
+		target.route.kind = CONF_ROUTE_REFUSE;
+		good = parse_refusal(parser, &target);
+	} else {
+		good = parse_target(parser, &target) && parse_details(parser, &target) &&
+		       settle(parser, &target);
+	}
+	if (good && parser->token.kind != CONF_NEWLINE && parser->token.kind != CONF_EOF)
+		good = conf_parser_fail(parser, parser->token.place,
+		    "expected the end of the line, not %s",
+		    conf_token_quote(&parser->token).text);
+	*way = target.route;
+	return good;
+}
+
+static bool
+table_once(struct conf_parser *parser, struct conf_place place, struct span path)
+{
+	struct buf text;
+	bool first;
+
+	buf_init(&text, CONF_PATH_BYTES_MAX + 32);
+	buf_addf(&text, "routes %.*s", SPAN_ARGS(path));
+	first = conf_parser_once(parser, place, buf_span(&text));
+	buf_fini(&text);
+	return first;
+}
+
+/* "routes from FILE": the table stands where the statement does. */
+static bool
+parse_table(struct conf_parser *parser, bool by_sender)
+{
+	struct conf_place place = parser->token.place;
+	struct conf_route route = nowhere;
+	const struct conf_file *file;
+	struct span path;
+
+	if (!conf_parser_path(parser, "the name of a file", CONF_PATH_BYTES_MAX, &path))
+		return false;
+	file = conf_bundle_find(parser->bundle, path);
+	if (!file)
+		return conf_parser_fail(
+		    parser, place, "the file %s was not read", conf_quote(path).text);
+	if (file->unreadable)
+		return conf_parser_fail(parser, place, "cannot read %.*s: %.*s",
+		    SPAN_ARGS(path), SPAN_ARGS(file->text));
+	if (file->kind != CONF_FILE_ROUTES || parser->read[file - parser->bundle->files].file)
+		return conf_parser_fail(
+		    parser, place, "%s is no table of routes", conf_quote(path).text);
+	if (parser->table_count == CONF_TABLES_MAX)
+		return conf_parser_fail(
+		    parser, place, "at most %d tables of routes", (int)CONF_TABLES_MAX);
+	if (!table_once(parser, place, path) ||
+	    !conf_pattern_route_free(parser, place, SPAN(""), SPAN("")))
+		return false;
+	route.kind = CONF_ROUTE_TABLE;
+	route.table = conf_table_parse(parser, file, by_sender);
+	if (!route.table)
+		return false;
+	parser->table_count++;
+	conf_list_add(&parser->routes, &route, sizeof(route), place);
+	return !conf_table_takes_all(route.table) ||
+	       conf_pattern_route_once(parser, place, SPAN(""), SPAN(""));
+}
+
+bool
+conf_routes_parse(struct conf_parser *parser)
+{
+	return parse_table(parser, false);
+}
+
+bool
+conf_routes_by_sender_parse(struct conf_parser *parser)
+{
+	return parse_table(parser, true);
+}
+
+/* Lines are counted from the route before, for most stand in their order. */
+void
+conf_routes_settle(struct conf_parser *parser)
+{
+	struct conf_place last = {0};
+	struct span name = SPAN("");
+	unsigned line = 1;
+
+	for (size_t i = 0; i < parser->routes.count; i++) {
+		struct conf_route *route = &((struct conf_route *)parser->routes.items)[i];
+		struct conf_place place = parser->routes.places[i];
+
+		if (place.file != last.file)
+			check(arena_copy(parser->arena, place.file->name, &name));
+		if (place.file != last.file || place.at < last.at) {
+			line = 1;
+			last.at = 0;
+		}
+		for (size_t at = last.at; at < place.at; at++)
+			line += place.file->text.ptr[at] == '\n';
+		last = place;
+		route->file = name;
+		route->line = line;
+	}
 }

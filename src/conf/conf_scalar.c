@@ -40,6 +40,8 @@ expected(const struct conf_option *option)
 	case CONF_MAILDIR:
 	case CONF_LMTP:
 	case CONF_ROUTE:
+	case CONF_ROUTES:
+	case CONF_ROUTES_BY_SENDER:
 	case CONF_SOURCE:
 	case CONF_VERP:
 	case CONF_DISCARD:

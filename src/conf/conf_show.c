@@ -153,7 +153,6 @@ show_target(struct buf *out, const struct conf_route *route)
 		buf_add_str(out, " as ");
 		conf_value_write_word(out, route->credential);
 	}
-	buf_add_char(out, '\n');
 }
 
 static void
@@ -163,6 +162,7 @@ show_lmtp(struct buf *out, const struct conf *conf)
 		return;
 	buf_add_str(out, "deliver to lmtp ");
 	show_target(out, &conf->lmtp);
+	buf_add_char(out, '\n');
 }
 
 static void
@@ -172,34 +172,63 @@ show_fallback(struct buf *out, const struct conf *conf)
 		return;
 	buf_add_str(out, "fall back to ");
 	show_target(out, &conf->fallback);
+	buf_add_char(out, '\n');
+}
+
+/* What it does, where it sends mail nowhere. */
+static bool
+show_rule(struct buf *out, const struct conf_route *route)
+{
+	if (route->kind == CONF_ROUTE_REFUSE) {
+		buf_addf(out, " with %u %.*s ", route->code, SPAN_ARGS(route->status));
+		conf_value_write_word(out, route->text);
+	}
+	return route->kind == CONF_ROUTE_REFUSE || route->kind == CONF_ROUTE_DISCARD;
+}
+
+static void
+show_way(struct buf *out, const struct conf_route *route)
+{
+	buf_add_str(out, route->kind == CONF_ROUTE_LMTP ? "by lmtp "
+			 : route->host.len == 0		? "by mx "
+							: "through ");
+	show_target(out, route);
+}
+
+void
+conf_route_write(struct buf *out, const struct conf_route *route)
+{
+	if (route->kind >= CONF_ROUTE_DISCARD)
+		buf_add_str(out, conf_route_kind_name(route->kind));
+	if (!show_rule(out, route))
+		show_way(out, route);
 }
 
 static void
 show_route(struct buf *out, const struct conf_route *route)
 {
-	static const char *const verbs[CONF_ROUTE_KIND_COUNT] = {
-	    [CONF_ROUTE_SMTP] = "send",
-	    [CONF_ROUTE_LMTP] = "send",
-	    [CONF_ROUTE_DISCARD] = "discard",
-	    [CONF_ROUTE_REFUSE] = "refuse",
-	};
-
-	buf_addf(out, "%s mail", verbs[route->kind]);
+	if (route->kind == CONF_ROUTE_TABLE) {
+		buf_addf(out, "routes%s from ",
+		    conf_table_is_by_sender(route->table) ? " by sender" : "");
+		conf_value_write_word(out, conf_table_path(route->table));
+		buf_add_char(out, '\n');
+		return;
+	}
+	buf_addf(out, "%s mail",
+	    route->kind >= CONF_ROUTE_DISCARD ? conf_route_kind_name(route->kind) : "send");
+	if (route->sender.len > 0) {
+		buf_add_str(out, " from ");
+		conf_value_write_word(out, route->sender);
+	}
 	if (route->domain.len > 0) {
 		buf_add_str(out, " for ");
 		conf_value_write_word(out, route->domain);
 	}
-	if (route->kind == CONF_ROUTE_REFUSE) {
-		buf_addf(out, " with %u %.*s ", route->code, SPAN_ARGS(route->status));
-		conf_value_write_word(out, route->text);
+	if (!show_rule(out, route)) {
+		buf_add_char(out, ' ');
+		show_way(out, route);
 	}
-	if (route->kind == CONF_ROUTE_REFUSE || route->kind == CONF_ROUTE_DISCARD) {
-		buf_add_char(out, '\n');
-		return;
-	}
-	buf_add_str(out, route->kind == CONF_ROUTE_LMTP ? " by lmtp "
-			 : route->host.len == 0 ? " by mx " : " through ");
-	show_target(out, route);
+	buf_add_char(out, '\n');
 }
 
 static void

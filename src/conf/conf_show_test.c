@@ -36,6 +36,10 @@ static const char *const confs[] = {
     "send mail for g by lmtp /run/g\ndiscard mail for g@h, i.j\n"
     "refuse mail for .k.l, m@n with 550 5.1.6 \"We are \\\"new\\\" {now}\"\n"
     "send mail by lmtp [::1]\n",
+    "hostname a\nsend mail from .a.b, <>, C@d for e by mx\nsend mail from c.d by mx\n"
+    "send mail from c.e by mx; send mail for c.e by mx\nroutes from \"r 1.routes\"\n"
+    "discard mail from x@y\nroutes by sender from r2.routes\n"
+    "refuse mail from .z for joe@a.b with 550 5.1.6 no\nsend mail by mx\n",
     "hostname a\nauthenticate with dovecot \"/a b\"\ntoken keys from k; token issuer "
     "https://id.example/; token audience smtp; token login claim sub; token scope mail\n"
     "certificate c key k\n",
@@ -69,7 +73,11 @@ plain_bundle(struct span text)
 
 	assert_int_equal(conf_bundle_add(bundle, SPAN("main.conf"), text), OK);
 	while (conf_bundle_wants(bundle, &name))
-		assert_int_equal(conf_bundle_add(bundle, name, SPAN(KIT_PEM)), OK);
+		assert_int_equal(
+		    conf_bundle_add(bundle, name,
+			span_ends_nocase(name, SPAN(".routes")) ? SPAN("a: by mx\n")
+								: SPAN(KIT_PEM)),
+		    OK);
 	return bundle;
 }
 
@@ -110,6 +118,7 @@ assert_same_route(const struct conf_route *a, const struct conf_route *b)
 {
 	assert_int_equal(a->kind, b->kind);
 	assert_same_span(a->domain, b->domain);
+	assert_same_span(a->sender, b->sender);
 	assert_same_span(a->host, b->host);
 	assert_same_span(a->credential, b->credential);
 	assert_int_equal(a->port, b->port);

@@ -338,6 +338,8 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_MAILDIR] = parse_maildir,
 	    [CONF_LMTP] = conf_lmtp_parse,
 	    [CONF_ROUTE] = conf_route_parse,
+	    [CONF_ROUTES] = conf_routes_parse,
+	    [CONF_ROUTES_BY_SENDER] = conf_routes_by_sender_parse,
 	    [CONF_SOURCE] = conf_source_parse,
 	    [CONF_VERP] = conf_verp_parse,
 	    [CONF_DISCARD] = conf_discard_parse,

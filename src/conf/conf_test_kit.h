@@ -21,7 +21,7 @@ struct kit {
 	struct buf problems;
 };
 
-/* A bundle of that main file; certificates are there, whatever their name. */
+/* A bundle of that main file; certificates are there, whatever their name, and "X.routes". */
 static inline struct conf_bundle *
 kit_bundle(struct span text)
 {
@@ -30,7 +30,11 @@ kit_bundle(struct span text)
 
 	assert_int_equal(conf_bundle_add(bundle, SPAN("/etc/p/main.conf"), text), OK);
 	while (conf_bundle_wants(bundle, &name))
-		assert_int_equal(conf_bundle_add(bundle, name, SPAN(KIT_PEM)), OK);
+		assert_int_equal(
+		    conf_bundle_add(bundle, name,
+			span_ends_nocase(name, SPAN(".routes")) ? SPAN("a: by mx\n")
+								: SPAN(KIT_PEM)),
+		    OK);
 	return bundle;
 }
 

@@ -107,6 +107,7 @@ struct proc_def {
 	const char *user;    /* its own when started as root; NULL: stays */
 	bool per_core;       /* as many as there are cores, unless configured */
 	bool empty_root;     /* chroot to an empty directory */
+	bool routes;         /* chooses ways of mail, so it has the tables of routes */
 	unsigned may;        /* of enum proc_may: seccomp and Landlock are made from it */
 	unsigned descriptors_max; /* 0: as many as whoever started us allows */
 	unsigned memory_mb_more;  /* than it holds when its work begins; 0: no limit */

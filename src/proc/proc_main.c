@@ -19,6 +19,7 @@
 
 struct life {
 	struct proc_env env;
+	struct conf *conf; /* as env has it */
 	const struct proc_def *def;
 	enum proc proc;
 	void *role;
@@ -41,9 +42,12 @@ read_all(int fd, struct buf *out)
 	return n < 0 ? ERR_IO : buf_finish(out);
 }
 
-/* The configuration from a memory file; the bundle stays, the configuration refers to it. */
+/*
+ * The configuration from a memory file; the bundle stays, the configuration refers to it, but not
+ * to the text of tables.  Who chooses no routes has none of them.
+ */
 static enum err
-read_conf(int fd, struct conf **conf)
+read_conf(int fd, enum proc proc, struct conf **conf)
 {
 	struct conf_error errors[CONF_ERRORS_MAX];
 	struct conf_bundle *bundle = conf_bundle_create();
@@ -51,13 +55,16 @@ read_conf(int fd, struct conf **conf)
 	size_t count;
 	enum err err;
 
-	buf_init(&wire, (size_t)CONF_FILES_MAX * (CONF_FILE_BYTES_MAX + 4096));
+	buf_init(&wire, CONF_BUNDLE_BYTES_MAX);
 	err = read_all(fd, &wire);
 	if (!err)
 		err = conf_bundle_decode(buf_span(&wire), bundle);
+	buf_fini(&wire);
+	if (!err && !proc_def(proc)->routes)
+		conf_bundle_drop_tables(bundle);
 	if (!err)
 		err = conf_parse(bundle, conf, errors, &count);
-	buf_fini(&wire);
+	conf_bundle_drop_tables(bundle);
 	if (err)
 		conf_bundle_destroy(bundle);
 	return err;
@@ -91,19 +98,20 @@ take_no_lmtp(struct life *life, struct span payload)
 static enum err
 take_conf(struct life *life, int fd)
 {
-	struct conf *conf;
+	struct conf *conf, *old = life->conf;
 	enum err err;
 
 	if (fd < 0)
 		return ERR_SYNTAX;
-	err = read_conf(fd, &conf);
+	err = read_conf(fd, life->proc, &conf);
 	close(fd);
 	if (err)
 		return err;
-	life->env.conf = conf;
+	life->env.conf = life->conf = conf;
 	life->env.log.format = conf->log_format;
 	if (life->def->role->reload)
 		life->def->role->reload(life->role, conf);
+	conf_drop_tables(old);
 	return OK;
 }
 
@@ -247,7 +255,6 @@ int
 proc_main(int argc, char **argv)
 {
 	struct life life = {0};
-	struct conf *conf;
 	uint64_t instance;
 	size_t listeners;
 
@@ -262,7 +269,7 @@ proc_main(int argc, char **argv)
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	if (read_conf(PROC_FD_CONF, &conf)) {
+	if (read_conf(PROC_FD_CONF, life.proc, &life.conf)) {
 		fprintf(stderr, "postrider: role %s was given no configuration\n", argv[0]);
 		return EX_SOFTWARE;
 	}
@@ -271,14 +278,14 @@ proc_main(int argc, char **argv)
 	listeners = proc_sandbox_close_others(life.def);
 	life.env = (struct proc_env){
 	    .io = io_create(),
-	    .conf = conf,
+	    .conf = life.conf,
 	    .instance = (unsigned)instance,
 	    .listener_count = listeners,
 	    .privileged = geteuid() == 0,
 	    .died = argc == 3,
 	};
-	life.env.log = (struct event_log){life.env.io, life.def->name, conf->log_format};
+	life.env.log = (struct event_log){life.env.io, life.def->name, life.conf->log_format};
 	map_limits(&life.env);
-	io_log_to(life.env.io, PROC_FD_LOG, conf->log_target == CONF_LOG_SYSLOG);
+	io_log_to(life.env.io, PROC_FD_LOG, life.conf->log_target == CONF_LOG_SYSLOG);
 	return live(&life);
 }

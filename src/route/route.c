@@ -19,11 +19,70 @@ route_takes(struct span pattern, struct span address)
 	return route_matches(pattern, span_skip(address, span_find_last(address, '@') + 1));
 }
 
-const struct conf_route *
-route_find(const struct conf *conf, struct span address)
+bool
+route_takes_sender(struct span pattern, struct span reverse_path)
 {
-	for (size_t i = 0; i < conf->route_count; i++)
-		if (route_takes(conf->routes[i].domain, address))
-			return &conf->routes[i];
+	if (pattern.len == 0)
+		return true;
+	if (span_eq(pattern, SPAN("<>")) || reverse_path.len == 0)
+		return span_eq(pattern, SPAN("<>")) && reverse_path.len == 0;
+	return route_takes(pattern, reverse_path);
+}
+
+/* The nearest line: the address, its domain, the domains above that, all. */
+static const struct conf_route *
+find_line(const struct conf_table *table, struct span address, unsigned *line)
+{
+	const struct conf_route *way = conf_table_find(table, address, line);
+	struct span domain = span_skip(address, span_find_last(address, '@') + 1);
+
+	if (!way && address.len > domain.len)
+		way = conf_table_find(table, domain, line);
+	for (size_t i = 1; i < domain.len && !way; i++)
+		if (domain.ptr[i] == '.')
+			way = conf_table_find(table, span_skip(domain, i), line);
+	return way ? way : conf_table_find(table, SPAN("*"), line);
+}
+
+const struct conf_route *
+route_find_place(const struct conf *conf, struct span reverse_path, struct span address,
+    struct route_place *place)
+{
+	for (size_t i = 0; i < conf->route_count; i++) {
+		const struct conf_route *route = &conf->routes[i], *way;
+
+		*place = (struct route_place){route->file, route->line};
+		if (route->kind != CONF_ROUTE_TABLE) {
+			if (route_takes_sender(route->sender, reverse_path) &&
+			    route_takes(route->domain, address))
+				return route;
+			continue;
+		}
+		if (conf_table_is_by_sender(route->table))
+			way = find_line(route->table,
+			    reverse_path.len > 0 ? reverse_path : SPAN("<>"), &place->line);
+		else
+			way = find_line(route->table, address, &place->line);
+		if (way) {
+			place->file = way->file;
+			return way;
+		}
+	}
+	*place = (struct route_place){0};
 	return NULL;
+}
+
+const struct conf_route *
+route_find(const struct conf *conf, struct span reverse_path, struct span address)
+{
+	struct route_place place;
+
+	return route_find_place(conf, reverse_path, address, &place);
+}
+
+void
+route_write(struct buf *out, const struct conf_route *route, const struct route_place *place)
+{
+	conf_route_write(out, route);
+	buf_addf(out, ", %.*s:%u", SPAN_ARGS(place->file), place->line);
 }

@@ -12,7 +12,7 @@ from peers import Dns, Exim, Mute, PolicyHost, Postfix, SignedDns, Sink, Wire, a
 from server import IS_ROOT, Postrider, make_certificate, make_directory  # noqa: E402
 
 # Files whose tests share what is dear to start, or would have the whole machine for themselves.
-TOGETHER = ("test_peers.py", "test_powercut.py", "test_reference.py")
+TOGETHER = ("test_opensmtpd.py", "test_peers.py", "test_powercut.py", "test_reference.py")
 
 
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)

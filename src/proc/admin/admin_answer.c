@@ -143,6 +143,7 @@ admin_rcpt(const struct ipc_qa_rcpt *rcpt)
 	json_object_set_new(value, "host", json_text(rcpt->remote));
 	json_object_set_new(value, "reply", json_text(rcpt->text));
 	json_object_set_new(value, "rule", json_text(rcpt->rule));
+	json_object_set_new(value, "route", json_text(rcpt->route));
 	json_object_set_new(value, "site", json_text(rcpt->site));
 	json_object_set_new(
 	    value, "site_destinations", json_number(rcpt->site_destinations));

@@ -44,6 +44,7 @@ test_recipient(void **state)
 	    .status = SPAN("4.2.1"),
 	    .remote = SPAN("\xff"),
 	    .text = SPAN("No\nt"),
+	    .route = SPAN("by mx, p.conf:3"),
 	    .site = SPAN("QQ"),
 	    .site_destinations = 8,
 	};
@@ -57,7 +58,8 @@ test_recipient(void **state)
 	    "\"limit\":\"rate 1 per 1 m, in queue\",\"connections\":2,\"window\":3,"
 	    "\"expires\":null,\"tries\":4,\"tried\":null,\"in_doubt\":true,\"code\":450,"
 	    "\"status\":\"4.2.1\",\"host\":\"?\",\"reply\":\"No\\nt\",\"rule\":\"\","
-	    "\"site\":\"QQ\",\"site_destinations\":8}}");
+	    "\"route\":\"by mx, p.conf:3\",\"site\":\"QQ\","
+	    "\"site_destinations\":8}}");
 	strange.state = 200;
 	strange.why = IPC_WHY_COUNT;
 	json_decref(admin_rcpt(&strange));

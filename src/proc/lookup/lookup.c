@@ -64,9 +64,11 @@ write_targets(struct lookup *lookup, struct span address)
 
 /* Whether a rule says what becomes of mail for one of our addresses: then no table does. */
 static bool
-is_ruled(const struct lookup *lookup, struct span address)
+is_ruled(const struct lookup *lookup, const struct ipc_xl_resolve *asked)
 {
-	const struct conf_route *route = route_find(lookup->env->conf, address);
+	struct span address = asked->address;
+	const struct conf_route *route =
+	    route_find(lookup->env->conf, asked->reverse_path, address);
 	size_t at = span_find_last(address, '@');
 
 	return route && route->kind >= CONF_ROUTE_DISCARD && at > 0 && at < address.len &&
@@ -80,7 +82,7 @@ answer(struct asker *asker, const struct ipc_xl_resolve *asked)
 	struct ipc_lx_resolved resolved = {.query = asked->query};
 	struct event event;
 
-	if (is_ruled(lookup, asked->address)) {
+	if (is_ruled(lookup, asked)) {
 		lookup->result.verdict = RESOLVE_LOCAL;
 		lookup->result.target_count = 1;
 		lookup->result.targets[0] =

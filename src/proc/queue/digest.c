@@ -39,6 +39,11 @@ digest_routes(const struct conf *conf)
 	for (size_t i = 0; i < conf->route_count; i++) {
 		const struct conf_route *route = &conf->routes[i];
 
+		if (route->table)
+			hash = hash * 0x9e3779b97f4a7c15 + conf_table_hash(route->table) +
+			    conf_table_is_by_sender(route->table);
+		if (route->sender.len > 0)
+			hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->sender);
 		hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->domain);
 		hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->host);
 		hash = hash * 0x9e3779b97f4a7c15 + route->port + ((uint64_t)route->kind << 16);

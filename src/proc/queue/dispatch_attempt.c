@@ -88,13 +88,15 @@ static bool
 part_ways(struct attempt *attempt)
 {
 	const struct conf *conf = attempt->queue->conf;
+	struct span reverse_path = attempt->message->envelope->reverse_path;
 	uint32_t count = attempt->rcpt_count, kept = 1;
-	bool alone = verp_find(conf, attempt->message->envelope->reverse_path) != NULL;
+	bool alone = verp_find(conf, reverse_path) != NULL;
 	bool rerouted = is_rerouted(attempt);
 
 	for (uint32_t i = 1; i < count; i++) {
 		if (!alone &&
-		    (rerouted || schedule_same_way(conf, rcpt_of(attempt, 0), rcpt_of(attempt, i))))
+		    (rerouted || schedule_same_way(conf, reverse_path, rcpt_of(attempt, 0),
+				     rcpt_of(attempt, i))))
 			attempt->rcpts[kept++] = attempt->rcpts[i];
 		else
 			back_in_line(attempt, i);
@@ -208,7 +210,7 @@ send_order_to_delivery(struct attempt *attempt)
 	ipc_extras_write(&extras, &envelope->extras);
 	order.extras = buf_span(&extras);
 	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
-	schedule_way(conf, to.key, rcpt_of(attempt, 0), &way);
+	schedule_way(conf, to.key, envelope->reverse_path, rcpt_of(attempt, 0), &way);
 	order_limits(attempt, &to, &order);
 	order.lmtp = way.kind == CONF_ROUTE_LMTP;
 	buf_init(&path, IPC_PATH_MAX);
@@ -257,12 +259,18 @@ send_body(struct attempt *attempt, uint64_t offset, struct span bytes, bool erro
 		ipc_qd_body_send(attempt->peer->channel, &body);
 }
 
+static const struct conf_route *
+route_of(const struct attempt *attempt)
+{
+	return schedule_rcpt_route(attempt->queue->conf,
+	    attempt->message->envelope->reverse_path, rcpt_of(attempt, 0));
+}
+
 /* Nobody has to be asked: a rule says what becomes of it, or there is no way. */
 static bool
 is_answered_here(const struct attempt *attempt)
 {
-	const struct conf_route *route =
-	    schedule_rcpt_route(attempt->queue->conf, rcpt_of(attempt, 0));
+	const struct conf_route *route = route_of(attempt);
 
 	if (attempt->peer->proc == PROC_MAILBOX || is_rerouted(attempt))
 		return false;
@@ -526,8 +534,7 @@ cannot_read(struct attempt *attempt, enum err err)
 static void
 answer_here(struct attempt *attempt)
 {
-	const struct conf_route *route =
-	    schedule_rcpt_route(attempt->queue->conf, rcpt_of(attempt, 0));
+	const struct conf_route *route = route_of(attempt);
 	struct outcome outcome = {
 	    .kind = IPC_DEFERRED,
 	    .status = SPAN("4.3.5"),

@@ -316,7 +316,7 @@ take_retry(struct intake *intake, const struct ipc_rq_retry *asked)
 	buf_init(&address, IPC_DOMAIN_MAX + 2);
 	buf_addf(&address, "x@%.*s", SPAN_ARGS(asked->domain));
 	buf_init(&key, 2 * IPC_PATH_MAX);
-	schedule_key(queue, &key, IPC_TARGET_REMOTE, buf_span(&address));
+	schedule_key(queue, &key, SPAN(""), IPC_TARGET_REMOTE, buf_span(&address));
 	check(buf_finish(&address) == OK);
 	destination =
 	    sched_destination_find(queue->sched, IPC_TARGET_REMOTE, buf_span(&key));

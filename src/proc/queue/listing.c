@@ -128,6 +128,22 @@ send_message(const struct listing *listing, uint32_t slot,
 	ipc_qa_message_send(queue->admin, &answer);
 }
 
+/* The statement, or the line of a table, that chooses its way now. */
+static void
+write_route(const struct queue *queue, const struct envelope *envelope,
+    const struct envelope_rcpt *rcpt, struct span key, struct buf *out)
+{
+	struct route_place place;
+	const struct conf_route *route;
+
+	if (rcpt->kind != IPC_TARGET_REMOTE || schedule_is_rerouted(key))
+		return;
+	route = route_find_place(
+	    queue->conf, envelope->reverse_path, rcpt->address, &place);
+	if (route)
+		route_write(out, route, &place);
+}
+
 static void
 send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message *message,
     const struct envelope *envelope)
@@ -142,7 +158,7 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 	const struct sched_site *site;
 	struct sched_site space;
 	struct sched_why why;
-	struct buf limit, words;
+	struct buf limit, words, route;
 
 	sched_rcpt_get(queue->sched, at, &rcpt);
 	sched_destination_get(queue->sched, rcpt.destination, &destination);
@@ -188,11 +204,15 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 	answer.status = reply.status;
 	answer.remote = reply.remote;
 	answer.text = reply.text;
+	buf_init(&route, IPC_LIMIT_MAX);
 	if (envelope && rcpt.index < envelope->rcpt_count) {
+		write_route(queue, envelope, &envelope->rcpts[rcpt.index], destination.key, &route);
+		answer.route = buf_span(&route);
 		answer.address = envelope->rcpts[rcpt.index].address;
 		answer.original = envelope->rcpts[rcpt.index].original;
 	}
 	ipc_qa_rcpt_send(queue->admin, &answer);
+	buf_fini(&route);
 	buf_fini(&words);
 	buf_fini(&limit);
 }

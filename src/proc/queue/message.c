@@ -28,7 +28,7 @@ message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
 		uint32_t at;
 
 		buf_reset(&key);
-		schedule_key(queue, &key, rcpt->kind, rcpt->address);
+		schedule_key(queue, &key, envelope->reverse_path, rcpt->kind, rcpt->address);
 		at = sched_rcpt_add(queue->sched, slot, i,
 		    schedule_process(queue->conf, rcpt->kind), buf_span(&key));
 		sched_rcpt_due(queue->sched, at, envelope->extras.hold_until_wall_ms);

@@ -222,24 +222,24 @@ void schedule_arm(struct queue *queue);
 /* Sets it earlier, where something has come up that is due before it. */
 void schedule_arm_sooner(struct queue *queue);
 /* As route_find, for a mailbox too, which has one by LMTP only. */
-const struct conf_route *schedule_rcpt_route(
-    const struct conf *conf, const struct envelope_rcpt *rcpt);
+const struct conf_route *schedule_rcpt_route(const struct conf *conf,
+    struct span reverse_path, const struct envelope_rcpt *rcpt);
 /* Which kind of process has it: mailboxes may be another program's, which delivery talks to. */
 enum ipc_target schedule_process(const struct conf *conf, enum ipc_target kind);
 /* Whether who took it there keeps it, rather than sending it on. */
 bool schedule_is_final(const struct sched_destination *destination);
 /* Whether mail for two recipients of one destination may share an attempt. */
-bool schedule_same_way(const struct conf *conf, const struct envelope_rcpt *a,
-    const struct envelope_rcpt *b);
+bool schedule_same_way(const struct conf *conf, struct span reverse_path,
+    const struct envelope_rcpt *a, const struct envelope_rcpt *b);
 struct span schedule_domain(struct span address);
 /* Whether an operator sends what goes to that destination another way. */
 bool schedule_is_rerouted(struct span key);
 /* The way to an address of the destination: host "" is by MX. */
-void schedule_way(const struct conf *conf, struct span key, const struct envelope_rcpt *rcpt,
-    struct conf_route *way);
+void schedule_way(const struct conf *conf, struct span key, struct span reverse_path,
+    const struct envelope_rcpt *rcpt, struct conf_route *way);
 /* The key of the destination that a recipient goes to. */
-void schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
-    struct span address);
+void schedule_key(const struct queue *queue, struct buf *key, struct span reverse_path,
+    enum ipc_target kind, struct span address);
 /* Limits by a destination's key. */
 const struct conf_limits *schedule_limits(const struct queue *queue, struct span key);
 /* What a destination may have just now, with what its words asked for. */

@@ -78,8 +78,8 @@ usual_key(const struct reroute *reroute, struct looking *looking, uint32_t index
 	buf_reset(usual);
 	if (!read_envelope(reroute, looking))
 		return false;
-	schedule_key(reroute->queue, usual, looking->envelope->rcpts[index].kind,
-	    looking->envelope->rcpts[index].address);
+	schedule_key(reroute->queue, usual, looking->envelope->reverse_path,
+	    looking->envelope->rcpts[index].kind, looking->envelope->rcpts[index].address);
 	return true;
 }
 

@@ -27,10 +27,11 @@ schedule_domain(struct span address)
 }
 
 const struct conf_route *
-schedule_rcpt_route(const struct conf *conf, const struct envelope_rcpt *rcpt)
+schedule_rcpt_route(const struct conf *conf, struct span reverse_path,
+    const struct envelope_rcpt *rcpt)
 {
 	if (rcpt->kind == IPC_TARGET_REMOTE)
-		return route_find(conf, rcpt->address);
+		return route_find(conf, reverse_path, rcpt->address);
 	return conf->lmtp.kind == CONF_ROUTE_LMTP ? &conf->lmtp : NULL;
 }
 
@@ -56,12 +57,12 @@ same_route(const struct conf_route *a, const struct conf_route *b)
 }
 
 bool
-schedule_same_way(const struct conf *conf, const struct envelope_rcpt *a,
-    const struct envelope_rcpt *b)
+schedule_same_way(const struct conf *conf, struct span reverse_path,
+    const struct envelope_rcpt *a, const struct envelope_rcpt *b)
 {
-	const struct conf_route *route = schedule_rcpt_route(conf, a);
+	const struct conf_route *route = schedule_rcpt_route(conf, reverse_path, a);
 
-	if (!same_route(route, schedule_rcpt_route(conf, b)))
+	if (!same_route(route, schedule_rcpt_route(conf, reverse_path, b)))
 		return false;
 	/* A destination may be older than the routes. */
 	return (route && route->host.len > 0) ||
@@ -75,8 +76,8 @@ schedule_same_way(const struct conf *conf, const struct envelope_rcpt *a,
  * host takes turns together; it shares an attempt only where its routes lead the same way.
  */
 void
-schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
-    struct span address)
+schedule_key(const struct queue *queue, struct buf *key, struct span reverse_path,
+    enum ipc_target kind, struct span address)
 {
 	struct span domain = schedule_domain(address);
 	const struct conf_route *route;
@@ -86,7 +87,7 @@ schedule_key(const struct queue *queue, struct buf *key, enum ipc_target kind,
 		return;
 	}
 	route = kind == IPC_TARGET_MAILBOX ? &queue->conf->lmtp
-	                                   : route_find(queue->conf, address);
+	                                   : route_find(queue->conf, reverse_path, address);
 	if (route && conf_route_is_socket(route)) {
 		buf_add_str(key, "lmtp:");
 		buf_add(key, route->host);
@@ -117,10 +118,11 @@ schedule_is_rerouted(struct span key)
 }
 
 void
-schedule_way(const struct conf *conf, struct span key, const struct envelope_rcpt *rcpt,
-    struct conf_route *way)
+schedule_way(const struct conf *conf, struct span key, struct span reverse_path,
+    const struct envelope_rcpt *rcpt, struct conf_route *way)
 {
-	const struct conf_route *route = schedule_rcpt_route(conf, rcpt);
+	const struct conf_route *route = schedule_rcpt_route(conf, reverse_path, rcpt);
+	struct conf_ways ways = {0};
 	struct span host = queue_limits_name(key);
 	uint64_t port = 0;
 
@@ -133,11 +135,11 @@ schedule_way(const struct conf *conf, struct span key, const struct envelope_rcp
 	    "0 is the usual port");
 	*way = (struct conf_route){.host = host, .port = (uint16_t)port};
 	/* What the configuration says of that server holds on this way too. */
-	for (size_t i = 0; i < conf->route_count; i++)
-		if (conf->routes[i].kind == CONF_ROUTE_SMTP && conf->routes[i].port == port &&
-		    span_eq_nocase(conf->routes[i].host, host)) {
-			way->tls = conf->routes[i].tls;
-			way->credential = conf->routes[i].credential;
+	while ((route = conf_ways_next(conf, &ways)) != NULL)
+		if (route->kind == CONF_ROUTE_SMTP && route->port == port &&
+		    span_eq_nocase(route->host, host)) {
+			way->tls = route->tls;
+			way->credential = route->credential;
 			return;
 		}
 }

@@ -340,10 +340,10 @@ routes_gather_destinations(void **state)
 		    span_eq(destination_of(&test, slot, i).key, span_str(keys[i])));
 	/* One destination, two routes: an attempt looks whether they lead the same way. */
 	assert_ptr_equal(
-	    route_find(&test.conf, SPAN("x@ONE.example")), &test.routes[0]);
+	    route_find(&test.conf, SPAN(""), SPAN("x@ONE.example")), &test.routes[0]);
 	assert_ptr_equal(
-	    route_find(&test.conf, SPAN("x@two.example")), &test.routes[1]);
-	assert_null(route_find(&test.conf, SPAN("x@four.example")));
+	    route_find(&test.conf, SPAN(""), SPAN("x@two.example")), &test.routes[1]);
+	assert_null(route_find(&test.conf, SPAN(""), SPAN("x@four.example")));
 	test_queue_fini(&test);
 }
 
@@ -353,7 +353,7 @@ same_way(const struct conf *conf, struct span a, struct span b)
 	const struct envelope_rcpt one = {.kind = IPC_TARGET_REMOTE, .address = a};
 	const struct envelope_rcpt two = {.kind = IPC_TARGET_REMOTE, .address = b};
 
-	return schedule_same_way(conf, &one, &two);
+	return schedule_same_way(conf, SPAN("me@home.example"), &one, &two);
 }
 
 static void
@@ -388,6 +388,38 @@ recipients_share_an_attempt_where_their_ways_are_the_same(void **state)
 	test_queue_fini(&test);
 }
 
+/* A sender's route makes a destination of its own; a bounce has none. */
+static void
+senders_may_have_ways_of_their_own(void **state)
+{
+	static const struct {
+		const char *from, *key;
+	} cases[] = {
+	    {"me@one.example", "host:smart.example:587"},
+	    {"me@two.example", "mx:far.example"},
+	    {"", "host:bounces.example:0"},
+	};
+	struct test_queue test;
+	struct buf key;
+
+	(void)state;
+	test_queue_init(&test);
+	buf_init(&key, 1000);
+	test.routes[0] = (struct conf_route){
+	    .sender = SPAN("one.example"), .host = SPAN("smart.example"), .port = 587};
+	test.routes[1] =
+	    (struct conf_route){.sender = SPAN("<>"), .host = SPAN("bounces.example")};
+	test.conf.route_count = 2;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		buf_reset(&key);
+		schedule_key(&test.queue, &key, span_str(cases[i].from), IPC_TARGET_REMOTE,
+		    SPAN("x@Far.example"));
+		assert_true(span_eq(buf_span(&key), span_str(cases[i].key)));
+	}
+	buf_fini(&key);
+	test_queue_fini(&test);
+}
+
 /* Mailboxes that another program keeps are a server's like others, and are delivered there. */
 static void
 mailboxes_may_be_behind_lmtp(void **state)
@@ -419,19 +451,19 @@ mailboxes_may_be_behind_lmtp(void **state)
 
 		test.conf.lmtp = cases[i].lmtp;
 		buf_reset(&key);
-		schedule_key(&test.queue, &key, IPC_TARGET_MAILBOX, mailbox.address);
+		schedule_key(&test.queue, &key, SPAN(""), IPC_TARGET_MAILBOX, mailbox.address);
 		assert_true(span_eq(buf_span(&key), span_str(cases[i].key)));
 		assert_int_equal(
 		    schedule_process(&test.conf, IPC_TARGET_MAILBOX), cases[i].process);
 		assert_int_equal(
 		    schedule_process(&test.conf, IPC_TARGET_REMOTE), IPC_TARGET_REMOTE);
-		assert_ptr_equal(
-		    schedule_rcpt_route(&test.conf, &mailbox), i > 0 ? &test.conf.lmtp : NULL);
+		assert_ptr_equal(schedule_rcpt_route(&test.conf, SPAN(""), &mailbox),
+		    i > 0 ? &test.conf.lmtp : NULL);
 		destination.key = buf_span(&key);
 		assert_true(schedule_is_final(&destination));
 	}
 	buf_reset(&key);
-	schedule_key(&test.queue, &key, IPC_TARGET_REMOTE, SPAN("Joe@One.example"));
+	schedule_key(&test.queue, &key, SPAN(""), IPC_TARGET_REMOTE, SPAN("Joe@One.example"));
 	assert_true(span_eq(buf_span(&key), SPAN("rule:one.example")));
 	assert_false(schedule_is_final(&(struct sched_destination){
 	    .kind = IPC_TARGET_REMOTE, .key = buf_span(&key)}));
@@ -518,6 +550,7 @@ main(void)
 	    cmocka_unit_test(hold_all_holds_what_was_not_released),
 	    cmocka_unit_test(routes_gather_destinations),
 	    cmocka_unit_test(recipients_share_an_attempt_where_their_ways_are_the_same),
+	    cmocka_unit_test(senders_may_have_ways_of_their_own),
 	    cmocka_unit_test(mailboxes_may_be_behind_lmtp),
 	    cmocka_unit_test(a_destination_has_the_limits_that_are_configured_for_it),
 	    cmocka_unit_test(the_timer_is_brought_forward),

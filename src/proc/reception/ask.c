@@ -31,7 +31,8 @@ ask_forget(struct session *session)
 void
 ask_lookup(struct session *session, struct span address)
 {
-	struct ipc_xl_resolve resolve = {.address = address};
+	struct ipc_xl_resolve resolve = {
+	    .address = address, .reverse_path = session->transaction.reverse_path};
 
 	if (!session->reception->lookup) {
 		session_reply_id(session, REPLY_LOOKUP_FAILED);

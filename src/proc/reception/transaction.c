@@ -268,8 +268,8 @@ add_targets(struct transaction *transaction, struct span blob)
 static const struct conf_route *
 rule_against(const struct session *session)
 {
-	const struct conf_route *route =
-	    route_find(session->reception->conf, session->transaction.rcpt_pending);
+	const struct conf_route *route = route_find(session->reception->conf,
+	    session->transaction.reverse_path, session->transaction.rcpt_pending);
 
 	return route && route->kind == CONF_ROUTE_REFUSE ? route : NULL;
 }

@@ -39,7 +39,9 @@ read_all(int fd, struct buf *text, const char **reason)
 			return OK;
 		buf_add(text, span_of(piece, (size_t)got));
 		if (buf_finish(text) != OK) {
-			*reason = "it is larger than 1 MB";
+			*reason = text->bytes_max > CONF_FILE_BYTES_MAX
+			    ? "it is larger than 64 MB"
+			    : "it is larger than 1 MB";
 			return ERR_TOO_LONG;
 		}
 	}
@@ -105,7 +107,7 @@ load_main(const char *path, struct conf_bundle *bundle, struct buf *problems)
 	return err;
 }
 
-/* Includes and certificates. */
+/* Includes, certificates, tables of routes. */
 static enum err
 load_wanted(struct conf_bundle *bundle, struct span name)
 {
@@ -114,7 +116,7 @@ load_wanted(struct conf_bundle *bundle, struct span name)
 	struct buf text;
 	enum err err;
 
-	buf_init(&text, CONF_FILE_BYTES_MAX);
+	buf_init(&text, conf_bundle_bytes_max(bundle, name));
 	if (read_file(path, &text, &reason) == OK)
 		err = conf_bundle_add(bundle, name, buf_span(&text));
 	else

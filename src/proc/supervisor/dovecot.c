@@ -83,9 +83,11 @@ static bool
 is_lmtp_socket(const struct conf *conf, struct span path)
 {
 	bool is = conf_route_is_socket(&conf->lmtp) && span_eq(conf->lmtp.host, path);
+	const struct conf_route *way;
+	struct conf_ways ways = {0};
 
-	for (size_t i = 0; i < conf->route_count && !is; i++)
-		is = conf_route_is_socket(&conf->routes[i]) && span_eq(conf->routes[i].host, path);
+	while (!is && (way = conf_ways_next(conf, &ways)) != NULL)
+		is = conf_route_is_socket(way) && span_eq(way->host, path);
 	return is;
 }
 

@@ -33,7 +33,7 @@ reload_memory_file(const struct conf_bundle *bundle)
 	int fd = memfd_create("postrider.conf", MFD_CLOEXEC);
 	size_t at = 0;
 
-	buf_init(&wire, (size_t)CONF_FILES_MAX * (CONF_FILE_BYTES_MAX + 4096));
+	buf_init(&wire, CONF_BUNDLE_BYTES_MAX);
 	conf_bundle_encode(bundle, &wire);
 	while (fd >= 0 && at < wire.len) {
 		ssize_t n = write(fd, wire.ptr + at, wire.len - at);
