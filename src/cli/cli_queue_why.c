@@ -115,6 +115,15 @@ write_site(struct buf *out, json_t *rcpt)
 		buf_addf(out, ", which takes mail for %lld domains that wait,", destinations);
 }
 
+static void
+write_site_window(struct buf *out, json_t *rcpt)
+{
+	buf_add_str(out, "It waits for a free connection: ");
+	write_site(out, rcpt);
+	buf_addf(out, " has %lld of %lld that it may have now.",
+	    cli_queue_number(rcpt, "connections"), cli_queue_number(rcpt, "window"));
+}
+
 /* What is said of the mail that waits for a destination. */
 static void
 write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
@@ -146,10 +155,7 @@ write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcp
 		buf_add_char(out, '.');
 		break;
 	case SITE:
-		buf_add_str(out, "It waits for a free connection: ");
-		write_site(out, rcpt);
-		buf_addf(out, " has %lld of %lld that it may have now.",
-		    cli_queue_number(rcpt, "connections"), cli_queue_number(rcpt, "window"));
+		write_site_window(out, rcpt);
 		break;
 	case SITE_RATE:
 		write_site(out, rcpt);

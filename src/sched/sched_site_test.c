@@ -186,7 +186,7 @@ a_site_that_asked_for_a_pause_has_no_turn(void **state)
 	test_sched_fini(&test);
 }
 
-/* Until it is known who serves it, a destination is limited alone; then it moves, with its attempts. */
+/* Until it is known who serves it, it is limited alone; then it moves, with its attempts. */
 static void
 a_destination_moves_when_its_site_is_known(void **state)
 {

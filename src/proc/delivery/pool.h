@@ -8,7 +8,8 @@
  * Connections to all hosts of a site (one provider's, say) are counted, the kept ones too, so that
  * these can make room for others.
  *
- * The pool owns nothing but its ways and sites: wants and entries are members of attempts and connections.
+ * The pool owns nothing but its ways and sites: wants and entries are members of attempts and
+ * connections.
  */
 #pragma once
 

@@ -47,8 +47,8 @@ any_has_room(const struct queue *queue, enum ipc_target kind)
 }
 
 /*
- * The process for an attempt; there is one that has room.  A destination, and all of a site, goes to
- * the same one as long as that has room: there are the connections that are kept to it.
+ * The process for an attempt; there is one that has room.  A destination, and all of a site, goes
+ * to the same one as long as that has room: there are the connections that are kept to it.
  */
 static struct peer *
 choose_peer(struct queue *queue, enum ipc_target kind, uint32_t rcpt)
