@@ -130,17 +130,6 @@ conf_destination_open(struct conf_parser *parser, const struct conf_option *opti
 	return true;
 }
 
-static struct span
-lower_copy(struct conf_parser *parser, struct span name)
-{
-	char *copy = arena_alloc(parser->arena, name.len);
-
-	check(copy != NULL);
-	for (size_t at = 0; at < name.len; at++)
-		copy[at] = ascii_lower(name.ptr[at]);
-	return span_of(copy, name.len);
-}
-
 static void
 add_row(struct conf_parser *parser, struct span name, struct conf_place place)
 {
@@ -148,8 +137,15 @@ add_row(struct conf_parser *parser, struct span name, struct conf_place place)
 	const struct provider *known = is_provider ? provider_named(name) : NULL;
 	struct conf_destination destination = {.limits = parser->limits};
 	struct conf_provider provider = {.is_host = !known, .limits = parser->limits};
+	char *copy;
 
-	name = known ? span_str(known->name) : lower_copy(parser, name);
+	if (known) {
+		name = span_str(known->name);
+	} else {
+		copy = arena_alloc(parser->arena, name.len);
+		check(copy != NULL);
+		name = span_lower(copy, name);
+	}
 	if (is_provider) {
 		provider.name = name;
 		conf_list_add(&parser->providers, &provider, sizeof(provider), place);

@@ -17,10 +17,7 @@ route_site_name(
 			return conf->providers[i].name;
 	if (known)
 		return span_str(known->name);
-	host = span_first(host, ROUTE_SITE_NAME_MAX);
-	for (size_t i = 0; i < host.len; i++)
-		bytes[i] = ascii_lower(host.ptr[i]);
-	return span_of(bytes, host.len);
+	return span_lower(bytes, span_first(host, ROUTE_SITE_NAME_MAX));
 }
 
 static const struct conf_provider *
