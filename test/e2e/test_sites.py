@@ -96,6 +96,36 @@ def test_what_a_provider_may_have_is_configured(postrider, dns, sink, port_25):
     assert one.open_most == two.open_most == 1
 
 
+def test_who_asked_for_less_is_left_alone_after_a_restart(postrider, dns, sink, port_25):
+    far = sink("127.0.0.2", port_25)
+    server = start(postrider, dns)
+    learn(server, ("a", "b"))
+    far.always["mail"] = OUTLOOK
+    submit(server.smtp_port, ALICE, "u@a.example", message("busy"))
+    server.wait_event("backoff")
+    waits = submit(server.smtp_port, ALICE, "u@b.example", message("waits"))
+    until(lambda: why(server, "b")["state"] == "paused", "b waits as a does")
+    server.stop()
+    far.always.clear()
+    server.start()
+    assert server.wait_event("backoffs_kept")[0]["count"] == "1"
+    row = why(server, "b")
+    assert row["state"] == "paused" and row["site"]["name"] == "mx1.hoster.example", row
+    assert row["asked"]["kind"] == "slow" and "Server busy" in row["reply"], row
+    assert "asked for less mail" in server.queue("show", waits)
+    assert len(far.messages) == 2, far.messages
+    # An operator's word ends it, and that is kept too.
+    server.queue("retry", waits)
+    far.wait_messages(3)
+    server.stop()
+    # Damage is said, and does no harm.
+    kept = server.spool / "backoffs"
+    kept.write_bytes(kept.read_bytes() + b"row\tnonsense\n")
+    server.start()
+    assert server.wait_event("backoffs_damaged")[0]["error"] == "malformed"
+    assert why(server, "b")["asked"] is None
+
+
 def test_providers_are_listed_with_what_they_want(server):
     rows = json.loads(subprocess.run([PROGRAM, "providers", "--json"], check=True,
                                      stdout=subprocess.PIPE).stdout)["providers"]

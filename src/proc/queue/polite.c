@@ -145,6 +145,7 @@ ask(struct queue *queue, const struct backoff *row)
 {
 	uint32_t destination;
 
+	queue->backoffs_changed = true;
 	if (row->is_site) {
 		uint32_t site =
 		    sched_site_find(queue->sched, IPC_TARGET_REMOTE, span_str(row->name));

@@ -103,6 +103,7 @@ second_passed(struct io_timer *timer)
 	bounce_retry(queue);
 	suspend_expire(queue);
 	polite_expire(queue);
+	polite_keep(queue, false);
 	suppress_sweep(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
 }
@@ -282,6 +283,7 @@ open_store(struct queue *queue)
 	if (!queue->ledger)
 		return false;
 	suspend_load(queue);
+	polite_load(queue);
 	suppress_load(queue);
 	ledger_feed_spool(queue->ledger, &options, &scan);
 	err = store_spool_open(
@@ -385,6 +387,7 @@ queue_stop(void *role)
 	if (queue->stopping)
 		return;
 	queue->stopping = true;
+	polite_keep(queue, true);
 	queue->flush = (struct store_op){.done = flushed, .owner = queue};
 	store_flush(queue->store, &queue->flush);
 }

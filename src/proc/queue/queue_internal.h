@@ -159,6 +159,10 @@ struct queue {
 	struct suspensions suspensions;
 	struct backoffs backoffs;
 	struct sites sites;
+	uint64_t backoffs_kept_ms; /* when their file was last written */
+	bool backoffs_changed;     /* since then */
+	bool backoffs_filed;       /* there is such a file */
+	bool backoffs_unkept;      /* it could not be written, and the log says so */
 	struct suppressions suppressions;
 	uint64_t suppression_lines; /* of their file */
 	bool suppressions_whole;    /* it is to be written anew */
@@ -403,6 +407,9 @@ const struct backoff *polite_backoff(
     const struct queue *queue, struct span key, const struct sched_site *site);
 /* Once a second: those whose time is over. */
 void polite_expire(struct queue *queue);
+/* polite_keep.c: from the file, before anything is scheduled; and into it, where it is time or now. */
+void polite_load(struct queue *queue);
+void polite_keep(struct queue *queue, bool now);
 /* An operator wants the destination tried now. */
 void polite_forget(struct queue *queue, uint32_t destination);
 
