@@ -44,6 +44,7 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *st
 	    {"site-rate", "the servers that it shares with others get only so many messages in a "
 	                  "time; the next may go "},
 	    {"suspended", "an operator suspended it; resumed "},
+	    {"source", "no address that mail for it may leave from can take it now"},
 	    {"turn", "nothing: what is ready goes as soon as its turn comes"},
 	    {"time", "nothing: what waits for it waits for the time of its next try, or is held"},
 	};

@@ -26,6 +26,7 @@ enum reason {
 	PAUSE,
 	SITE,
 	SITE_RATE,
+	SOURCE,
 	REASON_COUNT
 };
 
@@ -34,7 +35,7 @@ reason_of(json_t *object)
 {
 	static const char *const names[REASON_COUNT] = {"time", "down", "probe",
 	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing",
-	    "until", "suspended", "pause", "site", "site-rate"};
+	    "until", "suspended", "pause", "site", "site-rate", "source"};
 	const char *name = cli_queue_text(object, "reason");
 	unsigned reason = 0;
 
@@ -189,6 +190,7 @@ write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcp
 	case ACTIVE:
 	case BOUNCING:
 	case UNTIL:
+	case SOURCE:
 	case REASON_COUNT:
 		buf_add_str(out, cli_queue_number(rcpt, "ahead") > 0
 				     ? "It waits its turn for "
@@ -205,7 +207,8 @@ cli_queue_write_why(
 {
 	long long tries = cli_queue_number(rcpt, "tries");
 
-	if (tries > 0)
+	/* A wait for an address counts as the first try, though nobody was asked. */
+	if (tries > 0 && reason_of(rcpt) != SOURCE)
 		buf_addf(out, "Tried %lld time%s. ", tries, cli_queue_plural(tries));
 	if (json_is_true(json_object_get(rcpt, "in_doubt")))
 		buf_add_str(out,
@@ -236,6 +239,11 @@ cli_queue_write_why(
 		return;
 	case TIME:
 		buf_addf(out, "The %s try is due ", tries > 0 ? "next" : "first");
+		write_when(printer, out, rcpt);
+		buf_add_char(out, '.');
+		return;
+	case SOURCE:
+		buf_add_str(out, "No address that it may leave from can take it now; it goes on ");
 		write_when(printer, out, rcpt);
 		buf_add_char(out, '.');
 		return;
@@ -278,6 +286,7 @@ cli_queue_write_why_short(
 	    [PAUSE] = "its destination asked for less mail, goes on",
 	    [SITE] = "waits for a free connection to its provider",
 	    [SITE_RATE] = "waits for the rate limit of its provider",
+	    [SOURCE] = "no address may send it now, goes on",
 	    [REASON_COUNT] = "waits",
 	};
 	enum reason reason = reason_of(rcpt);
@@ -290,7 +299,7 @@ cli_queue_write_why_short(
 	if (reason == RATE || reason == SITE_RATE)
 		buf_add_char(out, ',');
 	if ((reason == TIME || reason == DOWN || reason == RATE || reason == UNTIL ||
-	        reason == PAUSE || reason == SITE_RATE) &&
+	        reason == PAUSE || reason == SITE_RATE || reason == SOURCE) &&
 	    cli_queue_time(cli_queue_text(rcpt, "next_try"), &next_ms)) {
 		buf_add_char(out, ' ');
 		cli_queue_write_distance(out, next_ms, printer->now_ms);
@@ -315,6 +324,7 @@ next_word_of(enum reason reason)
 	    [PAUSE] = WORD_WHY_NEXT_TURN,
 	    [SITE] = WORD_WHY_NEXT_TURN,
 	    [SITE_RATE] = WORD_WHY_NEXT_TURN,
+	    [SOURCE] = WORD_WHY_NEXT_TURN,
 	    [ACTIVE] = WORD_WHY_NEXT_NOW,
 	};
 

@@ -111,7 +111,8 @@ struct attempt {
 		struct net_addr addr; /* where it goes from; family 0: as the system chooses */
 		struct span helo;     /* our name there */
 	} source;
-	uint64_t source_chance; /* one for all of the attempt */
+	struct attempt_source sources[2]; /* to servers with IPv4, IPv6: as the queue chose */
+	uint8_t avoid; /* bits of families that there is none for: 1, 2 */
 
 	struct pool_want want; /* CONNECTING: waits for a connection to be free, or to be made */
 	struct talk *talk; /* NULL: none yet, or no more */
@@ -206,7 +207,13 @@ bool attempt_wants_tls(const struct attempt *attempt);
 void attempt_write_status(
     char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply);
 /* Where it goes from, to its address; after a change of that. */
-void attempt_choose_source(struct attempt *attempt);
+/*
+ * For the address at hand, or the next one that there is one for.  False: there is none, and the
+ * attempt has failed.
+ */
+bool attempt_choose_source(struct attempt *attempt);
+/* This host does not have it: goes on with another address of the server's, if it can. */
+void attempt_lacks_source(struct attempt *attempt, enum err err);
 void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
 /* The server that it is at: "mx.example[192.0.2.1]", or the path of a socket. */
 void attempt_write_remote(const struct attempt *attempt, struct buf *out);

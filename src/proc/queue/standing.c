@@ -68,6 +68,10 @@ tell(struct queue *queue, uint64_t query, const struct sched_destination *known,
 
 	buf_init(&limit, IPC_LIMIT_MAX);
 	buf_init(&rule, IPC_RULE_MAX);
+	if (standing.why == IPC_WHY_TIME && known->rcpt_count > 0 && sources_is_put_off(&reply)) {
+		standing.why = IPC_WHY_SOURCE;
+		standing.state = IPC_DESTINATION_LIMITED;
+	}
 	if (site)
 		tell_site(site, &answer);
 	if (standing.at_ms > 0)
