@@ -327,6 +327,7 @@ struct conf {
 	uint64_t hold_max_ms; /* FUTURERELEASE; 0: not offered */
 	uint64_t return_bytes_max; /* of a message in its bounce; 0: never whole */
 	uint64_t idle_timeout_ms;
+	bool convert_for_old_servers; /* without 8BITMIME or BINARYMIME */
 	uint64_t transcripts_max; /* kept of attempts that failed or were slow; 0: none */
 	uint64_t transcript_bytes_max, transcript_memory_bytes; /* of one, of all */
 	uint64_t slow_attempt_ms; /* 0: none is slow */

@@ -75,6 +75,7 @@ attempt_free(struct attempt *attempt)
 		mem_wipe((char *)(uintptr_t)attempt->password.ptr, attempt->password.len);
 	arena_fini(&attempt->arena);
 	mem_free(attempt->rcpts);
+	attempt_convert_free(attempt);
 	buf_fini(&attempt->body);
 	buf_fini(&attempt->tls_text);
 	recorder_end(attempt);
@@ -666,17 +667,20 @@ void
 attempt_next(struct attempt *attempt)
 {
 	struct event event;
+	bool goes_on = attempt->failure.host_level;
 
 	attempt_event_begin(attempt, &event, "try_failed");
 	event_span(&event, "text", buf_span(&attempt->failure.text));
 	event_end(&event);
-	if (attempt->failure.host_level &&
-	    attempt->addr_index + 1 < attempt->addr_count) {
-		SIM_MARK("delivery.next_address");
+	if (goes_on && attempt->addr_index + 1 < attempt->addr_count)
 		attempt->addr_index++;
-		attempt->without_tls = attempt->without_kept = false;
-		talk_start(attempt);
+	else
+		goes_on = goes_on && attempt_convert_after_all(attempt);
+	if (!goes_on) {
+		attempt_finish(attempt);
 		return;
 	}
-	attempt_finish(attempt);
+	SIM_MARK("delivery.next_address");
+	attempt->without_tls = attempt->without_kept = false;
+	talk_start(attempt);
 }

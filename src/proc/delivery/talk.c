@@ -84,6 +84,7 @@ talk_detach(struct talk *talk)
 		return;
 	talk->attempt->talk = NULL;
 	talk->attempt->mail_sent = talk->attempt->body_wanted = false;
+	talk->attempt->conversion.waits = false;
 	talk->attempt = NULL;
 }
 

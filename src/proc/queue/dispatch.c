@@ -106,9 +106,13 @@ take_more(struct peer *peer, uint64_t number, uint64_t offset)
 
 	if (!attempt || attempt->peer != peer)
 		return OK;
-	if (attempt->reading || list_linked(&attempt->wait) || offset != attempt->offset ||
-	    offset >= attempt->message->body_bytes)
+	if (attempt->reading || list_linked(&attempt->wait) || offset > attempt->offset ||
+	    offset == 0 || offset >= attempt->message->body_bytes)
 		return ERR_SYNTAX;
+	/* Delivery read it to see whether it can be converted, and now it sends it. */
+	if (offset < attempt->offset && ++attempt->rewinds > QUEUE_REWINDS_MAX)
+		return ERR_SYNTAX;
+	attempt->offset = offset;
 	dispatch_read(attempt);
 	return OK;
 }

@@ -30,6 +30,7 @@
 enum {
 	QUEUE_PEERS_MAX = PROC_INSTANCES_MAX,
 	QUEUE_PUSH_BYTES = 64 << 10,    /* a body up to this goes along with its attempt */
+	QUEUE_REWINDS_MAX = 8,          /* so often an attempt may have pieces of it again */
 	QUEUE_PEER_BYTES = 2 << 20,     /* of bodies, on their way to one process */
 	QUEUE_ATTEMPTS_MAX = 500,       /* of one delivery process */
 	QUEUE_MAILBOX_ATTEMPTS_MAX = 64,
@@ -92,6 +93,7 @@ struct attempt {
 	bool ordered;        /* the process knows of it */
 	bool lost;           /* the process has ended */
 	uint64_t offset;
+	unsigned rewinds;    /* how often the body was asked for again */
 	char *body;
 	struct list node;    /* in peer->attempts */
 };
