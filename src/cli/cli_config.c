@@ -326,12 +326,24 @@ json_addrs(const struct net_addr *addrs, size_t count)
 	return array;
 }
 
+static json_t *
+json_certificates(const struct conf *conf)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < conf->certificate_count; i++)
+		json_array_append_new(array,
+		    json_pack("{s:o, s:o}", "file",
+				proc_json_text(conf->certificates[i].path), "key",
+				proc_json_text(conf->certificates[i].key_path)));
+	return array;
+}
+
 /* A row's value; NULL where the row has none. */
 static json_t *
 json_statement(const struct conf *conf, const struct conf_option *option)
 {
 	struct conf_networks networks;
-	json_t *value;
 
 	switch (option->type) {
 	case CONF_LISTEN:
@@ -339,13 +351,7 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_HTTP:
 		return json_addrs(conf->http, conf->http_count);
 	case CONF_CERTIFICATE:
-		value = json_array();
-		for (size_t i = 0; i < conf->certificate_count; i++)
-			json_array_append_new(value,
-			    json_pack("{s:o, s:o}", "file",
-				proc_json_text(conf->certificates[i].path), "key",
-				proc_json_text(conf->certificates[i].key_path)));
-		return value;
+		return json_certificates(conf);
 	case CONF_CLIENTS:
 		return conf->clients_path.len ? proc_json_text(conf->clients_path)
 					      : json_null();

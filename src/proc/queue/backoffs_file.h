@@ -1,11 +1,11 @@
 /*
- * Back-offs as bytes, for the file that outlives a restart.  Times are wall-clock times there; what a
- * clock that jumped makes of them is held within what ease.h ever decides.  Pure.
+ * Back-offs as bytes, for the file that outlives a restart.  Times are wall-clock times there; what
+ * a clock that jumped makes of them is held within what ease.h ever decides.  Pure.
  *
  *   postrider backoffs 1
  *   row TAB site|destination TAB KIND TAB STRIKES TAB CONNECTIONS TAB INTERVAL(ms) TAB PAUSE TAB
- *       UNTIL TAB STRUCK TAB SINCE(ms since 1970, 0: none) TAB RULE TAB CODE TAB STATUS TAB HOST TAB
- *       NAME TAB TEXT
+ *       UNTIL TAB STRUCK TAB SINCE(ms since 1970, 0: none) TAB RULE TAB CODE TAB STATUS TAB
+ *       HOST TAB NAME TAB TEXT
  *   of TAB SITE TAB DESTINATION
  *
  * RULE is a number made of what a provider rule says; a row whose rule is gone is not read.  The

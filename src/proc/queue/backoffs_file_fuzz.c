@@ -1,4 +1,4 @@
-/* Any bytes as the file of back-offs: what is taken is within bounds, and written again is the same. */
+/* Any bytes as the file of back-offs: what is taken is bounded, and written again is the same. */
 #include "base/check.h"
 #include "proc/queue/backoffs_file.h"
 

@@ -453,7 +453,7 @@ const struct backoff *polite_backoff(
     const struct queue *queue, struct span key, const struct sched_site *site);
 /* Once a second: those whose time is over. */
 void polite_expire(struct queue *queue);
-/* polite_keep.c: from the file, before anything is scheduled; and into it, where it is time or now. */
+/* polite_keep.c: from the file, before anything is scheduled; and into it, in time or now */
 void polite_load(struct queue *queue);
 void polite_keep(struct queue *queue, bool now);
 /* An operator wants the destination tried now. */
