@@ -511,7 +511,7 @@ model_take_site(struct model *model, unsigned at)
 static inline void
 model_take(struct model *model)
 {
-	unsigned kind = model_below(model, SCHED_KINDS);
+	unsigned kind = model_below(model, 2);
 	struct model_destination *destination;
 	struct model_attempt *attempt = &model->attempts[model->attempt_count];
 	struct model_message *message;
