@@ -61,6 +61,7 @@ struct remote_options {
 	bool stands_in; /* for servers that are not there: for other domains it says "later" */
 	unsigned rcpt_max; /* more get a 452 */
 	bool pipelining;
+	bool seven_bits; /* it has no 8BITMIME */
 	/* Of faults, in a million at each step, beside those of the mood. */
 	uint32_t slow_ppm;
 	uint32_t cut_ppm; /* LMTP: the connection is lost before a verdict */

@@ -25,6 +25,7 @@ struct visit {
 	struct io_timer timer;
 	struct buf input, output, body;
 	size_t input_used; /* bytes of input that were taken */
+	bool seven_bits;   /* nobody was told of 8BITMIME */
 	bool hello, mail, in_body, reading, waiting, closing, half_closed;
 	size_t output_piece; /* a tarpit's: so many bytes at a time; 0: all */
 	char from[LETTER_ADDRESS_BYTES];

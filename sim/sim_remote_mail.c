@@ -81,6 +81,7 @@ take_hello(struct visit *visit, bool extended)
 	const struct remote *remote = visit->remote;
 
 	visit->hello = true;
+	visit->seven_bits = !extended || remote->options.seven_bits;
 	forget(visit);
 	if (!extended) {
 		remote_say(visit, "250 %s", remote->options.name);
@@ -89,7 +90,9 @@ take_hello(struct visit *visit, bool extended)
 	remote_say(visit, "250-%s", remote->options.name);
 	if (remote->options.pipelining)
 		remote_say(visit, "250-PIPELINING");
-	remote_say(visit, "250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 0");
+	if (!visit->seven_bits)
+		remote_say(visit, "250-8BITMIME");
+	remote_say(visit, "250-ENHANCEDSTATUSCODES\r\n250 SIZE 0");
 }
 
 /* So many of the recipients, from one on, have the message now. */
@@ -105,6 +108,7 @@ take_for(struct visit *visit, size_t first, size_t count, bool replied)
 	    .rcpt_count = count,
 	    .where = remote->options.name,
 	    .replied = replied,
+	    .seven_bits = visit->seven_bits,
 	};
 
 	if (buf_finish(&visit->body))

@@ -176,6 +176,7 @@ remote_options(struct world *world, const char *host, unsigned number)
 	    .addr = world_addr(5, 0, number),
 	    .rcpt_max = dice_below(&world->dice, 4) ? 100 : 3,
 	    .pipelining = dice_below(&world->dice, 2),
+	    .seven_bits = dice_below(&world->dice, 3) == 0,
 	    .slow_ppm = dice_below(&world->dice, 3) ? 0 : 100000,
 	};
 }
