@@ -337,6 +337,7 @@ take(struct intake *intake, unsigned type, struct span payload)
 	struct ipc_rq_commit commit;
 	struct ipc_rq_abort abort;
 	struct ipc_rq_retry retry;
+	struct ipc_rq_is_suppressed is_suppressed;
 
 	switch (type) {
 	case IPC_rq_BEGIN:
@@ -359,6 +360,11 @@ take(struct intake *intake, unsigned type, struct span payload)
 	case IPC_rq_RETRY:
 		return ipc_rq_retry_decode(payload, &retry) ? ERR_SYNTAX
 		                                            : take_retry(intake, &retry);
+	case IPC_rq_IS_SUPPRESSED:
+		if (ipc_rq_is_suppressed_decode(payload, &is_suppressed))
+			return ERR_SYNTAX;
+		suppress_answer(intake->queue, intake->channel, &is_suppressed);
+		return OK;
 	case IPC_rq_WANT_IDS:
 		return take_want_ids(intake);
 	default:
@@ -429,6 +435,7 @@ intake_link(struct queue *queue, unsigned instance, struct io_stream *stream)
 	intake->resume = (struct io_timer){.fired = resume, .owner = intake};
 	intake->channel = ipc_channel_create(stream, &handlers);
 	queue->intakes[instance] = intake;
+	suppress_tell(queue, intake->channel);
 	give_ids(intake);
 	intake_say_pressure(queue, intake);
 }

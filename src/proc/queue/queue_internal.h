@@ -368,6 +368,11 @@ void suppress_learn(struct message *message, const struct envelope_rcpt *address
     const struct outcome *outcome);
 /* Fails those of the attempt that are suppressed; true: none is left. */
 bool suppress_attempt(struct attempt *attempt);
+/* All that is suppressed, to a reception that is new. */
+void suppress_tell(const struct queue *queue, struct ipc_channel *reception);
+/* Whether it would be returned without an attempt, and why. */
+void suppress_answer(struct queue *queue, struct ipc_channel *reception,
+    const struct ipc_rq_is_suppressed *asked);
 void suppress_act(struct queue *queue, const struct ipc_aq_suppress *asked);
 void suppress_list(struct queue *queue, const struct ipc_aq_suppressed *asked);
 

@@ -186,16 +186,30 @@ is_elsewhere(const struct session *session, struct span address)
 	    !resolve_is_ours(&tables, span_skip(address, at + 1));
 }
 
+static struct span
+domain_of(struct span address)
+{
+	return span_skip(address, span_find_last(address, '@') + 1);
+}
+
+/* What lookup says of such an address; the caller frees it. */
+static void
+write_elsewhere(struct span address, struct buf *targets)
+{
+	const struct ipc_target_entry target = {.kind = IPC_TARGET_REMOTE, .address = address};
+
+	buf_init(targets, ADDRESS_BYTES_MAX + 100);
+	ipc_target_write(targets, &target);
+	check(buf_finish(targets) == OK);
+}
+
 static void
 rcpt_elsewhere(struct session *session, struct span address)
 {
-	const struct ipc_target_entry target = {.kind = IPC_TARGET_REMOTE, .address = address};
 	struct ipc_lx_resolved resolved = {.verdict = IPC_REMOTE};
 	struct buf targets;
 
-	buf_init(&targets, ADDRESS_BYTES_MAX + 100);
-	ipc_target_write(&targets, &target);
-	check(buf_finish(&targets) == OK);
+	write_elsewhere(address, &targets);
 	resolved.targets = buf_span(&targets);
 	transaction_rcpt_resolved(session, &resolved);
 	buf_fini(&targets);
@@ -264,14 +278,19 @@ add_targets(struct transaction *transaction, struct span blob)
 	return reader_finish(&reader) == OK;
 }
 
-/* "refuse mail for": what it says; else NULL.  Strangers learn of it only where we take mail. */
-static const struct conf_route *
-rule_against(const struct session *session)
+/*
+ * Whether the queue may know that it does not exist: of what users and our networks send elsewhere,
+ * as the queue sees it (suppress.c).
+ */
+static bool
+may_be_suppressed(const struct session *session, const struct conf_route *route)
 {
-	const struct conf_route *route = route_find(session->reception->conf,
-	    session->transaction.reverse_path, session->transaction.rcpt_pending);
+	const struct transaction *transaction = &session->transaction;
 
-	return route && route->kind == CONF_ROUTE_REFUSE ? route : NULL;
+	return transaction->reverse_path.len > 0 &&
+	    !(route && route->kind == CONF_ROUTE_DISCARD) &&
+	    ask_may_be_suppressed(session->reception, domain_of(transaction->reverse_path),
+	        transaction->rcpt_pending);
 }
 
 static void
@@ -284,11 +303,43 @@ refuse_by_rule(struct session *session, const struct conf_route *rule)
 	session_reply(session, &reply);
 }
 
+static void
+take_rcpt(struct session *session, struct span targets)
+{
+	struct transaction *transaction = &session->transaction;
+
+	if (!add_targets(transaction, targets)) {
+		refuse_rcpt(session, REPLY_TOO_MANY_RECIPIENTS);
+		return;
+	}
+	if (transaction->rcpt_count++ == 0)
+		transaction->first_rcpt = transaction->rcpt_pending;
+	session_reply_id(session, REPLY_RECIPIENT_OK);
+}
+
+void
+transaction_rcpt_suppressed(struct session *session, struct span text)
+{
+	const struct reply reply = {.id = REPLY_SUPPRESSED, .args = {text}};
+	struct buf targets;
+
+	if (text.len == 0) {
+		write_elsewhere(session->transaction.rcpt_pending, &targets);
+		take_rcpt(session, buf_span(&targets));
+		buf_fini(&targets);
+		return;
+	}
+	say_refused(session, REPLY_SUPPRESSED, session->transaction.rcpt_pending);
+	session_reply(session, &reply);
+}
+
 void
 transaction_rcpt_resolved(struct session *session, const struct ipc_lx_resolved *resolved)
 {
-	struct transaction *transaction = &session->transaction;
-	const struct conf_route *rule = rule_against(session);
+	const struct transaction *transaction = &session->transaction;
+	/* "refuse mail": strangers learn of it only where we take mail. */
+	const struct conf_route *route = route_find(session->reception->conf,
+	    transaction->reverse_path, transaction->rcpt_pending);
 
 	if (resolved->verdict == IPC_UNKNOWN) {
 		refuse_rcpt(session, REPLY_USER_UNKNOWN);
@@ -296,14 +347,13 @@ transaction_rcpt_resolved(struct session *session, const struct ipc_lx_resolved 
 		refuse_rcpt(session, REPLY_RELAY_DENIED);
 	} else if (resolved->verdict != IPC_LOCAL && resolved->verdict != IPC_REMOTE) {
 		refuse_rcpt(session, REPLY_LOOKUP_FAILED);
-	} else if (rule) {
-		refuse_by_rule(session, rule);
-	} else if (!add_targets(transaction, resolved->targets)) {
-		refuse_rcpt(session, REPLY_TOO_MANY_RECIPIENTS);
+	} else if (route && route->kind == CONF_ROUTE_REFUSE) {
+		refuse_by_rule(session, route);
+	} else if (resolved->verdict == IPC_REMOTE && may_be_suppressed(session, route)) {
+		ask_suppression(session, domain_of(transaction->reverse_path),
+		    transaction->rcpt_pending);
 	} else {
-		if (transaction->rcpt_count++ == 0)
-			transaction->first_rcpt = transaction->rcpt_pending;
-		session_reply_id(session, REPLY_RECIPIENT_OK);
+		take_rcpt(session, resolved->targets);
 	}
 }
 
