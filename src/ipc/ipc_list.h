@@ -79,7 +79,13 @@ enum ipc_passed {
 
 enum ipc_verdict { IPC_LOCAL, IPC_REMOTE, IPC_UNKNOWN, IPC_LOOKUP_ERROR, IPC_VERDICT_COUNT };
 enum ipc_may_send { IPC_MAY_SEND, IPC_MAY_NOT_SEND, IPC_MAY_SEND_COUNT };
-enum ipc_target { IPC_TARGET_MAILBOX, IPC_TARGET_REMOTE, IPC_TARGET_COUNT };
+enum ipc_target {
+	IPC_TARGET_MAILBOX,
+	IPC_TARGET_REMOTE,
+	/* None: its sender is told that the address was expanded to the others; lookup has none. */
+	IPC_TARGET_ALIAS,
+	IPC_TARGET_COUNT
+};
 /* The end of an AUTH exchange. */
 enum ipc_auth {
 	IPC_AUTH_OK,

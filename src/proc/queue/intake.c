@@ -107,7 +107,7 @@ take_rcpt(struct intake *intake, const struct ipc_rq_rcpt *rcpt)
 {
 	struct transaction *transaction = growing(intake, rcpt->transaction);
 	const struct envelope_rcpt target = {
-	    .kind = rcpt->kind == IPC_TARGET_MAILBOX ? IPC_TARGET_MAILBOX : IPC_TARGET_REMOTE,
+	    .kind = (enum ipc_target)rcpt->kind,
 	    .address = rcpt->address,
 	    .mailbox = rcpt->mailbox,
 	    .original = rcpt->original,
@@ -116,6 +116,7 @@ take_rcpt(struct intake *intake, const struct ipc_rq_rcpt *rcpt)
 	};
 
 	if (!transaction || transaction->body_bytes > 0 || rcpt->kind >= IPC_TARGET_COUNT ||
+	    (rcpt->kind == IPC_TARGET_ALIAS && !(rcpt->notify & IPC_NOTIFY_SUCCESS)) ||
 	    !ipc_notify_is_right(rcpt->notify))
 		return ERR_SYNTAX;
 	transaction->envelope.rcpts_ask |= envelope_rcpt_asks(&target);

@@ -311,6 +311,8 @@ struct watch_times {
 };
 void watch_init(struct queue *queue, const uint64_t seed[2]);
 void watch_fini(struct queue *queue);
+/* Whether its sender is told once that it takes long. */
+bool watch_tells_delay(const struct queue *queue, const struct envelope_rcpt *rcpt);
 void watch_add(struct queue *queue, uint64_t id, const struct envelope *envelope);
 void watch_set(struct queue *queue, uint64_t id, const struct watch_times *times);
 void watch_get(const struct queue *queue, uint64_t id, struct watch_times *times);

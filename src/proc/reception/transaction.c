@@ -253,28 +253,59 @@ transaction_rcpt(struct session *session, const struct smtp_server_event *event)
 		ask_lookup(session, transaction->rcpt_pending);
 }
 
+static bool
+add_target(struct transaction *transaction, const struct ipc_target_entry *target, unsigned notify)
+{
+	struct reception_rcpt *rcpt = arena_alloc(&transaction->arena, sizeof(*rcpt));
+
+	if (!rcpt ||
+	    !arena_copy(&transaction->arena, target->address, &rcpt->target.address) ||
+	    !arena_copy(&transaction->arena, target->mailbox, &rcpt->target.mailbox))
+		return false;
+	rcpt->target.kind = target->kind;
+	rcpt->original = transaction->rcpt_pending;
+	rcpt->notify = notify;
+	rcpt->orcpt = transaction->orcpt_pending;
+	rcpt->number = transaction->rcpt_count;
+	*transaction->rcpts_end = rcpt;
+	transaction->rcpts_end = &rcpt->next;
+	return true;
+}
+
+/*
+ * An alias for several, whose sender asked to be told of success: told is that it was expanded, and
+ * nobody tells of success any more (RFC 3461 section 5.2.7.3).
+ */
+static bool
+expand(struct transaction *transaction, unsigned *notify)
+{
+	const struct ipc_target_entry alias = {
+	    .kind = IPC_TARGET_ALIAS, .address = transaction->rcpt_pending};
+
+	*notify &= ~(unsigned)SMTP_NOTIFY_SUCCESS;
+	if (*notify == 0)
+		*notify = SMTP_NOTIFY_NEVER;
+	return transaction->reverse_path.len == 0 ||
+	    add_target(transaction, &alias, SMTP_NOTIFY_SUCCESS);
+}
+
 /* Adds the targets that lookup found; false where there is no room. */
 static bool
 add_targets(struct transaction *transaction, struct span blob)
 {
 	struct reader reader = reader_init(blob);
+	unsigned notify = transaction->notify_pending;
 	struct ipc_target_entry target;
+	size_t count = 0;
 
-	while (ipc_target_next(&reader, &target)) {
-		struct reception_rcpt *rcpt = arena_alloc(&transaction->arena, sizeof(*rcpt));
-
-		if (!rcpt ||
-		    !arena_copy(&transaction->arena, target.address, &rcpt->target.address) ||
-		    !arena_copy(&transaction->arena, target.mailbox, &rcpt->target.mailbox))
+	while (ipc_target_next(&reader, &target))
+		count++;
+	if (count > 1 && notify & SMTP_NOTIFY_SUCCESS && !expand(transaction, &notify))
+		return false;
+	reader = reader_init(blob);
+	while (ipc_target_next(&reader, &target))
+		if (!add_target(transaction, &target, notify))
 			return false;
-		rcpt->target.kind = target.kind;
-		rcpt->original = transaction->rcpt_pending;
-		rcpt->notify = transaction->notify_pending;
-		rcpt->orcpt = transaction->orcpt_pending;
-		rcpt->number = transaction->rcpt_count;
-		*transaction->rcpts_end = rcpt;
-		transaction->rcpts_end = &rcpt->next;
-	}
 	return reader_finish(&reader) == OK;
 }
 
