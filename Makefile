@@ -2,6 +2,8 @@
 
 BUILD ?= build
 FUZZ_SECONDS ?= 60
+FUZZ_JOBS ?= 1
+FUZZ_TOTAL ?=
 POWERCUTS ?= 50
 SEEDS ?= 100
 FROM ?= 1
@@ -54,8 +56,8 @@ sim-long: setup-run ## simulate one seed after the other until stopped, from a s
 	@$(MAKE) --no-print-directory build NINJA_FLAGS=sim
 	@build/sim/postrider-sim --jobs $(SIM_JOBS) --until-stopped --from $(shell date +%s)000
 
-fuzz: setup-fuzz ## run each fuzzer for FUZZ_SECONDS (60) from its corpus
-	@tools/fuzz $(FUZZ_SECONDS)
+fuzz: setup-fuzz ## run each fuzzer for FUZZ_SECONDS (60), or all in FUZZ_TOTAL, FUZZ_JOBS (1) at a time
+	@FUZZ_JOBS=$(FUZZ_JOBS) FUZZ_TOTAL=$(FUZZ_TOTAL) tools/fuzz $(FUZZ_SECONDS)
 
 powercut: setup-test build ## POWERCUTS (50) power cuts on a real file system; POWERCUT_BREAK=1 must lose mail
 	@test/powercut/powercut.py --program $(BUILD)/postrider --cuts $(POWERCUTS) \

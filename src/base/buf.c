@@ -107,6 +107,13 @@ buf_add_char(struct buf *buf, char c)
 }
 
 void
+buf_add_lower(struct buf *buf, struct span span)
+{
+	for (size_t i = 0; i < span.len; i++)
+		buf_add_char(buf, ascii_lower(span.ptr[i]));
+}
+
+void
 buf_add_u64(struct buf *buf, uint64_t value)
 {
 	char digits[20];

@@ -37,6 +37,8 @@ void buf_add(struct buf *buf, struct span span);
 char *buf_room(struct buf *buf, size_t bytes);
 void buf_add_str(struct buf *buf, const char *string);
 void buf_add_char(struct buf *buf, char c);
+/* With A to Z as a to z. */
+void buf_add_lower(struct buf *buf, struct span span);
 void buf_add_u64(struct buf *buf, uint64_t value);
 void buf_addf(struct buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,8 +1,8 @@
 #include "base/date.h"
 
 #define DAY_MS UINT64_C(86400000)
-/* 9999-12-31T23:59:59Z */
-#define LAST_MS UINT64_C(253402300799000)
+/* 9999-12-31T23:59:59.999Z */
+#define LAST_MS UINT64_C(253402300799999)
 
 static bool
 is_leap(unsigned year)
@@ -110,34 +110,56 @@ date_read(struct span text, uint64_t *wall_ms)
 	return true;
 }
 
-void
-date_write(struct buf *out, uint64_t wall_ms)
+/* By counting from 1 March of the year 0: leap days then come last in their year, their century and
+ * their 400 years. */
+struct date
+date_of(uint64_t wall_ms)
 {
-	uint64_t days, seconds;
-	unsigned year = 1970, month = 1;
+	uint64_t days, shifted, of_era, year_of_era, of_year, month, seconds;
 
 	if (wall_ms > LAST_MS)
 		wall_ms = LAST_MS;
 	days = wall_ms / DAY_MS;
 	seconds = wall_ms % DAY_MS / 1000;
-	while (days_before(year + 1) <= days)
-		year++;
-	days -= days_before(year);
-	while (days >= month_days(year, month)) {
-		days -= month_days(year, month);
-		month++;
-	}
-	buf_addf(out, "%04u-%02u-%02uT%02u:%02u:%02uZ", year, month, (unsigned)days + 1,
-	    (unsigned)(seconds / 3600), (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
+	shifted = days + 719468; /* days from 0000-03-01 to 1970-01-01 */
+	of_era = shifted % 146097;
+	year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	month = (5 * of_year + 2) / 153; /* from 0, March */
+	return (struct date){
+	    .year = (unsigned)(shifted / 146097 * 400 + year_of_era + (month >= 10)),
+	    .month = (unsigned)(month < 10 ? month + 3 : month - 9),
+	    .day = (unsigned)(of_year - (153 * month + 2) / 5 + 1),
+	    .weekday = (unsigned)((days + 4) % 7),
+	    .hour = (unsigned)(seconds / 3600),
+	    .minute = (unsigned)(seconds / 60 % 60),
+	    .second = (unsigned)(seconds % 60),
+	    .ms = (unsigned)(wall_ms % 1000),
+	};
+}
+
+void
+date_write(struct buf *out, uint64_t wall_ms)
+{
+	struct date date = date_of(wall_ms);
+
+	buf_addf(out, "%04u-%02u-%02uT%02u:%02u:%02uZ", date.year, date.month, date.day,
+	    date.hour, date.minute, date.second);
+}
+
+void
+date_write_ms(struct buf *out, uint64_t wall_ms)
+{
+	struct date date = date_of(wall_ms);
+
+	buf_addf(out, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", date.year, date.month, date.day,
+	    date.hour, date.minute, date.second, date.ms);
 }
 
 void
 date_write_day(struct buf *out, uint64_t wall_ms)
 {
-	struct buf text;
+	struct date date = date_of(wall_ms);
 
-	buf_init(&text, DATE_TEXT_BYTES);
-	date_write(&text, wall_ms);
-	buf_add(out, span_first(buf_span(&text), DATE_DAY_BYTES));
-	buf_fini(&text);
+	buf_addf(out, "%04u-%02u-%02u", date.year, date.month, date.day);
 }

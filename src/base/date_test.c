@@ -34,7 +34,7 @@ dates_are_read_and_written(void **state)
 
 		assert_true(date_read(span_str(dates[i].text), &wall_ms));
 		assert_int_equal(wall_ms, dates[i].wall_ms);
-		buf_init(&out, DATE_TEXT_BYTES + 1);
+		buf_init(&out, 32);
 		date_write(&out, wall_ms);
 		buf_add_char(&out, '\0');
 		assert_int_equal(buf_finish(&out), OK);
@@ -42,8 +42,26 @@ dates_are_read_and_written(void **state)
 		buf_reset(&out);
 		date_write_day(&out, dates[i].wall_ms);
 		assert_true(span_eq(buf_span(&out), span_first(span_str(dates[i].written), 10)));
+		buf_reset(&out);
+		date_write_ms(&out, dates[i].wall_ms + 7);
+		assert_true(span_eq(
+		    span_first(buf_span(&out), 19), span_first(span_str(dates[i].written), 19)));
+		assert_true(span_eq(
+		    span_skip(buf_span(&out), 19),
+		    wall_ms == 1500 ? SPAN(".507Z") : SPAN(".007Z")));
 		buf_fini(&out);
 	}
+}
+
+/* "Friday" of the day, and that nothing is later than the last year of four digits. */
+static void
+weekdays_and_the_end(void **state)
+{
+	(void)state;
+	assert_int_equal(date_of(0).weekday, 4);
+	assert_int_equal(date_of(1795751306000).weekday, 5);
+	assert_int_equal(date_of(UINT64_MAX).year, 9999);
+	assert_int_equal(date_of(UINT64_MAX).ms, 999);
 }
 
 static void
@@ -86,6 +104,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(dates_are_read_and_written),
+	    cmocka_unit_test(weekdays_and_the_end),
 	    cmocka_unit_test(what_is_none_is_refused),
 	    cmocka_unit_test(every_day_comes_back),
 	};

@@ -85,6 +85,15 @@ ascii_upper(char c)
 	return c >= 'a' && c <= 'z' ? (char)(c - ('a' - 'A')) : c;
 }
 
+/* Writes text with A to Z as a to z (nothing else changes); into may be the text itself. */
+static inline struct span
+span_lower(char *into, struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		into[i] = ascii_lower(text.ptr[i]);
+	return span_of(into, text.len);
+}
+
 static inline bool
 ascii_is_digit(char c)
 {

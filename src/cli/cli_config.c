@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "cli/cli.h"
 #include "conf/conf_option.h"
+#include "proc/proc_json.h"
 #include "proc/supervisor/conf_load.h"
 
 enum { OUTPUT_BYTES_MAX = 64 << 20, PROBLEM_BYTES_MAX = 1 << 20 };
@@ -34,15 +35,6 @@ write_out(const struct buf *text)
 	return cli_finish(EX_OK);
 }
 
-/* Text that may be cut in the middle of a character must not break the JSON. */
-static json_t *
-json_text(struct span text)
-{
-	json_t *string = json_stringn(text.ptr, text.len);
-
-	return string ? string : json_string("");
-}
-
 static int
 write_json(json_t *root)
 {
@@ -60,7 +52,7 @@ json_addr(const struct net_addr *addr)
 
 	buf_init(&text, NET_TEXT_MAX);
 	net_addr_write(&text, addr);
-	json_object_set_new(object, "address", json_text(buf_span(&text)));
+	json_object_set_new(object, "address", proc_json_text(buf_span(&text)));
 	json_object_set_new(object, "port", json_integer(addr->port));
 	buf_fini(&text);
 	return object;
@@ -92,7 +84,7 @@ json_networks(const struct conf_networks *networks)
 		buf_reset(&text);
 		net_addr_write(&text, &networks->at[i].addr);
 		buf_addf(&text, "/%u", (unsigned)networks->at[i].bits);
-		json_array_append_new(array, json_text(buf_span(&text)));
+		json_array_append_new(array, proc_json_text(buf_span(&text)));
 	}
 	buf_fini(&text);
 	return array;
@@ -104,7 +96,7 @@ json_domains(const struct conf *conf)
 	json_t *value = json_array();
 
 	for (size_t i = 0; i < conf->domain_count; i++)
-		json_array_append_new(value, json_text(conf->domains[i]));
+		json_array_append_new(value, proc_json_text(conf->domains[i]));
 	return value;
 }
 
@@ -120,9 +112,9 @@ json_sources(const struct conf *conf)
 		buf_init(&addr, NET_TEXT_MAX);
 		net_addr_write(&addr, &source->addr);
 		json_array_append_new(value,
-		    json_pack("{s:o, s:o, s:I, s:o}", "address", json_text(buf_span(&addr)),
-			"as", json_text(source->helo), "weight", (json_int_t)source->weight,
-			"senders", json_text(source->sender)));
+		    json_pack("{s:o, s:o, s:I, s:o}", "address", proc_json_text(buf_span(&addr)),
+			"as", proc_json_text(source->helo), "weight", (json_int_t)source->weight,
+			"senders", proc_json_text(source->sender)));
 		buf_fini(&addr);
 	}
 	return value;
@@ -137,8 +129,8 @@ json_verps(const struct conf *conf)
 		const char delimiters[2] = {conf->verps[i].before, conf->verps[i].at};
 
 		json_array_append_new(value,
-		    json_pack("{s:o, s:o}", "senders", json_text(conf->verps[i].sender),
-			"delimiters", json_text(span_of(delimiters, 2))));
+		    json_pack("{s:o, s:o}", "senders", proc_json_text(conf->verps[i].sender),
+			"delimiters", proc_json_text(span_of(delimiters, 2))));
 	}
 	return value;
 }
@@ -148,7 +140,7 @@ json_table(const struct conf_route *route)
 {
 	json_t *object = json_object();
 
-	json_object_set_new(object, "table", json_text(conf_table_path(route->table)));
+	json_object_set_new(object, "table", proc_json_text(conf_table_path(route->table)));
 	json_object_set_new(
 	    object, "by_sender", json_boolean(conf_table_is_by_sender(route->table)));
 	json_object_set_new(object, "lines",
@@ -161,20 +153,20 @@ json_route(const struct conf_route *route)
 {
 	json_t *object = json_object();
 
-	json_object_set_new(object, "sender", json_text(route->sender));
-	json_object_set_new(object, "domain", json_text(route->domain));
+	json_object_set_new(object, "sender", proc_json_text(route->sender));
+	json_object_set_new(object, "domain", proc_json_text(route->domain));
 	json_object_set_new(object, "by_mx",
 	    json_boolean(route->kind == CONF_ROUTE_SMTP && route->host.len == 0));
 	json_object_set_new(object, "by", json_string(conf_route_kind_name(route->kind)));
-	json_object_set_new(object, "host", json_text(route->host));
+	json_object_set_new(object, "host", proc_json_text(route->host));
 	json_object_set_new(object, "port", json_integer(route->port));
 	json_object_set_new(
 	    object, "tls", json_string(conf_tls_name(route->tls)));
-	json_object_set_new(object, "credential", json_text(route->credential));
+	json_object_set_new(object, "credential", proc_json_text(route->credential));
 	if (route->kind == CONF_ROUTE_REFUSE) {
 		json_object_set_new(object, "code", json_integer(route->code));
-		json_object_set_new(object, "status", json_text(route->status));
-		json_object_set_new(object, "text", json_text(route->text));
+		json_object_set_new(object, "status", proc_json_text(route->status));
+		json_object_set_new(object, "text", proc_json_text(route->text));
 	}
 	return object;
 }
@@ -196,8 +188,8 @@ json_maildir(const struct conf *conf)
 {
 	if (conf->maildir_path.len == 0)
 		return json_null();
-	return json_pack("{s:o, s:o}", "folder", json_text(conf->maildir_path), "user",
-	    json_text(conf->mailbox_user));
+	return json_pack("{s:o, s:o}", "folder", proc_json_text(conf->maildir_path), "user",
+	    proc_json_text(conf->mailbox_user));
 }
 
 /* Ways that mail goes.  Rules stand among the routes, whose order counts. */
@@ -255,7 +247,7 @@ json_destinations(const struct conf *conf)
 		json_t *object = json_object();
 
 		json_object_set_new(
-		    object, "domain", json_text(conf->destinations[i].pattern));
+		    object, "domain", proc_json_text(conf->destinations[i].pattern));
 		for (size_t at = 0; at < conf_option_count(); at++) {
 			const struct conf_option *option = conf_option_at(at);
 
@@ -298,11 +290,11 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 		for (size_t i = 0; i < conf->certificate_count; i++)
 			json_array_append_new(value,
 			    json_pack("{s:o, s:o}", "file",
-				json_text(conf->certificates[i].path), "key",
-				json_text(conf->certificates[i].key_path)));
+				proc_json_text(conf->certificates[i].path), "key",
+				proc_json_text(conf->certificates[i].key_path)));
 		return value;
 	case CONF_CLIENTS:
-		return conf->clients_path.len ? json_text(conf->clients_path)
+		return conf->clients_path.len ? proc_json_text(conf->clients_path)
 					      : json_null();
 	case CONF_TLS_VERSION:
 		return json_string(conf_tls_version_name(conf->tls_version_min));
@@ -362,7 +354,7 @@ json_option(const struct conf *conf, const struct conf_option *option)
 	char character;
 
 	if (conf_option_is_text(option))
-		return json_text(conf_option_text(conf, option));
+		return proc_json_text(conf_option_text(conf, option));
 	if (!conf_option_is_number(option))
 		return json_statement(conf, option);
 	number = conf_option_number(conf, option);
@@ -470,9 +462,9 @@ say_good(const struct conf *conf, const char *path)
 static json_t *
 json_problem(const struct conf_error *error)
 {
-	return json_pack("{s:o, s:i, s:i, s:o, s:o}", "file", json_text(error->file),
+	return json_pack("{s:o, s:i, s:i, s:o, s:o}", "file", proc_json_text(error->file),
 	    "line", (int)error->line, "column", (int)error->column, "text",
-	    json_text(error->text), "source", json_text(error->source));
+	    proc_json_text(error->text), "source", proc_json_text(error->source));
 }
 
 /* {"good": false, "problems": [{"file", "line", "column", "text", "source"}]} */
@@ -492,7 +484,7 @@ check_json(const char *path)
 	err = conf_load_bundle(path, &bundle, &text);
 	if (err)
 		json_array_append_new(problems,
-		    json_pack("{s:o}", "text", json_text(span_trim(buf_span(&text)))));
+		    json_pack("{s:o}", "text", proc_json_text(span_trim(buf_span(&text)))));
 	else
 		err = conf_parse(bundle, &conf, errors, &count);
 	for (size_t i = 0; i < count; i++)

@@ -13,6 +13,7 @@
 #include "cli/cli_queue_internal.h"
 #include "cli/cli_spool_internal.h"
 #include "cli/cli_time.h"
+#include "proc/proc_json.h"
 
 static int
 take_conf(struct cli_ledger *ledger, const char *conf_path)
@@ -157,21 +158,9 @@ cli_ledger_moment(
 json_t *
 cli_ledger_json_text(struct span text)
 {
-	json_t *value;
-	char *copy;
-
 	if (text.len == 0)
 		return json_null();
-	value = json_stringn(text.ptr, text.len);
-	if (value)
-		return value;
-	copy = mem_copy(text);
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)copy[i] >= 0x80)
-			copy[i] = '?';
-	value = json_stringn(copy, text.len);
-	mem_free(copy);
-	return value;
+	return proc_json_text(text);
 }
 
 json_t *

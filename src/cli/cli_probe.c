@@ -20,6 +20,7 @@
 #include "ipc/transcript.h"
 #include "proc/delivery/delivery.h"
 #include "proc/fetcher/fetcher.h"
+#include "proc/proc_json.h"
 #include "proc/resolver/resolver.h"
 #include "route/limits.h"
 #include "route/route.h"
@@ -307,23 +308,6 @@ print_text(const struct probe *probe)
 		    probe->status, *probe->status ? " " : "", probe->text);
 }
 
-/* What is not UTF-8 is shown without its strange bytes. */
-static json_t *
-json_text(struct span text)
-{
-	json_t *string = json_stringn(text.ptr, text.len);
-	struct buf plain;
-
-	if (string)
-		return string;
-	buf_init(&plain, text.len + 1);
-	for (size_t i = 0; i < text.len; i++)
-		buf_add_char(&plain, text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?');
-	string = json_stringn(buf_span(&plain).ptr, plain.len);
-	buf_fini(&plain);
-	return string;
-}
-
 static json_t *
 json_steps(const struct probe *probe)
 {
@@ -335,7 +319,8 @@ json_steps(const struct probe *probe)
 
 	while (transcript_next(&reader, &step))
 		json_array_append_new(steps, json_pack("{s:I, s:s, s:o}", "ms",
-		    (json_int_t)step.ms, "kind", kinds[step.kind], "text", json_text(step.text)));
+		    (json_int_t)step.ms, "kind", kinds[step.kind], "text",
+		    proc_json_text(step.text)));
 	return steps;
 }
 
@@ -347,22 +332,22 @@ print_json(const struct probe *probe)
 	const struct conf_route *route = probe->route;
 	json_t *root = json_object();
 
-	json_object_set_new(root, "domain", json_text(probe->domain));
+	json_object_set_new(root, "domain", proc_json_text(probe->domain));
 	json_object_set_new(root, "route",
-	    route && route->host.len > 0 ? json_text(route->host) : json_null());
+	    route && route->host.len > 0 ? proc_json_text(route->host) : json_null());
 	json_object_set_new(root, "route_file",
-	    route ? json_text(probe->place.file) : json_null());
+	    route ? proc_json_text(probe->place.file) : json_null());
 	json_object_set_new(root, "route_line",
 	    route ? json_integer(probe->place.line) : json_null());
 	json_object_set_new(root, "tls_mode", json_string(tls_name(probe->tls)));
 	json_object_set_new(root, "steps", json_steps(probe));
 	json_object_set_new(root, "result",
 	    probe->got_result ? json_string(results[probe->outcome]) : json_null());
-	json_object_set_new(root, "remote", json_text(span_str(probe->remote)));
-	json_object_set_new(root, "tls", json_text(span_str(probe->tls_text)));
+	json_object_set_new(root, "remote", proc_json_text(span_str(probe->remote)));
+	json_object_set_new(root, "tls", proc_json_text(span_str(probe->tls_text)));
 	json_object_set_new(root, "code", json_integer(probe->code));
-	json_object_set_new(root, "status", json_text(span_str(probe->status)));
-	json_object_set_new(root, "text", json_text(span_str(probe->text)));
+	json_object_set_new(root, "status", proc_json_text(span_str(probe->status)));
+	json_object_set_new(root, "text", proc_json_text(span_str(probe->text)));
 	(void)json_dumpf(root, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(root);
@@ -459,6 +444,6 @@ cli_probe(int argc, char **argv)
 		print_text(probe);
 	if (status == EX_OK && probe->outcome != IPC_DELIVERED)
 		status = probe->outcome == IPC_DEFERRED ? WOULD_WAIT : WOULD_FAIL;
-	/* What the roles have ends with the process, as theirs does. */
-	return probe->delivery ? cli_finish(status) : status;
+	/* What the roles have ends with the process, as it does in the server. */
+	_exit(probe->delivery ? cli_finish(status) : status);
 }

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/cli_conf.h"
 #include "conf/conf_option.h"
+#include "proc/proc_json.h"
 #include "route/limits.h"
 #include "route/route.h"
 #include "table/resolve.h"
@@ -147,7 +148,7 @@ json_limits(const struct way *way)
 			&text, route_limits(way->conf, way->destination), option)) {
 			line = span_skip(buf_span(&text), strlen(option->words) + 1);
 			json_object_set_new(
-			    object, option->words, json_stringn(line.ptr, line.len));
+			    object, option->words, proc_json_text(line));
 		}
 		buf_fini(&text);
 	}
@@ -162,12 +163,12 @@ print_json(const struct way *way)
 
 	buf_init(&text, TEXT_BYTES);
 	write_what(way, &text);
-	json_object_set_new(root, "from", json_stringn(way->from.ptr, way->from.len));
-	json_object_set_new(root, "to", json_stringn(way->address.ptr, way->address.len));
+	json_object_set_new(root, "from", proc_json_text(way->from));
+	json_object_set_new(root, "to", proc_json_text(way->address));
 	json_object_set_new(root, "ours", json_boolean(way->ours));
-	json_object_set_new(root, "route", json_stringn(buf_span(&text).ptr, text.len));
+	json_object_set_new(root, "route", proc_json_text(buf_span(&text)));
 	json_object_set_new(root, "file",
-	    way->route ? json_stringn(way->place.file.ptr, way->place.file.len) : json_null());
+	    way->route ? proc_json_text(way->place.file) : json_null());
 	json_object_set_new(
 	    root, "line", way->route ? json_integer(way->place.line) : json_null());
 	json_object_set_new(root, "limits",

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "cli/cli_send_internal.h"
+#include "proc/proc_json.h"
 #include "replies/catalogue.h"
 
 enum { TEXT_BYTES_MAX = 16384, SENTENCE_BYTES_MIN = 40, PORT_SMTPS = 465 };
@@ -286,23 +287,6 @@ add_failure(struct buf *out, const struct cli_send_options *options,
 	}
 }
 
-/* Peers' text may be no UTF-8, which JSON cannot hold. */
-static json_t *
-json_text(struct span text)
-{
-	json_t *string = json_stringn(text.ptr, text.len);
-	struct buf ascii;
-
-	if (string)
-		return string;
-	buf_init(&ascii, text.len);
-	for (size_t i = 0; i < text.len; i++)
-		buf_add_char(&ascii, text.ptr[i] & 0x80 ? '?' : text.ptr[i]);
-	string = json_stringn(buf_span(&ascii).ptr, ascii.len);
-	buf_fini(&ascii);
-	return string;
-}
-
 static json_t *
 json_answer(const struct cli_send_answer *answer)
 {
@@ -314,7 +298,7 @@ json_answer(const struct cli_send_answer *answer)
 		(void)snprintf(status, sizeof(status), "%u.%u.%u", answer->status[0],
 		    answer->status[1], answer->status[2]);
 	return json_pack("{s:i, s:s, s:o}", "code", (int)answer->code, "enhanced", status,
-	    "text", json_text(span_str(answer->text)));
+	    "text", proc_json_text(span_str(answer->text)));
 }
 
 static int
@@ -338,11 +322,11 @@ add_json(struct buf *out, const struct cli_send_options *options,
 		bool good = result->ended && exit_code_of(answer) == EX_OK;
 
 		json_array_append_new(rcpts,
-		    json_pack("{s:o, s:b, s:o}", "address", json_text(options->to[i]),
+		    json_pack("{s:o, s:b, s:o}", "address", proc_json_text(options->to[i]),
 			"accepted", good, "reply", json_answer(answer)));
 	}
 	root = json_pack("{s:o, s:b, s:i, s:o, s:o, s:s?, s:b, s:i}", "server",
-	    json_text(span_str(options->server)), "sent", sent == options->to_count,
+	    proc_json_text(span_str(options->server)), "sent", sent == options->to_count,
 	    "sent_count", (int)sent, "recipients", rcpts, "reply",
 	    json_answer(&result->final), "tls", result->tls, "in_doubt", result->in_doubt,
 	    "exit_code", code);
@@ -350,7 +334,7 @@ add_json(struct buf *out, const struct cli_send_options *options,
 	if (!result->ended)
 		add_failure(&error, options, result);
 	json_object_set_new(root, "error",
-	    error.len ? json_text(span_trim(buf_span(&error))) : json_null());
+	    error.len ? proc_json_text(span_trim(buf_span(&error))) : json_null());
 	buf_fini(&error);
 	(void)json_dump_callback(root, add_piece, out, JSON_INDENT(2));
 	buf_add_char(out, '\n');

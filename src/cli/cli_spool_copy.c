@@ -14,9 +14,9 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/date.h"
 #include "cli/cli_spool_internal.h"
 #include "ledger/ledger_copy.h"
-#include "mime/trace.h"
 #include "proc/proc.h"
 #include "proc/queue/suspensions.h"
 #include "spool/spool_copy.h"
@@ -93,7 +93,7 @@ write_stamp(const char *to, const char *from, const struct spool_copy_result *re
 
 	snprintf(path, sizeof(path), "%s/%s", to, stamp_name);
 	buf_init(&time, 64);
-	trace_write_timestamp(&time, now_ms());
+	date_write_ms(&time, now_ms());
 	file = fopen(path, "wxe");
 	if (!file || fprintf(file, "made %.*s\nof %s\nmessages %llu\nepoch %llu\n",
 			 SPAN_ARGS(buf_span(&time)), from,

@@ -3,10 +3,10 @@
 #include <sysexits.h>
 
 #include "base/check.h"
+#include "base/date.h"
 #include "base/id.h"
 #include "cli/cli_spool_internal.h"
 #include "ipc/ipc_list.h"
-#include "mime/trace.h"
 #include "proc/queue/envelope.h"
 #include "proc/queue/mark.h"
 #include "replies/reply.h"
@@ -31,7 +31,7 @@ static void
 print_time(struct dump *dump, const char *before, uint64_t wall_ms)
 {
 	buf_reset(&dump->text);
-	trace_write_timestamp(&dump->text, wall_ms);
+	date_write_ms(&dump->text, wall_ms);
 	printf("%s%.*s", before, SPAN_ARGS(buf_span(&dump->text)));
 }
 

@@ -79,9 +79,7 @@ conf_destination_close(struct conf_parser *parser)
 		char *copy = arena_alloc(parser->arena, name.len);
 
 		check(copy != NULL);
-		for (size_t at = 0; at < name.len; at++)
-			copy[at] = ascii_lower(name.ptr[at]);
-		destination.pattern = span_of(copy, name.len);
+		destination.pattern = span_lower(copy, name);
 		conf_list_add(&parser->destinations, &destination, sizeof(destination),
 		    parser->patterns.places[i]);
 	}

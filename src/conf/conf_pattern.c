@@ -11,8 +11,7 @@ key_write(struct buf *out, const char *what, struct span pattern)
 {
 	buf_reset(out);
 	buf_addf(out, "%s ", what);
-	for (size_t i = 0; i < pattern.len; i++)
-		buf_add_char(out, ascii_lower(pattern.ptr[i]));
+	buf_add_lower(out, pattern);
 }
 
 /* An earlier pattern that takes all of this one's mail; NULL where there is none. */
@@ -83,8 +82,7 @@ write_what(struct buf *what, struct span sender)
 	buf_add_str(what, "route");
 	if (sender.len > 0)
 		buf_add_char(what, '/');
-	for (size_t i = 0; i < sender.len; i++)
-		buf_add_char(what, ascii_lower(sender.ptr[i]));
+	buf_add_lower(what, sender);
 	buf_add_char(what, '\0');
 }
 

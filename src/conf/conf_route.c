@@ -233,9 +233,7 @@ lower(struct conf_parser *parser, struct span text)
 	char *copy = arena_alloc(parser->arena, text.len);
 
 	check(copy != NULL);
-	for (size_t i = 0; i < text.len; i++)
-		copy[i] = ascii_lower(text.ptr[i]);
-	return span_of(copy, text.len);
+	return span_lower(copy, text);
 }
 
 bool

@@ -233,8 +233,7 @@ add_domain(struct conf_parser *parser, const struct conf_token *value)
 		    parser, value->place, "at most %d domains", (int)CONF_DOMAINS_MAX);
 	buf_init(&text, CONF_TEXT_MAX);
 	buf_add_str(&text, "domain ");
-	for (size_t i = 0; i < value->text.len; i++)
-		buf_add_char(&text, ascii_lower(value->text.ptr[i]));
+	buf_add_lower(&text, value->text);
 	first = conf_parser_once(parser, value->place, buf_span(&text));
 	if (first) {
 		check(arena_copy(parser->arena,

@@ -70,9 +70,7 @@ conf_table_find(const struct conf_table *table, struct span pattern, unsigned *l
 
 	if (!table || table->entry_count == 0 || pattern.len > sizeof(small))
 		return NULL;
-	for (size_t i = 0; i < pattern.len; i++)
-		small[i] = ascii_lower(pattern.ptr[i]);
-	found = table->slots[slot_of(table, span_of(small, pattern.len))];
+	found = table->slots[slot_of(table, span_lower(small, pattern))];
 	if (found == 0)
 		return NULL;
 	entry = &table->entries[found - 1];
@@ -161,9 +159,7 @@ add_entry(struct reading *reading, struct conf_place place, struct span pattern,
 	char *bytes = table->bytes + table->byte_count;
 	uint32_t *slot;
 
-	for (size_t i = 0; i < pattern.len; i++)
-		bytes[i] = ascii_lower(pattern.ptr[i]);
-	slot = &table->slots[slot_of(table, span_of(bytes, pattern.len))];
+	slot = &table->slots[slot_of(table, span_lower(bytes, pattern))];
 	if (*slot > 0)
 		return conf_parser_fail(reading->parser, place,
 		    "%s was said already, in line %u", conf_quote(pattern).text,

@@ -8,8 +8,8 @@
  */
 #include "event/event.h"
 
+#include "base/date.h"
 #include "base/id.h"
-#include "mime/trace.h"
 
 /* A value's bytes; one byte's longest escape; what a key or a number may take beside. */
 enum { VALUE_BYTES_MAX = 700, ESCAPE_BYTES_MAX = 6, FIELD_BYTES_MAX = 60 };
@@ -158,7 +158,7 @@ event_begin(struct event *event, const struct event_log *log, const char *name)
 	event->log = log;
 	buf_init(&event->line, EVENT_LINE_BYTES_MAX + 200);
 	buf_init(&time, 40);
-	trace_write_timestamp(&time, io_wall_ms(log->io));
+	date_write_ms(&time, io_wall_ms(log->io));
 	if (log->format == CONF_LOG_JSON)
 		buf_add_char(&event->line, '{');
 	event_span(event, "time", buf_span(&time));

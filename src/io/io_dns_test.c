@@ -63,6 +63,50 @@ put_u16(char *at, size_t value)
 	at[1] = (char)value;
 }
 
+/*
+ * Answers of a server that is out of its mind, by the first label; 0: it is another one's.  The
+ * packet is the query, of which the question ends at "end".
+ */
+static size_t
+respond_madly(char *packet, size_t end)
+{
+	static const char mx[] = "\300\14\0\17\0\1\0\0\1\54";
+	const char *label = packet + HEADER_BYTES + 1;
+
+	packet[2] = (char)0x84;
+	packet[3] = (char)0x80;
+	put_u16(packet + 6, 1);
+	memset(packet + 8, 0, 4);
+	if (strncmp(label, "brief", 5) == 0)
+		return HEADER_BYTES + 3;
+	if (strncmp(label, "flood", 5) == 0) {
+		put_u16(packet + 6, 65535);
+		return end;
+	}
+	if (strncmp(label, "cut", 3) == 0) {
+		packet[2] = (char)0x86; /* more by TCP, where nobody is */
+		put_u16(packet + 6, 0);
+		return end;
+	}
+	if (strncmp(label, "else", 4) == 0)
+		packet[HEADER_BYTES + 2] = 'x'; /* the answer to another question */
+	else if (strncmp(label, "forge", 5) == 0)
+		packet[0] ^= 1; /* the answer to another query */
+	memcpy(packet + end, mx, 10);
+	if (strncmp(label, "ring", 4) == 0)
+		put_u16(packet + end, 0xc000 | end); /* a name that points to itself */
+	/* "huge" has more bytes of data than there are. */
+	put_u16(packet + end + 10, strncmp(label, "huge", 4) == 0 ? 65535 : 4);
+	memcpy(packet + end + 12, "\0\12\300\14", 4);
+	if (strncmp(label, "self", 4) == 0) {
+		packet[end + 3] = 5; /* a CNAME of itself */
+		put_u16(packet + end + 10, 2);
+		memcpy(packet + end + 12, "\300\14", 2);
+		return end + 14;
+	}
+	return end + 16;
+}
+
 /* The bytes of the answer to a query; 0: none is sent. */
 static size_t
 respond(char *packet, size_t bytes)
@@ -76,6 +120,8 @@ respond(char *packet, size_t bytes)
 	if (name_bytes == 0 || strncmp(name, "\6silent", 7) == 0)
 		return 0;
 	end = HEADER_BYTES + name_bytes + 5;
+	if (strcmp(name + name_bytes - 4, "\3mad") == 0)
+		return respond_madly(packet, end);
 	for (size_t i = 0; i < LEN(zone); i++) {
 		const struct zone_entry *entry = &zone[i];
 
@@ -277,6 +323,35 @@ silence_is_a_timeout(void **state)
 	buf_fini(&host.records);
 }
 
+/* What is no answer is none, once, and harms no other question. */
+static void
+answers_that_are_none(void **state)
+{
+	static const char *const names[] = {"brief.mad", "flood.mad", "cut.mad", "else.mad",
+	    "forge.mad", "ring.mad", "huge.mad", "self.mad"};
+	struct world *world = *state;
+	struct asked mad[LEN(names)], host, sane;
+
+	world->io->dns_timeout_ms = 400;
+	for (size_t i = 0; i < LEN(names); i++)
+		ask(world->io, &mad[i], span_str(names[i]), IO_DNS_MX);
+	ask(world->io, &host, SPAN("host.example"), IO_DNS_A);
+	ask(world->io, &sane, SPAN("sane.mad"), IO_DNS_MX);
+	io_run(world->io);
+	for (size_t i = 0; i < LEN(names); i++) {
+		assert_int_equal(mad[i].done, 1);
+		assert_true(mad[i].op.err == ERR_DNS || mad[i].op.err == ERR_TIMEOUT);
+		buf_fini(&mad[i].records);
+	}
+	assert_int_equal(host.op.err, OK);
+	assert_int_equal(host.answer.record_count, 2);
+	/* So it is what is wrong with them that was refused. */
+	assert_int_equal(sane.op.err, OK);
+	assert_int_equal(sane.answer.record_count, 1);
+	buf_fini(&host.records);
+	buf_fini(&sane.records);
+}
+
 static void
 fired_stop(struct io_timer *timer)
 {
@@ -361,6 +436,7 @@ main(void)
 	    TEST(answers),
 	    TEST(bad_names),
 	    TEST(silence_is_a_timeout),
+	    TEST(answers_that_are_none),
 	    TEST(an_answer_after_the_timeout_is_nothing),
 	    TEST(destroyed_while_asking),
 	    TEST(asking_again_inside_done),

@@ -23,11 +23,8 @@ uint64_t
 ledger_filter_domain(struct span domain)
 {
 	char lower[DOMAIN_BYTES_MAX];
-	size_t len = domain.len < sizeof(lower) ? domain.len : sizeof(lower);
 
-	for (size_t i = 0; i < len; i++)
-		lower[i] = ascii_lower(domain.ptr[i]);
-	return map_hash(seed_of_domains, span_of(lower, len));
+	return map_hash(seed_of_domains, span_lower(lower, span_first(domain, sizeof(lower))));
 }
 
 static size_t

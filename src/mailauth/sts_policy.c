@@ -150,8 +150,7 @@ add_mx(struct sts_policy *policy, struct span value)
 	    !is_pattern(value))
 		return false;
 	mx = policy->mx[policy->mx_count++];
-	for (size_t i = 0; i < value.len; i++)
-		mx[i] = ascii_lower(value.ptr[i]);
+	span_lower(mx, value);
 	mx[value.len] = '\0';
 	return true;
 }

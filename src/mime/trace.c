@@ -7,46 +7,10 @@
  */
 #include "mime/trace.h"
 
+#include "base/date.h"
 #include "mime/header.h"
 
 enum { NAME_BYTES_MAX = 255, ADDRESS_TEXT_MAX = 400, TLS_BYTES_MAX = 200 };
-
-struct date {
-	uint64_t year;
-	unsigned month, day; /* from 1 */
-	unsigned weekday; /* from 0, Sunday */
-	unsigned hour, minute, second, ms;
-};
-
-/*
- * The civil date of a day, by counting from 1 March of the year 0: leap days
- * then come last in their year, their century and their 400 years.
- */
-static struct date
-date_of(uint64_t wall_ms)
-{
-	uint64_t seconds = wall_ms / 1000;
-	uint64_t days = seconds / 86400;
-	uint64_t shifted = days + 719468; /* days from 0000-03-01 to 1970-01-01 */
-	uint64_t of_era = shifted % 146097;
-	uint64_t year_of_era =
-	    (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-	uint64_t of_year =
-	    of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	uint64_t month = (5 * of_year + 2) / 153; /* from 0, March */
-	struct date date = {
-	    .year = shifted / 146097 * 400 + year_of_era + (month >= 10),
-	    .month = (unsigned)(month < 10 ? month + 3 : month - 9),
-	    .day = (unsigned)(of_year - (153 * month + 2) / 5 + 1),
-	    .weekday = (unsigned)((days + 4) % 7),
-	    .hour = (unsigned)(seconds / 3600 % 24),
-	    .minute = (unsigned)(seconds / 60 % 60),
-	    .second = (unsigned)(seconds % 60),
-	    .ms = (unsigned)(wall_ms % 1000),
-	};
-
-	return date;
-}
 
 void
 trace_write_date(struct buf *out, uint64_t wall_ms)
@@ -57,19 +21,8 @@ trace_write_date(struct buf *out, uint64_t wall_ms)
 	    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 	struct date date = date_of(wall_ms);
 
-	buf_addf(out, "%s, %u %s %04llu %02u:%02u:%02u +0000", days[date.weekday],
-	    date.day, months[date.month - 1], (unsigned long long)date.year, date.hour,
-	    date.minute, date.second);
-}
-
-void
-trace_write_timestamp(struct buf *out, uint64_t wall_ms)
-{
-	struct date date = date_of(wall_ms);
-
-	buf_addf(out, "%04llu-%02u-%02uT%02u:%02u:%02u.%03uZ",
-	    (unsigned long long)date.year, date.month, date.day, date.hour, date.minute,
-	    date.second, date.ms);
+	buf_addf(out, "%s, %u %s %04u %02u:%02u:%02u +0000", days[date.weekday], date.day,
+	    months[date.month - 1], date.year, date.hour, date.minute, date.second);
 }
 
 /* A domain or address literal as the client gave it; whatever else it is becomes "?". */

@@ -24,5 +24,3 @@ void trace_write_received(struct buf *out, const struct trace_received *received
 void trace_write_return_path(struct buf *out, struct span reverse_path);
 /* Adds "Tue, 24 Nov 2026 03:04:05 +0000". */
 void trace_write_date(struct buf *out, uint64_t wall_ms);
-/* Adds "2026-11-24T03:04:05.123Z" (RFC 3339), for logs. */
-void trace_write_timestamp(struct buf *out, uint64_t wall_ms);

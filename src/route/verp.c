@@ -16,7 +16,7 @@ verp_find(const struct conf *conf, struct span reverse_path)
 	return NULL;
 }
 
-/* Local part and domain; false: a part is empty or in quotes, or the domain is a literal. */
+/* Local part and domain; false: one is empty, in quotes, has an "@", or is a literal. */
 static bool
 split(struct span address, struct span *local, struct span *domain)
 {
@@ -25,7 +25,7 @@ split(struct span address, struct span *local, struct span *domain)
 	*local = span_first(address, at);
 	*domain = span_skip(address, at + 1 < address.len ? at + 1 : address.len);
 	return local->len > 0 && domain->len > 0 && local->ptr[0] != '"' &&
-	    domain->ptr[0] != '[';
+	    span_find(*local, '@') == local->len && domain->ptr[0] != '[';
 }
 
 bool

@@ -44,7 +44,7 @@ static void
 what_cannot_be_written_is_not(void **state)
 {
 	static const char *const strange[] = {"", "@", "a@", "@b", "\"a b\"@far.example",
-	    "a@[192.0.2.1]", "postmaster"};
+	    "a@[192.0.2.1]", "postmaster", "a@b@far.example"};
 	char longer[300];
 	struct buf text;
 

@@ -347,6 +347,5 @@ address_write_canonical(struct buf *out, const struct address *address)
 	if (address->domain.len == 0)
 		return;
 	buf_add_char(out, '@');
-	for (size_t i = 0; i < address->domain.len; i++)
-		buf_add_char(out, ascii_lower(address->domain.ptr[i]));
+	buf_add_lower(out, address->domain);
 }

@@ -60,9 +60,7 @@ table_find(const struct table *table, struct span key, struct span *value)
 
 	if (!table || key.len > sizeof(folded))
 		return false;
-	for (size_t i = 0; i < key.len; i++)
-		folded[i] = ascii_lower(key.ptr[i]);
-	entry = map_get(&table->by_key, span_of(folded, key.len));
+	entry = map_get(&table->by_key, span_lower(folded, key));
 	if (entry)
 		*value = entry->value;
 	return entry != NULL;

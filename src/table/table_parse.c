@@ -159,9 +159,8 @@ add_key(struct table *table, struct span key)
 		key = span_skip(key, inner + 2);
 	}
 	add_text(table, key);
-	for (size_t i = start; i < table->text_bytes; i++)
-		table->text[i] = ascii_lower(table->text[i]);
-	return span_of(table->text + start, table->text_bytes - start);
+	return span_lower(
+	    table->text + start, span_of(table->text + start, table->text_bytes - start));
 }
 
 /* Says in which line and column of the file byte at of the open entry's value stands. */

@@ -74,8 +74,10 @@ tls_context_ssl_ctx(bool server)
 
 	check(ctx != NULL);
 	check(SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION));
-	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-				     SSL_OP_CLEANSE_PLAINTEXT);
+	/* The server's order of ciphers counts, but for who has ChaCha20 first: no AES there. */
+	SSL_CTX_set_options(ctx,
+	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CLEANSE_PLAINTEXT |
+		SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	/* Tickets need no memory of ours; a cache of sessions would. */
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);

@@ -173,6 +173,43 @@ test_what_is_wrong_is_named(void **state)
 	shop_fini(&shop);
 }
 
+/* A client's list, the best first, and what is agreed upon. */
+static void
+test_the_order_of_ciphers_is_ours(void **state)
+{
+	static const struct {
+		const char *list;
+		struct span agreed;
+	} lists[] = {
+	    {"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384",
+		SPAN("TLSv1.2 ECDHE-ECDSA-AES256-GCM-SHA384")},
+	    {"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305",
+		SPAN("TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256")},
+	    {"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES256-GCM-SHA384",
+		SPAN("TLSv1.2 ECDHE-ECDSA-CHACHA20-POLY1305")},
+	};
+	struct shop shop = {0};
+	struct world *world = &shop.world;
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 200);
+	shop_init(&shop);
+	shop_open(&shop);
+	tls_context_version_max(world->client_context, TLS1_2_VERSION);
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		assert_true(
+		    SSL_CTX_set_cipher_list(world->client_context->ssl_ctx, lists[i].list));
+		world_connect(world, "a.example");
+		pump(world, 65536);
+		buf_reset(&text);
+		tls_describe(world->server, &text);
+		assert_true(span_eq(buf_span(&text), lists[i].agreed));
+	}
+	buf_fini(&text);
+	shop_fini(&shop);
+}
+
 static void
 test_versions_ciphers_and_groups(void **state)
 {
@@ -285,6 +322,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_certificates_by_name),
 	    cmocka_unit_test(test_what_is_wrong_is_named),
+	    cmocka_unit_test(test_the_order_of_ciphers_is_ours),
 	    cmocka_unit_test(test_versions_ciphers_and_groups),
 	    cmocka_unit_test(test_old_versions_are_refused),
 	    cmocka_unit_test(test_clients_with_certificates),

@@ -48,8 +48,7 @@ group_find(struct span name)
 
 	if (!is_code(name))
 		return NULL;
-	for (size_t i = 0; i < name.len; i++)
-		copy[i] = ascii_lower(name.ptr[i]);
+	span_lower(copy, name);
 	if (copy[0] == 'x' && name.len > 1 && copy[1] == '.')
 		copy[0] = 'X';
 	return catalogue_group(span_of(copy, name.len));

@@ -493,12 +493,33 @@ class Slow:
         self.seconds, self.reply = seconds, reply
 
 
+class Pieces:
+    """Bytes, with a pause after each piece, or the wait for what the client says next; then the end."""
+
+    def __init__(self, *pieces, pause=None):
+        self.pieces, self.pause = pieces, pause
+
+
+class Endless:
+    """The same bytes for as long as anybody takes them."""
+
+    def __init__(self, piece):
+        self.piece = piece
+
+
+def code_of(reply):
+    """What a client that reads a reply to its end takes it for; 0: nothing."""
+    if isinstance(reply, str):
+        return int(reply[:3])
+    return int(reply[:3]) if reply[:3].isdigit() and reply.endswith(b"\n") else 0
+
+
 class Sink:
     """
     An SMTP server that does as it is told.  Stages: banner, ehlo, starttls, auth, mail, rcpt, data,
     dot, rset, quit.  script[stage] is a list of replies, used up in order; always[stage] is the
     reply from then on, if any.  A reply is text (lines of a multi-line reply separated by newlines),
-    bytes (sent as they are), DROP, or Slow.  rcpt_replies[address] wins over both.
+    bytes (sent as they are), DROP, Slow, Pieces, or Endless.  rcpt_replies[address] wins over both.
 
     With lmtp it speaks LMTP, on a Unix socket where path says so: verdicts[address] is the reply
     after the message, and a message's "taken" are those with a good one.
@@ -606,9 +627,20 @@ class SinkSession:
             reply = reply.reply
         if reply is DROP:
             raise EOFError
+        if isinstance(reply, Endless):
+            while True:
+                self.socket.sendall(reply.piece * 1000)
+        if isinstance(reply, Pieces):
+            for piece in reply.pieces:
+                self.socket.sendall(piece)
+                if reply.pause is None:
+                    self.socket.recv(1 << 16)
+                else:
+                    time.sleep(reply.pause)
+            raise EOFError
         if isinstance(reply, bytes):
             self.socket.sendall(reply)
-            return 0
+            return code_of(reply)
         lines = reply.split("\n")
         code = lines[0][:3]
         texts = [lines[0]] + [f"{code} {line}" for line in lines[1:]]
@@ -709,7 +741,7 @@ class SinkSession:
             return
         reply = self.sink.reply_for("dot", "250 2.0.0 Taken")
         text = reply.reply if isinstance(reply, Slow) else reply
-        if isinstance(text, str) and text.startswith("2") or reply is DROP:
+        if isinstance(text, (str, bytes)) and code_of(text) // 100 == 2 or reply is DROP:
             self.sink.take({"mail": self.mail, "rcpts": self.rcpts, "data": bytes(body), "tls": self.tls,
                             "login": self.login, "session": self.number, "at": time.monotonic()})
         self.send(reply)

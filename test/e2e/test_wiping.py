@@ -12,6 +12,8 @@ from test_auth import code, plain
 from waiting import until
 
 dovecot = makes(Dovecot)
+# What a sanitizer keeps about memory has its place in terabytes; no role of ours has so much.
+SHADOW_BYTES = 1 << 32
 ROLES = ("reception", "keyring", "lookup", "queue", "delivery")
 
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="only root may read the memory of the roles")
@@ -23,11 +25,12 @@ def memory(pid):
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
         for line in maps:
             start, end, rights = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
-            if not rights.startswith("rw") or "[vv" in line:
+            start, size = int(start, 16), int(end, 16) - int(start, 16)
+            if not rights.startswith("rw") or "[vv" in line or size > SHADOW_BYTES:
                 continue
             try:
-                mem.seek(int(start, 16))
-                found.append(mem.read(int(end, 16) - int(start, 16)))
+                mem.seek(start)
+                found.append(mem.read(size))
             except (OSError, ValueError, OverflowError):
                 pass
     return b"".join(found)

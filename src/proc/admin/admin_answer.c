@@ -3,10 +3,11 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "base/date.h"
 #include "base/id.h"
 #include "ipc/ages.h"
 #include "ipc/transcript.h"
-#include "mime/trace.h"
+#include "proc/proc_json.h"
 
 static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_TIME] = "time",
@@ -25,30 +26,12 @@ static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_PAUSE] = "pause",
 };
 
-/* Text from anywhere: what is not UTF-8 becomes "?". */
-static json_t *
-json_text(struct span text)
-{
-	json_t *value = json_stringn(text.ptr, text.len);
-	char *copy;
-
-	if (value)
-		return value;
-	copy = mem_copy(text);
-	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)copy[i] >= 0x80)
-			copy[i] = '?';
-	value = json_stringn(copy, text.len);
-	mem_free(copy);
-	return value;
-}
-
 static json_t *
 json_id(uint64_t id)
 {
 	char text[ID_TEXT_MAX];
 
-	return json_text(id_text(text, id));
+	return proc_json_text(id_text(text, id));
 }
 
 /* null for 0, which is no time. */
@@ -61,8 +44,8 @@ json_time(uint64_t wall_ms)
 	if (wall_ms == 0)
 		return json_null();
 	buf_init(&text, 64);
-	trace_write_timestamp(&text, wall_ms);
-	value = json_text(buf_span(&text));
+	date_write_ms(&text, wall_ms);
+	value = proc_json_text(buf_span(&text));
 	buf_fini(&text);
 	return value;
 }
@@ -106,10 +89,10 @@ admin_message(const struct ipc_qa_message *message)
 	json_object_set_new(value, "size", json_number(message->body_bytes));
 	json_object_set_new(value, "held", json_boolean(message->held));
 	json_object_set_new(value, "aside", json_boolean(message->aside));
-	json_object_set_new(value, "aside_text", json_text(message->aside_text));
-	json_object_set_new(value, "from", json_text(message->reverse_path));
-	json_object_set_new(value, "client", json_text(message->client));
-	json_object_set_new(value, "login", json_text(message->login));
+	json_object_set_new(value, "aside_text", proc_json_text(message->aside_text));
+	json_object_set_new(value, "from", proc_json_text(message->reverse_path));
+	json_object_set_new(value, "client", proc_json_text(message->client));
+	json_object_set_new(value, "login", proc_json_text(message->login));
 	json_object_set_new(value, "recipients", json_number(message->rcpt_count));
 	return json_pack("{s:o}", "message", value);
 }
@@ -122,14 +105,14 @@ admin_rcpt(const struct ipc_qa_rcpt *rcpt)
 	json_t *value = json_object();
 
 	json_object_set_new(value, "id", json_id(rcpt->id));
-	json_object_set_new(value, "address", json_text(rcpt->address));
-	json_object_set_new(value, "original", json_text(rcpt->original));
-	json_object_set_new(value, "destination", json_text(rcpt->destination));
+	json_object_set_new(value, "address", proc_json_text(rcpt->address));
+	json_object_set_new(value, "original", proc_json_text(rcpt->original));
+	json_object_set_new(value, "destination", proc_json_text(rcpt->destination));
 	json_object_set_new(value, "state", json_name(states, LEN(states), rcpt->state));
 	json_object_set_new(value, "reason", json_name(reasons, LEN(reasons), rcpt->why));
 	json_object_set_new(value, "next_try", json_time(rcpt->at_wall_ms));
 	json_object_set_new(value, "ahead", json_number(rcpt->ahead));
-	json_object_set_new(value, "limit", json_text(rcpt->limit));
+	json_object_set_new(value, "limit", proc_json_text(rcpt->limit));
 	json_object_set_new(value, "connections", json_number(rcpt->active));
 	json_object_set_new(value, "window", json_number(rcpt->window));
 	json_object_set_new(value, "expires", json_time(rcpt->expire_wall_ms));
@@ -137,11 +120,11 @@ admin_rcpt(const struct ipc_qa_rcpt *rcpt)
 	json_object_set_new(value, "tried", json_time(rcpt->tried_wall_ms));
 	json_object_set_new(value, "in_doubt", json_boolean(rcpt->in_doubt));
 	json_object_set_new(value, "code", json_number(rcpt->code));
-	json_object_set_new(value, "status", json_text(rcpt->status));
-	json_object_set_new(value, "host", json_text(rcpt->remote));
-	json_object_set_new(value, "reply", json_text(rcpt->text));
-	json_object_set_new(value, "rule", json_text(rcpt->rule));
-	json_object_set_new(value, "route", json_text(rcpt->route));
+	json_object_set_new(value, "status", proc_json_text(rcpt->status));
+	json_object_set_new(value, "host", proc_json_text(rcpt->remote));
+	json_object_set_new(value, "reply", proc_json_text(rcpt->text));
+	json_object_set_new(value, "rule", proc_json_text(rcpt->rule));
+	json_object_set_new(value, "route", proc_json_text(rcpt->route));
 	return json_pack("{s:o}", "recipient", value);
 }
 
@@ -153,13 +136,13 @@ admin_destination(const struct ipc_qa_destination *destination)
 	json_t *value = json_object();
 	uint64_t total;
 
-	json_object_set_new(value, "destination", json_text(destination->destination));
+	json_object_set_new(value, "destination", proc_json_text(destination->destination));
 	json_object_set_new(
 	    value, "state", json_name(states, LEN(states), destination->state));
 	json_object_set_new(
 	    value, "reason", json_name(reasons, LEN(reasons), destination->why));
 	json_object_set_new(value, "next_try", json_time(destination->at_wall_ms));
-	json_object_set_new(value, "limit", json_text(destination->limit));
+	json_object_set_new(value, "limit", proc_json_text(destination->limit));
 	json_object_set_new(value, "recipients", json_number(destination->rcpt_count));
 	json_object_set_new(value, "ready", json_number(destination->ready));
 	json_object_set_new(value, "waiting", json_number(destination->waiting));
@@ -173,10 +156,10 @@ admin_destination(const struct ipc_qa_destination *destination)
 	json_object_set_new(value, "failures", json_number(destination->failures));
 	json_object_set_new(value, "replied", json_time(destination->replied_wall_ms));
 	json_object_set_new(value, "code", json_number(destination->code));
-	json_object_set_new(value, "status", json_text(destination->status));
-	json_object_set_new(value, "host", json_text(destination->remote));
-	json_object_set_new(value, "reply", json_text(destination->text));
-	json_object_set_new(value, "rule", json_text(destination->rule));
+	json_object_set_new(value, "status", proc_json_text(destination->status));
+	json_object_set_new(value, "host", proc_json_text(destination->remote));
+	json_object_set_new(value, "reply", proc_json_text(destination->text));
+	json_object_set_new(value, "rule", proc_json_text(destination->rule));
 	return json_pack("{s:o}", "destination", value);
 }
 
@@ -190,7 +173,7 @@ admin_tally(const struct ipc_qa_tally *tally)
 
 	ages = json_ages(tally->ages, &total);
 	json_object_set_new(value, "kind", json_name(kinds, LEN(kinds), tally->kind));
-	json_object_set_new(value, "name", json_text(tally->name));
+	json_object_set_new(value, "name", proc_json_text(tally->name));
 	json_object_set_new(value, "recipients", json_number(total));
 	json_object_set_new(value, "ages", ages);
 	return json_pack("{s:o}", "tally", value);
@@ -209,11 +192,11 @@ admin_transcript(const struct ipc_qa_transcript *transcript)
 
 		json_object_set_new(row, "ms", json_number(step.ms));
 		json_object_set_new(row, "kind", json_string(kinds[step.kind]));
-		json_object_set_new(row, "text", json_text(step.text));
+		json_object_set_new(row, "text", proc_json_text(step.text));
 		json_array_append_new(steps, row);
 	}
 	json_object_set_new(value, "id", json_id(transcript->id));
-	json_object_set_new(value, "destination", json_text(transcript->destination));
+	json_object_set_new(value, "destination", proc_json_text(transcript->destination));
 	json_object_set_new(value, "began", json_time(transcript->began_wall_ms));
 	json_object_set_new(value, "took_ms", json_number(transcript->took_ms));
 	json_object_set_new(value, "slow", json_boolean(transcript->slow));
@@ -232,17 +215,17 @@ admin_standing(const struct ipc_qa_standing *standing)
 	if (standing->asked > 0) {
 		asked = json_object();
 		json_object_set_new(asked, "kind", json_name(asks, LEN(asks), standing->asked));
-		json_object_set_new(asked, "rule", json_text(standing->rule));
-		json_object_set_new(asked, "site", json_text(standing->site));
+		json_object_set_new(asked, "rule", proc_json_text(standing->rule));
+		json_object_set_new(asked, "site", proc_json_text(standing->site));
 		json_object_set_new(asked, "times", json_number(standing->strikes));
 		json_object_set_new(asked, "since", json_time(standing->since_wall_ms));
 		json_object_set_new(asked, "until", json_time(standing->until_wall_ms));
 	}
-	json_object_set_new(value, "destination", json_text(standing->destination));
+	json_object_set_new(value, "destination", proc_json_text(standing->destination));
 	json_object_set_new(value, "state", json_name(states, LEN(states), standing->state));
 	json_object_set_new(value, "reason", json_name(reasons, LEN(reasons), standing->why));
 	json_object_set_new(value, "next_try", json_time(standing->at_wall_ms));
-	json_object_set_new(value, "limit", json_text(standing->limit));
+	json_object_set_new(value, "limit", proc_json_text(standing->limit));
 	json_object_set_new(value, "recipients", json_number(standing->rcpt_count));
 	json_object_set_new(value, "ready", json_number(standing->ready));
 	json_object_set_new(value, "connections", json_number(standing->active));
@@ -256,9 +239,9 @@ admin_standing(const struct ipc_qa_standing *standing)
 	json_object_set_new(value, "asked", asked);
 	json_object_set_new(value, "replied", json_time(standing->replied_wall_ms));
 	json_object_set_new(value, "code", json_number(standing->code));
-	json_object_set_new(value, "status", json_text(standing->status));
-	json_object_set_new(value, "host", json_text(standing->remote));
-	json_object_set_new(value, "reply", json_text(standing->text));
+	json_object_set_new(value, "status", proc_json_text(standing->status));
+	json_object_set_new(value, "host", proc_json_text(standing->remote));
+	json_object_set_new(value, "reply", proc_json_text(standing->text));
 	return json_pack("{s:o}", "standing", value);
 }
 
@@ -267,13 +250,13 @@ admin_suppression(const struct ipc_qa_suppression *suppression)
 {
 	json_t *value = json_object();
 
-	json_object_set_new(value, "address", json_text(suppression->address));
-	json_object_set_new(value, "from", json_text(suppression->sender));
+	json_object_set_new(value, "address", proc_json_text(suppression->address));
+	json_object_set_new(value, "from", proc_json_text(suppression->sender));
 	json_object_set_new(value, "since", json_time(suppression->since_wall_ms));
 	json_object_set_new(value, "until", json_time(suppression->until_wall_ms));
-	json_object_set_new(value, "who", json_text(suppression->who));
+	json_object_set_new(value, "who", proc_json_text(suppression->who));
 	json_object_set_new(value, "code", json_number(suppression->code));
-	json_object_set_new(value, "reply", json_text(suppression->text));
+	json_object_set_new(value, "reply", proc_json_text(suppression->text));
 	return json_pack("{s:o}", "suppression", value);
 }
 
@@ -282,8 +265,8 @@ admin_suspension(const struct ipc_qa_suspension *suspension)
 {
 	json_t *value = json_object();
 
-	json_object_set_new(value, "destination", json_text(suspension->match));
-	json_object_set_new(value, "who", json_text(suspension->who));
+	json_object_set_new(value, "destination", proc_json_text(suspension->match));
+	json_object_set_new(value, "who", proc_json_text(suspension->who));
 	json_object_set_new(value, "since", json_time(suspension->since_wall_ms));
 	json_object_set_new(value, "until", json_time(suspension->until_wall_ms));
 	return json_pack("{s:o}", "suspension", value);

@@ -239,6 +239,15 @@ failure_text(const struct talk *talk, const struct smtp_client_event *event)
 	}
 }
 
+/* What became of the handshake; "": there was none. */
+static const char *
+handshake_failure(const struct talk *talk)
+{
+	const char *why = talk->tls ? tls_failure(talk->tls) : "";
+
+	return why[0] || !talk->handshaking ? why : "the connection ended within the handshake";
+}
+
 /* Why there is no way around TLS. */
 static const char *
 who_demands(const struct talk *talk)
@@ -275,10 +284,11 @@ note_failure(struct talk *talk, const struct smtp_client_event *event)
 		                                                                 : IPC_DEFERRED,
 		    event->reply.code, status, text);
 	} else {
+		const char *why = event->err == ERR_CRYPTO ? handshake_failure(talk) : "";
+
 		snprintf(text, sizeof(text), "%s%s (at: %s)%s%s", failure_text(talk, event),
-		    event->err == ERR_CRYPTO ? who_demands(talk) : "", stage,
-		    event->err == ERR_CRYPTO && talk->tls ? ": " : "",
-		    event->err == ERR_CRYPTO && talk->tls ? tls_failure(talk->tls) : "");
+		    event->err == ERR_CRYPTO ? who_demands(talk) : "", stage, why[0] ? ": " : "",
+		    why);
 		if (event->err == ERR_CRYPTO && attempt_wants_tls(attempt))
 			attempt_fail(attempt, IPC_FAILED, 0, "5.7.30", text);
 		else

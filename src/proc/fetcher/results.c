@@ -105,8 +105,7 @@ find(struct results *results, enum ipc_policy_kind kind, struct span domain)
 
 	policy->kind = kind;
 	copy_clean(policy->domain, sizeof(policy->domain), domain, true);
-	for (char *c = policy->domain; *c; c++)
-		*c = ascii_lower(*c);
+	span_lower(policy->domain, span_str(policy->domain));
 	snprintf(policy->key, sizeof(policy->key), "%u %s", (unsigned)kind, policy->domain);
 	known = map_get(&results->map, span_str(policy->key));
 	if (known || results->count == RESULTS_POLICIES_MAX || domain.len == 0) {

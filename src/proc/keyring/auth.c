@@ -100,9 +100,7 @@ conclude_ok(struct exchange *exchange)
 	struct span login = sasl_login(exchange->sasl);
 	char folded[SASL_LOGIN_BYTES_MAX];
 
-	for (size_t i = 0; i < login.len; i++)
-		folded[i] = ascii_lower(login.ptr[i]);
-	auth_conclude(exchange, IPC_AUTH_OK, span_of(folded, login.len), SPAN(""));
+	auth_conclude(exchange, IPC_AUTH_OK, span_lower(folded, login), SPAN(""));
 }
 
 static void

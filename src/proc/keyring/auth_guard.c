@@ -32,8 +32,7 @@ static struct span
 write_key(char key[static KEY_BYTES_MAX], struct span login, struct span host)
 {
 	login = span_first(login, SASL_LOGIN_BYTES_MAX);
-	for (size_t i = 0; i < login.len; i++)
-		key[i] = ascii_lower(login.ptr[i]);
+	span_lower(key, login);
 	if (host.len > 0)
 		memcpy(key + login.len, host.ptr, host.len);
 	return span_of(key, login.len + host.len);

@@ -122,10 +122,8 @@ passwords_keys(const struct passwords *passwords, struct span login,
 	if (!password.has_scram)
 		keys->iterations = SCRAM_ITERATIONS;
 	login = span_first(login, sizeof(folded));
-	for (size_t i = 0; i < login.len; i++)
-		folded[i] = ascii_lower(login.ptr[i]);
 	scram_invent(
-	    keys, span_of(passwords->secret, SECRET_BYTES), span_of(folded, login.len));
+	    keys, span_of(passwords->secret, SECRET_BYTES), span_lower(folded, login));
 }
 
 struct password_job *

@@ -42,9 +42,7 @@ backoffs_site_id(const struct backoffs *backoffs, struct span site)
 	char lower[BACKOFF_NAME_MAX];
 
 	site = span_first(site, sizeof(lower));
-	for (size_t i = 0; i < site.len; i++)
-		lower[i] = ascii_lower(site.ptr[i]);
-	return id_of(backoffs, span_of(lower, site.len), 1);
+	return id_of(backoffs, span_lower(lower, site), 1);
 }
 
 uint64_t

@@ -245,8 +245,7 @@ keep_words(struct reroute *reroute, const struct ipc_aq_reroute *asked)
 	buf_add(words, asked->who);
 	if (!asked->normal) {
 		buf_add_str(words, "via:");
-		for (size_t i = 0; i < asked->host.len; i++)
-			buf_add_char(words, ascii_lower(asked->host.ptr[i]));
+		buf_add_lower(words, asked->host);
 		buf_addf(words, ":%u", (unsigned)asked->port);
 	}
 	check(buf_finish(words) == OK);

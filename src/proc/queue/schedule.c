@@ -99,8 +99,7 @@ schedule_key(const struct queue *queue, struct buf *key, struct span reverse_pat
 		return;
 	}
 	buf_add_str(key, route && route->kind >= CONF_ROUTE_DISCARD ? "rule:" : "mx:");
-	for (size_t i = 0; i < domain.len; i++)
-		buf_add_char(key, ascii_lower(domain.ptr[i]));
+	buf_add_lower(key, domain);
 }
 
 bool

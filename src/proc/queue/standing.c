@@ -103,8 +103,7 @@ tell_empty(struct queue *queue, const struct ipc_aq_why *asked)
 
 	buf_init(&key, IPC_DOMAIN_MAX + 3);
 	buf_add_str(&key, "mx:");
-	for (size_t i = 0; i < asked->match.len; i++)
-		buf_add_char(&key, ascii_lower(asked->match.ptr[i]));
+	buf_add_lower(&key, asked->match);
 	known.key = buf_span(&key);
 	known.kind = IPC_TARGET_REMOTE;
 	schedule_sched_limits(queue, IPC_TARGET_REMOTE, known.key, &known.limits);

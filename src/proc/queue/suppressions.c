@@ -52,17 +52,15 @@ is_word(struct span text, size_t bytes_max)
 static struct span
 key_of(char bytes[KEY_BYTES_MAX], struct span sender, struct span address)
 {
-	size_t count = 0;
+	struct span written;
 
 	if (!is_word(sender, SUPPRESSION_SENDER_MAX) ||
 	    !is_word(address, SUPPRESSION_ADDRESS_MAX))
 		return SPAN("");
-	for (size_t i = 0; i < sender.len; i++)
-		bytes[count++] = ascii_lower(sender.ptr[i]);
-	bytes[count++] = '\t';
-	for (size_t i = 0; i < address.len; i++)
-		bytes[count++] = ascii_lower(address.ptr[i]);
-	return span_of(bytes, count);
+	written = span_lower(bytes, sender);
+	bytes[written.len++] = '\t';
+	written.len += span_lower(bytes + written.len, address).len;
+	return written;
 }
 
 /* Into a row's bytes; what would break a line becomes a blank. */
