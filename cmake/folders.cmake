@@ -189,3 +189,8 @@ set_target_properties(tls_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINA
 add_executable(why_bench EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/why_bench.c)
 target_link_libraries(why_bench postrider_rules)
 set_target_properties(why_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+
+# How many bytes a second are read and converted for old servers: build/bench/convert_bench.
+add_executable(convert_bench EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/convert_bench.c)
+target_link_libraries(convert_bench postrider_mime)
+set_target_properties(convert_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)

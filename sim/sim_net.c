@@ -321,6 +321,19 @@ no_descriptor(struct sim_event *event)
 	sim_stream_connect_done(container_of(event, struct io_stream, connected), ERR_DESCRIPTORS);
 }
 
+static void
+no_address(struct sim_event *event)
+{
+	sim_stream_connect_done(container_of(event, struct io_stream, connected), ERR_NO_ADDRESS);
+}
+
+/* A host has its own address; others come and go. */
+static bool
+lacks(const struct io *io, const struct net_addr *from)
+{
+	return from && !net_addr_same_host(from, &io->host->addr) && sim_chance(io->sim, 8) == 0;
+}
+
 void
 io_connect(struct io *io, struct io_op *op, const struct net_addr *to)
 {
@@ -333,7 +346,7 @@ io_connect_from(struct io *io, struct io_op *op, const struct net_addr *to,
 {
 	struct sim *sim = io->sim;
 	struct io_stream *stream = sim_stream_create(sim, io->host);
-	bool has_room = sim_has_descriptor(io);
+	bool has_room = sim_has_descriptor(io), is_lacking = lacks(io, from);
 
 	check(op->done);
 	sim_op_start(op);
@@ -347,7 +360,11 @@ io_connect_from(struct io *io, struct io_op *op, const struct net_addr *to,
 		io->host->next_port = FIRST_PORT;
 	sim_stream_own(stream, io);
 	stream->connected = (struct sim_event){
-	    .fire = has_room ? connected : no_descriptor, .io = io, .name = "connect"};
+	    .fire = is_lacking ? no_address
+		: has_room     ? connected
+			       : no_descriptor,
+	    .io = io,
+	    .name = "connect"};
 	sim_event_start(sim, &stream->connected, 2 * sim_net_delay_us(sim, io->host, NULL) +
 	    sim_delay_us(sim, sim->options.net_us_max));
 }

@@ -20,6 +20,18 @@ world_addr(unsigned a, unsigned b, unsigned c)
 	return addr;
 }
 
+/* Two addresses, of which the own one is new; what it may not send goes from the other. */
+static void
+write_sources(struct dice *dice, const struct town *town, struct buf *conf)
+{
+	unsigned share = 1 + (unsigned)dice_below(dice, 20);
+
+	buf_addf(conf, "send from 10.0.0.%u weight 5\nsend from 10.0.9.%u, 10.0.9.%u\n",
+	    town->addr.bytes[3], town->addr.bytes[3], town->addr.bytes[3] + 100);
+	buf_addf(conf, "warm up 10.0.0.%u from 2020-01-01 with %u a day times 1 at most %u\n",
+	    town->addr.bytes[3], share, share);
+}
+
 /* Beta sends some of its mail through alpha; the last town keeps strangers' mail. */
 static void
 write_conf(struct world *world, const struct town *town, size_t index, struct buf *conf)
@@ -32,6 +44,8 @@ write_conf(struct world *world, const struct town *town, size_t index, struct bu
 	buf_add_str(conf, "deliver to maildir /mail as vmail\nlisten smtp on *:25\nspool /spool\n");
 	buf_add_str(conf, "control socket /run/control\nlog as logfmt to stderr\n");
 	buf_add_str(conf, "relay for 10.1.0.0/16, 10.0.0.0/16\n");
+	if (dice_below(dice, 2))
+		write_sources(dice, town, conf);
 	buf_addf(conf, "reception processes %u\ndelivery processes %u\n",
 	    1 + (unsigned)dice_below(dice, 2), 1 + (unsigned)dice_below(dice, 2));
 	if (index == 1 && dice_below(dice, 2))

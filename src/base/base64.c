@@ -7,17 +7,19 @@ static const char alphabet[] =
 void
 base64_encode(struct buf *out, struct span bytes)
 {
-	for (size_t i = 0; i < bytes.len; i += 3) {
+	const size_t text_bytes = (bytes.len + 2) / 3 * 4;
+	char *text = buf_room(out, text_bytes);
+
+	for (size_t i = 0; text && i < bytes.len; i += 3) {
 		size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
 		uint32_t word = 0;
-		char text[4];
 
 		for (size_t k = 0; k < 3; k++)
 			word = word << 8 | (k < n ? (uint8_t)bytes.ptr[i + k] : 0);
 		for (size_t k = 0; k < 4; k++)
-			text[k] = k <= n ? alphabet[word >> (18 - 6 * k) & 63] : '=';
-		buf_add(out, span_of(text, 4));
+			*text++ = k <= n ? alphabet[word >> (18 - 6 * k) & 63] : '=';
 	}
+	out->len += text ? text_bytes : 0;
 }
 
 int

@@ -110,6 +110,21 @@ date_read(struct span text, uint64_t *wall_ms)
 	return true;
 }
 
+bool
+date_read_day(struct span text, uint64_t *wall_ms)
+{
+	struct buf whole;
+	bool good;
+
+	buf_init(&whole, DATE_TEXT_BYTES);
+	buf_add(&whole, text);
+	buf_add_str(&whole, "T00:00:00Z");
+	good = buf_finish(&whole) == OK && text.len == DATE_DAY_BYTES &&
+	    date_read(buf_span(&whole), wall_ms);
+	buf_fini(&whole);
+	return good;
+}
+
 /* By counting from 1 March of the year 0: leap days then come last in their year, their century and
  * their 400 years. */
 struct date

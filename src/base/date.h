@@ -24,6 +24,8 @@ struct date date_of(uint64_t wall_ms);
  * them; from the year 1970 to 9999.  False where it is none.
  */
 bool date_read(struct span text, uint64_t *wall_ms);
+/* Reads "2026-11-24": when that day begins, in UTC. */
+bool date_read_day(struct span text, uint64_t *wall_ms);
 /* Adds the date in UTC, in seconds. */
 void date_write(struct buf *out, uint64_t wall_ms);
 /* In milliseconds, for logs: "2026-11-24T03:04:05.123Z". */

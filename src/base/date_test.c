@@ -81,6 +81,22 @@ what_is_none_is_refused(void **state)
 		assert_false(date_read(span_str(texts[i]), &wall_ms));
 }
 
+static void
+a_day_alone_is_read(void **state)
+{
+	static const char *const none[] = {"", "2026-11-2", "2026-11-27T", "2026-02-29",
+	    "2026-11-271", "26-11-27", "2026-11-27 "};
+	uint64_t wall_ms;
+
+	(void)state;
+	assert_true(date_read_day(SPAN("2026-11-27"), &wall_ms));
+	assert_int_equal(wall_ms, UINT64_C(1795737600000));
+	assert_true(date_read_day(SPAN("1970-01-02"), &wall_ms));
+	assert_int_equal(wall_ms, 86400000);
+	for (size_t i = 0; i < LEN(none); i++)
+		assert_false(date_read_day(span_str(none[i]), &wall_ms));
+}
+
 /* Each day of 400 years and more, there and back. */
 static void
 every_day_comes_back(void **state)
@@ -106,6 +122,7 @@ main(void)
 	    cmocka_unit_test(dates_are_read_and_written),
 	    cmocka_unit_test(weekdays_and_the_end),
 	    cmocka_unit_test(what_is_none_is_refused),
+	    cmocka_unit_test(a_day_alone_is_read),
 	    cmocka_unit_test(every_day_comes_back),
 	};
 

@@ -31,7 +31,8 @@
 	ERR(ERR_CRYPTO, "cryptographic failure")                                         \
 	ERR(ERR_DNS, "name server failure")                                              \
 	ERR(ERR_DESCRIPTORS, "out of file descriptors")                                  \
-	ERR(ERR_UNSUPPORTED, "not supported")
+	ERR(ERR_UNSUPPORTED, "not supported")                                            \
+	ERR(ERR_NO_ADDRESS, "this host does not have the address")
 
 enum err {
 #define ERR_ENUM(name, text) name,

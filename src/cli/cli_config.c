@@ -9,6 +9,7 @@
 #include <sysexits.h>
 
 #include "base/check.h"
+#include "base/date.h"
 #include "cli/cli.h"
 #include "conf/conf_option.h"
 #include "proc/proc_json.h"
@@ -112,12 +113,43 @@ json_sources(const struct conf *conf)
 		buf_init(&addr, NET_TEXT_MAX);
 		net_addr_write(&addr, &source->addr);
 		json_array_append_new(value,
-		    json_pack("{s:o, s:o, s:I, s:o}", "address", proc_json_text(buf_span(&addr)),
-			"as", proc_json_text(source->helo), "weight", (json_int_t)source->weight,
-			"senders", proc_json_text(source->sender)));
+		    json_pack("{s:o, s:o, s:I, s:o, s:o}", "address",
+			proc_json_text(buf_span(&addr)), "as",
+			proc_json_text(source->helo), "weight", (json_int_t)source->weight,
+			"pool", proc_json_text(source->pool), "senders",
+			proc_json_text(source->sender)));
 		buf_fini(&addr);
 	}
 	return value;
+}
+
+static json_t *
+json_warmups(const struct conf *conf)
+{
+	json_t *array = json_array();
+	struct buf day, addr;
+
+	buf_init(&day, DATE_DAY_BYTES);
+	buf_init(&addr, NET_TEXT_MAX);
+	for (size_t i = 0; i < conf->warmup_count; i++) {
+		const struct conf_warmup *warmup = &conf->warmups[i];
+
+		buf_reset(&day);
+		buf_reset(&addr);
+		net_addr_write(&addr, &warmup->addr);
+		date_write_day(&day, warmup->from_day * 86400000);
+		json_array_append_new(array,
+		    json_pack("{s:o, s:o, s:I, s:f, s:I, s:s, s:I}", "address",
+			proc_json_text(buf_span(&addr)), "from",
+			proc_json_text(buf_span(&day)), "a_day", (json_int_t)warmup->start,
+			"times", (double)warmup->factor_percent / 100, "every_days",
+			(json_int_t)warmup->step_days, "end",
+			warmup->is_limit ? "at most" : "until", "share",
+			(json_int_t)warmup->end));
+	}
+	buf_fini(&addr);
+	buf_fini(&day);
+	return array;
 }
 
 static json_t *
@@ -315,6 +347,8 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 		return json_way(conf, option->type);
 	case CONF_SOURCE:
 		return json_sources(conf);
+	case CONF_WARMUP:
+		return json_warmups(conf);
 	case CONF_VERP:
 		return json_verps(conf);
 	case CONF_DNS:

@@ -24,6 +24,7 @@
 #include "proc/resolver/resolver.h"
 #include "route/limits.h"
 #include "route/route.h"
+#include "route/source.h"
 #include "smtp/address.h"
 
 static const char usage[] =
@@ -225,6 +226,27 @@ choose_route(struct probe *probe)
 		probe->tls = (enum conf_tls)route_limits(conf, to)->tls;
 }
 
+/* As for mail without a pool, from nobody in particular; addrs are left to be freed. */
+static void
+write_sources(const struct probe *probe, struct ipc_qd_attempt *order, struct buf addrs[2])
+{
+	struct span *const names[] = {&order->source4, &order->source6};
+	struct span *const helos[] = {&order->helo4, &order->helo6};
+
+	for (size_t i = 0; i < LEN(names); i++) {
+		struct route_source_asked asked = {.family = i == 0 ? 4 : 6};
+		const struct conf_source *source;
+
+		io_random(probe->io, &asked.chance, sizeof(asked.chance));
+		buf_init(&addrs[i], IPC_SOURCE_MAX);
+		if (route_source(probe->conf, &asked, &source) != ROUTE_SOURCE_THIS)
+			continue;
+		net_addr_write(&addrs[i], &source->addr);
+		*names[i] = buf_span(&addrs[i]);
+		*helos[i] = source->helo;
+	}
+}
+
 static void
 send_order(struct probe *probe)
 {
@@ -237,13 +259,17 @@ send_order(struct probe *probe)
 	};
 	const struct ipc_qd_rcpt rcpt = {.attempt = ATTEMPT, .address = probe->rcpt};
 	const struct ipc_qd_body body = {.attempt = ATTEMPT};
+	struct buf addrs[2];
 
 	if (probe->route) {
 		order.lmtp = probe->route->kind == CONF_ROUTE_LMTP;
 		order.host = probe->route->host;
 		order.port = probe->route->port;
 	}
+	write_sources(probe, &order, addrs);
 	ipc_qd_attempt_send(probe->delivery, &order);
+	for (size_t i = 0; i < LEN(addrs); i++)
+		buf_fini(&addrs[i]);
 	ipc_qd_rcpt_send(probe->delivery, &rcpt);
 	ipc_qd_body_send(probe->delivery, &body);
 }
@@ -304,7 +330,7 @@ print_text(const struct probe *probe)
 		    *probe->tls_text ? "over " : "in the clear", probe->tls_text);
 	else
 		printf("result: mail would %s: %s%s%s\n",
-		    probe->outcome == IPC_DEFERRED ? "wait" : "be returned to its sender",
+		    probe->outcome == IPC_FAILED ? "be returned to its sender" : "wait",
 		    probe->status, *probe->status ? " " : "", probe->text);
 }
 
@@ -328,7 +354,7 @@ static void
 print_json(const struct probe *probe)
 {
 	static const char *const results[] = {[IPC_DELIVERED] = "goes", [IPC_DEFERRED] = "waits",
-	    [IPC_FAILED] = "is returned"};
+	    [IPC_FAILED] = "is returned", [IPC_UNSENT] = "waits"};
 	const struct conf_route *route = probe->route;
 	json_t *root = json_object();
 

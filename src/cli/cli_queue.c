@@ -17,10 +17,12 @@
 #include "cli/cli_queue_internal.h"
 
 static const char usage[] =
-    "usage: postrider queue list [--for DOMAIN] [--reason WORD,...] [--limit N] [--json]\n"
+    "usage: postrider queue list [--for DOMAIN] [--reason WORD,...] [--pool NAME]\n"
+    "           [--limit N] [--json]\n"
     "       postrider queue summary [--for DOMAIN] [--limit N] [--json]\n"
     "       postrider queue show ID [--lang LANGUAGE] [--json]\n"
     "       postrider queue why DESTINATION [--json]\n"
+    "       postrider queue sources [--json]\n"
     "       postrider queue retry | hold | release | delete  ID | all\n"
     "       postrider queue suspend DESTINATION [--until TIME]\n"
     "       postrider queue resume DESTINATION | suspended [--json]\n"
@@ -32,6 +34,8 @@ static const char usage[] =
     "  show      one message: why each recipient waits, and what can be done\n"
     "  why       a domain or smart host (.DOMAIN: all below it): which limit binds it,\n"
     "            what it asked for and said last, when it will be empty\n"
+    "  sources   the addresses that mail leaves from: their pools, what each has sent today,\n"
+    "            and what a new one may send\n"
     "  retry     try now, without waiting for the next try\n"
     "  hold      keep a message and try nothing, until it is released\n"
     "  release   end a hold, or that it was set aside, and try now\n"
@@ -49,7 +53,8 @@ static const char usage[] =
     "  --for DOMAIN    only what is for this domain or smart host; .DOMAIN: all below it\n"
     "  --reason WORD   only what waits for this: time, down, connections, rate, turn,\n"
     "                  held, aside, suspect, active, bouncing, until, suspended,\n"
-    "                  pause; or several, with commas\n"
+    "                  pause, source; or several, with commas\n"
+    "  --pool NAME     only messages that name this pool of addresses to leave from\n"
     "  --from SENDER   only what has this sender: ann@home.example; @home.example: any of it\n"
     "  --older TIME    only what has waited longer: 30m, 2h, 1d\n"
     "  --until TIME    for so long: 30m, 2h, 1d; until it is resumed without this\n"
@@ -136,7 +141,7 @@ take_id(const char *word, struct cli_queue_options *options)
 	    options->verb == CLI_QUEUE_WHY)
 		return take_destination(word, options);
 	if (options->verb == CLI_QUEUE_LIST || options->verb == CLI_QUEUE_SUMMARY ||
-	    options->verb == CLI_QUEUE_SUSPENDED)
+	    options->verb == CLI_QUEUE_SUSPENDED || options->verb == CLI_QUEUE_SOURCES)
 		return word ? cli_wrong_use(usage,
 				  "%s takes no id; one message is shown by: "
 				  "postrider queue show ID",
@@ -175,7 +180,7 @@ take_filters(struct cli_queue_options *options)
 {
 	static const char *const reasons[] = {"time", "down", "connections", "rate",
 	    "turn", "held", "aside", "suspect", "active", "bouncing", "until",
-	    "suspended", "pause"};
+	    "suspended", "pause", "source"};
 	struct span rest = span_str(options->reasons), word;
 
 	if (options->match && options->verb != CLI_QUEUE_LIST &&
@@ -187,6 +192,8 @@ take_filters(struct cli_queue_options *options)
 		return cli_wrong_use(usage, "--from takes an address, or @DOMAIN");
 	if (options->match && strlen(options->match) > 255)
 		return cli_wrong_use(usage, "--for takes a domain, not so long a text");
+	if (options->pool && (options->verb != CLI_QUEUE_LIST || strlen(options->pool) > 63))
+		return cli_wrong_use(usage, "--pool is for list, and takes the name of a pool");
 	if (options->reasons && options->verb != CLI_QUEUE_LIST)
 		return cli_wrong_use(usage, "--reason is for list");
 	while (span_cut(&rest, ',', &word)) {
@@ -325,7 +332,7 @@ cli_queue(int argc, char **argv)
 	    {"--socket", NULL, &socket_path}, {"--limit", NULL, &limit},
 	    {"--for", NULL, &options.match}, {"--until", NULL, &until},
 	    {"--from", NULL, &options.from}, {"--older", NULL, &older},
-	    {"--lang", NULL, &tag},
+	    {"--lang", NULL, &tag}, {"--pool", NULL, &options.pool},
 	    {"--reason", NULL, &options.reasons}};
 	int words = cli_options(argc, argv, rows, LEN(rows), usage);
 	int status;

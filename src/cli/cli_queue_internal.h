@@ -24,6 +24,7 @@ enum cli_queue_verb {
 	CLI_QUEUE_SUSPENDED,
 	CLI_QUEUE_REROUTE,
 	CLI_QUEUE_WHY, /* how a destination stands */
+	CLI_QUEUE_SOURCES, /* the addresses that mail leaves from */
 	CLI_QUEUE_TRACE, /* "postrider trace" */
 	CLI_QUEUE_VERB_COUNT
 };
@@ -35,7 +36,7 @@ struct cli_queue_options {
 	bool json;
 	const struct language *language; /* of what the catalogue explains; NULL: English */
 	uint64_t limit; /* of a list or a summary */
-	const char *match, *reasons, *from; /* NULL: all */
+	const char *match, *reasons, *from, *pool; /* NULL: all */
 	char host[256]; /* of reroute; "": back to normal */
 	unsigned port;  /* 0: the usual one */
 };
@@ -115,6 +116,10 @@ void cli_queue_suspension_end(const struct cli_queue_printer *printer);
 /* How a destination stands, and the end of these. */
 void cli_queue_print_standing(struct cli_queue_printer *printer, json_t *standing);
 void cli_queue_standing_end(const struct cli_queue_printer *printer);
+
+/* An address that mail leaves from, and the end of these. */
+void cli_queue_print_source(struct cli_queue_printer *printer, json_t *source);
+void cli_queue_sources_end(const struct cli_queue_printer *printer);
 
 /* The control socket's path from the configuration; NULL, told, with the exit status. */
 char *cli_queue_find_socket(const char *conf_path, int *status);

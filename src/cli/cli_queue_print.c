@@ -254,6 +254,12 @@ show_head(struct cli_queue_printer *printer, struct page *page, struct buf *text
 		buf_addf(text, ", logged in as %s", cli_queue_text(message, "login"));
 	show_row(page, "arrived", text);
 
+	if (cli_queue_text(message, "pool")[0]) {
+		buf_reset(text);
+		reply_clean(text, span_str(cli_queue_text(message, "pool")));
+		show_row(page, "pool", text);
+	}
+
 	buf_reset(text);
 	write_size(text, cli_queue_number(message, "size"));
 	show_row(page, "size", text);
@@ -488,7 +494,7 @@ cli_queue_set_nulls(json_t *object, const char *const *keys, size_t count)
 void
 cli_queue_print_message(struct cli_queue_printer *printer, json_t *message)
 {
-	static const char *const keys[] = {"client", "login", "aside_text"};
+	static const char *const keys[] = {"client", "login", "pool", "aside_text"};
 
 	print_gathered(printer);
 	printer->message = json_incref(message);
@@ -596,6 +602,8 @@ cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t 
 		cli_queue_summary_end(printer, total);
 	else if (printer->options->verb == CLI_QUEUE_WHY)
 		cli_queue_standing_end(printer);
+	else if (printer->options->verb == CLI_QUEUE_SOURCES)
+		cli_queue_sources_end(printer);
 	else if (printer->options->verb == CLI_QUEUE_SUSPENDED ||
 	    printer->options->verb == CLI_QUEUE_SUSPEND ||
 	    printer->options->verb == CLI_QUEUE_RESUME)

@@ -40,6 +40,7 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *st
 	    {"connections", "it has as many connections as it may have now"},
 	    {"rate", "it gets only so many messages in a time; the next may go "},
 	    {"suspended", "an operator suspended it; resumed "},
+	    {"source", "no address that mail for it may leave from can take it now"},
 	    {"turn", "nothing: what is ready goes as soon as its turn comes"},
 	    {"time", "nothing: what waits for it waits for the time of its next try, or is held"},
 	};

@@ -62,6 +62,7 @@ cli_queue_verb_name(enum cli_queue_verb verb)
 	    [CLI_QUEUE_SUSPENDED] = "suspended",
 	    [CLI_QUEUE_REROUTE] = "reroute",
 	    [CLI_QUEUE_WHY] = "why",
+	    [CLI_QUEUE_SOURCES] = "sources",
 	    [CLI_QUEUE_TRACE] = "trace",
 	};
 
@@ -195,6 +196,7 @@ take_answer(struct talk *talk, json_t *answer)
 	json_t *destination = json_object_get(answer, "destination");
 	json_t *suspension = json_object_get(answer, "suspension");
 	json_t *standing = json_object_get(answer, "standing");
+	json_t *source = json_object_get(answer, "source");
 	json_t *transcript = json_object_get(answer, "transcript");
 	json_t *tally = json_object_get(answer, "tally");
 	json_t *done = json_object_get(answer, "done");
@@ -220,6 +222,10 @@ take_answer(struct talk *talk, json_t *answer)
 	}
 	if (json_is_object(standing)) {
 		cli_queue_print_standing(talk->printer, standing);
+		return MORE;
+	}
+	if (json_is_object(source)) {
+		cli_queue_print_source(talk->printer, source);
 		return MORE;
 	}
 	if (json_is_object(suspension)) {
@@ -285,6 +291,8 @@ page_request(const struct talk *talk, uint64_t limit)
 	if (options->match)
 		check(json_object_set_new(request, "for", json_string(options->match)) ==
 		      0);
+	if (options->pool)
+		check(json_object_set_new(request, "pool", json_string(options->pool)) == 0);
 	if (options->reasons)
 		check(json_object_set_new(
 			  request, "reason", json_string(options->reasons)) == 0);
@@ -500,8 +508,9 @@ cli_queue_talk(
 		status = ask(&talk, page_request(&talk, summary_limit(options)));
 	else if (options->verb == CLI_QUEUE_WHY)
 		status = why(&talk, options);
-	else if (options->verb == CLI_QUEUE_SUSPENDED)
-		status = ask(&talk, json_pack("{s:s}", "do", "suspended"));
+	else if (options->verb == CLI_QUEUE_SUSPENDED || options->verb == CLI_QUEUE_SOURCES)
+		status = ask(&talk,
+		    json_pack("{s:s}", "do", cli_queue_verb_name(options->verb)));
 	else if (options->verb == CLI_QUEUE_SUSPEND || options->verb == CLI_QUEUE_RESUME)
 		status = suspend(&talk, options);
 	else if (options->verb == CLI_QUEUE_REROUTE)

@@ -24,6 +24,7 @@ enum reason {
 	UNTIL,
 	SUSPENDED,
 	PAUSE,
+	SOURCE,
 	REASON_COUNT
 };
 
@@ -32,7 +33,7 @@ reason_of(json_t *object)
 {
 	static const char *const names[REASON_COUNT] = {"time", "down", "probe",
 	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing",
-	    "until", "suspended", "pause"};
+	    "until", "suspended", "pause", "source"};
 	const char *name = cli_queue_text(object, "reason");
 	unsigned reason = 0;
 
@@ -157,6 +158,7 @@ write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcp
 	case ACTIVE:
 	case BOUNCING:
 	case UNTIL:
+	case SOURCE:
 	case REASON_COUNT:
 		buf_add_str(out, cli_queue_number(rcpt, "ahead") > 0
 				     ? "It waits its turn for "
@@ -173,7 +175,8 @@ cli_queue_write_why(
 {
 	long long tries = cli_queue_number(rcpt, "tries");
 
-	if (tries > 0)
+	/* A wait for an address counts as the first try, though nobody was asked. */
+	if (tries > 0 && reason_of(rcpt) != SOURCE)
 		buf_addf(out, "Tried %lld time%s. ", tries, cli_queue_plural(tries));
 	if (json_is_true(json_object_get(rcpt, "in_doubt")))
 		buf_add_str(out,
@@ -204,6 +207,11 @@ cli_queue_write_why(
 		return;
 	case TIME:
 		buf_addf(out, "The %s try is due ", tries > 0 ? "next" : "first");
+		write_when(printer, out, rcpt);
+		buf_add_char(out, '.');
+		return;
+	case SOURCE:
+		buf_add_str(out, "No address that it may leave from can take it now; it goes on ");
 		write_when(printer, out, rcpt);
 		buf_add_char(out, '.');
 		return;
@@ -242,6 +250,7 @@ cli_queue_write_why_short(
 	    [UNTIL] = "is to be sent",
 	    [SUSPENDED] = "its destination is suspended",
 	    [PAUSE] = "its destination asked for less mail, goes on",
+	    [SOURCE] = "no address may send it now, goes on",
 	    [REASON_COUNT] = "waits",
 	};
 	enum reason reason = reason_of(rcpt);
@@ -254,7 +263,7 @@ cli_queue_write_why_short(
 	if (reason == RATE)
 		buf_add_char(out, ',');
 	if ((reason == TIME || reason == DOWN || reason == RATE || reason == UNTIL ||
-	        reason == PAUSE) &&
+	        reason == PAUSE || reason == SOURCE) &&
 	    cli_queue_time(cli_queue_text(rcpt, "next_try"), &next_ms)) {
 		buf_add_char(out, ' ');
 		cli_queue_write_distance(out, next_ms, printer->now_ms);
@@ -277,6 +286,7 @@ next_word_of(enum reason reason)
 	    [ASIDE] = WORD_WHY_NEXT_HELD,
 	    [SUSPENDED] = WORD_WHY_NEXT_HELD,
 	    [PAUSE] = WORD_WHY_NEXT_TURN,
+	    [SOURCE] = WORD_WHY_NEXT_TURN,
 	    [ACTIVE] = WORD_WHY_NEXT_NOW,
 	};
 

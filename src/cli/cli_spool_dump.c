@@ -79,6 +79,8 @@ print_extras(struct dump *dump, const struct ipc_extras *extras)
 		print_time(dump, "  by         ", extras->by_wall_ms);
 		printf(extras->by == IPC_BY_RETURN ? ", else returned\n" : ", else told\n");
 	}
+	if (extras->pool.len > 0)
+		print_row(dump, "pool", extras->pool);
 	if (extras->has_priority)
 		printf("  priority   %d\n", extras->priority);
 }

@@ -30,6 +30,8 @@ enum {
 	CONF_DESTINATIONS_MAX = 10000,
 	CONF_SOURCES_MAX = 1000,
 	CONF_VERPS_MAX = 1000,
+	CONF_POOL_BYTES_MAX = 63,
+	CONF_SHARE_MAX = 1000000000, /* of a day */
 	CONF_WEIGHT_MAX = 1000,
 	CONF_LINE_BYTES_MAX = 32768,
 	CONF_CREDENTIAL_BYTES_MAX = 128,
@@ -133,6 +135,18 @@ struct conf_source {
 	struct span helo;     /* our name there; "" is the hostname */
 	uint64_t weight;      /* its share, beside the others of its pool */
 	struct span sender;   /* the pool: of these senders, a pattern; "": of all others */
+	struct span pool;     /* its name in small letters, which messages choose it by; "": none */
+};
+
+/* A new address, which may send so much a day at first; see route/warmup.h. */
+struct conf_warmup {
+	struct net_addr addr; /* one that mail leaves from */
+	uint64_t from_day;    /* since 1970, in UTC: before it nothing is sent */
+	uint64_t start;       /* recipients on that day */
+	uint64_t factor_percent; /* each step to the next: 100 stays as it is */
+	uint64_t step_days;
+	uint64_t end;  /* the share that is the last one */
+	bool is_limit; /* which it keeps to from then on; else it has no limit any more */
 };
 
 /* Senders whose mail has the recipient in its reverse-path: "list+ann=far.example@home.example" */
@@ -202,6 +216,8 @@ struct conf {
 	size_t route_count;
 	struct conf_source *sources; /* none: as the system chooses */
 	size_t source_count;
+	struct conf_warmup *warmups;
+	size_t warmup_count;
 	struct conf_verp *verps;
 	size_t verp_count;
 	struct conf_route fallback; /* where no server of a domain answers; no host: none */
@@ -294,6 +310,7 @@ struct conf {
 	uint64_t hold_max_ms; /* FUTURERELEASE; 0: not offered */
 	uint64_t return_bytes_max; /* of a message in its bounce; 0: never whole */
 	uint64_t idle_timeout_ms;
+	bool convert_for_old_servers; /* without 8BITMIME or BINARYMIME */
 	uint64_t transcripts_max; /* kept of attempts that failed or were slow; 0: none */
 	uint64_t transcript_bytes_max, transcript_memory_bytes; /* of one, of all */
 	uint64_t slow_attempt_ms; /* 0: none is slow */

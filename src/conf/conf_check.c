@@ -202,6 +202,7 @@ conf_check(struct conf_parser *parser)
 	check_mailboxes(parser);
 	check_routes(parser);
 	check_solicitations(parser);
+	conf_warmup_check(parser);
 	check_limits(parser);
 	listeners_default(parser->conf);
 }

@@ -148,7 +148,7 @@ struct conf_parser {
 	struct conf_place read[CONF_FILES_MAX]; /* where each file was included */
 	struct conf_place listeners[CONF_LISTENERS_MAX];
 	size_t table_count;
-	struct conf_list domains, routes, destinations, sources, verps;
+	struct conf_list domains, routes, destinations, sources, warmups, verps;
 	struct conf_list relay_networks, xclient_networks, proxy_networks;
 	struct conf_list patterns; /* of the block "destination" that is open */
 	struct conf_limits limits; /* and what it says */
@@ -215,8 +215,12 @@ const struct conf_route *conf_table_way(const struct conf_table *table, size_t w
 /* Whether a line takes all mail. */
 bool conf_table_takes_all(const struct conf_table *table);
 bool conf_source_parse(struct conf_parser *parser);
+/* Addresses of this host, without ports, with commas between. */
+bool conf_source_addrs_parse(struct conf_parser *parser, struct conf_list *addrs);
+bool conf_warmup_parse(struct conf_parser *parser);
 bool conf_verp_parse(struct conf_parser *parser);
 void conf_source_show(struct buf *out, const struct conf *conf);
+void conf_warmup_show(struct buf *out, const struct conf *conf);
 void conf_verp_show(struct buf *out, const struct conf *conf);
 bool conf_lmtp_parse(struct conf_parser *parser);
 bool conf_discard_parse(struct conf_parser *parser);
@@ -234,6 +238,8 @@ void conf_destinations_settle(struct conf *conf);
 
 /* Adds what was left out, and errors about what does not fit together. */
 void conf_check(struct conf_parser *parser);
+/* The same for "warm up": its addresses are those that mail leaves from. */
+void conf_warmup_check(struct conf_parser *parser);
 
 /* Values. */
 bool conf_value_size(struct span number, struct span unit, uint64_t *bytes);

@@ -361,13 +361,28 @@ static const struct conf_option options[] = {
     {.words = "send from",
 	.type = CONF_SOURCE,
 	.repeats = true,
-	.syntax = "ADDRESS, ... [as HELO-NAME] [weight N] [for senders DOMAIN, ...]",
+	.syntax = "ADDRESS, ... [as NAME] [weight N] [in pool NAME] [for senders DOMAIN, ...]",
 	.doc = "The addresses of this host that mail leaves from, IPv4 and IPv6 each for "
 	       "servers of its kind, and our name in EHLO there (the hostname without). Of "
 	       "several one is taken by chance, by weight (1 without). With \"for "
 	       "senders\" it is for mail of these domains (.example.org: all below it), "
 	       "which has no other address then where one of the kind is given; all other "
-	       "mail takes those without. Where there is none the system chooses."},
+	       "mail takes those without either. Where there is none the system chooses. \"in "
+	       "pool\" is for messages that name the pool in a header field, X-Postrider-Pool: "
+	       "of users, and of clients in \"relay for\"; they leave from nowhere else, and "
+	       "nobody sees the field. Of others it means nothing."},
+    {.words = "warm up",
+	.type = CONF_WARMUP,
+	.repeats = true,
+	.syntax = "ADDRESS, ... from DATE with N a day [times N] [every N d] [until | at most N]",
+	.doc = "A new address sends only so much a day at first: to N recipients on that "
+	       "date, and with each step (of one day, without \"every\") \"times\" as many, 2 "
+	       "without. Days are those of UTC; before the date nothing leaves from it. "
+	       "Where the share reaches the N of \"until\" (100000 without) the address is "
+	       "warm, and has no limit any more; with \"at most\" it stays at that. What is "
+	       "more goes by the other addresses of its pool, and waits where none has any "
+	       "left. As in: warm up 192.0.2.7 from 2026-12-01 with 50 a day times 1.5 "
+	       "until 20000."},
     {.words = "verp for",
 	.type = CONF_VERP,
 	.repeats = true,

@@ -403,6 +403,7 @@ parser_fini(struct conf_parser *parser)
 	list_fini(&parser->proxy_networks);
 	list_fini(&parser->routes);
 	list_fini(&parser->sources);
+	list_fini(&parser->warmups);
 	list_fini(&parser->verps);
 	list_fini(&parser->destinations);
 	list_fini(&parser->patterns);
@@ -459,6 +460,9 @@ conf_parse(struct conf_bundle *bundle, struct conf **conf,
 	holder->conf.sources =
 	    list_keep(parser, &parser->sources, sizeof(struct conf_source));
 	holder->conf.source_count = parser->sources.count;
+	holder->conf.warmups =
+	    list_keep(parser, &parser->warmups, sizeof(struct conf_warmup));
+	holder->conf.warmup_count = parser->warmups.count;
 	holder->conf.verps = list_keep(parser, &parser->verps, sizeof(struct conf_verp));
 	holder->conf.verp_count = parser->verps.count;
 	holder->conf.destinations =

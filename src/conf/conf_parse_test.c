@@ -33,6 +33,9 @@ static const char everything[] =
     "send mail by mx\n"
     "send from 192.0.2.9, [2001:db8::9] as Out.example for senders A.test, .a.test weight 7\n"
     "send from 192.0.2.9\n"
+    "send from 192.0.2.10, 192.0.2.9 in pool Bulk-1 weight 3; send from 192.0.2.10 in pool b\n"
+    "warm up 192.0.2.10 from 2026-12-01 with 50 a day times 1.5 every 2 d until 2000\n"
+    "warm up [2001:db8::9], 192.0.2.9 from 2026-11-30 with 7 a day at most 70\n"
     "verp for lists.test, .lists.test; verp for b.test with delimiters \"-#\"\n"
     "ask dns at 127.0.0.1:5353, [::1]\n"
     "spool spool//./x\n"
@@ -182,6 +185,33 @@ assert_numbers(const struct conf *conf)
 }
 
 static void
+assert_sources(const struct conf *conf)
+{
+	const struct conf_warmup *first = &conf->warmups[0], *last = &conf->warmups[2];
+
+	assert_int_equal(conf->source_count, 8);
+	kit_assert_span(conf->sources[3].sender, ".a.test");
+	kit_assert_span(conf->sources[3].pool, "");
+	kit_assert_span(conf->sources[5].pool, "bulk-1");
+	kit_assert_span(conf->sources[6].pool, "bulk-1");
+	assert_int_equal(conf->sources[6].weight, 3);
+	kit_assert_span(conf->sources[7].pool, "b");
+	assert_int_equal(conf->warmup_count, 3);
+	assert_addr(&first->addr, "192.0.2.10:0");
+	assert_int_equal(first->from_day, 20788);
+	assert_int_equal(first->start, 50);
+	assert_int_equal(first->factor_percent, 150);
+	assert_int_equal(first->step_days, 2);
+	assert_int_equal(first->end, 2000);
+	assert_false(first->is_limit);
+	assert_addr(&last->addr, "192.0.2.9:0");
+	assert_int_equal(last->factor_percent, 200);
+	assert_int_equal(last->step_days, 1);
+	assert_int_equal(last->end, 70);
+	assert_true(last->is_limit);
+}
+
+static void
 every_statement_reaches_the_conf(void **state)
 {
 	struct kit kit;
@@ -194,6 +224,7 @@ every_statement_reaches_the_conf(void **state)
 	assert_listeners(kit.conf);
 	assert_networks(kit.conf);
 	assert_routes(kit.conf);
+	assert_sources(kit.conf);
 	assert_int_equal(kit.conf->dns_server_count, 2);
 	assert_addr(&kit.conf->dns_servers[0], "127.0.0.1:5353");
 	assert_addr(&kit.conf->dns_servers[1], "[::1]:53");

@@ -335,6 +335,16 @@ static const struct conf_option options[] = {
 	.syntax = "TIME",
 	.doc = "How long a connection is kept for the next message."},
     {.block = "delivery",
+	.words = "convert for old servers",
+	.type = CONF_BOOL,
+	AT(convert_for_old_servers),
+	.preset = true,
+	.syntax = "yes | no",
+	.doc = "Whether 8-bit and binary mail is made quoted-printable or base64 where the next "
+	       "server lacks 8BITMIME or BINARYMIME (RFC 6152, RFC 3030). Otherwise it is "
+	       "returned to its sender. A DKIM signature of the body no longer fits then: such "
+	       "mail goes to a server of the domain that takes it as it is, where there is one."},
+    {.block = "delivery",
 	.words = "transcripts",
 	.type = CONF_COUNT,
 	AT(transcripts_max),

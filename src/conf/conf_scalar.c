@@ -43,6 +43,7 @@ expected(const struct conf_option *option)
 	case CONF_ROUTES:
 	case CONF_ROUTES_BY_SENDER:
 	case CONF_SOURCE:
+	case CONF_WARMUP:
 	case CONF_VERP:
 	case CONF_DISCARD:
 	case CONF_REFUSE:

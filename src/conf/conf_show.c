@@ -335,6 +335,7 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 	    [CONF_LMTP] = show_lmtp,
 	    [CONF_ROUTE] = show_routes,
 	    [CONF_SOURCE] = conf_source_show,
+	    [CONF_WARMUP] = conf_warmup_show,
 	    [CONF_VERP] = conf_verp_show,
 	    [CONF_FALLBACK] = show_fallback,
 	    [CONF_DNS] = show_dns,

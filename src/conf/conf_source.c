@@ -18,8 +18,8 @@ lower(struct conf_parser *parser, struct span text)
 	return span_lower(copy, text);
 }
 
-static bool
-parse_addrs(struct conf_parser *parser, struct conf_list *addrs)
+bool
+conf_source_addrs_parse(struct conf_parser *parser, struct conf_list *addrs)
 {
 	struct conf_token value;
 
@@ -93,7 +93,32 @@ parse_weight(struct conf_parser *parser, struct conf_source *source)
 	return true;
 }
 
-/* "as", "weight" and "for senders", each once, in any order. */
+static bool
+is_pool_name(struct span name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (!ascii_is_alnum(name.ptr[i]) && !memchr("-_.", name.ptr[i], 3))
+			return false;
+	return name.len > 0 && name.len <= CONF_POOL_BYTES_MAX;
+}
+
+static bool
+parse_pool(struct conf_parser *parser, struct conf_source *source)
+{
+	struct conf_token value;
+
+	if (!conf_parser_expect(parser, "pool") ||
+	    !conf_parser_value(parser, "the name of a pool", &value))
+		return false;
+	if (!is_pool_name(value.text))
+		return conf_parser_fail(parser, value.place,
+		    "%s is not a name of a pool: at most %d letters, digits, and - _ .",
+		    conf_quote(value.text).text, (int)CONF_POOL_BYTES_MAX);
+	source->pool = lower(parser, value.text);
+	return true;
+}
+
+/* "as", "weight", "in pool" and "for senders", each once, in any order. */
 static bool
 parse_details(
     struct conf_parser *parser, struct conf_source *source, struct source_lists *lists)
@@ -106,6 +131,10 @@ parse_details(
 		} else if (source->weight == 0 && conf_parser_is(parser, "weight")) {
 			conf_parser_advance(parser);
 			if (!parse_weight(parser, source))
+				return false;
+		} else if (source->pool.len == 0 && conf_parser_is(parser, "in")) {
+			conf_parser_advance(parser);
+			if (!parse_pool(parser, source))
 				return false;
 		} else if (lists->senders.count == 0 && conf_parser_is(parser, "for")) {
 			conf_parser_advance(parser);
@@ -135,6 +164,8 @@ add_source(struct conf_parser *parser, struct conf_source *source,
 	net_addr_write(&key, &source->addr);
 	if (source->sender.len > 0)
 		buf_addf(&key, " for senders %.*s", SPAN_ARGS(source->sender));
+	if (source->pool.len > 0)
+		buf_addf(&key, " in pool %.*s", SPAN_ARGS(source->pool));
 	first = conf_parser_once(parser, place, buf_span(&key));
 	buf_fini(&key);
 	if (first)
@@ -172,8 +203,9 @@ bool
 conf_source_parse(struct conf_parser *parser)
 {
 	struct source_lists lists = {0};
-	struct conf_source source = {.helo = SPAN(""), .sender = SPAN("")};
-	bool good = parse_addrs(parser, &lists.addrs) &&
+	struct conf_source source = {
+	    .helo = SPAN(""), .sender = SPAN(""), .pool = SPAN("")};
+	bool good = conf_source_addrs_parse(parser, &lists.addrs) &&
 	    parse_details(parser, &source, &lists) && add_sources(parser, &source, &lists);
 
 	free_list(&lists.addrs);
@@ -242,6 +274,8 @@ conf_source_show(struct buf *out, const struct conf *conf)
 		if (source->helo.len > 0)
 			buf_addf(out, " as %.*s", SPAN_ARGS(source->helo));
 		buf_addf(out, " weight %llu", (unsigned long long)source->weight);
+		if (source->pool.len > 0)
+			buf_addf(out, " in pool %.*s", SPAN_ARGS(source->pool));
 		if (source->sender.len > 0)
 			buf_addf(out, " for senders %.*s", SPAN_ARGS(source->sender));
 		buf_add_char(out, '\n');

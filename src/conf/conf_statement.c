@@ -340,6 +340,7 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_ROUTES] = conf_routes_parse,
 	    [CONF_ROUTES_BY_SENDER] = conf_routes_by_sender_parse,
 	    [CONF_SOURCE] = conf_source_parse,
+	    [CONF_WARMUP] = conf_warmup_parse,
 	    [CONF_VERP] = conf_verp_parse,
 	    [CONF_DISCARD] = conf_discard_parse,
 	    [CONF_REFUSE] = conf_refuse_parse,

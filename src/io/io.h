@@ -99,7 +99,7 @@ void io_accept(struct io_listener *listener, struct io_op *op);
  * the attempt fails op->stream is NULL when op completes.
  */
 void io_connect(struct io *io, struct io_op *op, const struct net_addr *to);
-/* As io_connect, from an address of this host. */
+/* As io_connect, from an address of this host; ERR_NO_ADDRESS: it lacks that. */
 void io_connect_from(struct io *io, struct io_op *op, const struct net_addr *to,
     const struct net_addr *from);
 /* A stream on a connected socket; takes the descriptor. */

@@ -14,6 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Of io_connect_from, where others are numbers of errno. */
+enum { NOT_OURS = -1 };
+
 struct io_listener {
 	struct io_watch watch;
 	struct io *io;
@@ -285,8 +288,11 @@ io_connect_from(struct io *io, struct io_op *op, const struct net_addr *to,
 	check(op->done != NULL);
 	io_op_start(op);
 	fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0 || (from && !bind_to(fd, from)) ||
-	    connect(fd, (struct sockaddr *)&addr, bytes))
+	if (fd < 0)
+		failed = errno;
+	else if (from && !bind_to(fd, from))
+		failed = errno == EADDRNOTAVAIL ? NOT_OURS : errno;
+	else if (connect(fd, (struct sockaddr *)&addr, bytes))
 		failed = errno;
 	if (fd >= 0)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -298,6 +304,6 @@ io_connect_from(struct io *io, struct io_op *op, const struct net_addr *to,
 	if (failed == EINPROGRESS)
 		return;
 	/* It failed at once, or is connected already; either is for later. */
-	op->err = err_from_errno(failed);
+	op->err = failed == NOT_OURS ? ERR_NO_ADDRESS : err_from_errno(failed);
 	io_task_add(io, &stream->input);
 }

@@ -1,6 +1,6 @@
 /*
  * u8 ret, var envid, var time to hold it until, u8 by; with by: u8 trace, var its time; u8 priority
- * (0: none, else 1 to 19).
+ * (0: none, else 1 to 19); with a pool: var its name, which is not empty.
  */
 #include "ipc/extras.h"
 
@@ -19,7 +19,8 @@ bool
 ipc_extras_any(const struct ipc_extras *extras)
 {
 	return extras->ret != IPC_RET_UNSAID || extras->envid.len > 0 ||
-	    extras->hold_until_wall_ms > 0 || extras->by != IPC_BY_NONE || extras->has_priority;
+	    extras->hold_until_wall_ms > 0 || extras->by != IPC_BY_NONE || extras->has_priority ||
+	    extras->pool.len > 0;
 }
 
 void
@@ -39,6 +40,8 @@ ipc_extras_write(struct buf *out, const struct ipc_extras *extras)
 	}
 	wire_u8(out,
 	    extras->has_priority ? (uint8_t)(extras->priority + PRIORITY_ZERO) : 0);
+	if (extras->pool.len > 0)
+		wire_var_bytes(out, span_first(extras->pool, IPC_POOL_MAX));
 }
 
 /* A number below count. */
@@ -73,6 +76,11 @@ ipc_extras_read(struct span wire, struct ipc_extras *extras)
 	priority = read_below(&reader, 2 * PRIORITY_ZERO);
 	extras->has_priority = priority > 0;
 	extras->priority = priority > 0 ? (int)priority - PRIORITY_ZERO : 0;
+	if (reader.rest.len > 0) {
+		extras->pool = reader_var_bytes(&reader, IPC_POOL_MAX);
+		if (extras->pool.len == 0)
+			reader.failed = true;
+	}
 	if (!ipc_extras_any(extras))
 		reader.failed = true;
 	return reader_finish(&reader);

@@ -1,8 +1,9 @@
 /*
  * What a client may ask for with MAIL beyond the sender: notifications (RFC 3461), a time before
  * which nothing is sent (RFC 4865), a time until which it must be there (RFC 2852), a priority
- * (RFC 6710).  Few messages have any of it, so it travels as one string, which is empty then:
- * from reception to queue, in the spool's envelopes, from queue to delivery.
+ * (RFC 6710); and with a field of the header: the pool of addresses that it leaves from.  Few
+ * messages have any of it, so it travels as one string, which is empty then: from reception to
+ * queue, in the spool's envelopes, from queue to delivery.
  */
 #pragma once
 
@@ -36,6 +37,7 @@ struct ipc_extras {
 	uint64_t by_wall_ms; /* where by says so: when its time is over */
 	bool has_priority;
 	int priority;
+	struct span pool; /* of addresses to leave from, that the message names; "": none */
 };
 
 /* Whether anything is asked for. */

@@ -13,7 +13,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (ipc_extras_read(wire, &extras))
 		return 0;
-	check(extras.envid.len <= IPC_ENVID_MAX && wire.len <= IPC_EXTRAS_MAX);
+	check(extras.envid.len <= IPC_ENVID_MAX && extras.pool.len <= IPC_POOL_MAX &&
+	    wire.len <= IPC_EXTRAS_MAX);
 	buf_init(&again, IPC_EXTRAS_MAX);
 	ipc_extras_write(&again, &extras);
 	check(span_eq(buf_span(&again), wire));

@@ -25,7 +25,7 @@ enum {
 	IPC_TARGETS_MAX = 96 << 10,
 	IPC_HOSTS_MAX = 64 << 10,
 	IPC_WAITING_MAX = 20 * 1000,
-	IPC_EXTRAS_MAX = 160,
+	IPC_EXTRAS_MAX = 240,
 	IPC_ORCPT_MAX = 500,
 	IPC_TLSA_MAX = 2600,
 	IPC_TXT_MAX = 8 << 10,
@@ -35,6 +35,7 @@ enum {
 	IPC_AGES_MAX = 60,
 	IPC_SOURCE_MAX = 64,
 	IPC_TALLY_NAME_MAX = 63,
+	IPC_POOL_MAX = 63,
 };
 
 /* What became of a recipient in an attempt. */
@@ -42,6 +43,7 @@ enum ipc_outcome {
 	IPC_DELIVERED, /* the other side has taken responsibility */
 	IPC_DEFERRED,  /* try again later */
 	IPC_FAILED,    /* never will */
+	IPC_UNSENT,    /* there was no address to send it from; nobody was asked */
 	IPC_OUTCOME_COUNT,
 };
 
@@ -168,6 +170,7 @@ enum ipc_why {
 	IPC_WHY_UNTIL,    /* its sender wants it to be sent not before a time */
 	IPC_WHY_SUSPENDED, /* an operator suspended the destination, perhaps until a time */
 	IPC_WHY_PAUSE,     /* the destination's words asked for a pause, until a time */
+	IPC_WHY_SOURCE, /* no address that it may leave from can take it now: see queue/sources.c */
 	IPC_WHY_COUNT,
 };
 

@@ -14,60 +14,16 @@
 
 #include "base/check.h"
 #include "base/utf8.h"
+#include "mime/quoted.h"
 #include "mime/trace.h"
 #include "replies/page.h"
 
 enum {
-	QP_LINE_BYTES_MAX = 76,
 	TEXT_COLUMNS_MAX = 72,
 	PARAGRAPH_BYTES_MAX = 16 << 10,
 	WORDS_BYTES_MAX = 4096, /* of another server */
 	NAME_BYTES_MAX = 400, /* of an address, a host, an id */
 };
-
-/* Quoted-printable (RFC 2045 section 6.7). */
-struct text {
-	struct buf *out;
-	size_t bytes; /* on the line, as encoded */
-	size_t columns; /* on the line, as read */
-	bool space; /* one is owed: at the end of a line it is encoded */
-};
-
-static void
-put_encoded(struct text *text, const char *bytes, size_t count)
-{
-	if (text->bytes + count > QP_LINE_BYTES_MAX - 1) {
-		buf_add_str(text->out, "=\r\n");
-		text->bytes = 0;
-	}
-	buf_add(text->out, span_of(bytes, count));
-	text->bytes += count;
-}
-
-static void
-put_byte(struct text *text, char c)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	unsigned char value = (unsigned char)c;
-	char encoded[] = {'=', digits[value >> 4], digits[value & 15]};
-	bool plain = value > ' ' && value < 127 && value != '=';
-
-	if (text->space)
-		put_encoded(text, " ", 1);
-	text->space = c == ' ';
-	text->columns++;
-	if (!text->space)
-		put_encoded(text, plain ? &c : encoded, plain ? 1 : sizeof(encoded));
-}
-
-static void
-end_line(struct text *text)
-{
-	if (text->space)
-		put_encoded(text, "=20", 3);
-	buf_add_str(text->out, "\r\n");
-	*text = (struct text){.out = text->out};
-}
 
 bool
 dsn_cut_character(struct span *text, uint32_t *character)
@@ -89,38 +45,36 @@ is_shown(uint32_t c)
 
 /* Adds what a peer may have said, on this line. */
 static void
-put(struct text *text, struct span words)
+put(struct quoted *text, struct span words)
 {
 	while (words.len) {
 		struct span rest = words;
 		uint32_t character;
 
-		if (dsn_cut_character(&rest, &character) && is_shown(character)) {
-			for (size_t i = 0; i < words.len - rest.len; i++)
-				put_byte(text, words.ptr[i]);
-		} else {
-			put_byte(text, '?');
-		}
+		if (dsn_cut_character(&rest, &character) && is_shown(character))
+			quoted_add(text, span_first(words, words.len - rest.len));
+		else
+			quoted_add(text, SPAN("?"));
 		words = rest;
 	}
 }
 
 /* The same for an address, a host, an id: whoever parsed it, a part of it is enough. */
 static void
-put_name(struct text *text, struct span name)
+put_name(struct quoted *text, struct span name)
 {
 	put(text, span_first(name, NAME_BYTES_MAX));
 }
 
 static void
-put_str(struct text *text, const char *words)
+put_str(struct quoted *text, const char *words)
 {
 	put(text, span_str(words));
 }
 
 /* Adds words in lines of their own, with breaks where they are due. */
 static void
-put_paragraphs(struct text *text, struct span words, bool indented)
+put_paragraphs(struct quoted *text, struct span words, bool indented)
 {
 	struct buf lines;
 	struct page page = {.out = &lines, .width = TEXT_COLUMNS_MAX};
@@ -134,7 +88,7 @@ put_paragraphs(struct text *text, struct span words, bool indented)
 	rest = buf_span(&lines);
 	while (rest.len && span_cut(&rest, '\n', &line)) {
 		put(text, line);
-		end_line(text);
+		quoted_end_line(text);
 	}
 	buf_fini(&lines);
 }
@@ -152,7 +106,7 @@ add_name(struct buf *out, struct span name)
 }
 
 static void
-put_word(struct text *text, const struct language *language, enum word word,
+put_word(struct quoted *text, const struct language *language, enum word word,
     const struct word_fields *fields, bool indented)
 {
 	struct buf words;
@@ -165,7 +119,7 @@ put_word(struct text *text, const struct language *language, enum word word,
 
 /* Each line of the other server's words, behind a mark of its own. */
 static void
-put_quoted(struct text *text, const struct dsn_recipient *recipient)
+put_quoted(struct quoted *text, const struct dsn_recipient *recipient)
 {
 	struct span words = span_first(recipient->text, WORDS_BYTES_MAX);
 	struct span line = SPAN("");
@@ -186,7 +140,7 @@ put_quoted(struct text *text, const struct dsn_recipient *recipient)
 		if (line.len && line.ptr[line.len - 1] == '\r')
 			line.len--;
 		put(text, line);
-		end_line(text);
+		quoted_end_line(text);
 		first = false;
 	}
 }
@@ -246,7 +200,7 @@ sentence_of(const struct dsn_recipient *recipient)
 }
 
 static void
-put_sentence(struct text *text, const struct language *language,
+put_sentence(struct quoted *text, const struct language *language,
     const struct dsn_recipient *recipient)
 {
 	struct buf address;
@@ -259,7 +213,7 @@ put_sentence(struct text *text, const struct language *language,
 }
 
 static void
-put_said(struct text *text, const struct language *language,
+put_said(struct quoted *text, const struct language *language,
     const struct dsn_recipient *recipient)
 {
 	struct buf host;
@@ -278,14 +232,14 @@ put_said(struct text *text, const struct language *language,
 
 /* The words of the other server are quoted once, in the first language. */
 static void
-put_details(struct text *text, const struct language *language,
+put_details(struct quoted *text, const struct language *language,
     const struct dsn_recipient *recipient, bool again)
 {
 	if (again && !recipient->explanation && !recipient->meaning)
 		return;
-	end_line(text);
+	quoted_end_line(text);
 	put_name(text, recipient->address);
-	end_line(text);
+	quoted_end_line(text);
 	if (!again)
 		put_said(text, language, recipient);
 	if (recipient->meaning)
@@ -299,7 +253,7 @@ put_details(struct text *text, const struct language *language,
 }
 
 static void
-put_origin(struct text *text, const struct language *language, const struct dsn *dsn)
+put_origin(struct quoted *text, const struct language *language, const struct dsn *dsn)
 {
 	struct buf date, host, id;
 
@@ -309,7 +263,7 @@ put_origin(struct text *text, const struct language *language, const struct dsn 
 	trace_write_date(&date, dsn->arrival_wall_ms);
 	add_name(&host, dsn->hostname);
 	add_name(&id, dsn->id);
-	end_line(text);
+	quoted_end_line(text);
 	put_word(text, language, WORD_BOUNCE_ORIGIN,
 	    &(struct word_fields){
 		.host = buf_span(&host), .time = buf_span(&date), .text = buf_span(&id)},
@@ -339,7 +293,8 @@ put_notice(struct text *text, const struct language *language, const struct dsn 
 }
 
 static void
-put_language(struct text *text, const struct language *language, const struct dsn *dsn, bool again)
+put_language(
+    struct quoted *text, const struct language *language, const struct dsn *dsn, bool again)
 {
 	put_notice(text, language, dsn);
 	for (size_t i = 0; i < dsn->recipient_count; i++)
@@ -352,14 +307,14 @@ put_language(struct text *text, const struct language *language, const struct ds
 void
 dsn_write_text(struct buf *out, const struct dsn *dsn)
 {
-	struct text text = {.out = out};
+	struct quoted text = {.out = out};
 
 	put_language(&text, dsn->language, dsn, false);
 	if (!dsn->language)
 		return;
-	end_line(&text);
+	quoted_end_line(&text);
 	put_str(&text, "* * *");
-	end_line(&text);
-	end_line(&text);
+	quoted_end_line(&text);
+	quoted_end_line(&text);
 	put_language(&text, NULL, dsn, true);
 }

@@ -546,6 +546,18 @@ smtp_client_takes_utf8(const struct smtp_client *client)
 }
 
 bool
+smtp_client_takes_8bit(const struct smtp_client *client)
+{
+	return client->offers & OFFER_8BITMIME;
+}
+
+bool
+smtp_client_takes_binary(const struct smtp_client *client)
+{
+	return !client->lmtp && !(~client->offers & (OFFER_BINARYMIME | OFFER_CHUNKING));
+}
+
+bool
 smtp_client_passes_dsn(const struct smtp_client *client)
 {
 	return client->offers & OFFER_DSN;

@@ -66,7 +66,7 @@ struct smtp_client_mail {
 	struct span reverse_path;    /* "" for <>; without brackets */
 	const struct span *rcpts;    /* without brackets; 1 to SMTP_CLIENT_RCPT_MAX */
 	size_t rcpt_count;
-	uint64_t body_bytes;         /* for SIZE */
+	uint64_t body_bytes;         /* for SIZE: as many as body comes, or a few more */
 	bool body_8bit, smtputf8;
 	bool body_binary; /* lines end as they may: only BDAT will do */
 	bool envelope_only; /* to probe: it ends with the replies to the recipients */
@@ -177,10 +177,15 @@ uint64_t smtp_client_deadline_ms(const struct smtp_client *client);
 /* Past the deadline: FAILED with ERR_TIMEOUT. */
 void smtp_client_tick(struct smtp_client *client, uint64_t now_ms);
 bool smtp_client_is_tls(const struct smtp_client *client);
-/* Whether the last mail was refused by us, for want of an extension: another server may do. */
+/*
+ * Whether the last mail was refused by us, for want of an extension, or because it is larger than
+ * the server takes: another server may do.
+ */
 bool smtp_client_lacks(const struct smtp_client *client);
-/* Whether the server offers SMTPUTF8; after READY. */
+/* Whether the server offers SMTPUTF8; 8BITMIME; BINARYMIME, with CHUNKING.  After READY. */
 bool smtp_client_takes_utf8(const struct smtp_client *client);
+bool smtp_client_takes_8bit(const struct smtp_client *client);
+bool smtp_client_takes_binary(const struct smtp_client *client);
 /* Whether the server takes over what the sender wants to be told (DSN), and the time (BY). */
 bool smtp_client_passes_dsn(const struct smtp_client *client);
 bool smtp_client_passes_by(const struct smtp_client *client);

@@ -103,6 +103,7 @@ struct smtp_client {
 	size_t verdict_index; /* LMTP: recipients before it have their verdict */
 	bool open; /* the server took MAIL and has not ended the transaction */
 	bool lacks; /* the last mail needs what the server has not */
+	uint64_t body_given; /* bytes of the body so far */
 	char tail[2]; /* the last two bytes of the body */
 
 	/* The reply being read, or the last one. */

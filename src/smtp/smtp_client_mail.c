@@ -187,11 +187,10 @@ has_lack(const struct smtp_client *client, const struct smtp_client_mail *mail,
 	if (mail->requiretls && (!client->is_tls || !(offers & OFFER_REQUIRETLS)))
 		*lack = (struct lack){7, 30,
 		    "The server does not offer REQUIRETLS, which the sender demands"};
-	else if (mail->body_binary &&
-	    (client->lmtp || (~offers & (OFFER_BINARYMIME | OFFER_CHUNKING))))
+	else if (mail->body_binary && !smtp_client_takes_binary(client))
 		*lack = (struct lack){6, 3,
 		    "The server does not offer BINARYMIME and CHUNKING, which this message needs"};
-	else if (mail->body_8bit && !(offers & OFFER_8BITMIME))
+	else if (mail->body_8bit && !smtp_client_takes_8bit(client))
 		*lack = (struct lack){6, 3,
 		    "The server does not offer 8BITMIME, which this message needs"};
 	else if (mail->by == SMTP_CLIENT_BY_RETURN && mail->by_s < 1)
@@ -238,6 +237,7 @@ is_refused_here(struct smtp_client *client, const struct smtp_client_mail *mail)
 		snprintf(
 		    limit, sizeof(limit), "%llu", (unsigned long long)client->size_max);
 		reply.args[0] = span_str(limit);
+		client->lacks = true;
 		smtp_client_reply_local(client, 552, 3, 4, "");
 		reply_text(&client->text, &reply);
 		smtp_client_move(client, STATE_VERDICT);
@@ -256,6 +256,7 @@ smtp_client_send(
 	check(client->state == STATE_IDLE);
 	check(mail->rcpt_count >= 1 && mail->rcpt_count <= SMTP_CLIENT_RCPT_MAX);
 	client->rcpt_index = client->rcpt_ok = client->verdict_index = 0;
+	client->body_given = 0;
 	memcpy(client->tail, "\r\n", 2);
 	if (is_refused_here(client, mail))
 		return;
@@ -465,9 +466,10 @@ static void
 add_lines(struct smtp_client *client, struct span bytes, bool last)
 {
 	add_text(client, bytes);
+	client->body_given += bytes.len;
 	if (!last)
 		return;
-	smtp_client_say_bytes(client, client->mail.body_bytes);
+	smtp_client_say_bytes(client, client->body_given);
 	if (client->tail[1] == '\r')
 		buf_add(&client->output, SPAN("\n"));
 	else if (client->tail[1] != '\n')

@@ -202,6 +202,7 @@ receive_of_destinations(struct admin *admin, unsigned type, struct span payload)
 	struct ipc_qa_suspension suspension;
 	struct ipc_qa_suppression suppression;
 	struct ipc_qa_standing standing;
+	struct ipc_qa_source source;
 	struct client *client;
 
 	switch (type) {
@@ -211,6 +212,13 @@ receive_of_destinations(struct admin *admin, unsigned type, struct span payload)
 		client = map_get_u64(&admin->queries, standing.query);
 		if (client)
 			send_json(client, admin_standing(&standing));
+		return OK;
+	case IPC_qa_SOURCE:
+		if (ipc_qa_source_decode(payload, &source))
+			return ERR_SYNTAX;
+		client = map_get_u64(&admin->queries, source.query);
+		if (client)
+			send_json(client, admin_source(&source));
 		return OK;
 	case IPC_qa_SUSPENSION:
 		if (ipc_qa_suspension_decode(payload, &suspension))
@@ -331,6 +339,11 @@ do_list(struct client *client, json_t *request)
 
 	if (!match_of(client, request, &list.match))
 		return;
+	list.pool = span_str(json_string_value(json_object_get(request, "pool")));
+	if (list.pool.len > IPC_POOL_MAX) {
+		send_error(client, "\"pool\" is longer than a name may be");
+		return;
+	}
 	if (reason && !admin_reasons(span_str(reason), &list.reasons)) {
 		send_error(client, "\"reason\" names no reason why mail waits");
 		return;
@@ -413,6 +426,15 @@ do_why(struct client *client, json_t *request)
 	}
 	asked.query = start_query(client);
 	ipc_aq_why_send(client->admin->queue, &asked);
+}
+
+static void
+do_sources(struct client *client, json_t *request)
+{
+	const struct ipc_aq_sources asked = {.query = start_query(client)};
+
+	(void)request;
+	ipc_aq_sources_send(client->admin->queue, &asked);
 }
 
 /* {"do": "suppress" | "unsuppress" | "save-suppressed"} */
@@ -587,6 +609,7 @@ do_request(struct client *client, json_t *request)
 	} verbs[] = {{"list", do_list}, {"summary", do_summary}, {"show", do_show},
 	    {"trace", do_trace}, {"suspend", do_suspend}, {"resume", do_resume},
 	    {"suspended", do_suspended}, {"reroute", do_reroute}, {"why", do_why},
+	    {"sources", do_sources},
 	    {"suppress", do_suppress}, {"unsuppress", do_unsuppress},
 	    {"save-suppressed", do_save_suppressed}, {"suppressed", do_suppressed},
 	    {"waiting", do_waiting},
@@ -613,7 +636,7 @@ do_request(struct client *client, json_t *request)
 		}
 	send_error(
 	    client, "\"do\" is not list, summary, show, trace, suspend, resume, "
-	            "suspended, reroute, why, retry, hold, release or delete");
+	            "suspended, reroute, why, sources, retry, hold, release or delete");
 }
 
 static void

@@ -24,6 +24,7 @@ static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_UNTIL] = "until",
     [IPC_WHY_SUSPENDED] = "suspended",
     [IPC_WHY_PAUSE] = "pause",
+    [IPC_WHY_SOURCE] = "source",
 };
 
 static json_t *
@@ -93,6 +94,7 @@ admin_message(const struct ipc_qa_message *message)
 	json_object_set_new(value, "from", proc_json_text(message->reverse_path));
 	json_object_set_new(value, "client", proc_json_text(message->client));
 	json_object_set_new(value, "login", proc_json_text(message->login));
+	json_object_set_new(value, "pool", proc_json_text(message->pool));
 	json_object_set_new(value, "recipients", json_number(message->rcpt_count));
 	return json_pack("{s:o}", "message", value);
 }
@@ -270,6 +272,43 @@ admin_suspension(const struct ipc_qa_suspension *suspension)
 	json_object_set_new(value, "since", json_time(suspension->since_wall_ms));
 	json_object_set_new(value, "until", json_time(suspension->until_wall_ms));
 	return json_pack("{s:o}", "suspension", value);
+}
+
+/* null: there is no limit. */
+static json_t *
+json_share(uint64_t share)
+{
+	return share == UINT64_MAX ? json_null() : json_number(share);
+}
+
+json_t *
+admin_source(const struct ipc_qa_source *source)
+{
+	json_t *value = json_object(), *warmup = json_null(), *failed = json_null();
+
+	if (source->warms) {
+		warmup = json_object();
+		json_object_set_new(warmup, "day", json_number(source->number));
+		json_object_set_new(warmup, "share", json_share(source->share));
+		json_object_set_new(warmup, "next", json_time(source->next_wall_ms));
+		json_object_set_new(warmup, "next_share",
+		    source->next_wall_ms ? json_share(source->next_share) : json_null());
+	}
+	if (source->why.len > 0) {
+		failed = json_object();
+		json_object_set_new(failed, "error", proc_json_text(source->why));
+		json_object_set_new(failed, "next_try", json_time(source->again_wall_ms));
+	}
+	json_object_set_new(value, "address", proc_json_text(source->address));
+	json_object_set_new(value, "pool", proc_json_text(source->pool));
+	json_object_set_new(value, "senders", proc_json_text(source->sender));
+	json_object_set_new(value, "helo", proc_json_text(source->helo));
+	json_object_set_new(value, "weight", json_number(source->weight));
+	json_object_set_new(value, "used", json_number(source->used));
+	json_object_set_new(value, "under_way", json_number(source->pending));
+	json_object_set_new(value, "warm_up", warmup);
+	json_object_set_new(value, "failed", failed);
+	return json_pack("{s:o}", "source", value);
 }
 
 json_t *

@@ -73,7 +73,7 @@ test_message(void **state)
 	    "{\"message\":{\"id\":\"1\",\"arrived\":\"1970-01-01T00:00:00.001Z\","
 	    "\"expires\":null,\"size\":0,\"held\":false,\"aside\":true,"
 	    "\"aside_text\":\"crashed\",\"from\":\"\",\"client\":\"\",\"login\":\"\","
-	    "\"recipients\":0}}");
+	    "\"pool\":\"\",\"recipients\":0}}");
 }
 
 static void
@@ -237,12 +237,41 @@ test_transcript(void **state)
 	    "{\"ms\":43,\"kind\":\"gap\",\"text\":\"12\"}]}}");
 }
 
+static void
+test_source(void **state)
+{
+	const struct ipc_qa_source warm = {.address = SPAN("192.0.2.7"),
+	    .pool = SPAN("bulk"),
+	    .helo = SPAN("a.example"),
+	    .weight = 2,
+	    .used = 45,
+	    .pending = 3,
+	    .warms = true,
+	    .share = 50,
+	    .number = 1,
+	    .next_wall_ms = UINT64_C(1795824000000),
+	    .next_share = UINT64_MAX};
+	const struct ipc_qa_source failed = {.address = SPAN("::1"), .why = SPAN("not here")};
+
+	(void)state;
+	assert_json(admin_source(&warm),
+	    "{\"source\":{\"address\":\"192.0.2.7\",\"pool\":\"bulk\",\"senders\":\"\","
+	    "\"helo\":\"a.example\",\"weight\":2,\"used\":45,\"under_way\":3,"
+	    "\"warm_up\":{\"day\":1,\"share\":50,\"next\":\"2026-11-28T00:00:00.000Z\","
+	    "\"next_share\":null},\"failed\":null}}");
+	assert_json(admin_source(&failed),
+	    "{\"source\":{\"address\":\"::1\",\"pool\":\"\",\"senders\":\"\",\"helo\":\"\","
+	    "\"weight\":0,\"used\":0,\"under_way\":0,\"warm_up\":null,"
+	    "\"failed\":{\"error\":\"not here\",\"next_try\":null}}}");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_recipient),
 	    cmocka_unit_test(test_standing),
+	    cmocka_unit_test(test_source),
 	    cmocka_unit_test(test_suppression),
 	    cmocka_unit_test(test_transcript),
 	    cmocka_unit_test(test_suspension),

@@ -9,9 +9,24 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
-#include "route/source.h"
 
 enum { ATTEMPT_BYTES_MAX = 8 << 20 };
+
+/* Those that the queue has chosen.  It is believed; what is read here was written there. */
+static void
+take_sources(struct attempt *attempt, const struct ipc_qd_attempt *order)
+{
+	const struct span addrs[] = {order->source4, order->source6};
+	const struct span helos[] = {order->helo4, order->helo6};
+
+	attempt->avoid = order->avoid;
+	for (size_t i = 0; i < LEN(addrs); i++) {
+		struct attempt_source *source = &attempt->sources[i];
+
+		check(addrs[i].len == 0 || net_addr_parse(addrs[i], &source->addr) == OK);
+		check(arena_copy(&attempt->arena, helos[i], &source->helo));
+	}
+}
 
 struct attempt *
 attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
@@ -41,7 +56,7 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	buf_init(&attempt->tls_text, IPC_TLS_MAX);
 	buf_init(&attempt->failure.text, IPC_TEXT_MAX);
 	buf_init(&attempt->failure.remote, 300);
-	io_random(delivery->env->io, &attempt->source_chance, sizeof(attempt->source_chance));
+	take_sources(attempt, order);
 	recorder_begin(attempt);
 	list_push(&delivery->attempts, &attempt->node);
 	map_set_u64(&delivery->attempt_map, attempt->number, attempt);
@@ -57,6 +72,7 @@ attempt_free(struct attempt *attempt)
 		mem_wipe((char *)(uintptr_t)attempt->password.ptr, attempt->password.len);
 	arena_fini(&attempt->arena);
 	mem_free(attempt->rcpts);
+	attempt_convert_free(attempt);
 	buf_fini(&attempt->body);
 	buf_fini(&attempt->tls_text);
 	recorder_end(attempt);
@@ -72,21 +88,61 @@ attempt_wants_tls(const struct attempt *attempt)
 	return attempt->flags & IPC_MESSAGE_REQUIRETLS && !attempt->lmtp;
 }
 
-void
+/* Bit of ipc_qd_attempt.avoid; LMTP, which stays on this host, is of no pool. */
+static uint8_t
+family_bit(const struct attempt *attempt, size_t index)
+{
+	switch (attempt->lmtp ? 0 : attempt->addrs[index].addr.family) {
+	case 4:
+		return 1;
+	case 6:
+		return 2;
+	default:
+		return 0;
+	}
+}
+
+bool
 attempt_choose_source(struct attempt *attempt)
 {
 	const struct conf *conf = attempt->delivery->conf;
-	const struct span sender = attempt->reverse_path;
-	const size_t at = span_find_last(sender, '@');
-	/* What stays on this host is not of any pool. */
-	const struct conf_source *source = attempt->lmtp ? NULL : route_source(conf,
-	    span_skip(sender, at < sender.len ? at + 1 : sender.len),
-	    attempt->addrs[attempt->addr_index].addr.family, attempt->source_chance);
-	struct span helo = source && source->helo.len > 0 ? source->helo : conf->hostname;
+	uint8_t bit;
 
-	attempt->source.addr = source ? source->addr : (struct net_addr){0};
+	while ((attempt->avoid & family_bit(attempt, attempt->addr_index)) &&
+	    attempt->addr_index + 1 < attempt->addr_count)
+		attempt->addr_index++;
+	bit = family_bit(attempt, attempt->addr_index);
+	if (attempt->avoid & bit) {
+		/* What went wrong with others says more. */
+		if (attempt->failure.status[0])
+			return false;
+		attempt_fail(attempt, IPC_UNSENT, 0, "4.4.5",
+		    "there is no address to send it from just now");
+		return false;
+	}
+	attempt->source = bit ? attempt->sources[bit - 1] : (struct attempt_source){0};
 	/* A configuration may be replaced meanwhile. */
-	check(arena_copy(&attempt->arena, helo, &attempt->source.helo));
+	if (attempt->source.helo.len == 0)
+		check(arena_copy(&attempt->arena, conf->hostname, &attempt->source.helo));
+	return true;
+}
+
+void
+attempt_lacks_source(struct attempt *attempt, enum err err)
+{
+	struct buf address;
+	struct ipc_dq_source source = {
+	    .attempt = attempt->number, .text = span_str(err_text(err))};
+
+	buf_init(&address, IPC_SOURCE_MAX);
+	net_addr_write(&address, &attempt->source.addr);
+	source.address = buf_span(&address);
+	recorder_fact(attempt, "this host lacks the address ", source.address);
+	attempt->avoid |= family_bit(attempt, attempt->addr_index);
+	if (attempt->delivery->queue)
+		ipc_dq_source_send(attempt->delivery->queue, &source);
+	buf_fini(&address);
+	talk_start(attempt);
 }
 
 void
@@ -197,7 +253,7 @@ static void
 tell_failure(struct attempt *attempt, size_t index)
 {
 	const struct attempt_failure *failure = &attempt->failure;
-	const struct ipc_dq_result result = {
+	struct ipc_dq_result result = {
 	    .attempt = attempt->number,
 	    .index = (uint32_t)index,
 	    .outcome = (uint8_t)failure->outcome,
@@ -207,9 +263,16 @@ tell_failure(struct attempt *attempt, size_t index)
 	    .text = buf_span(&failure->text),
 	    .in_doubt = attempt->in_doubt,
 	};
+	struct buf source;
 
 	attempt->rcpts[index].told = true;
+	/* It may have been sent from there. */
+	buf_init(&source, IPC_SOURCE_MAX);
+	if (attempt->in_doubt && attempt->source.addr.family)
+		net_addr_write(&source, &attempt->source.addr);
+	result.source = buf_span(&source);
 	ipc_dq_result_send(attempt->delivery->queue, &result);
+	buf_fini(&source);
 }
 
 /*
@@ -601,17 +664,20 @@ void
 attempt_next(struct attempt *attempt)
 {
 	struct event event;
+	bool goes_on = attempt->failure.host_level;
 
 	attempt_event_begin(attempt, &event, "try_failed");
 	event_span(&event, "text", buf_span(&attempt->failure.text));
 	event_end(&event);
-	if (attempt->failure.host_level &&
-	    attempt->addr_index + 1 < attempt->addr_count) {
-		SIM_MARK("delivery.next_address");
+	if (goes_on && attempt->addr_index + 1 < attempt->addr_count)
 		attempt->addr_index++;
-		attempt->without_tls = attempt->without_kept = false;
-		talk_start(attempt);
+	else
+		goes_on = goes_on && attempt_convert_after_all(attempt);
+	if (!goes_on) {
+		attempt_finish(attempt);
 		return;
 	}
-	attempt_finish(attempt);
+	SIM_MARK("delivery.next_address");
+	attempt->without_tls = attempt->without_kept = false;
+	talk_start(attempt);
 }

@@ -102,9 +102,22 @@ take_body(struct delivery *delivery, const struct ipc_qd_body *body)
 		attempt_finish(attempt);
 		return OK;
 	}
+	if (attempt->conversion.is_stale) {
+		attempt->conversion.is_stale = attempt->more_asked = false;
+		if (attempt->conversion.is_reading)
+			delivery_ask_more(attempt);
+		else
+			talk_body(attempt);
+		return OK;
+	}
 	if (body->offset != attempt->body_got ||
 	    body->bytes.len > attempt->body_bytes - attempt->body_got)
 		return ERR_SYNTAX;
+	if (attempt->conversion.is_reading) {
+		attempt->more_asked = false;
+		attempt_convert_read(attempt, body->bytes);
+		return OK;
+	}
 	buf_add(&attempt->body, body->bytes);
 	if (buf_finish(&attempt->body))
 		return ERR_TOO_LONG;

@@ -19,6 +19,7 @@
 #include "ipc/extras.h"
 #include "ipc/targets.h"
 #include "ipc/transcript.h"
+#include "mime/convert.h"
 #include "proc/delivery/delivery.h"
 #include "proc/delivery/health.h"
 #include "proc/delivery/pool.h"
@@ -73,6 +74,20 @@ struct attempt_failure {
 	bool down;       /* nobody answered */
 };
 
+/* See attempt_convert.c. */
+struct attempt_conversion {
+	struct survey *survey; /* of the message, read as a whole before it is sent; or NULL */
+	bool is_reading;       /* for that; body keeps the pieces before those that pass by */
+	bool is_stale;         /* a piece that was asked for is not wanted any more */
+	bool waits;            /* the talk waits for it */
+	struct convert *convert; /* what goes out goes through this; NULL: nothing does */
+	enum survey_target target;
+	const char *why; /* it cannot be converted; or NULL */
+	bool is_put_off; /* until all hosts were tried */
+	bool after_all;  /* they were */
+	size_t put_off;  /* the address that is to have it then */
+};
+
 struct attempt {
 	struct list node; /* in delivery->attempts, or ->over */
 	struct delivery *delivery;
@@ -108,7 +123,8 @@ struct attempt {
 		struct net_addr addr; /* where it goes from; family 0: as the system chooses */
 		struct span helo;     /* our name there */
 	} source;
-	uint64_t source_chance; /* one for all of the attempt */
+	struct attempt_source sources[2]; /* to servers with IPv4, IPv6: as the queue chose */
+	uint8_t avoid; /* bits of families that there is none for: 1, 2 */
 
 	struct pool_want want; /* CONNECTING: waits for a connection to be free, or to be made */
 	struct talk *talk; /* NULL: none yet, or no more */
@@ -117,6 +133,7 @@ struct attempt {
 	struct buf body;       /* from the queue, not yet sent */
 	uint64_t body_got, body_given;
 	bool more_asked;
+	struct attempt_conversion conversion;
 	bool in_doubt;
 	struct buf tls_text; /* what it goes over, for people; empty: in the clear */
 	struct attempt_failure failure;
@@ -202,7 +219,13 @@ bool attempt_wants_tls(const struct attempt *attempt);
 void attempt_write_status(
     char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply);
 /* Where it goes from, to its address; after a change of that. */
-void attempt_choose_source(struct attempt *attempt);
+/*
+ * For the address at hand, or the next one that there is one for.  False: there is none, and the
+ * attempt has failed.
+ */
+bool attempt_choose_source(struct attempt *attempt);
+/* This host does not have it: goes on with another address of the server's, if it can. */
+void attempt_lacks_source(struct attempt *attempt, enum err err);
 void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
 /* The server that it is at: "mx.example[192.0.2.1]", or the path of a socket. */
 void attempt_write_remote(const struct attempt *attempt, struct buf *out);
@@ -217,6 +240,24 @@ bool attempt_to_ascii(struct attempt *attempt, struct span *domain);
  */
 bool attempt_plain_envelope(
     struct attempt *attempt, struct span *reverse_path, struct span *rcpts, size_t count);
+
+/* attempt_convert.c: mail for servers that lack 8BITMIME or BINARYMIME */
+/*
+ * Makes of the mail what its server takes, where that lacks what was said; or leaves it as it is,
+ * to be refused.  False: the message is being read; talk_mail_again() when that is done.
+ */
+bool attempt_convert(struct talk *talk, struct smtp_client_mail *mail);
+/* A piece of the message, while it is being read. */
+void attempt_convert_read(struct attempt *attempt, struct span bytes);
+/*
+ * A piece that is being sent, of CONVERT_PIECE_BYTES_MAX at most, becomes out.  Fails where this
+ * is not what was read before.
+ */
+MUST_USE enum err attempt_convert_body(
+    struct attempt *attempt, struct span bytes, bool last, struct buf *out);
+/* True: no host takes it as it is; it goes to the one that the index says now, and is converted. */
+bool attempt_convert_after_all(struct attempt *attempt);
+void attempt_convert_free(struct attempt *attempt);
 
 /* probe.c: attempts without a message */
 bool attempt_is_probe(const struct attempt *attempt);
@@ -282,6 +323,8 @@ void talk_quit_all(struct delivery *delivery);
 void talk_pump(struct talk *talk);
 /* The attempt's mail, on a session that is at rest. */
 void talk_mail(struct talk *talk);
+/* The same, where it waited for the message to be read. */
+void talk_mail_again(struct talk *talk);
 /* The queue gave a piece of the body. */
 void talk_body(struct attempt *attempt);
 /* Sends what the machine says. */

@@ -81,6 +81,7 @@ talk_detach(struct talk *talk)
 		return;
 	talk->attempt->talk = NULL;
 	talk->attempt->mail_sent = talk->attempt->body_wanted = false;
+	talk->attempt->conversion.waits = false;
 	talk->attempt = NULL;
 }
 
@@ -347,7 +348,10 @@ talk_start(struct attempt *attempt)
 {
 	struct pool_way *way;
 
-	attempt_choose_source(attempt);
+	if (!attempt_choose_source(attempt)) {
+		attempt_finish(attempt);
+		return;
+	}
 	way = way_of(attempt);
 	attempt->state = ATTEMPT_CONNECTING;
 	if (is_silent(attempt, way)) {
@@ -466,6 +470,21 @@ connected(struct io_op *op)
 	opened(op->owner, op->stream, op->err);
 }
 
+/* All that waits for a connection on that way was to leave from there. */
+static void
+lacks_source(struct talk *talk, enum err err)
+{
+	struct attempt *attempt = talk->attempt;
+	struct pool_way *way = talk->entry.way;
+	struct pool_want *want;
+
+	while ((want = pool_first(way)) != NULL) {
+		attempt_lacks_source(container_of(want, struct attempt, want), err);
+	}
+	talk_close(talk);
+	attempt_lacks_source(attempt, err);
+}
+
 static void
 opened(struct talk *talk, struct io_stream *stream, enum err err)
 {
@@ -487,6 +506,10 @@ opened(struct talk *talk, struct io_stream *stream, enum err err)
 	talk->connecting = false;
 	to = attempt_to(attempt, attempt->addr_index);
 	health_answers(&talk->delivery->health, &to);
+	if (err == ERR_NO_ADDRESS) {
+		lacks_source(talk, err);
+		return;
+	}
 	if (err) {
 		write_cannot_connect(attempt, err, text);
 		talk_unreachable(talk, text);

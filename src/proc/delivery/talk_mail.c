@@ -81,9 +81,9 @@ note_asked(const struct talk *talk, struct smtp_client_mail *mail)
 	mail->priority = extras->priority;
 }
 
-/* Gives the machine, which is ready for it, the attempt's mail. */
+/* Gives the machine the attempt's mail, once it is known what of it the server may have. */
 static void
-send_mail(struct talk *talk)
+offer_mail(struct talk *talk)
 {
 	struct attempt *attempt = talk->attempt;
 	struct span *rcpts = mem_alloc(attempt->rcpt_count * sizeof(*rcpts));
@@ -113,11 +113,20 @@ send_mail(struct talk *talk)
 	if (mail.smtputf8 && !smtp_client_takes_utf8(talk->smtp) &&
 	    attempt_plain_envelope(attempt, &mail.reverse_path, rcpts, mail.rcpt_count))
 		mail.smtputf8 = false;
-	attempt->mail_sent = true;
-	talk->mails++;
-	smtp_client_send(talk->smtp, &mail, now_ms(talk));
+	if (attempt_convert(talk, &mail)) {
+		attempt->mail_sent = true;
+		smtp_client_send(talk->smtp, &mail, now_ms(talk));
+	}
 	mem_free(rcpts);
 	mem_free(asks);
+}
+
+/* The machine is ready for it. */
+static void
+send_mail(struct talk *talk)
+{
+	talk->mails++;
+	offer_mail(talk);
 }
 
 /* The first mail of a session; who waits for the way to open is seen to afterwards. */
@@ -166,11 +175,13 @@ try_again(struct attempt *attempt)
 static void
 take_lack(struct attempt *attempt, const struct smtp_client_event *event)
 {
+	const char *why = attempt->conversion.why;
 	char status[ATTEMPT_STATUS_BYTES], text[IPC_TEXT_MAX];
 
 	SIM_MARK("delivery.extension_lacking");
 	attempt_write_status(status, &event->reply);
-	snprintf(text, sizeof(text), "%.*s", SPAN_ARGS(event->reply.text));
+	snprintf(text, sizeof(text), "%.*s%s%s", SPAN_ARGS(event->reply.text),
+	    why ? "; it cannot be converted: " : "", why ? why : "");
 	attempt_fail(attempt, IPC_FAILED, event->reply.code, status, text);
 	attempt->failure.host_level = true;
 	attempt_next(attempt);
@@ -350,6 +361,37 @@ talk_unreachable(struct talk *talk, const char *text)
 	attempt_next(attempt);
 }
 
+/* What is converted goes in pieces that the machine takes; false: the attempt is over. */
+static bool
+give_converted(struct talk *talk, struct span bytes, bool last)
+{
+	struct attempt *attempt = talk->attempt;
+	struct buf out;
+	enum err err = OK;
+
+	buf_init(&out, CONVERT_OUT_BYTES_MAX);
+	do {
+		struct span piece = span_first(bytes, CONVERT_PIECE_BYTES_MAX);
+		bool is_last = last && piece.len == bytes.len;
+
+		buf_reset(&out);
+		err = attempt_convert_body(attempt, piece, is_last, &out);
+		if (!err)
+			err = buf_finish(&out);
+		if (!err)
+			smtp_client_body(talk->smtp, buf_span(&out), is_last, now_ms(talk));
+		bytes = span_skip(bytes, piece.len);
+	} while (!err && bytes.len > 0);
+	buf_fini(&out);
+	if (!err)
+		return true;
+	/* Without an end, what was sent is no message. */
+	attempt_fail(attempt, IPC_DEFERRED, 0, "4.3.0",
+	    "the message read again is not what it was");
+	attempt_finish(attempt);
+	return false;
+}
+
 /* Gives the machine what is there of the body, while the host takes it. */
 static void
 give_body(struct talk *talk)
@@ -369,7 +411,10 @@ give_body(struct talk *talk)
 	}
 	if (SIM_BUG(BODY_PIECE_TWICE) && !last)
 		smtp_client_body(talk->smtp, piece, false, now_ms(talk));
-	smtp_client_body(talk->smtp, piece, last, now_ms(talk));
+	if (!attempt->conversion.convert)
+		smtp_client_body(talk->smtp, piece, last, now_ms(talk));
+	else if (!give_converted(talk, piece, last))
+		return;
 	attempt->body_given += piece.len;
 	buf_reset(&attempt->body);
 	talk_flush(talk);
@@ -424,13 +469,21 @@ talk_pump(struct talk *talk)
 	} while (event.kind != SMTP_CLIENT_WAIT);
 	talk_flush(talk);
 	give_body(talk);
-	talk_settle(talk);
+	if (!talk->is_closed)
+		talk_settle(talk);
 }
 
 void
 talk_mail(struct talk *talk)
 {
 	send_mail(talk);
+	talk_pump(talk);
+}
+
+void
+talk_mail_again(struct talk *talk)
+{
+	offer_mail(talk);
 	talk_pump(talk);
 }
 

@@ -235,6 +235,7 @@ receive_of_destinations(struct queue *queue, unsigned type, struct span payload)
 	struct ipc_aq_why why;
 	struct ipc_aq_suppress suppress;
 	struct ipc_aq_suppressed listed;
+	struct ipc_aq_sources sources;
 
 	switch (type) {
 	case IPC_aq_SUPPRESS:
@@ -246,6 +247,11 @@ receive_of_destinations(struct queue *queue, unsigned type, struct span payload)
 		if (ipc_aq_suppressed_decode(payload, &listed))
 			return ERR_SYNTAX;
 		suppress_list(queue, &listed);
+		return OK;
+	case IPC_aq_SOURCES:
+		if (ipc_aq_sources_decode(payload, &sources))
+			return ERR_SYNTAX;
+		sources_tell(queue, &sources);
 		return OK;
 	case IPC_aq_WHY:
 		if (ipc_aq_why_decode(payload, &why))

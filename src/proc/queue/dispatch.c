@@ -103,9 +103,13 @@ take_more(struct peer *peer, uint64_t number, uint64_t offset)
 
 	if (!attempt || attempt->peer != peer)
 		return OK;
-	if (attempt->reading || list_linked(&attempt->wait) || offset != attempt->offset ||
-	    offset >= attempt->message->body_bytes)
+	if (attempt->reading || list_linked(&attempt->wait) || offset > attempt->offset ||
+	    offset == 0 || offset >= attempt->message->body_bytes)
 		return ERR_SYNTAX;
+	/* Delivery read it to see whether it can be converted, and now it sends it. */
+	if (offset < attempt->offset && ++attempt->rewinds > QUEUE_REWINDS_MAX)
+		return ERR_SYNTAX;
+	attempt->offset = offset;
 	dispatch_read(attempt);
 	return OK;
 }
@@ -131,11 +135,28 @@ take_result(struct peer *peer, const struct ipc_dq_result *result)
 	if (result->index >= attempt->rcpt_count || attempt->told[result->index] ||
 	    result->outcome >= IPC_OUTCOME_COUNT || result->passed > IPC_PASSED_ALL)
 		return ERR_SYNTAX;
+	if (result->outcome == IPC_UNSENT) {
+		if (peer->proc != PROC_DELIVERY || !attempt->ordered)
+			return ERR_SYNTAX;
+		sources_unsent(attempt, result->index);
+		return OK;
+	}
 	if (peer->proc == PROC_DELIVERY) {
+		sources_used(attempt, &outcome);
 		outcome.rule = polite_rule(peer->queue, &outcome);
 		polite_note(attempt, &outcome);
 	}
 	dispatch_result(attempt, result->index, &outcome);
+	return OK;
+}
+
+static enum err
+take_source(struct peer *peer, const struct ipc_dq_source *source)
+{
+	struct attempt *attempt = map_get_u64(&peer->queue->attempt_map, source->attempt);
+
+	if (attempt && attempt->peer == peer)
+		sources_failed(attempt, source->address, source->text);
 	return OK;
 }
 
@@ -179,6 +200,7 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type,
 	struct peer *peer = owner;
 	struct ipc_dq_more more;
 	struct ipc_dq_result result;
+	struct ipc_dq_source source;
 	struct ipc_dq_transcript transcript;
 	struct ipc_dq_done done;
 
@@ -193,6 +215,9 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type,
 	case IPC_dq_RESULT:
 		return ipc_dq_result_decode(payload, &result) ? ERR_SYNTAX
 		                                              : take_result(peer, &result);
+	case IPC_dq_SOURCE:
+		return ipc_dq_source_decode(payload, &source) ? ERR_SYNTAX
+		                                              : take_source(peer, &source);
 	case IPC_dq_TRANSCRIPT:
 		return ipc_dq_transcript_decode(payload, &transcript)
 		    ? ERR_SYNTAX

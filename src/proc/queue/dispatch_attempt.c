@@ -55,8 +55,8 @@ slot_of(const struct attempt *attempt, uint32_t at)
 	    attempt->queue->sched, attempt->message->slot, attempt->rcpts[at]);
 }
 
-static void
-back_in_line(struct attempt *attempt, uint32_t at)
+void
+dispatch_again(struct attempt *attempt, uint32_t at)
 {
 	struct sched *sched = attempt->queue->sched;
 	struct sched_message known;
@@ -66,6 +66,16 @@ back_in_line(struct attempt *attempt, uint32_t at)
 		sched_rcpt_wait(sched, slot_of(attempt, at), 0);
 	else
 		sched_rcpt_ready(sched, slot_of(attempt, at), true);
+}
+
+void
+dispatch_trim(struct attempt *attempt, uint32_t count)
+{
+	check(!attempt->ordered);
+	for (; attempt->rcpt_count > count; attempt->rcpt_count--) {
+		dispatch_again(attempt, attempt->rcpt_count - 1);
+		attempt->trimmed = true;
+	}
 }
 
 /* By an operator, whatever the configuration says. */
@@ -97,7 +107,7 @@ part_ways(struct attempt *attempt)
 				     rcpt_of(attempt, i))))
 			attempt->rcpts[kept++] = attempt->rcpts[i];
 		else
-			back_in_line(attempt, i);
+			dispatch_again(attempt, i);
 	}
 	attempt->rcpt_count = kept;
 	return kept < count;
@@ -167,6 +177,27 @@ send_rcpt(struct attempt *attempt, uint32_t index)
 	buf_fini(&address);
 }
 
+/* Where it leaves from; addrs are left to be freed. */
+static void
+write_sources(const struct attempt *attempt, struct ipc_qd_attempt *order,
+    struct buf addrs[ATTEMPT_FAMILIES])
+{
+	struct span *const names[ATTEMPT_FAMILIES] = {&order->source4, &order->source6};
+	struct span *const helos[ATTEMPT_FAMILIES] = {&order->helo4, &order->helo6};
+
+	order->avoid = attempt->avoid;
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
+		const struct conf_source *source = attempt->sources[f];
+
+		buf_init(&addrs[f], IPC_SOURCE_MAX);
+		if (!source)
+			continue;
+		net_addr_write(&addrs[f], &source->addr);
+		*names[f] = buf_span(&addrs[f]);
+		*helos[f] = source->helo;
+	}
+}
+
 static void
 send_order_to_delivery(struct attempt *attempt)
 {
@@ -184,7 +215,7 @@ send_order_to_delivery(struct attempt *attempt)
 	    .rcpt_count = attempt->rcpt_count,
 	};
 	const struct conf_verp *verp = verp_find(attempt->queue->conf, envelope->reverse_path);
-	struct buf extras, path;
+	struct buf extras, path, addrs[ATTEMPT_FAMILIES];
 
 	buf_init(&extras, IPC_EXTRAS_MAX);
 	ipc_extras_write(&extras, &envelope->extras);
@@ -204,7 +235,10 @@ send_order_to_delivery(struct attempt *attempt)
 	if (order.tls == CONF_TLS_MAY && !order.lmtp)
 		order.tls = (uint8_t)route_limits(conf,
 		    order.host.len > 0 ? order.host : order.domain)->tls;
+	write_sources(attempt, &order, addrs);
 	ipc_qd_attempt_send(attempt->peer->channel, &order);
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++)
+		buf_fini(&addrs[f]);
 	buf_fini(&extras);
 	buf_fini(&path);
 	for (uint32_t i = 0; i < attempt->rcpt_count; i++)
@@ -215,7 +249,7 @@ send_order_to_delivery(struct attempt *attempt)
 static bool
 send_order(struct attempt *attempt)
 {
-	bool parted = part_ways(attempt);
+	bool parted = part_ways(attempt) || attempt->trimmed;
 
 	attempt->ordered = true;
 	if (attempt->peer->proc == PROC_MAILBOX)
@@ -335,6 +369,7 @@ end_attempt(struct attempt *attempt, enum sched_feedback feedback)
 	attempt->peer->attempt_count--;
 	message->active_count--;
 	polite_strike(attempt);
+	sources_over(attempt);
 	sched_attempt_over(queue->sched, attempt->destination, feedback, attempt->reply,
 	    io_now_ms(queue->env->io));
 	sched_reply_drop(queue->sched, attempt->reply);
@@ -361,7 +396,7 @@ send_fresh(struct attempt *attempt)
 	    !list_empty(&peer->reads) ||
 	    io_pending(ipc_channel_stream(peer->channel)) + peer->reading > QUEUE_PEER_BYTES)
 		return false;
-	if (suppress_attempt(attempt)) {
+	if (suppress_attempt(attempt) || sources_attempt(attempt)) {
 		end_attempt(attempt, SCHED_UNTRIED);
 		return true;
 	}
@@ -457,7 +492,7 @@ dispatch_lose(struct attempt *attempt)
 		sched_rcpt_get(sched, slot_of(attempt, i), &rcpt);
 		rcpt.lost += attempt->ordered;
 		sched_rcpt_note(sched, slot_of(attempt, i), &rcpt);
-		back_in_line(attempt, i);
+		dispatch_again(attempt, i);
 	}
 	fail_rest(attempt, &outcome);
 	attempt->lost = true;
@@ -489,7 +524,7 @@ cannot_read(struct attempt *attempt, enum err err)
 	}
 	for (uint32_t i = 0; i < attempt->rcpt_count && aside; i++) {
 		attempt->told[i] = true;
-		back_in_line(attempt, i);
+		dispatch_again(attempt, i);
 	}
 	fail_rest(attempt, &outcome);
 	end_attempt(attempt, SCHED_UNTRIED);
@@ -553,7 +588,7 @@ read_done(struct io_op *op)
 		dispatch(queue);
 		return;
 	}
-	if (attempt->offset == 0 && suppress_attempt(attempt)) {
+	if (attempt->offset == 0 && (suppress_attempt(attempt) || sources_attempt(attempt))) {
 		end_attempt(attempt, SCHED_UNTRIED);
 		dispatch_start_reads(peer);
 		dispatch(queue);

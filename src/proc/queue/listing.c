@@ -42,6 +42,8 @@ struct listing {
 	bool stopped; /* nobody listens any more */
 	struct span match; /* of destinations; the bytes are behind the messages */
 	uint32_t reasons;  /* bits of enum ipc_why; 0: all */
+	char pool[IPC_POOL_MAX]; /* that messages name; none: all */
+	size_t pool_bytes;
 	struct listed messages[];
 };
 
@@ -56,8 +58,23 @@ static_assert(SCHED_WHY_TIME == (int)IPC_WHY_TIME && SCHED_WHY_DOWN == (int)IPC_
 	SCHED_WHY_UNTIL == (int)IPC_WHY_UNTIL &&
 	SCHED_WHY_SUSPENDED == (int)IPC_WHY_SUSPENDED &&
 	SCHED_WHY_PAUSE == (int)IPC_WHY_PAUSE &&
-	SCHED_WHY_COUNT == (int)IPC_WHY_COUNT,
-    "the scheduler's reasons are those of the link");
+	SCHED_WHY_COUNT == (int)IPC_WHY_SOURCE && IPC_WHY_SOURCE + 1 == IPC_WHY_COUNT,
+    "the scheduler's reasons are those of the link, but for the last");
+
+/* Why it waits; of shares the scheduler knows nothing but the time. */
+static enum ipc_why
+why_of(const struct sched *sched, uint32_t at, struct sched_why *why)
+{
+	struct sched_rcpt rcpt;
+	struct sched_reply reply;
+
+	sched_why(sched, at, why);
+	if (why->reason != SCHED_WHY_TIME)
+		return (enum ipc_why)why->reason;
+	sched_rcpt_get(sched, at, &rcpt);
+	reply = sched_reply_get(sched, rcpt.reply);
+	return sources_is_put_off(&reply) ? IPC_WHY_SOURCE : IPC_WHY_TIME;
+}
 
 /* Whether it is one of the recipients that are asked for. */
 static bool
@@ -76,8 +93,7 @@ fits(const struct listing *listing, uint32_t at)
 	}
 	if (listing->reasons == 0)
 		return true;
-	sched_why(sched, at, &why);
-	return listing->reasons & UINT32_C(1) << why.reason;
+	return listing->reasons & UINT32_C(1) << why_of(sched, at, &why);
 }
 
 /* When the last of its recipients that are still there expires. */
@@ -123,6 +139,7 @@ send_message(const struct listing *listing, uint32_t slot,
 		answer.reverse_path = envelope->reverse_path;
 		answer.client = envelope->client;
 		answer.login = envelope->login;
+		answer.pool = envelope->extras.pool;
 	}
 	ipc_qa_message_send(queue->admin, &answer);
 }
@@ -158,14 +175,13 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 
 	sched_rcpt_get(queue->sched, at, &rcpt);
 	sched_destination_get(queue->sched, rcpt.destination, &destination);
-	sched_why(queue->sched, at, &why);
+	answer.why = (uint8_t)why_of(queue->sched, at, &why);
 	/* Where the destination is down it matters what that said, not what this one got. */
 	if (why.reason == SCHED_WHY_DOWN && destination.reply && !rcpt.reply)
 		rcpt.reply = destination.reply;
 	reply = sched_reply_get(queue->sched, rcpt.reply);
 	buf_init(&limit, IPC_LIMIT_MAX);
-	queue_limits_write(
-	    &limit, queue->conf, destination.key, (enum ipc_why)why.reason);
+	queue_limits_write(&limit, queue->conf, destination.key, (enum ipc_why)answer.why);
 	buf_init(&words, IPC_RULE_MAX);
 	rule = why.reason == SCHED_WHY_PAUSE
 	    ? polite_backoff(queue, destination.key)->rule
@@ -176,7 +192,6 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 	answer.rule = buf_span(&words);
 	answer.destination = span_first(destination.key, IPC_DOMAIN_MAX);
 	answer.state = (uint8_t)rcpt.state;
-	answer.why = (uint8_t)why.reason;
 	answer.at_wall_ms = why.at_wall_ms;
 	answer.ahead = why.ahead;
 	answer.limit = buf_span(&limit);
@@ -204,6 +219,15 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 	buf_fini(&limit);
 }
 
+/* Only the envelope knows, which is read for the answer. */
+static bool
+is_of_pool(const struct listing *listing, const struct envelope *envelope)
+{
+	return listing->pool_bytes == 0 ||
+	    (envelope && span_eq_nocase(envelope->extras.pool,
+			     span_of(listing->pool, listing->pool_bytes)));
+}
+
 /* False: it is gone meanwhile, or nothing of it is asked for any more. */
 static bool
 send_whole(struct listing *listing, struct listed *listed)
@@ -219,6 +243,10 @@ send_whole(struct listing *listing, struct listed *listed)
 	if (listed->read.err || envelope_read(&listed->envelope, &envelope))
 		envelope = NULL;
 	sched_message_get(sched, slot, &message);
+	if (!is_of_pool(listing, envelope)) {
+		envelope_free(envelope);
+		return false;
+	}
 	for (uint32_t i = 0; i < message.rcpt_count && shown < RCPTS_SHOWN_MAX; i++) {
 		uint32_t at = sched_rcpt_find(sched, slot, i);
 
@@ -357,6 +385,9 @@ listing_start(struct queue *queue, const struct ipc_aq_list *asked, uint32_t slo
 	listing->queue = queue;
 	listing->query = asked->query;
 	listing->reasons = asked->reasons;
+	listing->pool_bytes = asked->pool.len;
+	if (asked->pool.len)
+		memcpy(listing->pool, asked->pool.ptr, asked->pool.len);
 	if (asked->match.len)
 		memcpy(match, asked->match.ptr, asked->match.len);
 	listing->match = span_of(match, asked->match.len);

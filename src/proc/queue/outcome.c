@@ -184,35 +184,50 @@ is_over_time(const struct told *told, uint64_t now_wall_ms)
 	    now_wall_ms >= envelope->extras.by_wall_ms;
 }
 
+static bool
+is_given_up(const struct told *told)
+{
+	uint64_t expire_ms =
+	    schedule_destination_limits(told->queue, told->rcpt.destination)->expire_ms;
+	uint64_t now_wall_ms = io_wall_ms(told->queue->env->io);
+
+	return now_wall_ms >= told->message->arrival_wall_ms + expire_ms ||
+	    is_over_time(told, now_wall_ms);
+}
+
+static void
+wait_until(struct told *told, const struct outcome *outcome, uint64_t next_wall_ms)
+{
+	told->rcpt.begun = 0;
+	keep_reply(told, outcome);
+	mark_deferred(told, outcome, next_wall_ms);
+	sched_rcpt_wait(told->queue->sched, told->at, next_wall_ms);
+	say("deferred", told, outcome, next_wall_ms);
+}
+
 static void
 defer(struct told *told, const struct outcome *outcome)
 {
 	struct queue *queue = told->queue;
 	const struct conf_limits *limits =
 	    schedule_destination_limits(queue, told->rcpt.destination);
-	uint64_t now_wall_ms = io_wall_ms(queue->env->io), next_wall_ms;
-	uint64_t chance;
+	uint64_t next_wall_ms, chance;
 
 	io_random(queue->env->io, &chance, sizeof(chance));
 	told->rcpt.tries++;
 	told->rcpt.lost = 0;
-	if (now_wall_ms >= told->message->arrival_wall_ms + limits->expire_ms ||
-	    is_over_time(told, now_wall_ms)) {
+	if (is_given_up(told)) {
 		told->rcpt.expired = true;
 		keep_reply(told, outcome);
 		say("expired", told, outcome, 0);
 		sched_rcpt_bounce(queue->sched, told->at);
 		return;
 	}
-	told->rcpt.begun = 0;
-	keep_reply(told, outcome);
-	next_wall_ms = now_wall_ms +
+	next_wall_ms = io_wall_ms(queue->env->io) +
 	    polite_wait_ms(outcome, told->rcpt.tries,
 	        retry_wait_ms(limits->retry_ms, limits->retry_count, told->rcpt.tries,
 	            limits->jitter_percent, chance));
-	mark_deferred(told, outcome, next_wall_ms);
-	sched_rcpt_wait(queue->sched, told->at, next_wall_ms);
-	say("deferred", told, outcome, next_wall_ms);
+	wait_until(told, outcome, next_wall_ms);
 }
 
 /*
@@ -290,6 +305,25 @@ outcome_apply(struct message *message, uint32_t index, const struct outcome *out
 		say("bounced", &told, outcome, 0);
 		sched_rcpt_bounce(message->queue->sched, told.at);
 	}
+}
+
+void
+outcome_put_off(struct message *message, uint32_t index, const struct outcome *outcome,
+    uint64_t next_wall_ms)
+{
+	struct told told = tell(message, index);
+	struct sched_message known;
+
+	check(told.rcpt.state == SCHED_ACTIVE && outcome->kind == IPC_DEFERRED);
+	sched_message_get(message->queue->sched, message->slot, &known);
+	if (known.flags & SCHED_DELETING || is_given_up(&told)) {
+		outcome_apply(message, index, outcome);
+		return;
+	}
+	/* One that was never tried waits for what its sender said. */
+	if (told.rcpt.tries == 0)
+		told.rcpt.tries = 1;
+	wait_until(&told, outcome, next_wall_ms);
 }
 
 void

@@ -104,6 +104,7 @@ second_passed(struct io_timer *timer)
 	suspend_expire(queue);
 	polite_expire(queue);
 	suppress_sweep(queue);
+	sources_sweep(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
 }
 
@@ -282,6 +283,7 @@ open_store(struct queue *queue)
 		return false;
 	suspend_load(queue);
 	suppress_load(queue);
+	sources_load(queue);
 	ledger_feed_spool(queue->ledger, &options, &scan);
 	err = store_spool_open(
 	    queue->env->io, queue->dir, &spool, &options, &scan, &queue->store);
@@ -330,6 +332,7 @@ queue_start(void *role)
 	queue->poison.first_id = store_epoch(queue->store) << STORE_ID_EPOCH_SHIFT;
 	poison_start(queue);
 	start_messages(queue);
+	sources_wake(queue);
 	schedule_arm(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
 	return true;
@@ -384,6 +387,7 @@ queue_stop(void *role)
 	if (queue->stopping)
 		return;
 	queue->stopping = true;
+	sources_stop(queue);
 	queue->flush = (struct store_op){.done = flushed, .owner = queue};
 	store_flush(queue->store, &queue->flush);
 }
@@ -411,6 +415,7 @@ queue_reload(void *role, const struct conf *conf)
 	ledger_feed_reload(queue->ledger);
 	change_routes(queue);
 	sched_reload(queue->sched);
+	sources_reload(queue);
 	dispatch(queue);
 }
 

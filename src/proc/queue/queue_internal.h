@@ -15,6 +15,7 @@
 #include "proc/queue/mark.h"
 #include "proc/queue/envelope.h"
 #include "proc/queue/queue.h"
+#include "proc/queue/shares.h"
 #include "proc/queue/suppressions.h"
 #include "proc/queue/suspensions.h"
 #include "proc/queue/transcripts.h"
@@ -28,6 +29,7 @@
 enum {
 	QUEUE_PEERS_MAX = PROC_INSTANCES_MAX,
 	QUEUE_PUSH_BYTES = 64 << 10,    /* a body up to this goes along with its attempt */
+	QUEUE_REWINDS_MAX = 8,          /* so often an attempt may have pieces of it again */
 	QUEUE_PEER_BYTES = 2 << 20,     /* of bodies, on their way to one process */
 	QUEUE_ATTEMPTS_MAX = 500,       /* of one delivery process */
 	QUEUE_MAILBOX_ATTEMPTS_MAX = 64,
@@ -39,6 +41,9 @@ enum {
 	QUEUE_REPLY_BYTES = 32 << 20,   /* of the last replies of servers */
 	QUEUE_LISTINGS_MAX = 1000,       /* requests of operators that are being answered */
 };
+
+/* Servers' addresses are of two families, IPv4 and IPv6. */
+enum { ATTEMPT_FAMILIES = 2, ATTEMPT_AVOID_4 = 1, ATTEMPT_AVOID_6 = 2 };
 
 struct queue;
 struct suspect;
@@ -72,6 +77,12 @@ struct attempt {
 	const struct rule *rule; /* the gravest that a reply fits and others wait for; or NULL */
 	uint32_t rule_reply;     /* that reply, held */
 	uint32_t reply;      /* the last one, held; for sched_attempt_over */
+	const struct conf_source *sources[ATTEMPT_FAMILIES]; /* of sources.c; until it is ordered */
+	struct share *shares[ATTEMPT_FAMILIES]; /* of theirs; NULL: nothing is counted */
+	uint32_t reserved[ATTEMPT_FAMILIES];    /* places in them */
+	uint8_t avoid;       /* families that its pool has no address for now: ATTEMPT_AVOID_... */
+	bool source_failed;  /* this host lacked one of them */
+	bool trimmed;        /* some recipients are in line again */
 	struct io_op read;   /* of the body, and of the envelope where it is not at hand */
 	struct buf envelope;
 	struct list wait;    /* in peer->reads: to read when the peer has taken more */
@@ -81,6 +92,7 @@ struct attempt {
 	bool ordered;        /* the process knows of it */
 	bool lost;           /* the process has ended */
 	uint64_t offset;
+	unsigned rewinds;    /* how often the body was asked for again */
 	char *body;
 	struct list node;    /* in peer->attempts */
 };
@@ -157,6 +169,9 @@ struct queue {
 	struct transcripts transcripts;
 	struct suspensions suspensions;
 	struct backoffs backoffs;
+	struct shares shares;
+	struct share **source_shares; /* for each source of the configuration */
+	bool shares_unsaved;          /* and the log has told so */
 	struct suppressions suppressions;
 	uint64_t suppression_lines; /* of their file */
 	bool suppressions_whole;    /* it is to be written anew */
@@ -263,6 +278,10 @@ struct outcome;
 void dispatch_result(
     struct attempt *attempt, uint32_t at, const struct outcome *outcome);
 void dispatch_done(struct attempt *attempt, bool destination_down);
+/* A recipient of the attempt is in line again, as if it had not been tried. */
+void dispatch_again(struct attempt *attempt, uint32_t at);
+/* So many recipients stay in the attempt, which is not ordered yet. */
+void dispatch_trim(struct attempt *attempt, uint32_t count);
 
 /* outcome.c */
 struct outcome {
@@ -278,6 +297,12 @@ struct outcome {
 };
 /* What became of the recipient, which is ACTIVE. */
 void outcome_apply(struct message *message, uint32_t index, const struct outcome *outcome);
+/*
+ * The recipient, which is ACTIVE, was not tried, for the reason that outcome (DEFERRED) says, and
+ * is at that time.
+ */
+void outcome_put_off(struct message *message, uint32_t index, const struct outcome *outcome,
+    uint64_t next_wall_ms);
 /* A recipient that was deferred in this attempt may have got the message all the same. */
 void outcome_doubt(struct message *message, uint32_t index);
 /* Says what was decided before the envelope was at hand. */
@@ -377,6 +402,27 @@ void suppress_answer(struct queue *queue, struct ipc_channel *reception,
     const struct ipc_rq_is_suppressed *asked);
 void suppress_act(struct queue *queue, const struct ipc_aq_suppress *asked);
 void suppress_list(struct queue *queue, const struct ipc_aq_suppressed *asked);
+
+/* sources.c: which address mail leaves from, and what new ones may send a day */
+void sources_load(struct queue *queue);
+void sources_reload(struct queue *queue);
+/* What waits for a share is ready: it may be that another configuration has more. */
+void sources_wake(struct queue *queue);
+/* Once a second: another day; writes what is new. */
+void sources_sweep(struct queue *queue);
+/* The queue ends: writes what is new. */
+void sources_stop(struct queue *queue);
+/* Chooses for an attempt, whose envelope is at hand; true: none may, and its recipients wait. */
+bool sources_attempt(struct attempt *attempt);
+/* There was none for the servers' addresses, or this host lacked it (sources_failed). */
+void sources_unsent(struct attempt *attempt, uint32_t index);
+void sources_failed(struct attempt *attempt, struct span address, struct span text);
+/* A server was asked about a recipient. */
+void sources_used(struct attempt *attempt, const struct outcome *outcome);
+void sources_over(struct attempt *attempt);
+/* Whether that is what a recipient was put off with. */
+bool sources_is_put_off(const struct sched_reply *reply);
+void sources_tell(struct queue *queue, const struct ipc_aq_sources *asked);
 
 /* polite.c: heeds what servers' words ask for, by the provider rules */
 /* The rule that a reply fits; NULL where none does, or rules are not to be heeded. */

@@ -85,7 +85,9 @@ take_reply(struct reasons *reasons, uint32_t at)
 	const struct rule *rule = reply.code > 0 ? rules_match(&said) : NULL;
 	char name[IPC_TALLY_NAME_MAX + 1];
 
-	if (rule)
+	if (sources_is_put_off(&reply))
+		snprintf(name, sizeof(name), "no address to send from now");
+	else if (rule)
 		snprintf(name, sizeof(name), "%s", rule->reason);
 	else if (reply.status.len > 0)
 		snprintf(name, sizeof(name), "%.*s", SPAN_ARGS(reply.status));

@@ -55,6 +55,10 @@ tell(struct queue *queue, uint64_t query, const struct sched_destination *known)
 
 	buf_init(&limit, IPC_LIMIT_MAX);
 	buf_init(&rule, IPC_RULE_MAX);
+	if (why == IPC_WHY_TIME && known->rcpt_count > 0 && sources_is_put_off(&reply)) {
+		why = IPC_WHY_SOURCE;
+		state = IPC_DESTINATION_LIMITED;
+	}
 	if (why == IPC_WHY_PAUSE)
 		answer.at_wall_ms = now_wall_ms + known->limits.pause_until_ms - now_ms;
 	else if (why == IPC_WHY_DOWN && known->down_until_ms > now_ms)

@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "ipc/targets.h"
+#include "mime/header_cut.h"
 #include "mime/submission.h"
 #include "proc/reception/limit.h"
 #include "proc/reception/reception.h"
@@ -66,6 +67,8 @@ struct transaction {
 	uint8_t flags;
 	struct submission *submission; /* its header, where a user sends it; NULL: another server */
 	bool sender_checked;           /* the login may send as reverse_path */
+	bool may_choose;               /* the client may name a pool of addresses: */
+	struct header_cut pool;        /* in a field of the header, which goes */
 };
 
 enum session_wait {
@@ -272,6 +275,15 @@ void transaction_abort(struct session *session);
 void transaction_ready(struct session *session);
 /* Drops the message, or the transaction that was to begin, and says why. */
 void transaction_refuse(struct session *session, const struct reply *reply);
+
+/* pool.c: the pool that a message of a client that may relay names */
+void pool_begin(struct transaction *transaction);
+/* Whether the header, which may name one, goes on. */
+bool pool_is_open(const struct transaction *transaction);
+/* What is known of it is for the queue. */
+void pool_add(struct transaction *transaction);
+/* The message is whole; true: it names none that is there, and was refused. */
+bool pool_refused(struct session *session);
 
 /* submit.c: what is asked of a client that has logged in */
 bool submit_applies(const struct session *session);

@@ -403,6 +403,9 @@ transaction_data(struct session *session)
 	    .wall_ms = io_wall_ms(session->reception->env->io),
 	};
 
+	/* What strangers say of it is nothing but a field. */
+	if (may_relay(session))
+		pool_begin(transaction);
 	if (submit_applies(session)) {
 		submit_begin(session);
 		received.hides_client = session->reception->conf->received_hides_client;
@@ -430,9 +433,10 @@ send_begin(struct session *session)
 	    .reverse_path = transaction->reverse_path,
 	    .login = smtp_server_login(session->smtp),
 	    .helo = smtp_server_helo(session->smtp),
-	    .extras = transaction->extras,
 	};
 
+	pool_add(transaction);
+	begin.extras = transaction->extras;
 	/* What is all ASCII may go to any server. */
 	if (!(transaction->flags & IPC_MESSAGE_LARGE) && !transaction->has_8bit)
 		begin.flags &= (uint8_t)~IPC_MESSAGE_8BIT;
@@ -502,6 +506,9 @@ keep(struct session *session, struct span bytes)
 		SIM_MARK("reception.lost_queue_in_body");
 		return;
 	}
+	/* What the header says of the way is known before, unless that has no end. */
+	if (pool_is_open(transaction))
+		inline_bytes = RECEPTION_INLINE_BYTES;
 	if (transaction->body.len + bytes.len > inline_bytes && !transaction->begun)
 		start_streaming(session);
 	while (bytes.len > 0) {
@@ -514,15 +521,13 @@ keep(struct session *session, struct span bytes)
 	}
 }
 
-void
-transaction_body(struct session *session, struct span bytes)
+/* Bytes of the message, from which what is for us alone was taken. */
+static void
+take(struct session *session, struct span bytes)
 {
-	struct transaction *transaction = &session->transaction;
 	struct buf kept;
 
-	transaction->body_bytes += bytes.len;
-	transaction->has_8bit = transaction->has_8bit || !span_is_ascii(bytes);
-	if (transaction->submission) {
+	if (session->transaction.submission) {
 		buf_init(&kept, bytes.len + SUBMISSION_ADDED_BYTES_MAX);
 		bytes = submit_header(session, bytes, &kept);
 		keep(session, buf_span(&kept));
@@ -532,11 +537,36 @@ transaction_body(struct session *session, struct span bytes)
 }
 
 void
+transaction_body(struct session *session, struct span bytes)
+{
+	struct transaction *transaction = &session->transaction;
+	struct buf left;
+
+	transaction->body_bytes += bytes.len;
+	transaction->has_8bit = transaction->has_8bit || !span_is_ascii(bytes);
+	if (pool_is_open(transaction)) {
+		buf_init(&left, bytes.len + HEADER_CUT_HELD_MAX);
+		bytes = span_skip(bytes, header_cut_take(&transaction->pool, bytes, &left));
+		take(session, buf_span(&left));
+		buf_fini(&left);
+	}
+	take(session, bytes);
+}
+
+void
 transaction_body_end(struct session *session)
 {
 	struct transaction *transaction = &session->transaction;
 	struct buf kept;
 
+	if (transaction->may_choose) {
+		buf_init(&kept, HEADER_CUT_HELD_MAX);
+		header_cut_finish(&transaction->pool, &kept);
+		take(session, buf_span(&kept));
+		buf_fini(&kept);
+		if (pool_refused(session))
+			return;
+	}
 	if (!transaction->submission) {
 		transaction_ready(session);
 		return;

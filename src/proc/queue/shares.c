@@ -1,0 +1,147 @@
+/* See shares.h. */
+#include "proc/queue/shares.h"
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/date.h"
+#include "route/warmup.h"
+
+enum {
+	FAILED_MS_MIN = 30 * 1000,
+	FAILED_MS_MAX = 600 * 1000,
+};
+
+void
+shares_fini(struct shares *shares)
+{
+	mem_free(shares->rows);
+	*shares = (struct shares){0};
+}
+
+struct share *
+shares_find(const struct shares *shares, const struct net_addr *addr)
+{
+	for (size_t i = 0; i < shares->count; i++)
+		if (net_addr_same_host(&shares->rows[i].addr, addr))
+			return &shares->rows[i];
+	return NULL;
+}
+
+struct share *
+shares_take(struct shares *shares, const struct net_addr *addr)
+{
+	struct share *share = shares_find(shares, addr);
+
+	if (share || shares->count == SHARES_MAX)
+		return share;
+	if (!shares->rows)
+		shares->rows = mem_alloc(SHARES_MAX * sizeof(*shares->rows));
+	share = &shares->rows[shares->count++];
+	*share = (struct share){.addr = *addr, .max = WARMUP_NO_LIMIT};
+	return share;
+}
+
+bool
+shares_begin(struct shares *shares, uint64_t day)
+{
+	if (shares->day == day)
+		return false;
+	shares->day = day;
+	for (size_t i = 0; i < shares->count; i++) {
+		shares->is_changed |= shares->rows[i].used > 0;
+		shares->rows[i].used = 0;
+	}
+	return true;
+}
+
+uint64_t
+share_left(const struct share *share)
+{
+	uint64_t taken = share->used + share->pending;
+
+	if (share->max == WARMUP_NO_LIMIT)
+		return WARMUP_NO_LIMIT;
+	return taken < share->max ? share->max - taken : 0;
+}
+
+bool
+share_is_failed(const struct share *share, uint64_t now_ms)
+{
+	return share->failures > 0 && share->failed_until_ms > now_ms;
+}
+
+bool
+share_fail(struct share *share, uint64_t now_ms, const char *why)
+{
+	unsigned doubled = share->failures < 10 ? share->failures : 10;
+	uint64_t wait_ms = (uint64_t)FAILED_MS_MIN << doubled;
+
+	/* What was under way at the same time says nothing new. */
+	if (share_is_failed(share, now_ms) && !share->trying)
+		return false;
+	share->trying = false;
+	snprintf(share->why, sizeof(share->why), "%s", why);
+	share->failed_until_ms = now_ms + (wait_ms < FAILED_MS_MAX ? wait_ms : FAILED_MS_MAX);
+	return share->failures++ == 0;
+}
+
+void
+share_try(struct share *share, uint64_t now_ms)
+{
+	share->trying = share->failures > 0;
+	if (share->trying)
+		share->failed_until_ms = now_ms + FAILED_MS_MIN;
+}
+
+void
+shares_write(const struct shares *shares, struct buf *out)
+{
+	for (size_t i = 0; i < shares->count; i++) {
+		const struct share *share = &shares->rows[i];
+
+		if (share->used == 0)
+			continue;
+		date_write_day(out, shares->day * WARMUP_DAY_MS);
+		buf_add_char(out, ' ');
+		net_addr_write(out, &share->addr);
+		buf_addf(out, " %llu\n", (unsigned long long)share->used);
+	}
+}
+
+static bool
+read_line(struct shares *shares, struct span line, uint64_t day)
+{
+	struct span date, addr;
+	struct net_addr at;
+	uint64_t used, wall_ms;
+	struct share *share;
+
+	if (!span_cut(&line, ' ', &date) || !date_read_day(date, &wall_ms) ||
+	    !span_cut(&line, ' ', &addr) || net_addr_parse(addr, &at) ||
+	    !span_u64(line, UINT64_MAX, &used))
+		return false;
+	if (wall_ms / WARMUP_DAY_MS != day)
+		return true;
+	share = shares_take(shares, &at);
+	if (!share || share->used > 0)
+		return false;
+	share->used = used;
+	return true;
+}
+
+enum err
+shares_read(struct shares *shares, struct span text, uint64_t day)
+{
+	struct span line;
+
+	shares_begin(shares, day);
+	while (text.len > 0) {
+		if (span_find(text, '\n') == text.len)
+			return ERR_SYNTAX;
+		if (!span_cut(&text, '\n', &line) || !read_line(shares, line, day))
+			return ERR_SYNTAX;
+	}
+	return OK;
+}

@@ -1,0 +1,58 @@
+/*
+ * What each address that mail leaves from has sent today, and may send; which ones this host lacks;
+ * and their file as bytes.  Pure.
+ *
+ * The file has a line for each address that has sent something, "2026-11-27 192.0.2.7 45": the day
+ * in UTC, the address, and to how many recipients.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/net.h"
+
+enum {
+	SHARES_MAX = 4000, /* those of former configurations too, until the day is over */
+	SHARES_BYTES_MAX = SHARES_MAX * (NET_TEXT_MAX + 40),
+	SHARE_WHY_MAX = 120,
+};
+
+struct share {
+	struct net_addr addr;
+	uint64_t used;    /* recipients that a server was asked about today */
+	uint64_t pending; /* of attempts that are under way */
+	uint64_t max;     /* today's; WARMUP_NO_LIMIT: any */
+	uint64_t failed_until_ms; /* this host lacked it: it is left alone until then */
+	bool trying;              /* an attempt tries it again */
+	unsigned failures;        /* in a row; 0: it works, as far as known */
+	char why[SHARE_WHY_MAX];
+};
+
+struct shares {
+	struct share *rows;
+	size_t count;
+	uint64_t day;
+	bool is_changed; /* since it was written */
+};
+
+void shares_fini(struct shares *shares);
+/* The row of an address; where there is none a new one, which has no limit.  NULL: too many. */
+struct share *shares_take(struct shares *shares, const struct net_addr *addr);
+struct share *shares_find(const struct shares *shares, const struct net_addr *addr);
+/* It is that day: what was sent on another counts no more.  True: it was another. */
+bool shares_begin(struct shares *shares, uint64_t day);
+/* How many more it may have, beside what is under way. */
+uint64_t share_left(const struct share *share);
+/* Whether it is left alone since this host lacked it. */
+bool share_is_failed(const struct share *share, uint64_t now_ms);
+/* This host lacks it; true: that is news. */
+bool share_fail(struct share *share, uint64_t now_ms, const char *why);
+/* Somebody tries it again: others wait meanwhile. */
+void share_try(struct share *share, uint64_t now_ms);
+
+/* Adds a line for each address that has sent something today. */
+void shares_write(const struct shares *shares, struct buf *out);
+/*
+ * Takes up the lines of today.  ERR_SYNTAX: one is none, or an address is there twice; what stands
+ * before it counts.  A last line without an end was cut off, and is malformed.
+ */
+MUST_USE enum err shares_read(struct shares *shares, struct span text, uint64_t day);

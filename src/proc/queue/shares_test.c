@@ -1,0 +1,133 @@
+/* What addresses have sent today, and the file of it. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/check.h"
+#include "proc/queue/shares.h"
+#include "route/warmup.h"
+
+/* 2026-11-27 */
+enum { TODAY = 20784 };
+
+static struct share *
+row(struct shares *shares, uint8_t last)
+{
+	const struct net_addr addr = {.family = 4, .bytes = {192, 0, 2, last}};
+
+	return shares_take(shares, &addr);
+}
+
+static void
+places_are_taken_and_given_back(void **state)
+{
+	struct shares shares = {0};
+	struct share *share;
+
+	(void)state;
+	shares_begin(&shares, TODAY);
+	share = row(&shares, 1);
+	assert_ptr_equal(row(&shares, 1), share);
+	assert_true(share_left(share) == WARMUP_NO_LIMIT);
+	share->max = 10;
+	share->used = 4;
+	share->pending = 5;
+	assert_int_equal(share_left(share), 1);
+	/* A reload may leave less than is under way. */
+	share->max = 3;
+	assert_int_equal(share_left(share), 0);
+	assert_false(shares_begin(&shares, TODAY));
+	assert_true(shares_begin(&shares, TODAY + 1));
+	assert_int_equal(share->used, 0);
+	assert_int_equal(share->pending, 5);
+	assert_true(shares.is_changed);
+	shares_fini(&shares);
+}
+
+static void
+one_that_is_lacking_is_left_alone(void **state)
+{
+	struct shares shares = {0};
+	struct share *share = row(&shares, 1);
+
+	(void)state;
+	assert_false(share_is_failed(share, 1000));
+	assert_true(share_fail(share, 1000, "192.0.2.1: not here"));
+	assert_string_equal(share->why, "192.0.2.1: not here");
+	/* What was under way at the same time says nothing new. */
+	assert_false(share_fail(share, 1500, "192.0.2.1: not here"));
+	assert_true(share_is_failed(share, 30999));
+	assert_false(share_is_failed(share, 31000));
+	/* One tries it, and others wait; then it is left alone for longer. */
+	share_try(share, 31000);
+	assert_true(share_is_failed(share, 31001));
+	assert_false(share_fail(share, 32000, "192.0.2.1: not here"));
+	assert_true(share_is_failed(share, 32000 + 59999));
+	assert_false(share_is_failed(share, 32000 + 60000));
+	for (unsigned i = 0; i < 50; i++) {
+		share_try(share, 100000);
+		(void)share_fail(share, 100000, "");
+	}
+	assert_false(share_is_failed(share, 100000 + 600000));
+	/* One that works is not touched by a try. */
+	share->failures = 0;
+	share_try(share, 0);
+	assert_false(share_is_failed(share, 1));
+	shares_fini(&shares);
+}
+
+static void
+the_file_brings_back_today(void **state)
+{
+	static const char text[] = "2026-11-27 192.0.2.1 45\n2026-11-27 2001:db8::1 7\n";
+	struct shares shares = {0}, again = {0};
+	struct buf out;
+
+	(void)state;
+	assert_int_equal(shares_read(&shares, span_str(text), TODAY), OK);
+	assert_int_equal(shares.count, 2);
+	assert_int_equal(row(&shares, 1)->used, 45);
+	(void)row(&shares, 2);
+	buf_init(&out, SHARES_BYTES_MAX);
+	shares_write(&shares, &out);
+	assert_int_equal(buf_finish(&out), OK);
+	assert_true(span_eq(buf_span(&out), span_str(text)));
+	buf_fini(&out);
+	/* Of another day nothing counts. */
+	assert_int_equal(shares_read(&again, span_str(text), TODAY + 1), OK);
+	assert_int_equal(again.count, 0);
+	shares_fini(&again);
+	shares_fini(&shares);
+}
+
+static void
+what_is_no_line_is_refused(void **state)
+{
+	static const char *const texts[] = {"x", "\n", "2026-11-27 192.0.2.1 45",
+	    "2026-11-27 192.0.2.1\n", "2026-11-27 192.0.2.1 x\n", "2026-11-27 192.0.2.1 4 5\n",
+	    "2026-11-32 192.0.2.1 45\n", "2026-11-27 192.0.2 45\n",
+	    "2026-11-27 192.0.2.1 45\n2026-11-27 192.0.2.1 45\n"};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(texts); i++) {
+		struct shares shares = {0};
+
+		assert_int_equal(shares_read(&shares, span_str(texts[i]), TODAY), ERR_SYNTAX);
+		shares_fini(&shares);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(places_are_taken_and_given_back),
+	    cmocka_unit_test(one_that_is_lacking_is_left_alone),
+	    cmocka_unit_test(the_file_brings_back_today),
+	    cmocka_unit_test(what_is_no_line_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

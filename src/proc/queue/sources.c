@@ -1,0 +1,581 @@
+/*
+ * Which address an attempt leaves from: chosen here, where all attempts begin, so that what a new
+ * address has sent today is known whatever process sends it.  The counts are in a file beside
+ * the spool's, replaced as a whole, at most once a second.
+ *
+ *   start: an address of each family is chosen, and a place of its share is kept for each
+ *          recipient; where its pool has none for the servers, the recipients wait
+ *   result: what a server was asked about has used its place
+ *   end:   places that were not used are free again
+ */
+#include "proc/queue/queue_internal.h"
+
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/date.h"
+#include "base/sim_point.h"
+#include "proc/proc_file.h"
+#include "route/source.h"
+#include "route/warmup.h"
+
+enum {
+	UNDER_WAY_MS = 60 * 1000, /* until attempts have ended that keep the rest of a share */
+	TEXT_MAX = 500,
+	TOLD_MAX = 1000, /* in one answer */
+};
+
+static const char name[] = "sources", name_new[] = "sources.new", put_off_status[] = "4.4.5";
+
+static const uint8_t families[ATTEMPT_FAMILIES] = {4, 6};
+
+static uint64_t
+day_of(uint64_t wall_ms)
+{
+	return wall_ms / WARMUP_DAY_MS;
+}
+
+static const struct conf_warmup *
+warmup_of(const struct conf *conf, const struct net_addr *addr)
+{
+	for (size_t i = 0; i < conf->warmup_count; i++)
+		if (net_addr_same_host(&conf->warmups[i].addr, addr))
+			return &conf->warmups[i];
+	return NULL;
+}
+
+/* What each may send on that day. */
+static void
+set_shares(struct queue *queue)
+{
+	struct shares *shares = &queue->shares;
+	const struct conf *conf = queue->conf;
+
+	for (size_t i = 0; i < shares->count; i++)
+		shares->rows[i].max = WARMUP_NO_LIMIT;
+	for (size_t i = 0; i < conf->warmup_count; i++) {
+		struct share *share = shares_take(shares, &conf->warmups[i].addr);
+
+		if (share)
+			share->max = warmup_share(&conf->warmups[i], shares->day);
+	}
+}
+
+static void
+begin_day(struct queue *queue)
+{
+	if (shares_begin(&queue->shares, day_of(io_wall_ms(queue->env->io))))
+		set_shares(queue);
+}
+
+static void
+index_sources(struct queue *queue)
+{
+	const struct conf *conf = queue->conf;
+
+	mem_free(queue->source_shares);
+	queue->source_shares =
+	    mem_alloc((conf->source_count + 1) * sizeof(*queue->source_shares));
+	for (size_t i = 0; i < conf->source_count; i++)
+		queue->source_shares[i] = shares_take(&queue->shares, &conf->sources[i].addr);
+	set_shares(queue);
+}
+
+static void
+save(struct queue *queue)
+{
+	struct event event;
+	struct buf bytes;
+	enum err err;
+
+	if (!queue->shares.is_changed || queue->conf->warmup_count == 0)
+		return;
+	buf_init(&bytes, SHARES_BYTES_MAX);
+	shares_write(&queue->shares, &bytes);
+	check(buf_finish(&bytes) == OK);
+	err = proc_file_replace(queue->dir, name, name_new, buf_span(&bytes));
+	buf_fini(&bytes);
+	if (!err) {
+		queue->shares.is_changed = queue->shares_unsaved = false;
+		return;
+	}
+	if (queue->shares_unsaved)
+		return;
+	queue->shares_unsaved = true;
+	event_begin(&event, &queue->env->log, "sources_not_kept");
+	event_err(&event, err);
+	event_str(&event, "text",
+	    "what new addresses have sent today may be forgotten by a restart");
+	event_end(&event);
+}
+
+void
+sources_load(struct queue *queue)
+{
+	struct event event;
+	struct buf bytes;
+	enum err err;
+
+	buf_init(&bytes, SHARES_BYTES_MAX);
+	err = proc_file_read(queue->dir, name, &bytes);
+	if (!err)
+		err = shares_read(&queue->shares, buf_span(&bytes),
+		    day_of(io_wall_ms(queue->env->io)));
+	buf_fini(&bytes);
+	begin_day(queue);
+	index_sources(queue);
+	if (!err || err == ERR_NOT_FOUND)
+		return;
+	event_begin(&event, &queue->env->log, "sources_damaged");
+	event_err(&event, err);
+	event_str(&event, "text",
+	    "what new addresses have sent today is not known; they may send a share more");
+	event_end(&event);
+}
+
+bool
+sources_is_put_off(const struct sched_reply *reply)
+{
+	return reply->code == 0 && reply->remote.len == 0 &&
+	    span_eq(reply->status, span_str(put_off_status));
+}
+
+void
+sources_wake(struct queue *queue)
+{
+	struct sched *sched = queue->sched;
+
+	for (uint32_t slot = sched_message_first(sched); slot != SCHED_NONE;
+	     slot = sched_message_next(sched, slot)) {
+		struct sched_message known;
+
+		sched_message_get(sched, slot, &known);
+		for (uint32_t i = 0; i < known.rcpt_count && !(known.flags & SCHED_PARKED); i++) {
+			uint32_t at = sched_rcpt_find(sched, slot, i);
+			struct sched_rcpt rcpt;
+			struct sched_reply reply;
+
+			if (at == SCHED_NONE || sched_rcpt_state(sched, at) != SCHED_WAITING)
+				continue;
+			sched_rcpt_get(sched, at, &rcpt);
+			reply = sched_reply_get(sched, rcpt.reply);
+			if (sources_is_put_off(&reply))
+				sched_rcpt_ready(sched, at, false);
+		}
+	}
+}
+
+void
+sources_reload(struct queue *queue)
+{
+	index_sources(queue);
+	sources_wake(queue);
+}
+
+void
+sources_sweep(struct queue *queue)
+{
+	if (queue->conf->source_count == 0)
+		return;
+	begin_day(queue);
+	save(queue);
+}
+
+void
+sources_stop(struct queue *queue)
+{
+	save(queue);
+}
+
+static bool
+may(const void *owner, const struct conf_source *source)
+{
+	const struct queue *queue = owner;
+	const struct share *share = queue->source_shares[source - queue->conf->sources];
+
+	/* One that there is no room to count for. */
+	if (!share)
+		return true;
+	return share_left(share) > 0 && !share_is_failed(share, io_now_ms(queue->env->io));
+}
+
+static struct route_source_asked
+asked_for(const struct attempt *attempt, uint8_t family)
+{
+	const struct envelope *envelope = attempt->message->envelope;
+	const struct span sender = envelope->reverse_path;
+	const size_t at = span_find_last(sender, '@');
+
+	return (struct route_source_asked){
+	    .pool = envelope->extras.pool,
+	    .sender_domain = span_skip(sender, at < sender.len ? at + 1 : sender.len),
+	    .family = family,
+	    .may = may,
+	    .owner = attempt->queue,
+	};
+}
+
+/* Why addresses of the attempt's pool may not send just now, and when that is over. */
+struct obstacle {
+	bool spent, early, failed, under_way;
+	uint64_t share;          /* spent: of all of them, today */
+	uint64_t again_wall_ms;  /* 0: there is none */
+	const struct share *row; /* failed: one of them */
+};
+
+static void
+add_obstacle(
+    const struct queue *queue, const struct conf_source *source, struct obstacle *obstacle)
+{
+	const struct conf *conf = queue->conf;
+	const struct share *share = queue->source_shares[source - conf->sources];
+	uint64_t now_ms = io_now_ms(queue->env->io), wall_ms = io_wall_ms(queue->env->io);
+	uint64_t again_ms = (queue->shares.day + 1) * WARMUP_DAY_MS;
+
+	if (!share)
+		return;
+	if (share_is_failed(share, now_ms)) {
+		obstacle->failed = true;
+		obstacle->row = share;
+		again_ms = wall_ms + share->failed_until_ms - now_ms;
+	} else if (share->max == 0) {
+		obstacle->early = true;
+		again_ms = warmup_of(conf, &share->addr)->from_day * WARMUP_DAY_MS;
+	} else if (share->used < share->max) {
+		obstacle->under_way = true;
+		again_ms = wall_ms + UNDER_WAY_MS;
+	} else {
+		obstacle->spent = true;
+		obstacle->share += share->max;
+	}
+	if (obstacle->again_wall_ms == 0 || again_ms < obstacle->again_wall_ms)
+		obstacle->again_wall_ms = again_ms;
+}
+
+static void
+write_pool(const struct attempt *attempt, struct buf *out)
+{
+	const struct conf *conf = attempt->queue->conf;
+	const struct route_source_asked asked = asked_for(attempt, 0);
+
+	if (route_pool_is_known(conf, asked.pool)) {
+		buf_addf(out, "of pool %.*s", SPAN_ARGS(asked.pool));
+		return;
+	}
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
+		const struct route_source_asked of = asked_for(attempt, families[f]);
+
+		for (size_t i = 0; i < conf->source_count; i++)
+			if (conf->sources[i].sender.len > 0 &&
+			    route_source_fits(conf, &of, &conf->sources[i])) {
+				buf_addf(out, "for senders at %.*s",
+				    SPAN_ARGS(conf->sources[i].sender));
+				return;
+			}
+	}
+	buf_add_str(out, "that mail leaves from");
+}
+
+/* For people; the same for all mail of a pool, as long as it is so. */
+static void
+write_obstacle(const struct attempt *attempt, const struct obstacle *is, struct buf *out)
+{
+	if (is->again_wall_ms == 0) {
+		buf_addf(out, "the servers have %s addresses only, and there is none to send from ",
+		    attempt->avoid & ATTEMPT_AVOID_4 ? "IPv4" : "IPv6");
+		write_pool(attempt, out);
+		return;
+	}
+	buf_add_str(out, "the addresses ");
+	write_pool(attempt, out);
+	if (is->spent)
+		buf_addf(out, " have sent their share of today (%llu)",
+		    (unsigned long long)is->share);
+	else if (is->early)
+		buf_add_str(out, " do not send yet");
+	else if (is->failed)
+		buf_addf(out, " cannot be used: %s", is->row->why);
+	else
+		buf_add_str(out, " are just sending the rest of their share of today");
+	if ((is->spent || is->early) && is->again_wall_ms % WARMUP_DAY_MS == 0) {
+		buf_add_str(out, "; it goes on ");
+		date_write_day(out, is->again_wall_ms);
+		buf_add_str(out, " 00:00 UTC");
+	}
+}
+
+/* Nothing can be sent just now from any address of those families. */
+static void
+find_obstacle(const struct attempt *attempt, struct obstacle *obstacle)
+{
+	const struct conf *conf = attempt->queue->conf;
+
+	*obstacle = (struct obstacle){0};
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
+		const struct route_source_asked asked = asked_for(attempt, families[f]);
+
+		for (size_t i = 0; i < conf->source_count && attempt->avoid & 1u << f; i++)
+			if (route_source_fits(conf, &asked, &conf->sources[i]))
+				add_obstacle(attempt->queue, &conf->sources[i], obstacle);
+	}
+}
+
+static void
+put_off(struct attempt *attempt, uint32_t index)
+{
+	struct sched *sched = attempt->queue->sched;
+	struct obstacle obstacle;
+	struct outcome outcome = {.kind = IPC_DEFERRED, .status = span_str(put_off_status)};
+	struct buf text;
+
+	SIM_MARK("queue.put_off");
+	find_obstacle(attempt, &obstacle);
+	buf_init(&text, TEXT_MAX);
+	write_obstacle(attempt, &obstacle, &text);
+	outcome.text = buf_span(&text);
+	attempt->told[index] = true;
+	if (attempt->reply == 0)
+		attempt->reply = sched_reply_keep(sched,
+		    &(struct sched_reply){.status = outcome.status, .text = outcome.text});
+	if (obstacle.again_wall_ms > 0)
+		outcome_put_off(attempt->message, attempt->rcpts[index], &outcome,
+		    obstacle.again_wall_ms);
+	else
+		outcome_apply(attempt->message, attempt->rcpts[index], &outcome);
+	buf_fini(&text);
+}
+
+static bool
+stays_in_house(const struct attempt *attempt)
+{
+	const struct queue *queue = attempt->queue;
+	const struct envelope *envelope = attempt->message->envelope;
+	struct sched_destination to;
+	struct conf_route way;
+
+	if (attempt->peer->proc == PROC_MAILBOX)
+		return true;
+	sched_destination_get(queue->sched, attempt->destination, &to);
+	schedule_way(queue->conf, to.key, envelope->reverse_path,
+	    &envelope->rcpts[attempt->rcpts[0]], &way);
+	return way.kind == CONF_ROUTE_LMTP;
+}
+
+/* The pool that the message names is no more: it goes as if it had named none. */
+static void
+say_pool_gone(const struct attempt *attempt)
+{
+	const struct span pool = attempt->message->envelope->extras.pool;
+	struct event event;
+
+	if (pool.len == 0 || route_pool_is_known(attempt->queue->conf, pool))
+		return;
+	queue_event_begin(&event, attempt->queue, "pool_unknown", attempt->message->id);
+	event_span(&event, "pool", pool);
+	event_str(&event, "text",
+	    "the configuration has no such pool any more; it leaves as mail without one");
+	event_end(&event);
+}
+
+static void
+choose(struct attempt *attempt, size_t family)
+{
+	struct queue *queue = attempt->queue;
+	struct route_source_asked asked = asked_for(attempt, families[family]);
+	const struct conf_source *source;
+	enum route_source_found found;
+
+	io_random(queue->env->io, &asked.chance, sizeof(asked.chance));
+	found = route_source(queue->conf, &asked, &source);
+	attempt->sources[family] = source;
+	if (found == ROUTE_SOURCE_NONE || found == ROUTE_SOURCE_MAY_NOT)
+		attempt->avoid |= (uint8_t)(1u << family);
+}
+
+/* Keeps a place for each recipient; there may be fewer than recipients, who then go later. */
+static void
+reserve(struct attempt *attempt)
+{
+	struct queue *queue = attempt->queue;
+	uint64_t places = attempt->rcpt_count;
+
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
+		const struct conf_source *source = attempt->sources[f];
+
+		attempt->shares[f] =
+		    source ? queue->source_shares[source - queue->conf->sources] : NULL;
+		if (attempt->shares[f] && share_left(attempt->shares[f]) < places)
+			places = share_left(attempt->shares[f]);
+	}
+	check(places > 0);
+	dispatch_trim(attempt, (uint32_t)places);
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
+		if (!attempt->shares[f])
+			continue;
+		attempt->reserved[f] = (uint32_t)places;
+		attempt->shares[f]->pending += places;
+		share_try(attempt->shares[f], io_now_ms(queue->env->io));
+	}
+}
+
+bool
+sources_attempt(struct attempt *attempt)
+{
+	if (attempt->queue->conf->source_count == 0 || stays_in_house(attempt))
+		return false;
+	begin_day(attempt->queue);
+	say_pool_gone(attempt);
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++)
+		choose(attempt, f);
+	if (attempt->avoid == (ATTEMPT_AVOID_4 | ATTEMPT_AVOID_6)) {
+		for (uint32_t i = 0; i < attempt->rcpt_count; i++)
+			if (!attempt->told[i])
+				put_off(attempt, i);
+		return true;
+	}
+	reserve(attempt);
+	return false;
+}
+
+void
+sources_unsent(struct attempt *attempt, uint32_t index)
+{
+	struct sched_message known;
+
+	sched_message_get(attempt->queue->sched, attempt->message->slot, &known);
+	if (attempt->source_failed && !(known.flags & SCHED_DELETING)) {
+		/* Others of the pool are there, or it is put off when its turn comes. */
+		attempt->told[index] = true;
+		dispatch_again(attempt, index);
+	} else {
+		put_off(attempt, index);
+	}
+}
+
+static void
+say_works(struct queue *queue, const struct share *share)
+{
+	struct event event;
+
+	event_begin(&event, &queue->env->log, "source_works");
+	event_addr(&event, "source", &share->addr);
+	event_end(&event);
+}
+
+void
+sources_used(struct attempt *attempt, const struct outcome *outcome)
+{
+	struct net_addr addr;
+
+	if (outcome->source.len == 0 || net_addr_parse(outcome->source, &addr))
+		return;
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
+		struct share *share = attempt->shares[f];
+
+		if (!share || !net_addr_same_host(&share->addr, &addr))
+			continue;
+		if (share->failures > 0)
+			say_works(attempt->queue, share);
+		share->failures = 0;
+		/* What no server was asked about does not count. */
+		if (attempt->reserved[f] == 0 ||
+		    (outcome->kind != IPC_DELIVERED && outcome->code == 0 && !outcome->in_doubt))
+			continue;
+		attempt->reserved[f]--;
+		share->pending--;
+		share->used++;
+		attempt->queue->shares.is_changed = true;
+	}
+}
+
+void
+sources_failed(struct attempt *attempt, struct span address, struct span text)
+{
+	struct queue *queue = attempt->queue;
+	uint64_t now_ms = io_now_ms(queue->env->io);
+	struct share *share;
+	struct net_addr addr;
+	struct event event;
+	char why[SHARE_WHY_MAX];
+
+	SIM_MARK("queue.source_failed");
+	attempt->source_failed = true;
+	if (net_addr_parse(address, &addr))
+		return;
+	share = shares_find(&queue->shares, &addr);
+	snprintf(why, sizeof(why), "%.*s: %.*s", SPAN_ARGS(span_first(address, NET_TEXT_MAX)),
+	    SPAN_ARGS(text));
+	if (!share || !share_fail(share, now_ms, why))
+		return;
+	event_begin(&event, &queue->env->log, "source_failed");
+	event_addr(&event, "source", &addr);
+	event_span(&event, "error", text);
+	event_u64(&event, "retry_ms", share->failed_until_ms - now_ms);
+	event_str(&event, "text",
+	    "no mail leaves from it for now; is the address on this host?");
+	event_end(&event);
+}
+
+void
+sources_over(struct attempt *attempt)
+{
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
+		if (!attempt->shares[f])
+			continue;
+		attempt->shares[f]->pending -= attempt->reserved[f];
+		attempt->shares[f] = NULL;
+	}
+}
+
+static void
+tell(struct queue *queue, uint64_t query, const struct conf_source *source)
+{
+	const struct share *share = queue->source_shares[source - queue->conf->sources];
+	const struct conf_warmup *warmup = warmup_of(queue->conf, &source->addr);
+	uint64_t now_ms = io_now_ms(queue->env->io), next_day = 0;
+	struct ipc_qa_source answer = {.query = query,
+	    .pool = source->pool,
+	    .sender = source->sender,
+	    .helo = source->helo.len > 0 ? source->helo : queue->conf->hostname,
+	    .weight = source->weight};
+	struct buf addr;
+
+	buf_init(&addr, NET_TEXT_MAX);
+	net_addr_write(&addr, &source->addr);
+	answer.address = buf_span(&addr);
+	if (share) {
+		answer.used = share->used;
+		answer.pending = share->pending;
+		if (share->failures > 0)
+			answer.why = span_str(share->why);
+		if (share_is_failed(share, now_ms))
+			answer.again_wall_ms =
+			    io_wall_ms(queue->env->io) + share->failed_until_ms - now_ms;
+	}
+	if (warmup) {
+		answer.warms = true;
+		answer.share = warmup_share(warmup, queue->shares.day);
+		answer.number = warmup_number(warmup, queue->shares.day);
+		next_day = warmup_next_change(warmup, queue->shares.day);
+	}
+	if (next_day > 0) {
+		answer.next_wall_ms = next_day * WARMUP_DAY_MS;
+		answer.next_share = warmup_share(warmup, next_day);
+	}
+	ipc_qa_source_send(queue->admin, &answer);
+	buf_fini(&addr);
+}
+
+void
+sources_tell(struct queue *queue, const struct ipc_aq_sources *asked)
+{
+	const struct conf *conf = queue->conf;
+	struct ipc_qa_done done = {.query = asked->query, .total = conf->source_count};
+
+	begin_day(queue);
+	for (size_t i = 0; i < conf->source_count && i < TOLD_MAX; i++) {
+		tell(queue, asked->query, &conf->sources[i]);
+		done.count++;
+	}
+	ipc_qa_done_send(queue->admin, &done);
+}
