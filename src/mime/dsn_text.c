@@ -275,7 +275,7 @@ put_origin(struct quoted *text, const struct language *language, const struct ds
 
 /* For whom it is, where it is not for the sender. */
 static void
-put_notice(struct text *text, const struct language *language, const struct dsn *dsn)
+put_notice(struct quoted *text, const struct language *language, const struct dsn *dsn)
 {
 	struct buf sender;
 
@@ -288,7 +288,7 @@ put_notice(struct text *text, const struct language *language, const struct dsn 
 	put_word(text, language, dsn->lost ? WORD_BOUNCE_LOST : WORD_BOUNCE_COPY,
 	    &(struct word_fields){.address = buf_span(&sender), .text = span_str(dsn->lost)},
 	    false);
-	end_line(text);
+	quoted_end_line(text);
 	buf_fini(&sender);
 }
 
