@@ -302,6 +302,12 @@ sim_on_fetch(
 	sim->on_fetch_owner = owner;
 }
 
+void
+sim_on_program(struct sim *sim, const struct sim_programs *programs)
+{
+	sim->programs = programs;
+}
+
 _Noreturn void
 sim_fail(struct sim *sim, const char *format, ...)
 {

@@ -193,6 +193,27 @@ void sim_on_dns(struct sim *sim,
 /* HTTPS: every fetch of every server comes here; without a callback nothing can be reached. */
 void sim_on_fetch(struct sim *sim,
     enum err (*answer)(void *owner, struct span host, struct buf *body), void *owner);
+/*
+ * Programs: every one that a server runs comes here.  plan says how it goes; took is told when it
+ * takes what it reads, whatever becomes of whoever started it.
+ */
+struct sim_plan {
+	enum err err;               /* it cannot be started */
+	bool takes;                 /* what it reads, at a time before it ends */
+	bool deaf;                  /* to all signals but SIGKILL */
+	uint64_t takes_us, ends_us; /* after its start; ends_us 0: never by itself */
+	int status;
+	struct span says;
+};
+struct sim_programs {
+	void *owner;
+	/* envp as the program has it. */
+	struct sim_plan (*plan)(void *owner, struct sim_server *server, const char *const *envp);
+	void (*took)(void *owner, struct sim_server *server, const char *const *envp,
+	    struct span input);
+};
+/* The struct is the caller's, and stays. */
+void sim_on_program(struct sim *sim, const struct sim_programs *programs);
 /* Add a record; names are plain text ("mx.example.net"). */
 void sim_dns_add(struct sim_dns_answer *answer, struct span rdata);
 void sim_dns_add_addr(struct sim_dns_answer *answer, const struct net_addr *addr);

@@ -12,6 +12,7 @@ struct mood {
 	uint32_t client_ppm; /* a client goes away at a step of its dialogue */
 	uint32_t remote_ppm; /* a remote server does something wrong at a step */
 	uint32_t dns_ppm;    /* an answer is late, wrong or another */
+	uint32_t program_ppm; /* a program does not do what it should */
 	bool dns_signed;     /* DNSSEC vouches for what is true */
 };
 
@@ -75,6 +76,12 @@ void zone_add_mx(
     struct zone *zone, const char *domain, unsigned preference, const char *host);
 void zone_add_host(struct zone *zone, const char *host, const struct net_addr *addr);
 uint64_t zone_faults(const struct zone *zone);
+
+/* The programs of all servers, which read what they are given, or do not. */
+struct robots;
+struct robots *robots_create(struct oracle *oracle, const struct mood *mood);
+void robots_destroy(struct robots *robots);
+uint64_t robots_faults(const struct robots *robots);
 
 /* Somebody at the control socket of one server. */
 struct operator;

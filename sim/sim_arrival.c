@@ -264,7 +264,7 @@ may_have_rotted(
 
 static void
 take_letter(struct oracle *oracle, struct oracle_letter *letter,
-    const struct oracle_mail *mail, bool maildir, struct oracle_copy *copy)
+    const struct oracle_mail *mail, bool kept_here, struct oracle_copy *copy)
 {
 	struct sim *sim = oracle_sim(oracle);
 	struct span copied = letter_without_trace(mail->bytes);
@@ -272,7 +272,7 @@ take_letter(struct oracle *oracle, struct oracle_letter *letter,
 	if (letter->forbidden)
 		sim_fail(sim, "property 7: T%06u must never come out, and is at %s",
 		    letter->letter.number, mail->where);
-	if (!letter->loose && !letter_is_same(&letter->letter, copied, maildir) &&
+	if (!letter->loose && !letter_is_same(&letter->letter, copied, kept_here) &&
 	    !may_have_rotted(oracle, mail, &copy->chain))
 		sim_fail(sim, "property 3: T%06u is not what was sent, at %s",
 		    letter->letter.number, mail->where);
@@ -298,7 +298,7 @@ letter_of(struct oracle *oracle, const struct oracle_mail *mail, struct span rcp
 }
 
 void
-arrival_take(struct oracle *oracle, const struct oracle_mail *mail, bool maildir,
+arrival_take(struct oracle *oracle, const struct oracle_mail *mail, bool kept_here,
     const struct oracle_key *place)
 {
 	struct sim *sim = oracle_sim(oracle);
@@ -316,14 +316,14 @@ arrival_take(struct oracle *oracle, const struct oracle_mail *mail, bool maildir
 			continue;
 		}
 		if (letter)
-			copy.key = maildir ? arrival_find_key(letter, place->server,
-			                         span_str(place->name))
-			                   : arrival_find_key(letter, NULL, rcpt);
+			copy.key = place ? arrival_find_key(letter, place->server,
+			                       span_str(place->name))
+			                 : arrival_find_key(letter, NULL, rcpt);
 		if (letter && letter->forbidden)
 			copy.key = &letter->rcpts[0].keys[0];
 		if (!copy.key)
 			sim_fail(sim, "property 7: nobody sent this to <%.*s> from <%.*s>, at %s",
 			    SPAN_ARGS(rcpt), SPAN_ARGS(mail->from), mail->where);
-		take_letter(oracle, letter, mail, maildir, &copy);
+		take_letter(oracle, letter, mail, kept_here, &copy);
 	}
 }

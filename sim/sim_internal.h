@@ -98,6 +98,7 @@ struct sim {
 	void *on_dns_owner;
 	enum err (*on_fetch)(void *, struct span, struct buf *);
 	void *on_fetch_owner;
+	const struct sim_programs *programs; /* NULL: all end with 0 at once */
 	struct sim_dns_answer dns_answer; /* while a question completes */
 	struct io_dns_answer dns_given;
 };

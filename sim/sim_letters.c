@@ -10,6 +10,7 @@ enum kind {
 	KIND_MAILBOX,
 	KIND_ALIAS,
 	KIND_STRANGER, /* a mailbox only where there is a catch-all */
+	KIND_PROGRAM,
 	KIND_OTHER_TOWN,
 	KIND_REMOTE,
 	KIND_COUNT,
@@ -27,6 +28,8 @@ static const struct choice choices[] = {
     {KIND_MAILBOX, 0, "ann", NULL},
     {KIND_ALIAS, 0, "both", NULL},
     {KIND_STRANGER, 0, "stranger", NULL},
+    {KIND_PROGRAM, 0, "bot", NULL},
+    {KIND_PROGRAM, 0, "bot2", NULL},
     {KIND_OTHER_TOWN, 1, "ann", NULL},
     {KIND_OTHER_TOWN, 2, "bob", NULL},
     {KIND_REMOTE, 0, "joe", "one.example"},
@@ -79,7 +82,8 @@ add_rcpt(struct world *world, struct oracle_letter *letter, const struct town *t
 	}
 	if (choice->kind == KIND_ALIAS && letter->letter.from[0] == '\0')
 		return;
-	snprintf(address, sizeof(address), "%s+T%06u@%s", choice->local, letter->letter.number,
+	snprintf(address, sizeof(address), "%s+T%06u@%s%s", choice->local, letter->letter.number,
+	    choice->kind == KIND_PROGRAM ? "pipe." : "",
 	    choice->domain ? choice->domain : at->domain);
 	if (letter->rcpt_count == LETTER_RCPTS_MAX || has_address(letter, address))
 		return;
@@ -88,7 +92,7 @@ add_rcpt(struct world *world, struct oracle_letter *letter, const struct town *t
 	letter->rcpt_count++;
 	if ((choice->kind == KIND_REMOTE || choice->kind == KIND_OTHER_TOWN) && !inside)
 		rcpt->expect = EXPECT_NO_RELAY;
-	else if (choice->kind == KIND_REMOTE)
+	else if (choice->kind == KIND_REMOTE || choice->kind == KIND_PROGRAM)
 		add_key(rcpt, NULL, address);
 	else if (choice->kind == KIND_STRANGER && !at->catch_all)
 		rcpt->expect = EXPECT_UNKNOWN;

@@ -165,6 +165,12 @@ oracle_remote_took(struct oracle *oracle, const struct oracle_mail *mail)
 }
 
 void
+oracle_program_took(struct oracle *oracle, const struct oracle_mail *mail)
+{
+	arrival_take(oracle, mail, true, NULL);
+}
+
+void
 oracle_audit(struct oracle *oracle, struct sim_server *server, bool drained)
 {
 	uint64_t live = 0;

@@ -122,6 +122,8 @@ struct oracle_mail {
 	bool replied; /* a 250 goes out for it */
 };
 void oracle_remote_took(struct oracle *oracle, const struct oracle_mail *mail);
+/* A program took it, from its standard input. */
+void oracle_program_took(struct oracle *oracle, const struct oracle_mail *mail);
 
 /* The end: what is in the Maildirs is read, and all that was promised must have its end. */
 void oracle_check_end(struct oracle *oracle);
@@ -160,8 +162,8 @@ bool witness_crash_between(struct witness *witness, struct sim_server *server,
 struct witness *oracle_witness(struct oracle *oracle);
 struct oracle_numbers *oracle_count(struct oracle *oracle);
 
-/* sim_arrival.c: what came out */
-void arrival_take(struct oracle *oracle, const struct oracle_mail *mail, bool maildir,
+/* sim_arrival.c: what came out; kept_here: its lines end with LF; place: a Maildir, or NULL */
+void arrival_take(struct oracle *oracle, const struct oracle_mail *mail, bool kept_here,
     const struct oracle_key *place);
 /* The key of a letter's recipient with that place, or with that address; NULL. */
 const struct oracle_key *arrival_find_key(

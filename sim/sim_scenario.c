@@ -205,7 +205,7 @@ count_up(struct world *world)
 	    .dropped = numbers.dropped,
 	    .damaged = numbers.damaged,
 	    .duplicates = numbers.duplicates,
-	    .actor_faults = zone_faults(world->zone),
+	    .actor_faults = zone_faults(world->zone) + robots_faults(world->robots),
 	};
 
 	for (size_t i = 0; i < world->remote_count; i++)

@@ -164,7 +164,7 @@ void
 sim_server_boot(struct sim_server *server)
 {
 	static const enum proc order[] = {PROC_KEYRING, PROC_LOOKUP, PROC_RESOLVER, PROC_QUEUE,
-	    PROC_FETCHER, PROC_MAILBOX, PROC_DELIVERY, PROC_RECEPTION, PROC_ADMIN};
+	    PROC_FETCHER, PROC_MAILBOX, PROC_PIPE, PROC_DELIVERY, PROC_RECEPTION, PROC_ADMIN};
 
 	sim_event_stop(server->sim, &server->again);
 	server->life_count = 0;
@@ -246,7 +246,7 @@ rank_of(enum proc proc)
 {
 	if (proc == PROC_RECEPTION || proc == PROC_ADMIN)
 		return 0;
-	return proc == PROC_DELIVERY || proc == PROC_MAILBOX ? 1 : 2;
+	return proc == PROC_DELIVERY || proc == PROC_MAILBOX || proc == PROC_PIPE ? 1 : 2;
 }
 
 static bool

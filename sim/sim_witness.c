@@ -321,7 +321,7 @@ static bool
 loses_work(enum proc proc)
 {
 	return proc == PROC_QUEUE || proc == PROC_DELIVERY || proc == PROC_MAILBOX ||
-	    proc == PROC_COUNT;
+	    proc == PROC_PIPE || proc == PROC_COUNT;
 }
 
 /* The log said long before the crash that it is done, and marks could be written meanwhile. */

@@ -39,7 +39,12 @@ write_conf(struct world *world, const struct town *town, size_t index, struct bu
 	static const char *const waits[] = {"2 m, 5 m, 10 m, 1 h", "30 s, 1 m, 2 m", "4 m, 20 m"};
 	struct dice *dice = &world->dice;
 
-	buf_addf(conf, "hostname %s\naccept mail for %s\n", town->host, town->domain);
+	buf_addf(conf, "hostname %s\naccept mail for %s, pipe.%s\n", town->host, town->domain,
+	    town->domain);
+	buf_addf(conf,
+	    "pipe mail for pipe.%s to \"/bin/robot {sender} x{detail} {id}\" as robot time %u s "
+	    "processes %u\n",
+	    town->domain, 2 + (unsigned)dice_below(dice, 200), 1 + (unsigned)dice_below(dice, 5));
 	buf_add_str(conf, "mailboxes from mailboxes\naliases from aliases\n");
 	buf_add_str(conf, "deliver to maildir /mail as vmail\nlisten smtp on *:25\nspool /spool\n");
 	buf_add_str(conf, "control socket /run/control\nlog as logfmt to stderr\n");
@@ -220,6 +225,7 @@ choose_mood(struct world *world)
 	world->mood.client_ppm = ppms[dice_below(dice, LEN(ppms))] / 4;
 	world->mood.remote_ppm = ppms[dice_below(dice, LEN(ppms))];
 	world->mood.dns_ppm = ppms[dice_below(dice, LEN(ppms))];
+	world->mood.program_ppm = 4 * ppms[dice_below(dice, LEN(ppms))];
 	world->mood.dns_signed = dice_below(dice, 2) == 0;
 }
 
@@ -237,6 +243,7 @@ world_build(struct world *world)
 	world->late_ms = dice_below(&world->dice, world->duration_ms);
 	choose_mood(world);
 	world->zone = zone_create(world->sim, &world->mood);
+	world->robots = robots_create(world->oracle, &world->mood);
 	add_rest_of_the_internet(world);
 	world->town_count = 1 + dice_below(&world->dice, WORLD_SERVERS_MAX);
 	for (size_t i = 0; i < world->town_count; i++)
@@ -260,5 +267,6 @@ world_destroy(struct world *world)
 	for (size_t i = 0; i < world->remote_count; i++)
 		remote_destroy(world->remotes[i]);
 	zone_destroy(world->zone);
+	robots_destroy(world->robots);
 	oracle_destroy(world->oracle);
 }

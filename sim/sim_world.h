@@ -28,6 +28,7 @@ struct world {
 	struct sim *sim;
 	struct oracle *oracle;
 	struct zone *zone;
+	struct robots *robots;
 	struct mood mood;
 	struct dice dice; /* of what there is; what happens is the world's chance */
 	struct town towns[WORLD_SERVERS_MAX];

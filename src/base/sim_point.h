@@ -30,6 +30,7 @@
 	BUG(BOUNCE_A_BOUNCE, "a bounce that fails is bounced")                           \
 	BUG(MAILDIR_NOT_SYNCED, "a Maildir's file is renamed without a sync")            \
 	BUG(MAILDIR_NO_DIRECTORY_SYNC, "new/ is not synced after the rename")            \
+	BUG(PROGRAM_IS_BELIEVED, "a program's exit status is not looked at")             \
 	BUG(BODY_PIECE_TWICE, "a piece of a body is sent twice")                         \
 	BUG(LOSE_ATTEMPT, "attempts of a delivery that died are not tried again")        \
 	BUG(NO_CHECKSUM, "a body is given out without a look at its checksum")           \

@@ -168,6 +168,17 @@ json_verps(const struct conf *conf)
 }
 
 static json_t *
+json_pipe(const struct conf_pipe *pipe)
+{
+	return json_pack("{s:o, s:o, s:I, s:I, s:I}",
+	    "command", proc_json_text(pipe->command),
+	    "user", proc_json_text(pipe->user),
+	    "time_ms", (json_int_t)pipe->time_ms,
+	    "output_bytes", (json_int_t)pipe->output_bytes,
+	    "processes", (json_int_t)pipe->processes_max);
+}
+
+static json_t *
 json_table(const struct conf_route *route)
 {
 	json_t *object = json_object();
@@ -200,6 +211,8 @@ json_route(const struct conf_route *route)
 		json_object_set_new(object, "status", proc_json_text(route->status));
 		json_object_set_new(object, "text", proc_json_text(route->text));
 	}
+	if (route->kind == CONF_ROUTE_PIPE)
+		json_object_set_new(object, "program", json_pipe(route->pipe));
 	return object;
 }
 
@@ -230,6 +243,8 @@ json_way(const struct conf *conf, enum conf_type type)
 {
 	if (type == CONF_ROUTE)
 		return json_routes(conf);
+	if (type == CONF_PIPE_MAILBOXES && conf->mailbox_pipe)
+		return json_pipe(conf->mailbox_pipe);
 	if (type == CONF_LMTP && conf->lmtp.kind == CONF_ROUTE_LMTP)
 		return json_route(&conf->lmtp);
 	if (type == CONF_FALLBACK && conf->fallback.host.len > 0)
@@ -305,12 +320,23 @@ json_addrs(const struct net_addr *addrs, size_t count)
 	return array;
 }
 
+static json_t *
+json_certificates(const struct conf *conf)
+{
+	json_t *value = json_array();
+
+	for (size_t i = 0; i < conf->certificate_count; i++)
+		json_array_append_new(value,
+		    json_pack("{s:o, s:o}", "file", proc_json_text(conf->certificates[i].path),
+			"key", proc_json_text(conf->certificates[i].key_path)));
+	return value;
+}
+
 /* A row's value; NULL where the row has none. */
 static json_t *
 json_statement(const struct conf *conf, const struct conf_option *option)
 {
 	struct conf_networks networks;
-	json_t *value;
 
 	switch (option->type) {
 	case CONF_LISTEN:
@@ -318,13 +344,7 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_HTTP:
 		return json_addrs(conf->http, conf->http_count);
 	case CONF_CERTIFICATE:
-		value = json_array();
-		for (size_t i = 0; i < conf->certificate_count; i++)
-			json_array_append_new(value,
-			    json_pack("{s:o, s:o}", "file",
-				proc_json_text(conf->certificates[i].path), "key",
-				proc_json_text(conf->certificates[i].key_path)));
-		return value;
+		return json_certificates(conf);
 	case CONF_CLIENTS:
 		return conf->clients_path.len ? proc_json_text(conf->clients_path)
 					      : json_null();
@@ -344,6 +364,8 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_ROUTES_BY_SENDER:
 	case CONF_DISCARD:
 	case CONF_REFUSE:
+	case CONF_PIPE:
+	case CONF_PIPE_MAILBOXES:
 		return json_way(conf, option->type);
 	case CONF_SOURCE:
 		return json_sources(conf);

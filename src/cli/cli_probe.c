@@ -379,14 +379,22 @@ print_json(const struct probe *probe)
 	json_decref(root);
 }
 
-/* False: a statement discards or refuses such mail. */
+/* False: a statement discards or refuses such mail, or hands it to a program. */
 static bool
 leads_somewhere(const struct probe *probe)
 {
 	const struct conf_route *route = probe->route;
 
-	if (!route || (route->kind != CONF_ROUTE_DISCARD && route->kind != CONF_ROUTE_REFUSE))
+	if (!route || route->kind < CONF_ROUTE_PIPE)
 		return true;
+	if (route->kind == CONF_ROUTE_PIPE) {
+		fprintf(stderr,
+		    "postrider: mail for %.*s goes to no server, but to the program %.*s, which "
+		    "runs as %.*s\n",
+		    SPAN_ARGS(probe->domain), SPAN_ARGS(route->pipe->words[0]),
+		    SPAN_ARGS(route->pipe->user));
+		return false;
+	}
 	fprintf(stderr, "postrider: mail for %.*s goes nowhere: %.*s:%u %s it\n",
 	    SPAN_ARGS(probe->domain), SPAN_ARGS(probe->place.file), probe->place.line,
 	    route->kind == CONF_ROUTE_DISCARD ? "discards" : "refuses");

@@ -52,10 +52,12 @@ find(struct way *way)
 
 	way->route = route_find_place(way->conf, way->from, way->address, &way->place);
 	way->ours = resolve_is_ours(&tables, domain) &&
-		    !(way->route && way->route->kind >= CONF_ROUTE_DISCARD);
+		    !(way->route && way->route->kind >= CONF_ROUTE_PIPE);
 	way->destination = domain;
 	if (way->ours) {
 		way->route = NULL;
+		way->destination = SPAN("");
+	} else if (way->route && way->route->kind == CONF_ROUTE_PIPE) {
 		way->destination = SPAN("");
 	} else if (way->route && way->route->host.len > 0) {
 		way->destination = way->route->host;

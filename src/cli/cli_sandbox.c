@@ -42,6 +42,7 @@ static const char *const may_words[] = {
     "keep its memory out of the swap",
     "use files below the directory of TLS policies",
     "choose the address that a connection comes from",
+    "start programs, and do whatever its user may",
 };
 _Static_assert(LEN(may_words) == MAY_BITS, "each bit has its words");
 
@@ -102,7 +103,8 @@ show_role(enum proc proc)
 	const char *label = "may";
 
 	printf("%s\n", def->name);
-	printf("  user         %s, where started as root\n", def->user);
+	printf("  user         %s, where started as root\n",
+	    def->user ? def->user : "each of the configuration's has a process");
 	printf("  root         %s\n", def->empty_root ? "an empty directory, where started as root"
 						     : "that of the system");
 	for (unsigned i = 0; i < MAY_BITS; i++)
@@ -117,7 +119,10 @@ show_role(enum proc proc)
 		    def->memory_mb_more);
 	print_links(proc);
 	printf("  calls       ");
-	proc_calls_list(def->may, print_call, &listing);
+	if (def->may & MAY_RUN_PROGRAMS)
+		print_word(&listing, "all but those that the supervisor has given up");
+	else
+		proc_calls_list(def->may, print_call, &listing);
 	printf("\n");
 }
 

@@ -33,6 +33,7 @@ struct cli_sandbox_act {
 	unsigned may; /* roles with one of these must be able to; 0: nobody may */
 	enum cli_sandbox_outside outside;
 	bool supervisor_too; /* not even the supervisor may */
+	bool programs_too;   /* nor a role that runs programs */
 	bool in_directory;   /* only roles that have a directory are asked */
 	bool by_path;        /* who may is not asked: it works where the root is the system's */
 };

@@ -129,10 +129,12 @@ act_and_end(struct test *test, const struct cli_sandbox_act *act, int column,
 
 	if (!begin_role(test, column, given))
 		_exit(NOT_READY);
-	if (column == PROC_SUPERVISOR && test->parts.calls)
+	/* What the supervisor gave up its roles never had; most give up more than that. */
+	if (test->parts.calls && column != OUTSIDE &&
+	    (column == PROC_SUPERVISOR || proc_def((enum proc)column)->may & MAY_RUN_PROGRAMS))
 		err = proc_sandbox_supervisor(test->world.conf);
-	else if (column != OUTSIDE && column != PROC_SUPERVISOR)
-		err = proc_sandbox((enum proc)column, test->world.conf, test->parts, &what);
+	if (!err && column != OUTSIDE && column != PROC_SUPERVISOR)
+		err = proc_sandbox((enum proc)column, 0, test->world.conf, test->parts, &what);
 	if (err) {
 		/* There is nothing to hide yet; the parent reads it. */
 		err_ignore(write(given->log[1], what, strlen(what)) < 0 ? ERR_IO : OK,
@@ -224,6 +226,9 @@ expected(const struct cli_sandbox_act *act, int column)
 		return act->supervisor_too ? 0 : -1;
 	if (act->may == CLI_SANDBOX_ALL)
 		return 1;
+	/* Where programs are run, what their user may is not ours to know. */
+	if (proc_def((enum proc)column)->may & MAY_RUN_PROGRAMS && !(act->may & MAY_RUN_PROGRAMS))
+		return act->programs_too || act->supervisor_too ? 0 : -1;
 	/* Its own directory by its whole name: not where that is outside of its root. */
 	if (act->by_path && act->may & proc_def((enum proc)column)->may)
 		return -1;
@@ -234,7 +239,7 @@ static void
 try_column(struct test *test, int column)
 {
 	const char *user = column < PROC_COUNT && column != PROC_SUPERVISOR
-	    ? proc_user((enum proc)column, test->world.conf)
+	    ? proc_user((enum proc)column, 0, test->world.conf)
 	    : NULL;
 	const struct cli_sandbox_act *act;
 	int wanted;
@@ -379,9 +384,9 @@ static int
 check_users(const struct conf *conf)
 {
 	for (unsigned i = PROC_SUPERVISOR + 1; geteuid() == 0 && i < PROC_COUNT; i++)
-		if (!getpwnam(proc_user((enum proc)i, conf))) {
+		if (!getpwnam(proc_user((enum proc)i, 0, conf))) {
 			fprintf(stderr, "postrider: started as root, the test needs the user %s\n",
-			    proc_user((enum proc)i, conf));
+			    proc_user((enum proc)i, 0, conf));
 			return EX_NOUSER;
 		}
 	return EX_OK;

@@ -118,8 +118,11 @@ make_conf(struct cli_sandbox_world *world)
 	enum err err;
 
 	buf_init(&text, TEXT_BYTES_MAX);
-	buf_addf(&text, "hostname sandbox.example\nspool %s\ndeliver to maildir %s\n",
-	    world->spool, world->mail);
+	/* The user of programs is one that is there, and has no rights. */
+	buf_addf(&text,
+	    "hostname sandbox.example\nspool %s\ndeliver to maildir %s\n"
+	    "pipe mail for sandbox.example to /bin/true as %s\n",
+	    world->spool, world->mail, proc_def(PROC_MAILBOX)->user);
 	world->bundle = conf_bundle_create();
 	err = conf_bundle_add(world->bundle, SPAN("/sandbox.conf"), buf_span(&text));
 	if (!err)

@@ -305,7 +305,7 @@ give(const char *path, uid_t uid, gid_t gid)
 static int
 give_to_owner(const char *made, const char *to)
 {
-	const struct passwd *user = getpwnam(proc_user(PROC_QUEUE, NULL));
+	const struct passwd *user = getpwnam(proc_user(PROC_QUEUE, 0, NULL));
 	struct stat old;
 
 	if (geteuid() != 0)

@@ -37,6 +37,14 @@ enum {
 	CONF_CREDENTIAL_BYTES_MAX = 128,
 	CONF_SOCKET_BYTES_MAX = 107, /* of the path of a Unix socket */
 	CONF_REFUSAL_BYTES_MAX = 200,
+	CONF_USER_BYTES_MAX = 32,
+	CONF_PIPES_MAX = 100,
+	CONF_PIPE_USERS_MAX = 16,
+	CONF_PIPE_WORDS_MAX = 64,
+	CONF_PIPE_COMMAND_BYTES_MAX = 1000,
+	CONF_PIPE_PATH_BYTES_MAX = 200, /* of the program */
+	CONF_PIPE_OUTPUT_BYTES_MAX = 64 << 10,
+	CONF_PIPE_PROCESSES_MAX = 100,
 	CONF_PATH_BYTES_MAX = 4095,
 	CONF_RATE_COUNT_MAX = 1000000,
 	CONF_RATE_PERIOD_MS_MIN = 1000,
@@ -76,6 +84,8 @@ struct conf_listener {
 enum conf_route_kind {
 	CONF_ROUTE_SMTP,    /* a server by name, or the MX of the recipient's domain */
 	CONF_ROUTE_LMTP,    /* a server by name, or a Unix socket of this host */
+	/* From here on rules, which come before the tables of our own domains. */
+	CONF_ROUTE_PIPE,    /* a program that is run */
 	CONF_ROUTE_DISCARD, /* nowhere, and nobody is told */
 	CONF_ROUTE_REFUSE,  /* nowhere, and the sender is told */
 	CONF_ROUTE_TABLE,   /* as the table says, where it says something */
@@ -83,6 +93,31 @@ enum conf_route_kind {
 };
 
 struct conf_table;
+/* What stands in a word of a pipe's command for something of the message. */
+enum conf_placeholder {
+	CONF_PLACEHOLDER_NONE,
+	CONF_PLACEHOLDER_SENDER,    /* the reverse-path; "" where it is null */
+	CONF_PLACEHOLDER_RECIPIENT, /* the whole address */
+	CONF_PLACEHOLDER_MAILBOX,   /* its name; with "pipe mail", what is before the detail */
+	CONF_PLACEHOLDER_LOCAL,     /* all before the @ */
+	CONF_PLACEHOLDER_DETAIL,    /* behind the separator; "" where there is none */
+	CONF_PLACEHOLDER_DOMAIN,    /* behind the @ */
+	CONF_PLACEHOLDER_ID,        /* of the message in the queue */
+	CONF_PLACEHOLDER_COUNT
+};
+
+/* A program that mail is handed to. */
+struct conf_pipe {
+	struct conf_pipe *next; /* in the order of the file */
+	struct span command;          /* as it stands there */
+	/* Its words, with placeholders, see conf_pipe_cut; the first is the program's path. */
+	struct span words[CONF_PIPE_WORDS_MAX];
+	size_t word_count;
+	struct span user;
+	struct span name; /* "USER:PROGRAM", of a second one "USER:PROGRAM#2" */
+	uint64_t time_ms, output_bytes;
+	uint64_t processes_max; /* at a time */
+};
 
 /* Where mail goes. */
 struct conf_route {
@@ -101,6 +136,7 @@ struct conf_route {
 	unsigned code; /* REFUSE: what the sender is told */
 	struct span status, text;
 	const struct conf_table *table; /* TABLE */
+	const struct conf_pipe *pipe; /* PIPE */
 };
 
 /* How mail for a destination is tried: when again, how long, how much at a time. */
@@ -209,6 +245,10 @@ struct conf {
 	struct span maildir_path; /* each mailbox is a Maildir below it */
 	struct span mailbox_user; /* who owns Maildirs, when started as root */
 	struct conf_route lmtp; /* its kind says so: mailboxes are behind it, and no Maildirs */
+	const struct conf_pipe *mailbox_pipe; /* or a program gets their mail; NULL */
+	struct conf_pipe *pipes; /* all of them, that of the mailboxes too; NULL: none */
+	struct span pipe_users[CONF_PIPE_USERS_MAX]; /* whom they run as, each once */
+	size_t pipe_user_count;
 	struct span postmaster; /* its mailbox where no table names one */
 	char detail_separator; /* user+detail; 0 is none */
 
@@ -395,6 +435,13 @@ const struct conf_route *conf_ways_next(const struct conf *conf, struct conf_way
 bool conf_route_is_socket(const struct conf_route *route);
 /* Adds what a route does, as the language has it: "through mx.example:25 with tls may". */
 void conf_route_write(struct buf *out, const struct conf_route *route);
+/*
+ * Cuts the next part off a pipe's word: *text, which may be empty, and behind it what placeholder
+ * says.  False: nothing is left.  PLACEHOLDER_COUNT: no such placeholder, and *text is its name,
+ * which no configuration that was parsed has.
+ */
+bool conf_pipe_cut(
+    struct span *rest, struct span *text, enum conf_placeholder *placeholder);
 /* Whether anybody can log in, by whatever means. */
 bool conf_has_users(const struct conf *conf);
 

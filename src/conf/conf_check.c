@@ -79,27 +79,64 @@ check_tls(struct conf_parser *parser)
 	}
 }
 
+/* A rule takes all mail for the domain, so that no table is needed. */
+static bool
+is_ruled(const struct conf *conf, struct span domain)
+{
+	for (size_t i = 0; i < conf->route_count; i++) {
+		struct span pattern = conf->routes[i].domain;
+
+		if (conf->routes[i].kind >= CONF_ROUTE_PIPE &&
+		    conf->routes[i].kind != CONF_ROUTE_TABLE && conf->routes[i].sender.len == 0 &&
+		    (pattern.len == 0 || span_eq_nocase(pattern, domain) ||
+			(pattern.ptr[0] == '.' && span_ends_nocase(domain, pattern))))
+			return true;
+	}
+	return false;
+}
+
+/* Two places for the mail of the mailboxes would make it chance which one gets it. */
+static void
+check_places(struct conf_parser *parser)
+{
+	const struct conf *conf = parser->conf;
+	const char *first = conf->maildir_path.len > 0
+	    ? "Maildirs already (\"deliver to maildir\")"
+	    : "another program's already (\"deliver to lmtp\")";
+	bool lmtp = conf->lmtp.kind == CONF_ROUTE_LMTP;
+
+	if (conf->maildir_path.len > 0 && lmtp)
+		conf_error_add(&parser->errors,
+		    conf_parser_place_of(parser, NULL, "deliver to lmtp"),
+		    "mailboxes are %s; take one of the two away", first);
+	if (conf->mailbox_pipe && (conf->maildir_path.len > 0 || lmtp))
+		conf_error_add(&parser->errors,
+		    conf_parser_place_of(parser, NULL, "deliver to pipe"),
+		    "mailboxes are %s; take one of the two away", first);
+}
+
 static void
 check_mailboxes(struct conf_parser *parser)
 {
 	const struct conf *conf = parser->conf;
 
-	if (conf->domain_count > 0 && conf->mailboxes_path.len == 0 &&
-	    conf->aliases_path.len == 0)
-		conf_error_add(&parser->errors, parser->domains.places[0],
+	for (size_t i = 0; i < conf->domain_count && conf->mailboxes_path.len == 0 &&
+	     conf->aliases_path.len == 0; i++) {
+		if (is_ruled(conf, conf->domains[i]))
+			continue;
+		conf_error_add(&parser->errors, parser->domains.places[i],
 		    "nothing says who has a mailbox at these domains; add \"mailboxes "
 		    "from FILE\"");
-	if (conf->maildir_path.len > 0 && conf->lmtp.kind == CONF_ROUTE_LMTP)
-		conf_error_add(&parser->errors,
-		    conf_parser_place_of(parser, NULL, "deliver to lmtp"),
-		    "mailboxes are Maildirs already (\"deliver to maildir\"); take one of the "
-		    "two away");
+		break;
+	}
+	check_places(parser);
 	if (conf->mailboxes_path.len > 0 && conf->maildir_path.len == 0 &&
-	    conf->lmtp.kind != CONF_ROUTE_LMTP)
+	    conf->lmtp.kind != CONF_ROUTE_LMTP && !conf->mailbox_pipe)
 		conf_error_add(&parser->errors,
 		    conf_parser_place_of(parser, NULL, "mailboxes from"),
 		    "nothing says where the mail of the mailboxes goes; add \"deliver to "
-		    "maildir FOLDER\" or \"deliver to lmtp SERVER\"");
+		    "maildir FOLDER\", \"deliver to lmtp SERVER\" or \"deliver to pipe "
+		    "COMMAND\"");
 }
 
 static void

@@ -4,7 +4,7 @@
  *   conf_bundle   files -> conf_lex      bytes -> tokens
  *   conf_parse    tokens -> statements, by the rows of conf_option
  *   conf_scalar   the values of rows;    conf_statement  the richer statements
- *   conf_destination  the block of a destination's limits
+ *   conf_destination  the block of a destination's limits;  conf_pipe  programs
  *   conf_table    files of routes
  *   conf_check    what must be true of the whole
  *   conf_value    words -> numbers, names, addresses;  conf_near  the nearest word
@@ -180,6 +180,10 @@ bool conf_parser_path(
 /* Fails where an earlier pattern for the same ("route") is the same, or takes all its mail. */
 bool conf_pattern_once(struct conf_parser *parser, const char *what,
     struct conf_place place, struct span pattern);
+bool conf_parser_user(struct conf_parser *parser, struct span *user);
+/* A number of the row's type, in its range. */
+bool conf_parser_number(
+    struct conf_parser *parser, const struct conf_option *option, uint64_t *number);
 /* Likewise for a route's senders and recipients: fails where an earlier route takes all of them. */
 bool conf_pattern_route_free(struct conf_parser *parser, struct conf_place place,
     struct span sender, struct span pattern);
@@ -225,6 +229,13 @@ void conf_verp_show(struct buf *out, const struct conf *conf);
 bool conf_lmtp_parse(struct conf_parser *parser);
 bool conf_discard_parse(struct conf_parser *parser);
 bool conf_refuse_parse(struct conf_parser *parser);
+bool conf_pipe_route_parse(struct conf_parser *parser);
+bool conf_pipe_mailboxes_parse(struct conf_parser *parser);
+/* "COMMAND" as USER, and limits. */
+bool conf_pipe_parse(struct conf_parser *parser, const struct conf_pipe **pipe);
+/* The same, as conf_show has it. */
+void conf_pipe_show(struct buf *out, const struct conf_pipe *pipe);
+void conf_pipe_mailboxes_show(struct buf *out, const struct conf *conf);
 bool conf_fallback_parse(struct conf_parser *parser);
 bool conf_networks_parse(struct conf_parser *parser, const struct conf_option *option);
 bool conf_certificate_parse(struct conf_parser *parser);

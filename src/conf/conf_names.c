@@ -37,6 +37,7 @@ conf_route_kind_name(enum conf_route_kind kind)
 	static const char *const names[CONF_ROUTE_KIND_COUNT] = {
 	    [CONF_ROUTE_SMTP] = "smtp",
 	    [CONF_ROUTE_LMTP] = "lmtp",
+	    [CONF_ROUTE_PIPE] = "pipe",
 	    [CONF_ROUTE_DISCARD] = "discard",
 	    [CONF_ROUTE_REFUSE] = "refuse",
 	    [CONF_ROUTE_TABLE] = "table",

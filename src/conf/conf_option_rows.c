@@ -252,6 +252,12 @@ static const struct conf_option options[] = {
 	       "begins with a slash. Instead of \"deliver to maildir\". The program is told the "
 	       "address that the mail was sent to where the mailbox is called like it, and "
 	       "MAILBOX@DOMAIN otherwise. The rest is as with \"send mail\"."},
+    {.words = "deliver to pipe",
+	.type = CONF_PIPE_MAILBOXES,
+	.syntax = "\"COMMAND\" as USER [time TIME] [output SIZE] [processes NUMBER]",
+	.doc = "The mail of the mailboxes is handed to a program, which is run for each message "
+	       "and recipient. Instead of \"deliver to maildir\". COMMAND and the rest are as "
+	       "with \"pipe mail\"."},
     {.words = "postmaster goes to",
 	.type = CONF_MAILBOX,
 	AT(postmaster),
@@ -329,8 +335,9 @@ static const struct conf_option options[] = {
 	.doc =
 	    "How mail leaves: HOW is through HOST[:PORT], by mx, or by lmtp HOST[:PORT] or by lmtp "
 	    "SOCKET. The first statement that fits a recipient's address or domain "
-	    "counts, of these, of \"routes from\", \"discard mail\" and \"refuse mail\"; "
-	    ".example.org is every domain below example.org; without \"for\" it is all mail. With "
+	    "counts, of these, of \"routes from\", \"pipe mail\", \"discard mail\" and "
+	    "\"refuse mail\"; .example.org is every domain below example.org; without \"for\" it "
+	    "is all mail. With "
 	    "\"from\" it is mail of those senders only (addresses or domains of reverse-paths; <> "
 	    "is mail without one, as bounces are). "
 	    "\"by mx\" is what happens without any statement. \"by lmtp\" gives "
@@ -392,6 +399,22 @@ static const struct conf_option options[] = {
 	       "list+ann=far.example@home.example, so that a bounce says who it is "
 	       "about; each recipient gets a transaction of its own. The delimiters are + "
 	       "and = without; others are two of + - = _ . # % & !."},
+    {.words = "pipe mail",
+	.type = CONF_PIPE,
+	.repeats = true,
+	.syntax = "[from SENDER, ...] [for DOMAIN | ADDRESS, ...] to \"COMMAND\" as USER "
+		  "[LIMIT ...]",
+	.doc = "Mail that is handed to a program, which is run for each message and recipient "
+	       "and reads the message from its standard input. No shell comes between: COMMAND "
+	       "is cut into words at blanks ('one word' in quotes), the first is the program's "
+	       "whole path, and in the others {sender}, {recipient}, {mailbox}, {local}, "
+	       "{detail}, {domain} and {id} stand for what the message has; {{ is a brace. It "
+	       "runs as USER, who matters only when Postrider is started as root and is never "
+	       "root, for at most \"time TIME\" (5 m), of what it says \"output SIZE\" (4 KB) is "
+	       "kept, and \"processes NUMBER\" (10) run at a time. Exit status 0: it has the "
+	       "message; 75 and a few others: it is run again later; the rest: the message is "
+	       "returned. Stands among \"send mail\", and the first that fits counts. For "
+	       "addresses of our own domains it comes before mailboxes and aliases."},
     {.words = "discard mail",
 	.type = CONF_DISCARD,
 	.repeats = true,

@@ -1,8 +1,9 @@
 /*
- * "send mail ...", "discard mail ...", "refuse mail ...": one route for each pair of a sender's and
- * a recipient's domain or address.  The first that fits counts, so one that stands behind another
- * which takes all of its mail is a mistake, and refused.  "routes from FILE": a table of them
- * (conf_table.c).  And the other ways that mail goes by: "deliver to lmtp", "fall back to".
+ * "send mail ...", "pipe mail ...", "discard mail ...", "refuse mail ...": one route for each pair
+ * of a sender's and a recipient's domain or address.  The first that fits counts, so one that
+ * stands behind another which takes all of its mail is a mistake, and refused.  "routes from
+ * FILE": a table of them (conf_table.c).  And the other ways that mail goes by: "deliver to
+ * lmtp", "fall back to".
  */
 #include "conf/conf_internal.h"
 
@@ -346,7 +347,7 @@ conf_fallback_parse(struct conf_parser *parser)
 	return true;
 }
 
-/* The rest of a rule that sends mail nowhere: its patterns, and what it says. */
+/* The rest of a rule: its patterns, and what it says. */
 static bool
 parse_rule(struct conf_parser *parser, struct target *target,
     bool (*more)(struct conf_parser *, struct target *))
@@ -431,6 +432,21 @@ conf_refuse_parse(struct conf_parser *parser)
 
 	target.route.kind = CONF_ROUTE_REFUSE;
 	return parse_rule(parser, &target, parse_refusal);
+}
+
+static bool
+parse_program(struct conf_parser *parser, struct target *target)
+{
+	return conf_parser_expect(parser, "to") && conf_pipe_parse(parser, &target->route.pipe);
+}
+
+bool
+conf_pipe_route_parse(struct conf_parser *parser)
+{
+	struct target target = {.route = nowhere};
+
+	target.route.kind = CONF_ROUTE_PIPE;
+	return parse_rule(parser, &target, parse_program);
 }
 
 bool

@@ -47,6 +47,8 @@ expected(const struct conf_option *option)
 	case CONF_VERP:
 	case CONF_DISCARD:
 	case CONF_REFUSE:
+	case CONF_PIPE:
+	case CONF_PIPE_MAILBOXES:
 	case CONF_FALLBACK:
 	case CONF_DNS:
 	case CONF_LOG:
@@ -149,9 +151,8 @@ is_zero(const struct conf_parser *parser, const struct conf_option *option)
 	return option->zero && conf_parser_is(parser, option->zero);
 }
 
-/* A number of the row's type, in its range. */
-static bool
-number_in_range(
+bool
+conf_parser_number(
     struct conf_parser *parser, const struct conf_option *option, uint64_t *number)
 {
 	struct conf_token value = parser->token;
@@ -303,7 +304,7 @@ parse_times(struct conf_parser *parser, const struct conf_option *option)
 			return conf_parser_fail(parser, parser->token.place,
 			    "at most %d times; the last one repeats",
 			    (int)CONF_RETRIES_MAX);
-		if (!number_in_range(
+		if (!conf_parser_number(
 			parser, option, &limits->retry_ms[limits->retry_count]))
 			return false;
 		limits->retry_count++;
@@ -328,7 +329,7 @@ parse_rate(struct conf_parser *parser, const struct conf_option *option)
 	    conf_option_limits(holder_of(parser, option), option);
 
 	limits->rate_period_ms = 0;
-	if (!number_in_range(parser, &count, &limits->rate_count))
+	if (!conf_parser_number(parser, &count, &limits->rate_count))
 		return false;
 	if (limits->rate_count == 0)
 		return true;
@@ -340,7 +341,7 @@ parse_rate(struct conf_parser *parser, const struct conf_option *option)
 		conf_parser_advance(parser);
 		return true;
 	}
-	return number_in_range(parser, &period, &limits->rate_period_ms);
+	return conf_parser_number(parser, &period, &limits->rate_period_ms);
 }
 
 bool
@@ -367,7 +368,7 @@ conf_scalar_parse(struct conf_parser *parser, const struct conf_option *option)
 	else if (option->type == CONF_TLS_MODE)
 		good = parse_tls_mode(parser, &number);
 	else
-		good = number_in_range(parser, option, &number);
+		good = conf_parser_number(parser, option, &number);
 	if (good)
 		conf_option_set_number(holder_of(parser, option), option, number);
 	return good;

@@ -175,7 +175,7 @@ show_fallback(struct buf *out, const struct conf *conf)
 	buf_add_char(out, '\n');
 }
 
-/* What it does, where it sends mail nowhere. */
+/* What it does, where it sends mail to no server. */
 static bool
 show_rule(struct buf *out, const struct conf_route *route)
 {
@@ -183,7 +183,11 @@ show_rule(struct buf *out, const struct conf_route *route)
 		buf_addf(out, " with %u %.*s ", route->code, SPAN_ARGS(route->status));
 		conf_value_write_word(out, route->text);
 	}
-	return route->kind == CONF_ROUTE_REFUSE || route->kind == CONF_ROUTE_DISCARD;
+	if (route->kind == CONF_ROUTE_PIPE) {
+		buf_add_str(out, " to ");
+		conf_pipe_show(out, route->pipe);
+	}
+	return route->kind >= CONF_ROUTE_PIPE;
 }
 
 static void
@@ -198,9 +202,13 @@ show_way(struct buf *out, const struct conf_route *route)
 void
 conf_route_write(struct buf *out, const struct conf_route *route)
 {
-	if (route->kind >= CONF_ROUTE_DISCARD)
+	if (route->kind >= CONF_ROUTE_PIPE)
 		buf_add_str(out, conf_route_kind_name(route->kind));
-	if (!show_rule(out, route))
+	/* The words of its command are for whoever reads the configuration. */
+	if (route->kind == CONF_ROUTE_PIPE)
+		buf_addf(out, " to %.*s as %.*s", SPAN_ARGS(route->pipe->words[0]),
+		    SPAN_ARGS(route->pipe->user));
+	else if (!show_rule(out, route))
 		show_way(out, route);
 }
 
@@ -215,7 +223,7 @@ show_route(struct buf *out, const struct conf_route *route)
 		return;
 	}
 	buf_addf(out, "%s mail",
-	    route->kind >= CONF_ROUTE_DISCARD ? conf_route_kind_name(route->kind) : "send");
+	    route->kind >= CONF_ROUTE_PIPE ? conf_route_kind_name(route->kind) : "send");
 	if (route->sender.len > 0) {
 		buf_add_str(out, " from ");
 		conf_value_write_word(out, route->sender);
@@ -333,6 +341,7 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 	    [CONF_DOMAINS] = show_domains,
 	    [CONF_MAILDIR] = show_maildir,
 	    [CONF_LMTP] = show_lmtp,
+	    [CONF_PIPE_MAILBOXES] = conf_pipe_mailboxes_show,
 	    [CONF_ROUTE] = show_routes,
 	    [CONF_SOURCE] = conf_source_show,
 	    [CONF_WARMUP] = conf_warmup_show,

@@ -36,6 +36,11 @@ static const char *const confs[] = {
     "send mail for g by lmtp /run/g\ndiscard mail for g@h, i.j\n"
     "refuse mail for .k.l, m@n with 550 5.1.6 \"We are \\\"new\\\" {now}\"\n"
     "send mail by lmtp [::1]\n",
+    "hostname a\nmailboxes from m\naccept mail for b.c, d\ndeliver to pipe \"/a -f {sender} "
+    "'{{ \\\"x y\\\"'\" as v.m processes 3\n"
+    "pipe mail for .k.l, m@n to /b as b-2 time 90 s output 0\n"
+    "send mail by mx\n",
+    "hostname a\naccept mail for b.c, c.d\npipe mail for b.c, .d to \"/a {id}\" as v\n",
     "hostname a\nsend mail from .a.b, <>, C@d for e by mx\nsend mail from c.d by mx\n"
     "send mail from c.e by mx; send mail for c.e by mx\nroutes from \"r 1.routes\"\n"
     "discard mail from x@y\nroutes by sender from r2.routes\n"

@@ -257,31 +257,38 @@ parse_domains(struct conf_parser *parser)
 	return true;
 }
 
+bool
+conf_parser_user(struct conf_parser *parser, struct span *user)
+{
+	struct conf_token value;
+	bool good;
+
+	if (!conf_parser_value(parser, "the name of a user", &value))
+		return false;
+	good = value.text.len > 0 && value.text.len <= CONF_USER_BYTES_MAX &&
+	    value.text.ptr[0] != '-';
+	for (size_t i = 0; i < value.text.len; i++)
+		good = good && (ascii_is_alnum(value.text.ptr[i]) ||
+				   memchr("-_.", value.text.ptr[i], 3) != NULL);
+	if (!good)
+		return conf_parser_fail(parser, value.place,
+		    "%s is not the name of a user: letters, digits and - _ . only, at "
+		    "most %d",
+		    conf_quote(value.text).text, (int)CONF_USER_BYTES_MAX);
+	check(arena_copy(parser->arena, value.text, user));
+	return true;
+}
+
 static bool
 parse_maildir(struct conf_parser *parser)
 {
-	struct conf_token user;
-	bool good;
-
 	if (!conf_parser_path(
 		parser, "a folder", CONF_PATH_BYTES_MAX, &parser->conf->maildir_path))
 		return false;
 	if (!conf_parser_is(parser, "as"))
 		return true;
 	conf_parser_advance(parser);
-	if (!conf_parser_value(parser, "the name of a user", &user))
-		return false;
-	good = user.text.len > 0 && user.text.len <= 32 && user.text.ptr[0] != '-';
-	for (size_t i = 0; i < user.text.len; i++)
-		good = good && (ascii_is_alnum(user.text.ptr[i]) ||
-				   memchr("-_.", user.text.ptr[i], 3) != NULL);
-	if (!good)
-		return conf_parser_fail(parser, user.place,
-		    "%s is not the name of a user: letters, digits and - _ . only, at "
-		    "most 32",
-		    conf_quote(user.text).text);
-	check(arena_copy(parser->arena, user.text, &parser->conf->mailbox_user));
-	return true;
+	return conf_parser_user(parser, &parser->conf->mailbox_user);
 }
 
 static bool
@@ -344,6 +351,8 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_VERP] = conf_verp_parse,
 	    [CONF_DISCARD] = conf_discard_parse,
 	    [CONF_REFUSE] = conf_refuse_parse,
+	    [CONF_PIPE] = conf_pipe_route_parse,
+	    [CONF_PIPE_MAILBOXES] = conf_pipe_mailboxes_parse,
 	    [CONF_FALLBACK] = conf_fallback_parse,
 	    [CONF_DNS] = parse_dns,
 	    [CONF_LOG] = parse_log,

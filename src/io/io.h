@@ -252,6 +252,41 @@ struct io_spawn_options {
 MUST_USE enum err io_spawn(struct io *io, struct io_op *op,
     const struct io_spawn_options *options, int *pid);
 MUST_USE enum err io_kill(struct io *io, int pid, int signal);
+
+/*
+ * Programs of others, which are given something to read and not believed (the pipe role's): each in
+ * a session of its own, with nothing of ours but what it reads and where its words go.
+ *
+ *   create, write ...                what it reads from its standard input, in memory, complete
+ *                                    before it starts: it never sees a part as if it were all
+ *   start                            completes when it has ended
+ *   destroy                          before the start, or when it has ended
+ */
+struct io_program;
+struct io_program_options {
+	const char *const *argv; /* argv[0] is the path; all end with NULL */
+	const char *const *envp;
+	const char *directory;   /* it starts there; where that cannot be, in "/" */
+	struct buf *output;      /* what it says, with its maximum; what is more is thrown away */
+};
+/* ERR_DESCRIPTORS, ERR_MEMORY. */
+MUST_USE enum err io_program_create(struct io *io, struct io_program **program);
+/* ERR_MEMORY; then the program can only be destroyed. */
+MUST_USE enum err io_program_write(struct io_program *program, struct span bytes);
+/*
+ * Completes when the program has ended, with op->status as io_spawn's, whoever still has its output
+ * open; or with why it could not be started (ERR_NOT_FOUND, ERR_DENIED, ...).  What options points
+ * to is needed in the call only, but for output.  When this process ends it gets SIGTERM.
+ */
+void io_program_start(struct io_program *program, struct io_op *op,
+    const struct io_program_options *options);
+/*
+ * While it runs: a signal to it and to what it started in its process group; who of these is left
+ * when it ends is killed then.
+ */
+void io_program_signal(struct io_program *program, int signal);
+/* NULL is nothing. */
+void io_program_destroy(struct io_program *program);
 /* Calls fired in the loop for each delivery of the signal; io_run doesn't go on for that alone. */
 void io_signal(struct io *io, int signal, void (*fired)(void *owner), void *owner);
 /*

@@ -116,6 +116,7 @@ struct io {
 	struct list streams, listeners;
 	struct list timers, timers_spare;
 	struct list signals, children;
+	struct list programs;
 	struct list dirs, files;
 	struct list locks;
 	struct list foreign; /* descriptors of libraries that are watched */
@@ -201,6 +202,11 @@ void io_fetch_destroy(struct io *io);
 
 /* io_spawn.c */
 void io_children_destroy(struct io *io);
+
+/* io_program.c */
+void io_programs_destroy(struct io *io);
+/* Whether one runs. */
+bool io_programs_wait(const struct io *io);
 
 /* io_file.c, io_dir.c */
 void io_files_destroy(struct io *io);

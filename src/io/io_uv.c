@@ -150,7 +150,7 @@ is_alive(struct io *io)
 	uv_unref((uv_handle_t *)&io->awake);
 	uv_waits = uv_loop_alive(&io->loop);
 	uv_ref((uv_handle_t *)&io->awake);
-	return uv_waits || io_listeners_wait(io) || streams_wait(io);
+	return uv_waits || io_listeners_wait(io) || streams_wait(io) || io_programs_wait(io);
 }
 
 /* Tells the watches that are ready; true where libuv's own set is. */
@@ -193,7 +193,7 @@ lists_init(struct io *io)
 {
 	struct list *lists[] = {&io->tasks, &io->dirty, &io->closing, &io->graves,
 	    &io->streams, &io->listeners, &io->timers, &io->timers_spare, &io->signals,
-	    &io->children, &io->dirs, &io->files, &io->locks, &io->foreign};
+	    &io->children, &io->programs, &io->dirs, &io->files, &io->locks, &io->foreign};
 
 	for (size_t i = 0; i < LEN(lists); i++)
 		list_init(lists[i]);
@@ -258,6 +258,7 @@ io_destroy(struct io *io)
 	io_streams_destroy(io);
 	io_listeners_destroy(io);
 	io_children_destroy(io);
+	io_programs_destroy(io);
 	io_foreign_destroy(io);
 	io_timers_destroy(io);
 	io_log_destroy(io);

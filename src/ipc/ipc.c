@@ -39,6 +39,12 @@
 #define IPC_PREFIX mq
 #define IPC_FILE "ipc/links/mq.def"
 #include "ipc/ipc_define.h"
+#define IPC_PREFIX qp
+#define IPC_FILE "ipc/links/qp.def"
+#include "ipc/ipc_define.h"
+#define IPC_PREFIX pq
+#define IPC_FILE "ipc/links/pq.def"
+#include "ipc/ipc_define.h"
 #define IPC_PREFIX dn
 #define IPC_FILE "ipc/links/dn.def"
 #include "ipc/ipc_define.h"

@@ -38,6 +38,12 @@
 #define IPC_PREFIX mq
 #include "ipc/links/mq.def"
 #undef IPC_PREFIX
+#define IPC_PREFIX qp
+#include "ipc/links/qp.def"
+#undef IPC_PREFIX
+#define IPC_PREFIX pq
+#include "ipc/links/pq.def"
+#undef IPC_PREFIX
 #define IPC_PREFIX dn
 #include "ipc/links/dn.def"
 #undef IPC_PREFIX

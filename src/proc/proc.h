@@ -14,6 +14,7 @@ enum proc {
 	PROC_QUEUE,
 	PROC_DELIVERY,
 	PROC_MAILBOX,
+	PROC_PIPE,
 	PROC_LOOKUP,
 	PROC_RESOLVER,
 	PROC_FETCHER,
@@ -52,7 +53,8 @@ enum proc_may {
 	MAY_KEEP_SECRETS = 1 << 7, /* its memory stays out of the swap */
 	MAY_USE_POLICIES = 1 << 8, /* files below the directory of TLS policies */
 	MAY_CONNECT_FROM = 1 << 9, /* choose the address that a connection comes from */
-	MAY_BITS = 10,
+	MAY_RUN_PROGRAMS = 1 << 10, /* start programs, and all that these may */
+	MAY_BITS = 11,
 };
 
 /*
@@ -104,7 +106,7 @@ struct proc_role {
 /* One row for each role: the authority that it has. */
 struct proc_def {
 	const char *name;
-	const char *user;    /* its own when started as root; NULL: stays */
+	const char *user; /* its own when started as root; NULL: those of the configuration */
 	bool per_core;       /* as many as there are cores, unless configured */
 	bool empty_root;     /* chroot to an empty directory */
 	bool routes;         /* chooses ways of mail, so it has the tables of routes */
@@ -135,8 +137,8 @@ void proc_stopped(struct proc_env *env);
 enum { PROC_PATH_BYTES = CONF_PATH_BYTES_MAX + 32 };
 /* Where the fetcher keeps policies and results: a directory in that of the spool. */
 void proc_policies_path(const struct conf *conf, char path[PROC_PATH_BYTES]);
-/* The user of a role under a configuration. */
-const char *proc_user(enum proc proc, const struct conf *conf);
+/* The user of a role's process under a configuration. */
+const char *proc_user(enum proc proc, unsigned instance, const struct conf *conf);
 /* Of this machine; at least 1. */
 unsigned proc_cores(void);
 /* How many of a role run under a configuration. */

@@ -214,7 +214,7 @@ refuse(struct life *life, const char *what, enum err err)
 
 	event_begin(&event, &life->env.log, "role_cannot_start");
 	event_str(&event, "what", what);
-	event_str(&event, "user", proc_user(life->proc, life->env.conf));
+	event_str(&event, "user", proc_user(life->proc, life->env.instance, life->env.conf));
 	event_err(&event, err);
 	event_end(&event);
 	io_destroy(life->env.io);
@@ -234,8 +234,8 @@ live(struct life *life)
 		/* As below: what it had is the kernel's to take back. */
 		_exit(EX_CONFIG);
 	}
-	err = proc_sandbox(
-	    life->proc, life->env.conf, proc_sandbox_parts(life->env.conf), &what);
+	err = proc_sandbox(life->proc, life->env.instance, life->env.conf,
+	    proc_sandbox_parts(life->env.conf), &what);
 	if (err)
 		return refuse(life, what, err);
 	life->env.supervisor = ipc_channel_create(

@@ -81,6 +81,9 @@ proc_sandbox_close_others(const struct proc_def *def)
 	err_ignore(close_range(PROC_FD_LISTENERS + (unsigned)listeners, ~0U, 0) ? ERR_UNSUPPORTED
 										: OK,
 	    "an old kernel does not know it; the supervisor opens nothing that is inherited");
+	for (int fd = PROC_FD_SUPERVISOR; fd < PROC_FD_LISTENERS + (int)listeners; fd++)
+		err_ignore(fcntl(fd, F_SETFD, FD_CLOEXEC) ? ERR_NOT_FOUND : OK,
+		    "not every role has each of them");
 	return listeners;
 }
 
@@ -116,7 +119,9 @@ change_user(const struct proc_def *def, const char *user, const char **what)
 	if (def->empty_root && enter_empty_root())
 		return err_from_errno(errno);
 	*what = "change the user";
-	if (setgroups(0, NULL) || setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) ||
+	/* Programs have the groups that they would have without us. */
+	if ((def->may & MAY_RUN_PROGRAMS ? initgroups(user, entry->pw_gid) : setgroups(0, NULL)) ||
+	    setresgid(entry->pw_gid, entry->pw_gid, entry->pw_gid) ||
 	    setresuid(entry->pw_uid, entry->pw_uid, entry->pw_uid))
 		return err_from_errno(errno);
 	return OK;
@@ -165,14 +170,15 @@ limit_resources(const struct proc_def *def, uint64_t held)
 {
 	const uint64_t more = (uint64_t)def->memory_mb_more << 20;
 	/* The log may be a file, and as long as it likes. */
-	bool writes = def->may & (MAY_USE_SPOOL | MAY_USE_MAILDIRS | MAY_USE_POLICIES) ||
+	bool writes = def->may &
+		(MAY_USE_SPOOL | MAY_USE_MAILDIRS | MAY_USE_POLICIES | MAY_RUN_PROGRAMS) ||
 	    is_regular_file(PROC_FD_LOG) || is_regular_file(STDERR_FILENO);
 
 	if (limit(RLIMIT_CORE, 0))
 		return -1;
 	if (!writes && limit(RLIMIT_FSIZE, FILE_BYTES_MAX))
 		return -1;
-	if (!(def->may & MAY_THREADS) && limit(RLIMIT_NPROC, 0))
+	if (!(def->may & (MAY_THREADS | MAY_RUN_PROGRAMS)) && limit(RLIMIT_NPROC, 0))
 		return -1;
 	if (def->descriptors_max > 0 && limit(RLIMIT_NOFILE, def->descriptors_max))
 		return -1;
@@ -236,8 +242,8 @@ give_up_rest(const struct proc_def *def, bool calls, int rules, uint64_t held,
 }
 
 enum err
-proc_sandbox(enum proc proc, const struct conf *conf, struct proc_sandbox_parts parts,
-    const char **what)
+proc_sandbox(enum proc proc, unsigned instance, const struct conf *conf,
+    struct proc_sandbox_parts parts, const char **what)
 {
 	const struct proc_def *def = proc_def(proc);
 	const struct proc_sandbox_support support = proc_sandbox_probe();
@@ -253,6 +259,9 @@ proc_sandbox(enum proc proc, const struct conf *conf, struct proc_sandbox_parts 
 	*what = "be one thread";
 	if (!is_alone())
 		return ERR_BUSY;
+	/* Programs would inherit both, and need what no list of ours can know. */
+	if (def->may & MAY_RUN_PROGRAMS)
+		files = calls = false;
 	*what = "name its files (Landlock)";
 	if (files)
 		err = proc_files_prepare(def->may, conf, &rules);
@@ -262,7 +271,7 @@ proc_sandbox(enum proc proc, const struct conf *conf, struct proc_sandbox_parts 
 		keep_out_of_swap();
 	held = memory_held();
 	if (geteuid() == 0)
-		err = change_user(def, proc_user(proc, conf), what);
+		err = change_user(def, proc_user(proc, instance, conf), what);
 	return err ? err : give_up_rest(def, calls, rules, held, what);
 }
 

@@ -41,11 +41,14 @@ const char *proc_sandbox_lacks(const struct proc_sandbox_support *support);
  * Gives up rights for good.  On an error *what says at which step.  What the kernel does not have
  * is left out, unless "sandbox required" is on.
  */
-MUST_USE enum err proc_sandbox(enum proc proc, const struct conf *conf,
+MUST_USE enum err proc_sandbox(enum proc proc, unsigned instance, const struct conf *conf,
     struct proc_sandbox_parts parts, const char **what);
 /* The supervisor's, who stays root: it loses what neither it nor any role ever needs. */
 MUST_USE enum err proc_sandbox_supervisor(const struct conf *conf);
-/* Closes all descriptors but those that proc.h names; gives the number of listeners. */
+/*
+ * Closes all descriptors but those that proc.h names, which no program that is started gets; gives
+ * the number of listeners.
+ */
 size_t proc_sandbox_close_others(const struct proc_def *def);
 
 /* A memory file for the last words of a process; -1 where there is none. */

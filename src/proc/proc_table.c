@@ -13,6 +13,7 @@
 #include "proc/keyring/keyring.h"
 #include "proc/lookup/lookup.h"
 #include "proc/mailbox/mailbox.h"
+#include "proc/pipe/pipe.h"
 #include "proc/queue/queue.h"
 #include "proc/reception/reception.h"
 #include "proc/resolver/resolver.h"
@@ -46,6 +47,12 @@ static const struct proc_def procs[PROC_COUNT] = {
         .may = MAY_THREADS | MAY_USE_MAILDIRS,
         .memory_mb_more = 4096,
         .role = &mailbox_role},
+    /* As the user of its programs, who may all that it may, and so it is not held further. */
+    [PROC_PIPE] = {.name = "pipe",
+        .may = MAY_RUN_PROGRAMS,
+        .descriptors_max = 4096,
+        .routes = true,
+        .role = &pipe_role},
     [PROC_LOOKUP] = {.name = "lookup",
         .user = "_postrider_lookup",
         .empty_root = true,
@@ -91,6 +98,7 @@ static const struct proc_link_def links[] = {
     {PROC_KEYRING, PROC_LOOKUP, PROC_LINK_FRAMES},
     {PROC_QUEUE, PROC_DELIVERY, PROC_LINK_FRAMES},
     {PROC_QUEUE, PROC_MAILBOX, PROC_LINK_FRAMES},
+    {PROC_QUEUE, PROC_PIPE, PROC_LINK_FRAMES},
     {PROC_QUEUE, PROC_LOOKUP, PROC_LINK_FRAMES},
     {PROC_QUEUE, PROC_ADMIN, PROC_LINK_FRAMES},
     {PROC_RECEPTION, PROC_RESOLVER, PROC_LINK_FRAMES},
@@ -120,9 +128,11 @@ proc_policies_path(const struct conf *conf, char path[PROC_PATH_BYTES])
 }
 
 const char *
-proc_user(enum proc proc, const struct conf *conf)
+proc_user(enum proc proc, unsigned instance, const struct conf *conf)
 {
 	/* conf_parse ends its strings with NUL. */
+	if (proc == PROC_PIPE && conf && instance < conf->pipe_user_count)
+		return conf->pipe_users[instance].ptr;
 	if (proc == PROC_MAILBOX && conf->mailbox_user.len > 0)
 		return conf->mailbox_user.ptr;
 	return procs[proc].user;
@@ -139,5 +149,7 @@ proc_instances(enum proc proc, const struct conf *conf)
 		count = conf->reception_count;
 	if (proc == PROC_DELIVERY && conf->delivery_count > 0)
 		count = conf->delivery_count;
+	if (proc == PROC_PIPE)
+		count = (unsigned)conf->pipe_user_count;
 	return count < PROC_INSTANCES_MAX ? count : PROC_INSTANCES_MAX;
 }

@@ -16,7 +16,7 @@
 #include "route/rate.h"
 
 enum {
-	SCHED_KINDS = 2, /* of destinations: they take turns apart from each other */
+	SCHED_KINDS = 18, /* of destinations: they take turns apart from each other */
 	SCHED_RCPTS_MAX = 100000,
 	SCHED_LOST_MAX = 3,
 	SCHED_BEGUN_MAX = 7,

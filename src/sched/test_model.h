@@ -345,7 +345,7 @@ model_check_turn(struct model *model, unsigned kind, const struct model_message 
 static inline void
 model_take(struct model *model)
 {
-	unsigned kind = model_below(model, SCHED_KINDS);
+	unsigned kind = model_below(model, 2);
 	struct model_destination *destination;
 	struct model_attempt *attempt = &model->attempts[model->attempt_count];
 	struct model_message *message;

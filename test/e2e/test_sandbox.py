@@ -68,6 +68,11 @@ def test_no_forbidden_act_succeeds(user):
     assert acts["connect over TCP"]["delivery"]["verdict"] == "can"
     assert acts["accept a connection"]["reception"]["verdict"] == "can"
     assert acts["make and move files in its directory"]["queue"]["verdict"] == "can"
+    # Who runs programs may what its user may, and no more.
+    assert acts["run another program"]["pipe"]["verdict"] == "can"
+    assert acts["read /etc/passwd"]["pipe"]["verdict"] == "can"
+    for act in ("become root again", "write to another role's link", "load a kernel module"):
+        assert acts[act]["pipe"]["verdict"] in ("refused", "killed"), act
 
 
 @pytest.mark.parametrize("user", USERS)

@@ -258,3 +258,6 @@ def test_an_address_that_is_not_ours_is_passed_over(postrider, sink):
     assert not logs.select(server.events(), "deferred")
     assert "does not have the address" in sources(server)["192.0.2.77"]["failed"]["error"]
     assert "cannot be used: 192.0.2.77" in server.queue("sources")
+    # Nobody tried it again and again.
+    attempts = json.loads(server.run("trace", "--json").stdout)["attempts"]
+    assert len([a for a in attempts if "192.0.2.77" in json.dumps(a)]) <= 4, attempts

@@ -103,9 +103,9 @@ open_directory(struct proc_env *env, struct io_dir **dir)
 	if (env->looks_only)
 		return io_dir_open(env->io, path, dir);
 	/* conf_parse ends its strings with NUL. */
-	err = proc_make_dir(env->conf->spool_path.ptr, proc_user(PROC_QUEUE, env->conf));
+	err = proc_make_dir(env->conf->spool_path.ptr, proc_user(PROC_QUEUE, 0, env->conf));
 	if (!err)
-		err = proc_make_dir(path, proc_user(PROC_FETCHER, env->conf));
+		err = proc_make_dir(path, proc_user(PROC_FETCHER, 0, env->conf));
 	if (!err)
 		err = io_dir_open(env->io, path, dir);
 	return err;

@@ -71,7 +71,7 @@ is_ruled(const struct lookup *lookup, const struct ipc_xl_resolve *asked)
 	    route_find(lookup->env->conf, asked->reverse_path, address);
 	size_t at = span_find_last(address, '@');
 
-	return route && route->kind >= CONF_ROUTE_DISCARD && at > 0 && at < address.len &&
+	return route && route->kind >= CONF_ROUTE_PIPE && at > 0 && at < address.len &&
 	    resolve_is_ours(&lookup->tables, span_skip(address, at + 1));
 }
 

@@ -14,7 +14,7 @@
 #include "base/id.h"
 #include "base/map.h"
 #include "base/sim_point.h"
-#include "mime/trace.h"
+#include "mime/local.h"
 
 enum { PATH_BYTES = IPC_MAILBOX_MAX + 200, KEPT_BYTES_MAX = IPC_BODY_BYTES_MAX + 2048 };
 
@@ -259,36 +259,6 @@ step_done(struct io_op *op)
 		go_on(drop);
 }
 
-/* CRs go: the queue holds lines that end with CRLF and no others, but in binary messages. */
-static void
-keep(struct drop *drop, struct span bytes)
-{
-	if (drop->binary) {
-		buf_add(&drop->kept, bytes);
-		return;
-	}
-	while (bytes.len > 0) {
-		size_t at = span_find(bytes, '\r');
-
-		buf_add(&drop->kept, span_first(bytes, at));
-		bytes = span_skip(bytes, at + 1);
-	}
-}
-
-static void
-keep_headers(struct drop *drop, const struct ipc_qm_deliver *deliver)
-{
-	struct buf headers;
-
-	buf_init(&headers, 1024);
-	trace_write_return_path(&headers, deliver->reverse_path);
-	buf_add_str(&headers, "Delivered-To: ");
-	buf_add(&headers, deliver->address);
-	buf_add_str(&headers, "\r\n");
-	keep(drop, buf_span(&headers));
-	buf_fini(&headers);
-}
-
 /* A name that stays within the directory, whatever the tables hold. */
 static bool
 is_safe_name(struct span name)
@@ -333,7 +303,8 @@ take_deliver(struct mailbox *mailbox, const struct ipc_qm_deliver *deliver)
 	}
 	memcpy(drop->name, deliver->mailbox.ptr, deliver->mailbox.len);
 	write_file_name(drop);
-	keep_headers(drop, deliver);
+	local_write_fields(
+	    &drop->kept, deliver->reverse_path, deliver->address, drop->binary);
 	drop->step = map_get(&mailbox->known, deliver->mailbox) ? STEP_OPEN : STEP_MAKE;
 	return OK;
 }
@@ -354,7 +325,7 @@ take_body(struct mailbox *mailbox, const struct ipc_qm_body *body)
 	}
 	if (body->offset != drop->got || body->bytes.len > drop->body_bytes - drop->got)
 		return ERR_SYNTAX;
-	keep(drop, body->bytes);
+	local_write_body(&drop->kept, body->bytes, drop->binary);
 	if (buf_finish(&drop->kept))
 		return ERR_TOO_LONG;
 	drop->got += body->bytes.len;
@@ -419,7 +390,7 @@ mailbox_create(struct proc_env *env)
 	map_init(&mailbox->known, seed);
 	if (env->conf->maildir_path.len == 0)
 		return mailbox;
-	err = proc_make_dir(path, proc_user(PROC_MAILBOX, env->conf));
+	err = proc_make_dir(path, proc_user(PROC_MAILBOX, 0, env->conf));
 	if (!err)
 		err = io_dir_open(env->io, path, &mailbox->dir);
 	if (!err)

@@ -36,6 +36,8 @@ digest_routes(const struct conf *conf)
 
 	if (conf->lmtp.kind == CONF_ROUTE_LMTP)
 		hash += map_hash(seed, conf->lmtp.host) + conf->lmtp.port;
+	if (conf->mailbox_pipe)
+		hash += map_hash(seed, conf->mailbox_pipe->name);
 	for (size_t i = 0; i < conf->route_count; i++) {
 		const struct conf_route *route = &conf->routes[i];
 
@@ -47,6 +49,8 @@ digest_routes(const struct conf *conf)
 		hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->domain);
 		hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->host);
 		hash = hash * 0x9e3779b97f4a7c15 + route->port + ((uint64_t)route->kind << 16);
+		if (route->pipe)
+			hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->pipe->name);
 	}
 	return (uint32_t)(hash ^ hash >> 32);
 }
@@ -219,7 +223,8 @@ read_rcpt(struct reader *reader, struct reading *reading)
 
 	if (bits & KEY) {
 		reading->key = reader_var_bytes(reader, KEY_BYTES_MAX);
-		reading->kind = bits & LOCAL ? IPC_TARGET_MAILBOX : IPC_TARGET_REMOTE;
+		reading->kind = schedule_kind(queue, reading->key,
+		    bits & LOCAL ? IPC_TARGET_MAILBOX : IPC_TARGET_REMOTE);
 	}
 	if (index < reading->next_index || index >= reading->rcpt_count ||
 	    reading->key.len == 0 || (bits & REPLY && !(bits & TRIED)))

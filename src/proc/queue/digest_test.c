@@ -110,6 +110,48 @@ a_message_comes_back_from_its_digest(void **state)
 	test_queue_fini(&is);
 }
 
+/* Its kind is not written: who runs programs has its place by the configuration. */
+static void
+one_for_a_program_goes_to_its_user(void **state)
+{
+	static struct conf_pipe pipe = {.user = {"v", 1}, .name = {"v:/x", 4}, .processes_max = 3};
+	static const char *const to[] = {"joe@one.example"};
+	struct sched_destination destination;
+	struct test_queue tests[2];
+	struct buf digest;
+
+	(void)state;
+	buf_init(&digest, BYTES_MAX);
+	for (size_t i = 0; i < LEN(tests); i++) {
+		struct test_queue *test = &tests[i];
+
+		test_queue_init(test);
+		test->conf.pipes = &pipe;
+		test->conf.pipe_users[i] = pipe.user;
+		test->conf.pipe_users[1 - i] = SPAN("w");
+		test->conf.pipe_user_count = 2;
+		test->routes[0] = (struct conf_route){.kind = CONF_ROUTE_PIPE,
+		    .domain = SPAN("one.example"), .host = SPAN(""), .pipe = &pipe};
+		test->conf.route_count = 1;
+		test->queue.routes = digest_routes(&test->conf);
+		pipes_reload(&test->queue);
+	}
+	digest_write(&tests[0].queue, test_queue_message(&tests[0], 7, to, 1), &digest);
+	assert_int_equal(digest_read(&tests[1].queue, 7, buf_span(&digest), 100), OK);
+	sched_destination_get(tests[1].queue.sched,
+	    test_queue_rcpt(&tests[1], sched_message_find(tests[1].queue.sched, 7), 0)
+		.destination,
+	    &destination);
+	assert_int_equal(destination.kind, QUEUE_KIND_PIPE + 1);
+	assert_true(span_eq(destination.key, SPAN("pipe:v:/x")));
+	/* With another program of the same user it is not the same way any more. */
+	pipe.name = SPAN("v:/y");
+	assert_int_not_equal(digest_routes(&tests[1].conf), tests[1].queue.routes);
+	buf_fini(&digest);
+	for (size_t i = 0; i < LEN(tests); i++)
+		test_queue_fini(&tests[i]);
+}
+
 static void
 a_digest_is_small(void **state)
 {
@@ -212,6 +254,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_message_comes_back_from_its_digest),
+	    cmocka_unit_test(one_for_a_program_goes_to_its_user),
 	    cmocka_unit_test(a_digest_is_small),
 	    cmocka_unit_test(a_digest_that_is_cut_or_too_long_leaves_nothing),
 	    cmocka_unit_test(other_routes_make_it_useless),

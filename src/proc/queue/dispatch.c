@@ -21,11 +21,20 @@ dispatch_peer_init(struct queue *queue, struct peer *peer, enum proc proc)
 {
 	peer->queue = queue;
 	peer->proc = proc;
-	peer->attempt_max =
-	    proc == PROC_MAILBOX ? QUEUE_MAILBOX_ATTEMPTS_MAX : QUEUE_ATTEMPTS_MAX;
+	peer->attempt_max = proc == PROC_MAILBOX ? QUEUE_MAILBOX_ATTEMPTS_MAX
+	    : proc == PROC_PIPE                  ? QUEUE_PIPE_ATTEMPTS_MAX
+						 : QUEUE_ATTEMPTS_MAX;
 	list_init(&peer->attempts);
 	list_init(&peer->reads);
 	peer->drain = (struct io_op){.done = drained, .owner = peer};
+}
+
+struct peer *
+dispatch_only_peer(struct queue *queue, unsigned kind)
+{
+	if (kind == IPC_TARGET_MAILBOX)
+		return &queue->mailbox;
+	return kind >= QUEUE_KIND_PIPE ? &queue->pipes[kind - QUEUE_KIND_PIPE] : NULL;
 }
 
 static bool
@@ -36,10 +45,12 @@ has_room(const struct peer *peer)
 }
 
 static bool
-any_has_room(const struct queue *queue, enum ipc_target kind)
+any_has_room(struct queue *queue, unsigned kind)
 {
-	if (kind == IPC_TARGET_MAILBOX)
-		return has_room(&queue->mailbox);
+	const struct peer *only = dispatch_only_peer(queue, kind);
+
+	if (only)
+		return has_room(only);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		if (has_room(&queue->deliveries[i]))
 			return true;
@@ -51,15 +62,16 @@ any_has_room(const struct queue *queue, enum ipc_target kind)
  * long as that has room: there are the connections that are kept to it.
  */
 static struct peer *
-choose_peer(struct queue *queue, enum ipc_target kind, uint32_t rcpt)
+choose_peer(struct queue *queue, unsigned kind, uint32_t rcpt)
 {
 	static const uint64_t seed[2] = {0};
+	struct peer *only = dispatch_only_peer(queue, kind);
 	struct sched_rcpt known;
 	struct sched_destination destination;
 	unsigned first;
 
-	if (kind == IPC_TARGET_MAILBOX)
-		return &queue->mailbox;
+	if (only)
+		return only;
 	sched_rcpt_get(queue->sched, rcpt, &known);
 	sched_destination_get(queue->sched, known.destination, &destination);
 	first = (unsigned)(map_hash(seed, destination.key) %
@@ -75,7 +87,7 @@ choose_peer(struct queue *queue, enum ipc_target kind, uint32_t rcpt)
 }
 
 static void
-dispatch_kind(struct queue *queue, enum ipc_target kind)
+dispatch_kind(struct queue *queue, unsigned kind)
 {
 	poison_dispatch(queue, kind);
 	while (sched_has_turn(queue->sched, kind) && any_has_room(queue, kind)) {
@@ -91,13 +103,13 @@ dispatch(struct queue *queue)
 	if (queue->stopping)
 		return;
 	/* Where one kind of process is busy or away, the other goes on. */
-	dispatch_kind(queue, IPC_TARGET_MAILBOX);
-	dispatch_kind(queue, IPC_TARGET_REMOTE);
+	for (unsigned kind = 0; kind < QUEUE_KINDS; kind++)
+		dispatch_kind(queue, kind);
 	schedule_arm_sooner(queue);
 }
 
-static enum err
-take_more(struct peer *peer, uint64_t number, uint64_t offset)
+enum err
+dispatch_more(struct peer *peer, uint64_t number, uint64_t offset)
 {
 	struct attempt *attempt = map_get_u64(&peer->queue->attempt_map, number);
 
@@ -211,7 +223,7 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type,
 	case IPC_dq_MORE:
 		return ipc_dq_more_decode(payload, &more)
 		    ? ERR_SYNTAX
-		    : take_more(peer, more.attempt, more.offset);
+		    : dispatch_more(peer, more.attempt, more.offset);
 	case IPC_dq_RESULT:
 		return ipc_dq_result_decode(payload, &result) ? ERR_SYNTAX
 		                                              : take_result(peer, &result);
@@ -230,21 +242,28 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type,
 	}
 }
 
-static enum err
-take_mailbox_result(struct peer *peer, const struct ipc_mq_result *local)
+/* The result of an attempt that has one recipient, and so is over. */
+enum err
+dispatch_one_result(struct peer *peer, const struct ipc_dq_result *result)
 {
-	const struct ipc_dq_result result = {
-	    .attempt = local->attempt,
-	    .outcome = local->outcome,
-	    .code = local->code,
-	    .status = local->status,
-	    .text = local->text,
-	};
-	enum err err = take_result(peer, &result);
+	enum err err = take_result(peer, result);
 
 	if (err)
 		return err;
-	return take_done(peer, &(struct ipc_dq_done){.attempt = local->attempt});
+	return take_done(peer, &(struct ipc_dq_done){.attempt = result->attempt});
+}
+
+static enum err
+take_mailbox_result(struct peer *peer, const struct ipc_mq_result *local)
+{
+	return dispatch_one_result(peer,
+	    &(struct ipc_dq_result){
+		.attempt = local->attempt,
+		.outcome = local->outcome,
+		.code = local->code,
+		.status = local->status,
+		.text = local->text,
+	    });
 }
 
 static enum err
@@ -262,7 +281,7 @@ receive_mailbox(void *owner, struct ipc_channel *channel, unsigned type,
 	case IPC_mq_MORE:
 		return ipc_mq_more_decode(payload, &more)
 		    ? ERR_SYNTAX
-		    : take_more(peer, more.attempt, more.offset);
+		    : dispatch_more(peer, more.attempt, more.offset);
 	case IPC_mq_RESULT:
 		return ipc_mq_result_decode(payload, &result)
 		    ? ERR_SYNTAX
@@ -275,13 +294,13 @@ receive_mailbox(void *owner, struct ipc_channel *channel, unsigned type,
 static unsigned
 instance_of(const struct peer *peer)
 {
-	return peer->proc == PROC_MAILBOX ? 0 : (unsigned)(peer - peer->queue->deliveries);
+	return peer->proc == PROC_DELIVERY ? (unsigned)(peer - peer->queue->deliveries)
+					   : peer->instance;
 }
 
-static void
-peer_closed(void *owner, struct ipc_channel *channel, enum err err)
+void
+dispatch_peer_gone(struct peer *peer, enum err err)
 {
-	struct peer *peer = owner;
 	struct event event;
 
 	if (err != ERR_CLOSED)
@@ -292,13 +311,22 @@ peer_closed(void *owner, struct ipc_channel *channel, enum err err)
 		event_u64(&event, "attempts", peer->attempt_count);
 		event_end(&event);
 	}
-	ipc_channel_destroy(channel);
+	ipc_channel_destroy(peer->channel);
 	peer->channel = NULL;
 	peer->draining = false;
 	poison_peer_ended(peer);
 	list_for_each_safe(node, &peer->attempts)
 		dispatch_lose(container_of(node, struct attempt, node));
 	dispatch(peer->queue);
+}
+
+static void
+peer_closed(void *owner, struct ipc_channel *channel, enum err err)
+{
+	struct peer *peer = owner;
+
+	check(channel == peer->channel);
+	dispatch_peer_gone(peer, err);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * An attempt: a message, one destination, the recipients there, given to a delivery process or to
- * the mailbox process.
+ * An attempt: a message, one destination, the recipients there, given to a delivery process, to
+ * the mailbox process, or to one that runs programs.
  *
  *   start: the scheduler's recipient, and the others of its message that may come along
  *   read:  the envelope and the first piece of the body from the spool, at once; nothing where
@@ -12,7 +12,6 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
-#include "route/limits.h"
 #include "route/verp.h"
 
 static void read_done(struct io_op *op);
@@ -40,12 +39,6 @@ gather(struct attempt *attempt, uint32_t first, uint32_t rcpt_count, size_t coun
 	}
 	attempt->told = mem_alloc(attempt->rcpt_count * sizeof(*attempt->told));
 	attempt->doubted = mem_alloc(attempt->rcpt_count * sizeof(*attempt->doubted));
-}
-
-static const struct envelope_rcpt *
-rcpt_of(const struct attempt *attempt, uint32_t at)
-{
-	return &attempt->message->envelope->rcpts[attempt->rcpts[at]];
 }
 
 static uint32_t
@@ -78,16 +71,6 @@ dispatch_trim(struct attempt *attempt, uint32_t count)
 	}
 }
 
-/* By an operator, whatever the configuration says. */
-static bool
-is_rerouted(const struct attempt *attempt)
-{
-	struct sched_destination to;
-
-	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
-	return schedule_is_rerouted(to.key);
-}
-
 /*
  * Those whose routes lead another way than the first one's have a turn of their own, and all where
  * the reverse-path names the recipient: true.
@@ -99,150 +82,19 @@ part_ways(struct attempt *attempt)
 	struct span reverse_path = attempt->message->envelope->reverse_path;
 	uint32_t count = attempt->rcpt_count, kept = 1;
 	bool alone = verp_find(conf, reverse_path) != NULL;
-	bool rerouted = is_rerouted(attempt);
+	bool rerouted = dispatch_is_rerouted(attempt);
 
 	for (uint32_t i = 1; i < count; i++) {
 		if (!alone &&
-		    (rerouted || schedule_same_way(conf, reverse_path, rcpt_of(attempt, 0),
-				     rcpt_of(attempt, i))))
+		    (rerouted ||
+		        schedule_same_way(conf, reverse_path, dispatch_rcpt(attempt, 0),
+		            dispatch_rcpt(attempt, i))))
 			attempt->rcpts[kept++] = attempt->rcpts[i];
 		else
 			dispatch_again(attempt, i);
 	}
 	attempt->rcpt_count = kept;
 	return kept < count;
-}
-
-static void
-send_order_to_mailbox(struct attempt *attempt)
-{
-	const struct envelope *envelope = attempt->message->envelope;
-	const struct envelope_rcpt *rcpt = rcpt_of(attempt, 0);
-	const struct ipc_qm_deliver deliver = {
-	    .attempt = attempt->number,
-	    .id = attempt->message->id,
-	    .mailbox = rcpt->mailbox,
-	    .address = rcpt->address,
-	    .reverse_path = envelope->reverse_path,
-	    .body_bytes = attempt->message->body_bytes,
-	    .flags = envelope->flags,
-	};
-
-	ipc_qm_deliver_send(attempt->peer->channel, &deliver);
-}
-
-/* The user's name, as the program that keeps the mailboxes knows it. */
-static void
-write_lmtp_address(const struct attempt *attempt, const struct envelope_rcpt *rcpt,
-    struct buf *out)
-{
-	char separator = attempt->queue->conf->detail_separator;
-	size_t at = span_find_last(rcpt->address, '@');
-	size_t name = span_find(rcpt->mailbox, '@');
-	struct span base = span_first(rcpt->address, at);
-
-	if (separator)
-		base = span_first(base, span_find(base, separator));
-	buf_reset(out);
-	if (span_eq_nocase(base, span_first(rcpt->mailbox, name)) &&
-	    (name == rcpt->mailbox.len ||
-	        span_eq_nocase(span_skip(rcpt->mailbox, name), span_skip(rcpt->address, at)))) {
-		buf_add(out, rcpt->address);
-		return;
-	}
-	buf_add(out, rcpt->mailbox);
-	if (name == rcpt->mailbox.len)
-		buf_add(out, span_skip(rcpt->address, at));
-}
-
-static void
-send_rcpt(struct attempt *attempt, uint32_t index)
-{
-	const struct envelope_rcpt *from = rcpt_of(attempt, index);
-	struct ipc_qd_rcpt rcpt = {
-	    .attempt = attempt->number,
-	    .index = index,
-	    .address = from->address,
-	    .notify = (uint8_t)from->notify,
-	    .orcpt = from->orcpt,
-	};
-	struct buf address;
-
-	buf_init(&address, IPC_MAILBOX_MAX + IPC_PATH_MAX);
-	if (from->kind == IPC_TARGET_MAILBOX && !is_rerouted(attempt)) {
-		write_lmtp_address(attempt, from, &address);
-		rcpt.address = span_first(buf_span(&address), IPC_PATH_MAX);
-	}
-	ipc_qd_rcpt_send(attempt->peer->channel, &rcpt);
-	buf_fini(&address);
-}
-
-/* Where it leaves from; addrs are left to be freed. */
-static void
-write_sources(const struct attempt *attempt, struct ipc_qd_attempt *order,
-    struct buf addrs[ATTEMPT_FAMILIES])
-{
-	struct span *const names[ATTEMPT_FAMILIES] = {&order->source4, &order->source6};
-	struct span *const helos[ATTEMPT_FAMILIES] = {&order->helo4, &order->helo6};
-
-	order->avoid = attempt->avoid;
-	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
-		const struct conf_source *source = attempt->sources[f];
-
-		buf_init(&addrs[f], IPC_SOURCE_MAX);
-		if (!source)
-			continue;
-		net_addr_write(&addrs[f], &source->addr);
-		*names[f] = buf_span(&addrs[f]);
-		*helos[f] = source->helo;
-	}
-}
-
-static void
-send_order_to_delivery(struct attempt *attempt)
-{
-	const struct envelope *envelope = attempt->message->envelope;
-	const struct conf *conf = attempt->queue->conf;
-	struct sched_destination to;
-	struct conf_route way;
-	struct ipc_qd_attempt order = {
-	    .attempt = attempt->number,
-	    .id = attempt->message->id,
-	    .domain = schedule_domain(rcpt_of(attempt, 0)->address),
-	    .reverse_path = envelope->reverse_path,
-	    .body_bytes = attempt->message->body_bytes,
-	    .flags = envelope->flags,
-	    .rcpt_count = attempt->rcpt_count,
-	};
-	const struct conf_verp *verp = verp_find(attempt->queue->conf, envelope->reverse_path);
-	struct buf extras, path, addrs[ATTEMPT_FAMILIES];
-
-	buf_init(&extras, IPC_EXTRAS_MAX);
-	ipc_extras_write(&extras, &envelope->extras);
-	order.extras = buf_span(&extras);
-	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
-	schedule_way(conf, to.key, envelope->reverse_path, rcpt_of(attempt, 0), &way);
-	order.lmtp = way.kind == CONF_ROUTE_LMTP;
-	buf_init(&path, IPC_PATH_MAX);
-	if (verp && !order.lmtp &&
-	    verp_write(&path, verp, envelope->reverse_path, rcpt_of(attempt, 0)->address))
-		order.reverse_path = buf_span(&path);
-	order.host = way.host;
-	order.port = way.port;
-	order.tls = (uint8_t)way.tls;
-	order.credential = way.credential;
-	/* A route that says something of its own is kept to; LMTP stays in the house. */
-	if (order.tls == CONF_TLS_MAY && !order.lmtp)
-		order.tls = (uint8_t)route_limits(conf,
-		    order.host.len > 0 ? order.host : order.domain)->tls;
-	write_sources(attempt, &order, addrs);
-	ipc_qd_attempt_send(attempt->peer->channel, &order);
-	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++)
-		buf_fini(&addrs[f]);
-	buf_fini(&extras);
-	buf_fini(&path);
-	for (uint32_t i = 0; i < attempt->rcpt_count; i++)
-		send_rcpt(attempt, i);
 }
 
 /* True: others became ready by it. */
@@ -252,31 +104,15 @@ send_order(struct attempt *attempt)
 	bool parted = part_ways(attempt) || attempt->trimmed;
 
 	attempt->ordered = true;
-	if (attempt->peer->proc == PROC_MAILBOX)
-		send_order_to_mailbox(attempt);
-	else
-		send_order_to_delivery(attempt);
+	dispatch_send_order(attempt);
 	return parted;
-}
-
-/* Both bodies are alike, but for the link that they go by. */
-static void
-send_body(struct attempt *attempt, uint64_t offset, struct span bytes, bool error)
-{
-	const struct ipc_qd_body body = {attempt->number, offset, bytes, error};
-	const struct ipc_qm_body local = {attempt->number, offset, bytes, error};
-
-	if (attempt->peer->proc == PROC_MAILBOX)
-		ipc_qm_body_send(attempt->peer->channel, &local);
-	else
-		ipc_qd_body_send(attempt->peer->channel, &body);
 }
 
 static const struct conf_route *
 route_of(const struct attempt *attempt)
 {
 	return schedule_rcpt_route(attempt->queue->conf,
-	    attempt->message->envelope->reverse_path, rcpt_of(attempt, 0));
+	    attempt->message->envelope->reverse_path, dispatch_rcpt(attempt, 0));
 }
 
 /* Nobody has to be asked: a rule says what becomes of it, or there is no way. */
@@ -285,10 +121,11 @@ is_answered_here(const struct attempt *attempt)
 {
 	const struct conf_route *route = route_of(attempt);
 
-	if (attempt->peer->proc == PROC_MAILBOX || is_rerouted(attempt))
+	/* Whoever runs programs knows by itself whether one is still to be run. */
+	if (attempt->peer->proc != PROC_DELIVERY || dispatch_is_rerouted(attempt))
 		return false;
-	return route ? route->kind >= CONF_ROUTE_DISCARD
-	             : rcpt_of(attempt, 0)->kind == IPC_TARGET_MAILBOX;
+	return route ? route->kind >= CONF_ROUTE_PIPE
+	             : dispatch_rcpt(attempt, 0)->kind == IPC_TARGET_MAILBOX;
 }
 
 static size_t
@@ -401,7 +238,7 @@ send_fresh(struct attempt *attempt)
 		return true;
 	}
 	send_order(attempt);
-	send_body(attempt, 0, buf_span(&message->body), false);
+	dispatch_send_body(attempt, 0, buf_span(&message->body), false);
 	attempt->offset = message->body_bytes;
 	return true;
 }
@@ -436,7 +273,7 @@ dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 	attempt->destination = rcpt.destination;
 	attempt->peer = peer;
 	buf_init(&attempt->envelope, STORE_ENVELOPE_BYTES_MAX);
-	if (peer->proc == PROC_MAILBOX)
+	if (peer->proc != PROC_DELIVERY)
 		count_max = 1;
 	else if (count_max > known.open_count)
 		count_max = known.open_count;
@@ -465,6 +302,30 @@ fail_rest(struct attempt *attempt, const struct outcome *outcome)
 	}
 }
 
+/* Those of an attempt who may have the message in spite of how it ended. */
+static void
+say_doubts(struct attempt *attempt)
+{
+	struct event event;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < attempt->rcpt_count; i++) {
+		if (!attempt->doubted[i])
+			continue;
+		outcome_doubt(attempt->message, attempt->rcpts[i]);
+		count++;
+	}
+	if (count == 0)
+		return;
+	queue_event_begin(&event, attempt->queue, "in_doubt", attempt->message->id);
+	event_str(&event, "text",
+	    attempt->peer->proc == PROC_PIPE
+		? "the program was ended before it said what became of the message; it may arrive "
+		  "twice"
+		: "the connection was lost after the message was sent; it may arrive twice");
+	event_end(&event);
+}
+
 void
 dispatch_lose(struct attempt *attempt)
 {
@@ -474,6 +335,9 @@ dispatch_lose(struct attempt *attempt)
 	    .text = SPAN("a process of this server ended while it delivered the message"),
 	};
 	struct sched *sched = attempt->queue->sched;
+	/* Its program may have run, and even be running. */
+	bool doubt = attempt->peer->proc == PROC_PIPE && attempt->ordered &&
+	    attempt->offset == attempt->message->body_bytes;
 	struct sched_message known;
 	bool again;
 
@@ -491,10 +355,13 @@ dispatch_lose(struct attempt *attempt)
 		SIM_MARK("queue.attempt_lost");
 		sched_rcpt_get(sched, slot_of(attempt, i), &rcpt);
 		rcpt.lost += attempt->ordered;
+		attempt->doubted[i] = doubt;
+		rcpt.in_doubt |= doubt;
 		sched_rcpt_note(sched, slot_of(attempt, i), &rcpt);
 		dispatch_again(attempt, i);
 	}
 	fail_rest(attempt, &outcome);
+	say_doubts(attempt);
 	attempt->lost = true;
 	end_attempt(attempt, SCHED_UNTRIED);
 }
@@ -519,7 +386,7 @@ cannot_read(struct attempt *attempt, enum err err)
 		poison_unreadable(attempt->message, err);
 	if (attempt->offset > 0) {
 		/* The other side waits for it: tell it to give up. */
-		send_body(attempt, 0, SPAN(""), true);
+		dispatch_send_body(attempt, 0, SPAN(""), true);
 		return;
 	}
 	for (uint32_t i = 0; i < attempt->rcpt_count && aside; i++) {
@@ -538,7 +405,7 @@ answer_here(struct attempt *attempt)
 	struct outcome outcome = {
 	    .kind = IPC_DEFERRED,
 	    .status = SPAN("4.3.5"),
-	    .text = SPAN("mailboxes are kept another way than when the message was queued; a "
+	    .text = SPAN("this mail goes another way than when the message was queued; a "
 	                 "restart sends it there"),
 	};
 
@@ -547,7 +414,7 @@ answer_here(struct attempt *attempt)
 		outcome = (struct outcome){.kind = IPC_DELIVERED,
 		    .discarded = true,
 		    .text = SPAN("discarded by rule")};
-	} else if (route) {
+	} else if (route && route->kind == CONF_ROUTE_REFUSE) {
 		outcome = (struct outcome){.kind = IPC_FAILED,
 		    .code = route->code,
 		    .status = route->status,
@@ -596,7 +463,7 @@ read_done(struct io_op *op)
 	}
 	if (attempt->offset == 0)
 		parted = send_order(attempt);
-	send_body(attempt, attempt->offset, span_of(attempt->body, op->count), false);
+	dispatch_send_body(attempt, attempt->offset, span_of(attempt->body, op->count), false);
 	attempt->offset += op->count;
 	if (attempt->offset == attempt->message->body_bytes) {
 		mem_free(attempt->body);
@@ -647,27 +514,6 @@ feedback_of(const struct attempt *attempt, bool destination_down)
 	/* A probe that did not even get there: the next one waits too. */
 	sched_destination_get(attempt->queue->sched, attempt->destination, &destination);
 	return destination.down_count > 0 ? SCHED_NO_ANSWER : SCHED_UNTRIED;
-}
-
-/* Those of an attempt whose connection was lost after the message was sent. */
-static void
-say_doubts(struct attempt *attempt)
-{
-	struct event event;
-	uint32_t count = 0;
-
-	for (uint32_t i = 0; i < attempt->rcpt_count; i++) {
-		if (!attempt->doubted[i])
-			continue;
-		outcome_doubt(attempt->message, attempt->rcpts[i]);
-		count++;
-	}
-	if (count == 0)
-		return;
-	queue_event_begin(&event, attempt->queue, "in_doubt", attempt->message->id);
-	event_str(&event, "text", "the connection was lost after the message was sent; "
-	                          "it may arrive twice");
-	event_end(&event);
 }
 
 void

@@ -47,7 +47,7 @@ message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
 		}
 		schedule_key(queue, &key, envelope->reverse_path, rcpt->kind, rcpt->address);
 		at = sched_rcpt_add(queue->sched, slot, i,
-		    schedule_process(queue->conf, rcpt->kind), buf_span(&key));
+		    schedule_kind(queue, buf_span(&key), rcpt->kind), buf_span(&key));
 		sched_rcpt_due(queue->sched, at, envelope->extras.hold_until_wall_ms);
 	}
 	buf_fini(&key);

@@ -112,6 +112,8 @@ leave_peers(struct queue *queue, struct suspect *suspect)
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		leave_peer(&queue->deliveries[i], suspect);
 	leave_peer(&queue->mailbox, suspect);
+	for (unsigned i = 0; i < QUEUE_PIPES_MAX; i++)
+		leave_peer(&queue->pipes[i], suspect);
 	suspect->peer = NULL;
 	if (queue->poison.trying == suspect)
 		queue->poison.trying = NULL;
@@ -188,6 +190,7 @@ set_aside_deadly(struct queue *queue, uint32_t slot, const struct suspect *suspe
 	buf_addf(&text, "%s ended %u time%s in a row while it had this message",
 	    suspect->of_queue			  ? "the queue's process"
 	    : suspect->proc == PROC_MAILBOX ? "a process of mailbox"
+	    : suspect->proc == PROC_PIPE    ? "a process that runs programs"
 					    : "a process of delivery",
 	    suspect->lost, suspect->lost == 1 ? "" : "s");
 	set_aside(queue, slot, buf_span(&text));
@@ -330,16 +333,15 @@ takes_suspects(const struct peer *peer)
 /* The process with the fewest attempts of those that could try it; NULL: none could. */
 static struct peer *
 choose_peer(
-    struct queue *queue, const struct suspect *suspect, enum ipc_target kind)
+    struct queue *queue, const struct suspect *suspect, unsigned kind)
 {
-	struct peer *best = NULL;
+	struct peer *only = dispatch_only_peer(queue, kind), *best = NULL;
 
-	if (kind == IPC_TARGET_MAILBOX)
-		return takes_suspects(&queue->mailbox) &&
-			       (!queue->mailbox.reserved ||
-				   queue->mailbox.reserved == suspect)
-			   ? &queue->mailbox
-			   : NULL;
+	if (only)
+		return takes_suspects(only) &&
+			(!only->reserved || only->reserved == suspect)
+		    ? only
+		    : NULL;
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++) {
 		struct peer *peer = &queue->deliveries[i];
 
@@ -398,7 +400,7 @@ put_off(struct queue *queue, struct suspect *suspect, uint32_t slot,
 
 /* Tries it if it may be tried now, by a process of that kind. */
 static void
-consider(struct queue *queue, struct suspect *suspect, enum ipc_target kind)
+consider(struct queue *queue, struct suspect *suspect, unsigned kind)
 {
 	uint32_t slot = sched_message_find(queue->sched, suspect->id), at;
 	struct sched_destination destination;
@@ -431,10 +433,12 @@ consider(struct queue *queue, struct suspect *suspect, enum ipc_target kind)
 }
 
 static bool
-has_process(const struct queue *queue, enum ipc_target kind)
+has_process(struct queue *queue, unsigned kind)
 {
-	if (kind == IPC_TARGET_MAILBOX)
-		return takes_suspects(&queue->mailbox);
+	const struct peer *only = dispatch_only_peer(queue, kind);
+
+	if (only)
+		return takes_suspects(only);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		if (takes_suspects(&queue->deliveries[i]))
 			return true;
@@ -443,11 +447,13 @@ has_process(const struct queue *queue, enum ipc_target kind)
 
 /* Its last loss decided, if it is one that a process of this kind may speak about. */
 static bool
-is_deadly(const struct queue *queue, const struct suspect *suspect, enum ipc_target kind)
+is_deadly(struct queue *queue, const struct suspect *suspect, unsigned kind)
 {
+	const struct peer *only = dispatch_only_peer(queue, kind);
+
 	return !suspect->of_queue && suspect->alone && queue->conf->crashes_max > 0 &&
 	       suspect->lost >= queue->conf->crashes_max &&
-	       (suspect->proc == PROC_MAILBOX) == (kind == IPC_TARGET_MAILBOX);
+	       suspect->proc == (only ? only->proc : PROC_DELIVERY);
 }
 
 /*
@@ -455,7 +461,7 @@ is_deadly(const struct queue *queue, const struct suspect *suspect, enum ipc_tar
  * under way, and nothing is to be set aside for that.
  */
 void
-poison_dispatch(struct queue *queue, enum ipc_target kind)
+poison_dispatch(struct queue *queue, unsigned kind)
 {
 	list_for_each_safe (node, &queue->poison.suspects) {
 		struct suspect *suspect = container_of(node, struct suspect, node);

@@ -232,6 +232,7 @@ init_lists(struct queue *queue)
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		dispatch_peer_init(queue, &queue->deliveries[i], PROC_DELIVERY);
 	dispatch_peer_init(queue, &queue->mailbox, PROC_MAILBOX);
+	pipes_init(queue);
 	queue->timer = (struct io_timer){.fired = time_passed, .owner = queue};
 	queue->retire = (struct io_timer){.fired = second_passed, .owner = queue};
 }
@@ -246,7 +247,7 @@ queue_create(struct proc_env *env)
 	queue->env = env;
 	queue->conf = env->conf;
 	init_lists(queue);
-	err = proc_make_dir(path, proc_user(PROC_QUEUE, env->conf));
+	err = proc_make_dir(path, proc_user(PROC_QUEUE, 0, env->conf));
 	if (!err)
 		err = io_dir_open(env->io, path, &queue->dir);
 	if (err) {
@@ -353,6 +354,8 @@ queue_link(void *role, enum proc peer, unsigned instance, enum proc_link_kind ki
 		dispatch_peer_link(queue, &queue->deliveries[instance], stream);
 	else if (peer == PROC_MAILBOX)
 		dispatch_peer_link(queue, &queue->mailbox, stream);
+	else if (peer == PROC_PIPE)
+		pipes_link(queue, instance, stream);
 	else if (peer == PROC_LOOKUP)
 		bounce_lookup_link(queue, stream);
 	else if (peer == PROC_ADMIN)
@@ -413,6 +416,7 @@ queue_reload(void *role, const struct conf *conf)
 
 	queue->conf = conf;
 	ledger_feed_reload(queue->ledger);
+	pipes_reload(queue);
 	change_routes(queue);
 	sched_reload(queue->sched);
 	sources_reload(queue);

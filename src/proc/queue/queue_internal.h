@@ -33,6 +33,11 @@ enum {
 	QUEUE_PEER_BYTES = 2 << 20,     /* of bodies, on their way to one process */
 	QUEUE_ATTEMPTS_MAX = 500,       /* of one delivery process */
 	QUEUE_MAILBOX_ATTEMPTS_MAX = 64,
+	QUEUE_PIPE_ATTEMPTS_MAX = 100,  /* of all programs of one user */
+	QUEUE_PIPES_MAX = CONF_PIPE_USERS_MAX,
+	/* Kinds of destinations for the scheduler: enum ipc_target, then the users of programs. */
+	QUEUE_KIND_PIPE = IPC_TARGET_COUNT,
+	QUEUE_KINDS = QUEUE_KIND_PIPE + QUEUE_PIPES_MAX,
 	QUEUE_IDS = 1 << 20,            /* ids given to a peer at a time */
 	INTAKE_GRANTS_MAX = 16,         /* ranges of ids that a peer may still be using */
 	QUEUE_BOUNCE_HEADER_BYTES = 64 << 10,
@@ -44,6 +49,8 @@ enum {
 
 /* Servers' addresses are of two families, IPv4 and IPv6. */
 enum { ATTEMPT_FAMILIES = 2, ATTEMPT_AVOID_4 = 1, ATTEMPT_AVOID_6 = 2 };
+
+_Static_assert((int)QUEUE_KINDS <= (int)SCHED_KINDS, "each has turns of its own");
 
 struct queue;
 struct suspect;
@@ -97,10 +104,12 @@ struct attempt {
 	struct list node;    /* in peer->attempts */
 };
 
-/* A delivery process, or the mailbox process. */
+/* A delivery process, the mailbox process, or one that runs a user's programs. */
 struct peer {
 	struct queue *queue;
 	enum proc proc;
+	unsigned instance;
+	char user[CONF_USER_BYTES_MAX + 1]; /* pipe: whose programs; "": nobody's so far */
 	struct ipc_channel *channel; /* NULL: not there */
 	struct list attempts;
 	unsigned attempt_count, attempt_max;
@@ -110,6 +119,13 @@ struct peer {
 	bool draining;
 	struct suspect *suspect;  /* that is being tried there; see poison.c */
 	struct suspect *reserved; /* for which it is kept free */
+};
+
+/* A link to a process that runs programs, which says first whose these are. */
+struct pipe_link {
+	struct queue *queue;
+	struct ipc_channel *channel; /* NULL: not there */
+	struct peer *peer;           /* NULL: it has not said it yet */
 };
 
 /* A reception process, with the transactions that it has not committed. */
@@ -160,6 +176,8 @@ struct queue {
 	struct peer deliveries[QUEUE_PEERS_MAX];
 	unsigned delivery_count; /* the last instance that was ever there, and all before it */
 	struct peer mailbox;
+	struct peer pipes[QUEUE_PIPES_MAX]; /* by user, in the order in which they came up */
+	struct pipe_link pipe_links[QUEUE_PIPES_MAX]; /* by instance */
 	struct ipc_channel *lookup, *admin;
 	struct list bounces;  /* waiting for the spool or for lookup */
 	struct list listings; /* answers to operators that wait for the spool */
@@ -237,8 +255,12 @@ void schedule_arm_sooner(struct queue *queue);
 /* As route_find, for a mailbox too, which has one by LMTP only. */
 const struct conf_route *schedule_rcpt_route(const struct conf *conf,
     struct span reverse_path, const struct envelope_rcpt *rcpt);
-/* Which kind of process has it: mailboxes may be another program's, which delivery talks to. */
-enum ipc_target schedule_process(const struct conf *conf, enum ipc_target kind);
+/*
+ * Which kind of process has what goes to a destination, and so takes turns: mailboxes may be
+ * another program's, which delivery talks to, or which is run.  Of no program, it is one for that
+ * kind.
+ */
+unsigned schedule_kind(const struct queue *queue, struct span key, enum ipc_target kind);
 /* Whether who took it there keeps it, rather than sending it on. */
 bool schedule_is_final(const struct sched_destination *destination);
 /* Whether mail for two recipients of one destination may share an attempt. */
@@ -266,6 +288,31 @@ const struct conf_limits *schedule_destination_limits(
 void dispatch(struct queue *queue);
 void dispatch_peer_init(struct queue *queue, struct peer *peer, enum proc proc);
 void dispatch_peer_link(struct queue *queue, struct peer *peer, struct io_stream *stream);
+/* The process for destinations of that kind, where only one can be; NULL: any of delivery. */
+struct peer *dispatch_only_peer(struct queue *queue, unsigned kind);
+/* What a peer says, by whatever link; ERR_SYNTAX: it must not. */
+MUST_USE enum err dispatch_more(struct peer *peer, uint64_t number, uint64_t offset);
+struct ipc_dq_result;
+MUST_USE enum err dispatch_one_result(struct peer *peer, const struct ipc_dq_result *result);
+/* Its channel is over, and is destroyed. */
+void dispatch_peer_gone(struct peer *peer, enum err err);
+
+/* pipes.c: the processes that run programs, one for each user that the configuration names */
+void pipes_init(struct queue *queue);
+/* Makes room for users that the configuration names for the first time. */
+void pipes_reload(struct queue *queue);
+void pipes_link(struct queue *queue, unsigned instance, struct io_stream *stream);
+/* NULL: nobody of that name runs programs. */
+const struct peer *pipes_find(const struct queue *queue, struct span user);
+
+/* dispatch_order.c: what whoever makes an attempt is sent */
+const struct envelope_rcpt *dispatch_rcpt(const struct attempt *attempt, uint32_t at);
+/* By an operator, whatever the configuration says. */
+bool dispatch_is_rerouted(const struct attempt *attempt);
+void dispatch_send_order(struct attempt *attempt);
+/* error: the rest cannot be read. */
+void dispatch_send_body(
+    struct attempt *attempt, uint64_t offset, struct span bytes, bool error);
 
 /* dispatch_attempt.c: one attempt, from its order to its last result */
 void dispatch_start(struct queue *queue, uint32_t rcpt, struct peer *peer);
@@ -456,7 +503,7 @@ void poison_peer_ended(struct peer *peer);
  */
 bool poison_lost(struct message *message);
 /* Sets aside what has been lost too often, and tries suspects that may be tried now. */
-void poison_dispatch(struct queue *queue, enum ipc_target kind);
+void poison_dispatch(struct queue *queue, unsigned kind);
 /* Whether a mark has to be durable before this attempt or bounce of the recipient. */
 bool poison_is_careful(const struct message *message, uint32_t index);
 /* Writes that mark; op is told when the attempt may begin. */

@@ -118,7 +118,8 @@ send_by(struct reroute *reroute, uint32_t at, const struct looking *looking, str
 	sched_rcpt_get(queue->sched, at, &rcpt);
 	mark.index = rcpt.index;
 	outcome_mark(queue, looking->known.id, &mark);
-	sched_rcpt_reroute(queue->sched, at, IPC_TARGET_REMOTE, key);
+	sched_rcpt_reroute(
+	    queue->sched, at, schedule_kind(queue, key, IPC_TARGET_REMOTE), key);
 	/* Nothing speaks against the new way; what is not to be sent yet waits all the same. */
 	if (rcpt.state == SCHED_WAITING && rcpt.tries > 0 &&
 	    !(looking->known.flags & SCHED_PARKED))

@@ -19,6 +19,8 @@ enum {
 	SWEEP_MIN = 20000,
 };
 
+static const struct span pipe_key = {"pipe:", 5};
+
 struct span
 schedule_domain(struct span address)
 {
@@ -34,12 +36,48 @@ schedule_rcpt_route(const struct conf *conf, struct span reverse_path,
 	return conf->lmtp.kind == CONF_ROUTE_LMTP ? &conf->lmtp : NULL;
 }
 
-enum ipc_target
-schedule_process(const struct conf *conf, enum ipc_target kind)
+/* The program that it is handed to; NULL: none. */
+static const struct conf_pipe *
+pipe_for(const struct conf *conf, struct span reverse_path, enum ipc_target kind,
+    struct span address)
 {
-	return kind == IPC_TARGET_MAILBOX && conf->lmtp.kind != CONF_ROUTE_LMTP
-	    ? IPC_TARGET_MAILBOX
-	    : IPC_TARGET_REMOTE;
+	const struct conf_route *route;
+
+	if (kind == IPC_TARGET_MAILBOX)
+		return conf->mailbox_pipe;
+	route = route_find(conf, reverse_path, address);
+	return route && route->kind == CONF_ROUTE_PIPE ? route->pipe : NULL;
+}
+
+static bool
+is_for_maildirs(const struct conf *conf, enum ipc_target kind)
+{
+	return kind == IPC_TARGET_MAILBOX && conf->lmtp.kind != CONF_ROUTE_LMTP;
+}
+
+/* Those of a user that there is no room for wait at delivery, until a restart makes it. */
+unsigned
+schedule_kind(const struct queue *queue, struct span key, enum ipc_target kind)
+{
+	const struct peer *peer;
+
+	if (!span_starts(key, pipe_key))
+		return is_for_maildirs(queue->conf, kind) ? IPC_TARGET_MAILBOX
+							  : IPC_TARGET_REMOTE;
+	key = span_skip(key, pipe_key.len);
+	peer = pipes_find(queue, span_first(key, span_find(key, ':')));
+	return peer ? QUEUE_KIND_PIPE + (unsigned)(peer - queue->pipes) : IPC_TARGET_REMOTE;
+}
+
+/* The program that a destination is, as it is configured now; NULL: no longer. */
+static const struct conf_pipe *
+key_pipe(const struct conf *conf, struct span key)
+{
+	const struct conf_pipe *pipe = conf->pipes;
+
+	while (pipe && !span_eq(pipe->name, span_skip(key, pipe_key.len)))
+		pipe = pipe->next;
+	return pipe;
 }
 
 /* Rules for different domains may lead the same way. */
@@ -49,7 +87,7 @@ same_route(const struct conf_route *a, const struct conf_route *b)
 	if (a == b || !a || !b)
 		return a == b;
 	/* Two rules may give different reasons. */
-	if (a->kind != b->kind || a->kind >= CONF_ROUTE_DISCARD)
+	if (a->kind != b->kind || a->kind >= CONF_ROUTE_PIPE)
 		return false;
 	return span_eq(a->host, b->host) && a->port == b->port && a->tls == b->tls &&
 	    span_eq(a->credential, b->credential);
@@ -70,8 +108,8 @@ schedule_same_way(const struct conf *conf, struct span reverse_path,
 
 /*
  * The key of a destination: "mailbox", "mx:DOMAIN", "host:HOST:PORT", "lmtp:HOST:PORT",
- * "lmtp:SOCKET", or "rule:DOMAIN", where a rule answers for it; "via:HOST:PORT" where an
- * operator sends mail another way (reroute.c).  Mail through one smart
+ * "lmtp:SOCKET", "pipe:USER:PROGRAM", or "rule:DOMAIN", where a rule answers for it;
+ * "via:HOST:PORT" where an operator sends mail another way (reroute.c).  Mail through one smart
  * host takes turns together; it shares an attempt only where its routes lead the same way.
  */
 void
@@ -79,9 +117,15 @@ schedule_key(const struct queue *queue, struct buf *key, struct span reverse_pat
     enum ipc_target kind, struct span address)
 {
 	struct span domain = schedule_domain(address);
+	const struct conf_pipe *pipe = pipe_for(queue->conf, reverse_path, kind, address);
 	const struct conf_route *route;
 
-	if (schedule_process(queue->conf, kind) == IPC_TARGET_MAILBOX) {
+	if (pipe) {
+		buf_add(key, pipe_key);
+		buf_add(key, pipe->name);
+		return;
+	}
+	if (is_for_maildirs(queue->conf, kind)) {
 		buf_add_str(key, "mailbox");
 		return;
 	}
@@ -106,7 +150,7 @@ bool
 schedule_is_final(const struct sched_destination *destination)
 {
 	return destination->kind == IPC_TARGET_MAILBOX ||
-	    span_starts(destination->key, SPAN("lmtp:"));
+	    span_starts(destination->key, pipe_key) || span_starts(destination->key, SPAN("lmtp:"));
 }
 
 bool
@@ -168,6 +212,7 @@ schedule_sched_limits(
     const struct queue *queue, unsigned kind, struct span key, struct sched_limits *into)
 {
 	const struct conf_limits *conf = schedule_limits(queue, key);
+	const struct conf_pipe *pipe;
 
 	*into = (struct sched_limits){
 	    .concurrency_start = (uint32_t)at_most(conf->connections_start, WINDOW_MAX),
@@ -180,10 +225,15 @@ schedule_sched_limits(
 	};
 	suspend_limits(queue, key, into);
 	polite_limits(queue, key, into);
-	if (kind != IPC_TARGET_MAILBOX)
+	if (kind == IPC_TARGET_REMOTE)
 		return;
-	into->concurrency_start = into->concurrency_max = QUEUE_MAILBOX_ATTEMPTS_MAX;
 	into->rate = (struct rate_limit){0};
+	into->concurrency_max = QUEUE_MAILBOX_ATTEMPTS_MAX;
+	if (kind >= QUEUE_KIND_PIPE) {
+		pipe = key_pipe(queue->conf, key);
+		into->concurrency_max = pipe ? (uint32_t)pipe->processes_max : 1;
+	}
+	into->concurrency_start = into->concurrency_max;
 }
 
 static void

@@ -454,9 +454,11 @@ mailboxes_may_be_behind_lmtp(void **state)
 		schedule_key(&test.queue, &key, SPAN(""), IPC_TARGET_MAILBOX, mailbox.address);
 		assert_true(span_eq(buf_span(&key), span_str(cases[i].key)));
 		assert_int_equal(
-		    schedule_process(&test.conf, IPC_TARGET_MAILBOX), cases[i].process);
+		    schedule_kind(&test.queue, buf_span(&key), IPC_TARGET_MAILBOX),
+		    cases[i].process);
 		assert_int_equal(
-		    schedule_process(&test.conf, IPC_TARGET_REMOTE), IPC_TARGET_REMOTE);
+		    schedule_kind(&test.queue, SPAN("mx:b.example"), IPC_TARGET_REMOTE),
+		    IPC_TARGET_REMOTE);
 		assert_ptr_equal(schedule_rcpt_route(&test.conf, SPAN(""), &mailbox),
 		    i > 0 ? &test.conf.lmtp : NULL);
 		destination.key = buf_span(&key);
@@ -535,10 +537,75 @@ the_timer_is_brought_forward(void **state)
 	test_queue_fini(&test);
 }
 
+/* Who runs as whom, and how many at a time, whatever else the configuration has. */
+static void
+programs_have_destinations_of_their_own(void **state)
+{
+	static struct conf_pipe second = {
+	    .user = {"w", 1}, .name = {"w:/y", 4}, .processes_max = 7};
+	static struct conf_pipe first = {
+	    .next = &second, .user = {"v", 1}, .name = {"v:/x", 4}, .processes_max = 3};
+	struct test_queue test;
+	struct sched_limits limits;
+	struct buf key;
+
+	(void)state;
+	test_queue_init(&test);
+	buf_init(&key, 1000);
+	test.conf.pipes = &first;
+	test.conf.mailbox_pipe = &second;
+	test.conf.pipe_users[0] = second.user;
+	test.conf.pipe_users[1] = first.user;
+	test.conf.pipe_user_count = 2;
+	test.routes[0] = (struct conf_route){.kind = CONF_ROUTE_PIPE,
+	    .domain = SPAN("one.example"),
+	    .host = SPAN(""),
+	    .pipe = &first};
+	test.conf.route_count = 1;
+	pipes_reload(&test.queue);
+	schedule_key(&test.queue, &key, SPAN(""), IPC_TARGET_MAILBOX, SPAN("joe@two.example"));
+	assert_true(span_eq(buf_span(&key), SPAN("pipe:w:/y")));
+	assert_int_equal(
+	    schedule_kind(&test.queue, buf_span(&key), IPC_TARGET_MAILBOX), QUEUE_KIND_PIPE);
+	buf_reset(&key);
+	schedule_key(&test.queue, &key, SPAN(""), IPC_TARGET_REMOTE, SPAN("joe@one.example"));
+	assert_true(span_eq(buf_span(&key), SPAN("pipe:v:/x")));
+	assert_int_equal(schedule_kind(&test.queue, buf_span(&key), IPC_TARGET_REMOTE),
+	    QUEUE_KIND_PIPE + 1);
+	assert_true(schedule_is_final(&(struct sched_destination){
+	    .kind = QUEUE_KIND_PIPE + 1, .key = buf_span(&key)}));
+	schedule_sched_limits(&test.queue, QUEUE_KIND_PIPE + 1, buf_span(&key), &limits);
+	assert_int_equal(limits.concurrency_start, 3);
+	assert_int_equal(limits.concurrency_max, 3);
+	assert_int_equal(limits.rate.count, 0);
+	assert_ptr_equal(dispatch_only_peer(&test.queue, QUEUE_KIND_PIPE), &test.queue.pipes[0]);
+	assert_string_equal(test.queue.pipes[0].user, "w");
+
+	/* After a reload users keep their places, and what is gone has the least. */
+	test.conf.pipes = NULL;
+	test.conf.mailbox_pipe = NULL;
+	test.conf.pipe_users[0] = SPAN("z");
+	test.conf.pipe_user_count = 1;
+	pipes_reload(&test.queue);
+	assert_string_equal(test.queue.pipes[2].user, "z");
+	assert_string_equal(test.queue.pipes[1].user, "v");
+	schedule_sched_limits(&test.queue, QUEUE_KIND_PIPE + 1, buf_span(&key), &limits);
+	assert_int_equal(limits.concurrency_max, 1);
+	assert_int_equal(
+	    schedule_kind(&test.queue, SPAN("pipe:q:/x"), IPC_TARGET_REMOTE),
+	    IPC_TARGET_REMOTE);
+	assert_int_equal(schedule_kind(&test.queue, SPAN("mailbox"), IPC_TARGET_MAILBOX),
+	    IPC_TARGET_MAILBOX);
+	test.conf.route_count = 0;
+	buf_fini(&key);
+	test_queue_fini(&test);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(programs_have_destinations_of_their_own),
 	    cmocka_unit_test(a_new_message_is_ready_at_once),
 	    cmocka_unit_test(those_who_wait_are_ready_in_the_order_of_time),
 	    cmocka_unit_test(destinations_take_turns),

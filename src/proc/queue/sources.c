@@ -353,7 +353,7 @@ stays_in_house(const struct attempt *attempt)
 	struct sched_destination to;
 	struct conf_route way;
 
-	if (attempt->peer->proc == PROC_MAILBOX)
+	if (attempt->peer->proc != PROC_DELIVERY)
 		return true;
 	sched_destination_get(queue->sched, attempt->destination, &to);
 	schedule_way(queue->conf, to.key, envelope->reverse_path,
@@ -499,10 +499,10 @@ sources_failed(struct attempt *attempt, struct span address, struct span text)
 	char why[SHARE_WHY_MAX];
 
 	SIM_MARK("queue.source_failed");
-	attempt->source_failed = true;
-	if (net_addr_parse(address, &addr))
-		return;
-	share = shares_find(&queue->shares, &addr);
+	share =
+	    net_addr_parse(address, &addr) ? NULL : shares_find(&queue->shares, &addr);
+	/* One that cannot be left alone would be tried again and again. */
+	attempt->source_failed |= share != NULL;
 	snprintf(why, sizeof(why), "%.*s: %.*s", SPAN_ARGS(span_first(address, NET_TEXT_MAX)),
 	    SPAN_ARGS(text));
 	if (!share || !share_fail(share, now_ms, why))

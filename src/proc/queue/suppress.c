@@ -268,7 +268,7 @@ suppress_attempt(struct attempt *attempt)
 	uint32_t kept = 0;
 
 	/* A suspect is tried whatever it is, to see what becomes of it. */
-	if (attempt->queue->suppressions.count == 0 || attempt->peer->proc == PROC_MAILBOX ||
+	if (attempt->queue->suppressions.count == 0 || attempt->peer->proc != PROC_DELIVERY ||
 	    attempt->peer->suspect)
 		return false;
 	for (uint32_t i = 0; i < attempt->rcpt_count; i++)

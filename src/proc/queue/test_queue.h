@@ -69,6 +69,7 @@ test_queue_init(struct test_queue *test)
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
 		dispatch_peer_init(queue, &queue->deliveries[i], PROC_DELIVERY);
 	dispatch_peer_init(queue, &queue->mailbox, PROC_MAILBOX);
+	pipes_init(queue);
 	queue->routes = digest_routes(&test->conf);
 	schedule_init(queue);
 	queue->timer = (struct io_timer){.fired = test_queue_woken, .owner = test};

@@ -23,6 +23,8 @@ struct child {
 	bool died;    /* the process before this one ended without being told to */
 	bool candidate; /* shows whether it can start with another configuration; has no links */
 	bool spare; /* no candidate so far, and nobody misses it */
+	bool again; /* told to end, to be started for another user (pipe) */
+	char user[CONF_USER_BYTES_MAX + 1]; /* pipe: whom it runs programs for */
 	struct io_op exited;
 	struct io_timer respawn;
 	struct ipc_channel *link;

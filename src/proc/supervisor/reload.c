@@ -114,7 +114,8 @@ same_listeners(const struct conf *a, const struct conf *b)
 
 /* The files that the configuration names, all but the private key, which is the keyring's. */
 static bool
-files_are_good(struct supervisor *supervisor, const struct conf *conf)
+files_are_good(
+    struct supervisor *supervisor, const struct conf *conf, struct buf *problems)
 {
 	struct proc_env env = {
 	    .io = supervisor->io, .conf = conf, .log = supervisor->log};
@@ -124,7 +125,7 @@ files_are_good(struct supervisor *supervisor, const struct conf *conf)
 	if (proc_tls_context(&supervisor->log, conf, &nobody, NULL, &context))
 		return false;
 	tls_context_destroy(context);
-	return proc_check_tables(&env);
+	return proc_check_tables(&env) && programs_are_good(conf, problems);
 }
 
 /* The one that takes a child's place at a reload; NULL where it takes configurations as it runs. */
@@ -243,6 +244,7 @@ replace(struct supervisor *supervisor)
 	supervisor->log.format = supervisor->conf->log_format;
 	io_timer_stop(supervisor->io, &reload->late);
 	take_places(supervisor);
+	programs_reload(supervisor);
 	event_note(
 	    &supervisor->log, "config_replaced", "the new configuration is in use");
 }
@@ -325,7 +327,7 @@ reload_told(void *owner)
 	buf_init(&problems, 64 << 10);
 	if (conf_load(supervisor->conf_path, &reload->bundle, &reload->conf, &problems) ==
 		OK &&
-	    files_are_good(supervisor, reload->conf))
+	    files_are_good(supervisor, reload->conf, &problems))
 		reload->conf_fd = reload_memory_file(reload->bundle);
 	if (reload->conf_fd >= 0) {
 		io_timer_start(supervisor->io, &reload->late, CANDIDATE_MS);

@@ -32,6 +32,7 @@ enum {
 	RANKS = 3,
 	RANK_MS = 300,
 	RANK_QUEUE_MS = 5000,
+	PROBLEM_BYTES_MAX = 64 << 10,
 };
 
 static void child_exited(struct io_op *op);
@@ -42,7 +43,7 @@ rank_of(enum proc proc)
 {
 	if (proc == PROC_RECEPTION || proc == PROC_ADMIN)
 		return 0;
-	if (proc == PROC_DELIVERY || proc == PROC_MAILBOX)
+	if (proc == PROC_DELIVERY || proc == PROC_MAILBOX || proc == PROC_PIPE)
 		return 1;
 	return 2;
 }
@@ -76,6 +77,7 @@ say_ready(struct supervisor *supervisor)
 		return;
 	for (size_t i = 0; i < supervisor->child_count; i++)
 		if (supervisor->children[i].state != CHILD_RUNNING &&
+		    supervisor->children[i].state != CHILD_GONE &&
 		    !supervisor->children[i].spare)
 			return;
 	supervisor->ready_said = true;
@@ -209,8 +211,8 @@ supervisor_start(struct child *child, const struct child_world *world)
 	return child_start(child, world, &handlers, child_exited);
 }
 
-static void
-start_child(struct child *child)
+void
+supervisor_start_child(struct child *child)
 {
 	struct supervisor *supervisor = child->supervisor;
 	struct event event;
@@ -234,7 +236,7 @@ respawn(struct io_timer *timer)
 	struct child *child = timer->owner;
 
 	if (!child->supervisor->stopping && child->state == CHILD_DEAD)
-		start_child(child);
+		supervisor_start_child(child);
 }
 
 static void
@@ -344,12 +346,16 @@ child_exited(struct io_op *op)
 	ipc_channel_destroy(child->link);
 	child->link = NULL;
 	child->state = over ? CHILD_GONE : CHILD_DEAD;
-	child->spare = over;
+	child->spare = over && child->proc != PROC_PIPE;
 	if (supervisor->stopping) {
 		stop_rank(supervisor);
 		return;
 	}
 	child->candidate = false;
+	if (over && child->proc == PROC_PIPE) {
+		programs_ended(child);
+		return;
+	}
 	if (over) {
 		reload_spare_ended(supervisor);
 		return;
@@ -479,12 +485,21 @@ open_sockets(struct supervisor *supervisor)
 static int
 check_users(const struct supervisor *supervisor)
 {
-	if (geteuid() != 0)
-		return EX_OK;
-	for (unsigned i = PROC_SUPERVISOR + 1; i < PROC_COUNT; i++) {
-		const char *user = proc_user((enum proc)i, supervisor->conf);
+	struct buf problems;
+	bool good;
 
-		if (getpwnam(user))
+	buf_init(&problems, PROBLEM_BYTES_MAX);
+	good = programs_are_good(supervisor->conf, &problems);
+	fprintf(stderr, "%.*s", SPAN_ARGS(buf_span(&problems)));
+	buf_fini(&problems);
+	if (!good)
+		return EX_CONFIG;
+	for (unsigned i = PROC_SUPERVISOR + 1; geteuid() == 0 && i < PROC_COUNT; i++) {
+		const char *user = proc_def((enum proc)i)->user
+		    ? proc_user((enum proc)i, 0, supervisor->conf)
+		    : NULL;
+
+		if (!user || getpwnam(user))
 			continue;
 		fprintf(stderr,
 		    "postrider: started as root, role %s needs the user %s, which does not "
@@ -496,11 +511,13 @@ check_users(const struct supervisor *supervisor)
 	return EX_OK;
 }
 
-static void
-list_child(struct supervisor *supervisor, enum proc proc, unsigned instance, bool spare)
+struct child *
+supervisor_list(struct supervisor *supervisor, enum proc proc, unsigned instance, bool spare)
 {
-	struct child *child = &supervisor->children[supervisor->child_count++];
+	struct child *child;
 
+	check(supervisor->child_count < CHILDREN_MAX);
+	child = &supervisor->children[supervisor->child_count++];
 	*child = (struct child){
 	    .supervisor = supervisor,
 	    .proc = proc,
@@ -510,6 +527,10 @@ list_child(struct supervisor *supervisor, enum proc proc, unsigned instance, boo
 	    .wait_ms = RESPAWN_MS_MIN,
 	    .respawn = {.fired = respawn, .owner = child},
 	};
+	if (proc == PROC_PIPE)
+		snprintf(child->user, sizeof(child->user), "%s",
+		    proc_user(proc, instance, supervisor->conf));
+	return child;
 }
 
 /* Roles others depend on come first. */
@@ -517,16 +538,17 @@ static void
 list_children(struct supervisor *supervisor)
 {
 	static const enum proc order[] = {PROC_KEYRING, PROC_LOOKUP, PROC_RESOLVER,
-	    PROC_QUEUE, PROC_FETCHER, PROC_MAILBOX, PROC_DELIVERY, PROC_RECEPTION, PROC_ADMIN};
+	    PROC_QUEUE, PROC_FETCHER, PROC_MAILBOX, PROC_PIPE, PROC_DELIVERY, PROC_RECEPTION,
+	    PROC_ADMIN};
 
 	for (size_t i = 0; i < LEN(order); i++) {
 		unsigned count = proc_instances(order[i], supervisor->conf);
 
 		for (unsigned k = 0; k < count; k++)
-			list_child(supervisor, order[i], k, false);
+			(void)supervisor_list(supervisor, order[i], k, false);
 	}
-	list_child(supervisor, PROC_KEYRING, 0, true);
-	list_child(supervisor, PROC_LOOKUP, 0, true);
+	(void)supervisor_list(supervisor, PROC_KEYRING, 0, true);
+	(void)supervisor_list(supervisor, PROC_LOOKUP, 0, true);
 }
 
 static void
@@ -611,7 +633,7 @@ serve(struct supervisor *supervisor)
 	reload_init(supervisor);
 	for (size_t i = 0; i < supervisor->child_count; i++)
 		if (!supervisor->children[i].spare)
-			start_child(&supervisor->children[i]);
+			supervisor_start_child(&supervisor->children[i]);
 	io_signal(supervisor->io, SIGINT, told_to_stop, supervisor);
 	io_signal(supervisor->io, SIGTERM, told_to_stop, supervisor);
 	io_signal(supervisor->io, SIGHUP, reload_told, supervisor);

@@ -4,7 +4,7 @@
 #include "proc/supervisor/child.h"
 #include "proc/supervisor/supervisor.h"
 
-enum { CHILDREN_MAX = 2 * PROC_INSTANCES_MAX + 2 * PROC_COUNT };
+enum { CHILDREN_MAX = 2 * PROC_INSTANCES_MAX + CONF_PIPE_USERS_MAX + 2 * PROC_COUNT };
 
 /*
  * Another configuration under way: roles that read files at their start are started with it as
@@ -65,7 +65,20 @@ void dovecot_connect(struct child *child);
 /* Connects delivery to a socket that takes LMTP, or tells it why not. */
 void lmtp_connect(struct child *child, struct span path);
 
+/* programs.c */
+/* Users are there and none is root, programs are there; else says what is wrong into problems. */
+MUST_USE bool programs_are_good(const struct conf *conf, struct buf *problems);
+/* Another configuration is in use: its users have processes, others none. */
+void programs_reload(struct supervisor *supervisor);
+/* One that was told to has ended. */
+void programs_ended(struct child *child);
+
 /* supervisor.c */
+/* Adds a child that is not started; spare: nobody misses it. */
+struct child *supervisor_list(
+    struct supervisor *supervisor, enum proc proc, unsigned instance, bool spare);
+/* Starts and wires it, now or as soon as that can be. */
+void supervisor_start_child(struct child *child);
 /* Wires a child with all that its row allows. */
 void supervisor_wire(struct supervisor *supervisor, struct child *child);
 /* Starts a process from the descriptors of a world, which need not be the supervisor's. */
