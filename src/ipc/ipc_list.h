@@ -84,9 +84,9 @@ enum ipc_may_send { IPC_MAY_SEND, IPC_MAY_NOT_SEND, IPC_MAY_SEND_COUNT };
 enum ipc_target {
 	IPC_TARGET_MAILBOX,
 	IPC_TARGET_REMOTE,
+	IPC_TARGET_COUNT, /* of those that mail is delivered to */
 	/* None: its sender is told that the address was expanded to the others; lookup has none. */
-	IPC_TARGET_ALIAS,
-	IPC_TARGET_COUNT
+	IPC_TARGET_ALIAS = IPC_TARGET_COUNT,
 };
 /* The end of an AUTH exchange. */
 enum ipc_auth {

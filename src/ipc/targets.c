@@ -19,7 +19,7 @@ ipc_target_next(struct reader *reader, struct ipc_target_entry *target)
 	kind = reader_u8(reader);
 	target->address = reader_bytes(reader, IPC_PATH_MAX);
 	target->mailbox = reader_bytes(reader, IPC_MAILBOX_MAX);
-	if (kind > IPC_TARGET_REMOTE)
+	if (kind >= IPC_TARGET_COUNT)
 		reader->failed = true;
 	target->kind = kind == IPC_TARGET_MAILBOX ? IPC_TARGET_MAILBOX : IPC_TARGET_REMOTE;
 	return !reader->failed;

@@ -102,7 +102,7 @@ read_rcpt(struct reader *reader, struct envelope_rcpt *rcpt)
 
 	*rcpt = (struct envelope_rcpt){.kind = IPC_TARGET_REMOTE};
 	kind &= (uint8_t)~RCPT_ASKS;
-	if (kind < IPC_TARGET_COUNT)
+	if (kind <= IPC_TARGET_ALIAS)
 		rcpt->kind = (enum ipc_target)kind;
 	else
 		reader->failed = true;

@@ -115,7 +115,7 @@ take_rcpt(struct intake *intake, const struct ipc_rq_rcpt *rcpt)
 	    .orcpt = rcpt->orcpt,
 	};
 
-	if (!transaction || transaction->body_bytes > 0 || rcpt->kind >= IPC_TARGET_COUNT ||
+	if (!transaction || transaction->body_bytes > 0 || rcpt->kind > IPC_TARGET_ALIAS ||
 	    (rcpt->kind == IPC_TARGET_ALIAS && !(rcpt->notify & IPC_NOTIFY_SUCCESS)) ||
 	    !ipc_notify_is_right(rcpt->notify))
 		return ERR_SYNTAX;
