@@ -144,7 +144,8 @@ folder(spool postrider_base postrider_io)
 folder(ledger postrider_base postrider_io postrider_spool)
 folder(store postrider_base postrider_io postrider_spool)
 folder(ipc postrider_base postrider_io)
-folder(conf postrider_base)
+folder(providers postrider_base)
+folder(conf postrider_base postrider_providers)
 folder(event postrider_base postrider_io postrider_conf)
 folder(proc postrider_base postrider_io postrider_mailauth postrider_sasl postrider_smtp postrider_replies postrider_web postrider_rules postrider_mime
   postrider_route postrider_sched postrider_tls postrider_table postrider_store postrider_spool postrider_ledger

@@ -283,30 +283,51 @@ json_limit(const void *holder, const struct conf_option *option)
 
 static void json_key(struct buf *key, const struct conf_option *option);
 
+/* What a block says: an object. */
+static json_t *
+json_block(const char *key, struct span name, const char *block,
+    const struct conf_limits *limits)
+{
+	json_t *object = json_object();
+	struct buf word;
+
+	buf_init(&word, 256);
+	json_object_set_new(object, key, proc_json_text(name));
+	for (size_t at = 0; at < conf_option_count(); at++) {
+		const struct conf_option *option = conf_option_at(at);
+
+		if (!conf_option_is_limit(option) || strcmp(option->block, block) != 0 ||
+		    !conf_option_is_said(limits, option))
+			continue;
+		json_key(&word, option);
+		json_object_set_new(
+		    object, buf_span(&word).ptr, json_limit(limits, option));
+	}
+	buf_fini(&word);
+	return object;
+}
+
 static json_t *
 json_destinations(const struct conf *conf)
 {
 	json_t *array = json_array();
-	struct buf key;
 
-	buf_init(&key, 256);
-	for (size_t i = 0; i < conf->destination_count; i++) {
-		json_t *object = json_object();
+	for (size_t i = 0; i < conf->destination_count; i++)
+		json_array_append_new(array,
+		    json_block("domain", conf->destinations[i].pattern, "destination",
+			&conf->destinations[i].limits));
+	return array;
+}
 
-		json_object_set_new(
-		    object, "domain", proc_json_text(conf->destinations[i].pattern));
-		for (size_t at = 0; at < conf_option_count(); at++) {
-			const struct conf_option *option = conf_option_at(at);
+static json_t *
+json_providers(const struct conf *conf)
+{
+	json_t *array = json_array();
 
-			if (!conf_option_is_limit(option))
-				continue;
-			json_key(&key, option);
-			json_object_set_new(object, buf_span(&key).ptr,
-			    json_limit(&conf->destinations[i].limits, option));
-		}
-		json_array_append_new(array, object);
-	}
-	buf_fini(&key);
+	for (size_t i = 0; i < conf->provider_count; i++)
+		json_array_append_new(array,
+		    json_block("name", conf->providers[i].name, "provider",
+			&conf->providers[i].limits));
 	return array;
 }
 
@@ -381,6 +402,8 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 		    conf_log_target_name(conf->log_target));
 	case CONF_DESTINATION:
 		return json_destinations(conf);
+	case CONF_PROVIDER:
+		return json_providers(conf);
 	case CONF_TIMES:
 	case CONF_RATE:
 	case CONF_PERCENT:

@@ -506,7 +506,7 @@ void
 cli_queue_print_rcpt(struct cli_queue_printer *printer, json_t *rcpt)
 {
 	static const char *const keys[] = {"original", "code", "status", "host", "reply", "rule",
-	    "route", "limit", "window"};
+	    "route", "limit", "window", "site"};
 
 	if (!printer->message)
 		return;

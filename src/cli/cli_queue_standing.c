@@ -39,6 +39,10 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *st
 	    {"probe", "no server of it could be reached; it is being tried again just now"},
 	    {"connections", "it has as many connections as it may have now"},
 	    {"rate", "it gets only so many messages in a time; the next may go "},
+	    {"site", "the servers that it shares with others have as many connections as they "
+	             "may have now"},
+	    {"site-rate", "the servers that it shares with others get only so many messages in a "
+	                  "time; the next may go "},
 	    {"suspended", "an operator suspended it; resumed "},
 	    {"source", "no address that mail for it may leave from can take it now"},
 	    {"turn", "nothing: what is ready goes as soon as its turn comes"},
@@ -89,6 +93,29 @@ write_load(struct buf *out, json_t *standing)
 	row(out, "rate");
 	buf_add_str(out, "a message each ");
 	write_span(out, interval_ms);
+	buf_add_char(out, '\n');
+}
+
+/* What it shares with all that the same servers take mail for. */
+static void
+write_site(struct buf *out, json_t *site)
+{
+	long long destinations = cli_queue_number(site, "destinations");
+	long long interval_ms = cli_queue_number(site, "interval_ms");
+
+	if (!json_is_object(site))
+		return;
+	row(out, "shared");
+	reply_clean(out, span_str(cli_queue_text(site, "name")));
+	buf_addf(out, ": %lld connection%s in use by %lld domain%s, %lld allowed now, at most %lld",
+	    cli_queue_number(site, "connections"),
+	    cli_queue_plural(cli_queue_number(site, "connections")), destinations,
+	    cli_queue_plural(destinations), cli_queue_number(site, "window"),
+	    cli_queue_number(site, "window_max"));
+	if (interval_ms > 0) {
+		buf_add_str(out, "; a message each ");
+		write_span(out, interval_ms);
+	}
 	buf_add_char(out, '\n');
 }
 
@@ -158,6 +185,7 @@ cli_queue_print_standing(struct cli_queue_printer *printer, json_t *standing)
 	buf_add_char(&out, '\n');
 	write_state(printer, &out, standing);
 	write_load(&out, standing);
+	write_site(&out, json_object_get(standing, "site"));
 	write_asked(printer, &out, json_object_get(standing, "asked"));
 	if (cli_queue_has_reply(standing)) {
 		row(&out, "last reply");

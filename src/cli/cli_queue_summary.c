@@ -72,7 +72,7 @@ void
 cli_queue_print_destination(struct cli_queue_printer *printer, json_t *destination)
 {
 	static const char *const keys[] = {
-	    "limit", "window", "code", "status", "host", "reply", "rule"};
+	    "limit", "window", "code", "status", "host", "reply", "rule", "site"};
 	struct buf line;
 
 	if (printer->options->json) {

@@ -38,7 +38,8 @@ enum { TEXT_BYTES_MAX = 65536 };
 	"{\"recipient\":{\"id\":\"a1\",\"address\":\"bob@b.test\","                      \
 	"\"original\":\"bob@b.test\",\"destination\":\"mx:b.test\",\"state\":\"ready\"," \
 	"\"reason\":\"" reason "\",\"tries\":2,\"ahead\":3,\"connections\":2,"           \
-	"\"window\":2,\"limit\":\"rate 5 per 1 m, in queue\",\"in_doubt\":false,"        \
+	"\"window\":2,\"site\":\"Gmail\",\"site_destinations\":312,"                    \
+	"\"limit\":\"rate 5 per 1 m, in queue\",\"in_doubt\":false,"                      \
 	"\"next_try\":\"2026-11-24T03:04:00.000Z\",\"expires\":"                         \
 	"\"2026-11-25T02:48:00.000Z\",\"tried\":\"2026-11-24T02:59:00.000Z\","           \
 	"\"code\":450,\"host\":\"mx.b.test\",\"reply\":\"4.2.1 Not \\u001b[31m now\"}}\n"
@@ -60,7 +61,9 @@ enum { TEXT_BYTES_MAX = 65536 };
 	"{\"standing\":{\"destination\":\"mx:b.test\",\"state\":\"paused\","               \
 	"\"reason\":\"pause\",\"next_try\":\"2026-11-24T03:04:00.000Z\",\"limit\":\"\","    \
 	"\"recipients\":12,\"ready\":3,\"connections\":1,\"window\":2,\"window_max\":20,"   \
-	"\"interval_ms\":2000,\"left\":40,\"left_ms\":300000,"                             \
+	"\"interval_ms\":2000,\"site\":{\"name\":\"Gmail\",\"destinations\":312,"            \
+	"\"connections\":20,\"window\":20,\"window_max\":25,\"interval_ms\":1500},"          \
+	"\"left\":40,\"left_ms\":300000,"                             \
 	"\"empty\":\"2026-11-24T03:06:00.000Z\",\"asked\":{\"kind\":\"slow\","             \
 	"\"rule\":\"Gmail: rate-limited, slow-down\",\"site\":\"Gmail\",\"times\":2,"      \
 	"\"since\":\"2026-11-24T02:59:00.000Z\",\"until\":\"2026-11-24T03:14:00.000Z\"},"  \
@@ -294,6 +297,16 @@ static const struct {
 	"No server of b.test could be reached; it is being", ""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("connections") SHOWN,
 	EX_OK, "It waits for a free connection to b.test, which", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("site") SHOWN, EX_OK,
+	"It waits for a free connection: Gmail, which takes\n"
+	"             mail for 312 domains that wait, has 2 of 2 that it may have now. 3\n",
+	""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("site-rate") SHOWN, EX_OK,
+	"Gmail, which takes mail for 312 domains that wait,\n"
+	"             gets only so many messages in a time; the next may go 24 Nov\n"
+	"             03:04:00 UTC (in 4 min). 3 recipients", ""},
+    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("site-rate") DONE(1, 1, false), EX_OK,
+	"waits for the rate limit of its provider, in 4 min, 3 ahead", ""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("turn") SHOWN, EX_OK,
 	"It waits its turn for b.test. 3 recipients are", ""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("new") SHOWN, EX_OK,
@@ -434,6 +447,8 @@ static const struct {
 	"  waiting     12 recipients, 3 of them ready to go before a new one\n"
 	"  connections 1 in use, 2 allowed now, at most 20\n"
 	"  rate        a message each 2 s\n"
+	"  shared      Gmail: 20 connections in use by 312 domains, 20 allowed now, at most 25; a "
+	"message each 2 s\n"
 	"  asked       Gmail: rate-limited, slow-down; it holds for all mail to Gmail\n"
 	"              2 times, the first 24 Nov 02:59:00 UTC (60 s ago)\n"
 	"              it is eased 24 Nov 03:14:00 UTC (in 14 min), or by: postrider queue retry "

@@ -24,6 +24,8 @@ enum reason {
 	UNTIL,
 	SUSPENDED,
 	PAUSE,
+	SITE,
+	SITE_RATE,
 	SOURCE,
 	REASON_COUNT
 };
@@ -33,7 +35,7 @@ reason_of(json_t *object)
 {
 	static const char *const names[REASON_COUNT] = {"time", "down", "probe",
 	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing",
-	    "until", "suspended", "pause", "source"};
+	    "until", "suspended", "pause", "site", "site-rate", "source"};
 	const char *name = cli_queue_text(object, "reason");
 	unsigned reason = 0;
 
@@ -103,6 +105,26 @@ write_window(struct buf *out, json_t *rcpt)
 	    cli_queue_number(rcpt, "connections"), window);
 }
 
+/* "mx.hoster.example, which takes mail for 12 domains" */
+static void
+write_site(struct buf *out, json_t *rcpt)
+{
+	long long destinations = cli_queue_number(rcpt, "site_destinations");
+
+	reply_clean(out, span_str(cli_queue_text(rcpt, "site")));
+	if (destinations > 1)
+		buf_addf(out, ", which takes mail for %lld domains that wait,", destinations);
+}
+
+static void
+write_site_window(struct buf *out, json_t *rcpt)
+{
+	buf_add_str(out, "It waits for a free connection: ");
+	write_site(out, rcpt);
+	buf_addf(out, " has %lld of %lld that it may have now.",
+	    cli_queue_number(rcpt, "connections"), cli_queue_number(rcpt, "window"));
+}
+
 /* What is said of the mail that waits for a destination. */
 static void
 write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
@@ -130,6 +152,16 @@ write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcp
 		cli_queue_write_destination(out, destination);
 		buf_add_str(
 		    out, " gets only so many messages in a time; its next may go ");
+		write_when(printer, out, rcpt);
+		buf_add_char(out, '.');
+		break;
+	case SITE:
+		write_site_window(out, rcpt);
+		break;
+	case SITE_RATE:
+		write_site(out, rcpt);
+		buf_add_str(
+		    out, " gets only so many messages in a time; the next may go ");
 		write_when(printer, out, rcpt);
 		buf_add_char(out, '.');
 		break;
@@ -222,6 +254,8 @@ cli_queue_write_why(
 	case TURN:
 	case SUSPENDED:
 	case PAUSE:
+	case SITE:
+	case SITE_RATE:
 		write_line(printer, out, rcpt);
 		return;
 	case REASON_COUNT:
@@ -250,6 +284,8 @@ cli_queue_write_why_short(
 	    [UNTIL] = "is to be sent",
 	    [SUSPENDED] = "its destination is suspended",
 	    [PAUSE] = "its destination asked for less mail, goes on",
+	    [SITE] = "waits for a free connection to its provider",
+	    [SITE_RATE] = "waits for the rate limit of its provider",
 	    [SOURCE] = "no address may send it now, goes on",
 	    [REASON_COUNT] = "waits",
 	};
@@ -260,10 +296,10 @@ cli_queue_write_why_short(
 	if (reason == TIME)
 		buf_add_str(out, cli_queue_number(rcpt, "tries") > 0 ? "next" : "first");
 	buf_add_str(out, words[reason]);
-	if (reason == RATE)
+	if (reason == RATE || reason == SITE_RATE)
 		buf_add_char(out, ',');
 	if ((reason == TIME || reason == DOWN || reason == RATE || reason == UNTIL ||
-	        reason == PAUSE || reason == SOURCE) &&
+	        reason == PAUSE || reason == SITE_RATE || reason == SOURCE) &&
 	    cli_queue_time(cli_queue_text(rcpt, "next_try"), &next_ms)) {
 		buf_add_char(out, ' ');
 		cli_queue_write_distance(out, next_ms, printer->now_ms);
@@ -286,6 +322,8 @@ next_word_of(enum reason reason)
 	    [ASIDE] = WORD_WHY_NEXT_HELD,
 	    [SUSPENDED] = WORD_WHY_NEXT_HELD,
 	    [PAUSE] = WORD_WHY_NEXT_TURN,
+	    [SITE] = WORD_WHY_NEXT_TURN,
+	    [SITE_RATE] = WORD_WHY_NEXT_TURN,
 	    [SOURCE] = WORD_WHY_NEXT_TURN,
 	    [ACTIVE] = WORD_WHY_NEXT_NOW,
 	};

@@ -15,6 +15,7 @@
 #include "cli/cli_ledger.h"
 #include "cli/cli_probe.h"
 #include "cli/cli_protocol.h"
+#include "cli/cli_providers.h"
 #include "cli/cli_queue.h"
 #include "cli/cli_reference.h"
 #include "cli/cli_route.h"
@@ -70,6 +71,7 @@ static const struct command {
     {"probe", cli_probe, "walk the way to a destination, without sending a message"},
     {"route", cli_route, "which way mail for an address goes, and which line says so"},
     {"protocol", cli_protocol, "what is answered to which SMTP command, and when"},
+    {"providers", cli_providers, "large providers, and how much mail at a time they want"},
     {"version", cli_version, "print the version"},
     {"help", cli_help, "list the commands, or print the help of one"},
     {"role", cli_role, NULL},

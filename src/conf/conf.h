@@ -139,7 +139,13 @@ struct conf_route {
 	const struct conf_pipe *pipe; /* PIPE */
 };
 
-/* How mail for a destination is tried: when again, how long, how much at a time. */
+/* Of a limit: nothing is said about it. */
+#define CONF_UNSAID UINT64_MAX
+
+/*
+ * How mail for a destination is tried: when again, how long, how much at a time.  Of a provider's
+ * all may be CONF_UNSAID, and of others the last two.
+ */
 struct conf_limits {
 	uint64_t retry_ms[CONF_RETRIES_MAX]; /* waits; the last one repeats */
 	size_t retry_count;
@@ -150,6 +156,8 @@ struct conf_limits {
 	uint64_t rate_count; /* messages in a period; 0: no limit */
 	uint64_t rate_period_ms;
 	uint64_t tls; /* enum conf_tls; where a route says nothing else than may */
+	uint64_t messages_max; /* transactions on one connection; 0 is any number */
+	uint64_t rcpts_max;    /* recipients of a transaction */
 };
 
 /* A chain in PEM (its text, from the bundle) and the path of its private key. */
@@ -162,6 +170,13 @@ struct conf_certificate {
 /* The limits of some destinations.  Whatever a block does not say, it has from the queue. */
 struct conf_destination {
 	struct span pattern; /* as a route's domain; a smart host's name or address too */
+	struct conf_limits limits;
+};
+
+/* The limits of all destinations that the same servers take mail for, together. */
+struct conf_provider {
+	struct span name; /* as src/providers has it, or as a destination's pattern: of MX hosts */
+	bool is_host;
 	struct conf_limits limits;
 };
 
@@ -333,6 +348,10 @@ struct conf {
 	struct conf_destination
 	    *destinations; /* the first that fits; see route/limits.h */
 	size_t destination_count;
+	struct conf_provider *providers; /* the first that fits */
+	size_t provider_count;
+	uint64_t host_connections_max; /* to a provider or an MX host of which none says; 0: any */
+	bool provider_limits; /* those of src/providers are kept to */
 
 	/* The ledger; 0 is without end. */
 	uint64_t ledger_keep_ms;

@@ -100,6 +100,25 @@ static const struct mistake mistakes[] = {
 	"\"rate\" is from 1 to 1000000, or \"unlimited\", not 1000001"},
     {"destination any { connections 5; connections at first 6 }", 34,
 	"there are at most 5 connections, so not 6 at first"},
+    {"provider { }", 10, "expected a provider, or an MX host, not \"{\""},
+    {"provider Gmial { }", 10,
+	"\"Gmial\" is neither a provider that is known nor the name of an MX host; did you "
+	"mean \"Gmail\"?"},
+    {"provider a_b.example { }", 10,
+	"\"a_b.example\" is neither a provider that is known nor the name of an MX host; "
+	"\"postrider providers\" lists those that are known"},
+    {"provider any { }", 10,
+	"\"any\" is neither a provider that is known nor the name of an MX host; "
+	"\"postrider providers\" lists those that are known"},
+    {"provider Gmail { retry after 1 h }", 18,
+	"\"retry after\" belongs in the block \"queue\""},
+    {"provider Gmail { connections 5; connections at first 6 }", 33,
+	"there are at most 5 connections, so not 6 at first"},
+    {"provider Gmail { }; provider \"gmail\" { }", 30,
+	"\"Gmail\" was said already, at /etc/p/main.conf:4"},
+    {"provider .b.example { }; provider a.b.example { }", 35,
+	"this provider for \"a.b.example\" is never used: the one at /etc/p/main.conf:4 comes "
+	"first and takes that mail"},
     {"queue { connections per destination 5; connections at first 6 }", 40,
 	"there are at most 5 connections per destination, so not 6 at first"},
     {"destination any { jitter 1 %; jitter 2 % }", 31,

@@ -148,9 +148,9 @@ struct conf_parser {
 	struct conf_place read[CONF_FILES_MAX]; /* where each file was included */
 	struct conf_place listeners[CONF_LISTENERS_MAX];
 	size_t table_count;
-	struct conf_list domains, routes, destinations, sources, warmups, verps;
+	struct conf_list domains, routes, destinations, providers, sources, warmups, verps;
 	struct conf_list relay_networks, xclient_networks, proxy_networks;
-	struct conf_list patterns; /* of the block "destination" that is open */
+	struct conf_list patterns; /* of the block "destination" or "provider" that is open */
 	struct conf_limits limits; /* and what it says */
 	struct map seen; /* what may be said once: text to struct conf_place */
 };
@@ -241,8 +241,9 @@ bool conf_networks_parse(struct conf_parser *parser, const struct conf_option *o
 bool conf_certificate_parse(struct conf_parser *parser);
 bool conf_clients_parse(struct conf_parser *parser);
 bool conf_tls_version_parse(struct conf_parser *parser);
-/* A block "destination": what stands before its brace, and its end. */
-bool conf_destination_open(struct conf_parser *parser);
+/* A block "destination" or "provider": what stands before its brace, and its end. */
+bool conf_destination_open(
+    struct conf_parser *parser, const struct conf_option *option);
 void conf_destination_close(struct conf_parser *parser);
 /* Fills in what the blocks did not say. */
 void conf_destinations_settle(struct conf *conf);

@@ -37,7 +37,7 @@ write_default(struct buf *out, const struct conf_option *option, struct conf *pr
 	const struct conf_limits *limits;
 
 	if (conf_option_is_limit(option)) {
-		buf_add_str(out, "as in \"queue\"");
+		buf_add_str(out, option->preset_text ? option->preset_text : "as in \"queue\"");
 		return;
 	}
 	if (option->type != CONF_TIMES) {

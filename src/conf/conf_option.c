@@ -65,13 +65,25 @@ conf_option_is_number(const struct conf_option *option)
 bool
 conf_option_is_limit(const struct conf_option *option)
 {
-	return span_eq(span_str(option->block), SPAN("destination"));
+	return span_eq(span_str(option->block), SPAN("destination")) ||
+	       span_eq(span_str(option->block), SPAN("provider"));
+}
+
+bool
+conf_option_is_said(const struct conf_limits *limits, const struct conf_option *option)
+{
+	if (option->type == CONF_TIMES)
+		return limits->retry_count > 0;
+	if (option->type == CONF_RATE)
+		return limits->rate_count != CONF_UNSAID;
+	return conf_option_number(limits, option) != CONF_UNSAID;
 }
 
 bool
 conf_option_is_block(const struct conf_option *option)
 {
-	return option->type == CONF_BLOCK || option->type == CONF_DESTINATION;
+	return option->type == CONF_BLOCK || option->type == CONF_DESTINATION ||
+	       option->type == CONF_PROVIDER;
 }
 
 struct conf_limits *
@@ -105,6 +117,8 @@ conf_option_presets(struct conf *conf)
 	}
 	memcpy(conf->limits.retry_ms, retry_presets, sizeof(retry_presets));
 	conf->limits.retry_count = LEN(retry_presets);
+	/* What all others may have is in the block "delivery". */
+	conf->limits.messages_max = conf->limits.rcpts_max = CONF_UNSAID;
 	conf->log_format = CONF_LOG_LOGFMT;
 	conf->log_target = CONF_LOG_STDERR;
 }

@@ -51,18 +51,22 @@ enum conf_type {
 	CONF_INCLUDE,
 	CONF_BLOCK, /* opens the block that is called like the row */
 	CONF_DESTINATION, /* a block too, with patterns before its brace */
+	CONF_PROVIDER, /* and one with names of providers */
 
 	CONF_TYPE_COUNT
 };
 
-/* Rows of the block "destination" are about a struct conf_limits, all others about the conf. */
+/*
+ * Rows of the blocks "destination" and "provider" are about a struct conf_limits, all others about
+ * the conf.
+ */
 struct conf_option {
 	const char *block; /* "limits"; NULL is outside of blocks */
 	const char *words; /* "message size" */
 	enum conf_type type;
 	size_t offset;
 	uint64_t preset, min, max;
-	const char *preset_text; /* for strings; NULL is "" */
+	const char *preset_text; /* for strings; NULL is "".  Of limits: what holds without it */
 	const char *zero; /* the word for 0 ("unlimited"), allowed whatever min says */
 	const char *syntax; /* what follows the words, for the manual */
 	const char *doc; /* full sentences */
@@ -77,8 +81,11 @@ const struct conf_option *conf_option_find(const char *block, const char *words)
 
 /* Gives every value its default; strings are static ones. */
 void conf_option_presets(struct conf *conf);
-/* Whether the row is one of the block "destination". */
+/* Whether the row is one of the block "destination" or "provider". */
 bool conf_option_is_limit(const struct conf_option *option);
+/* Whether anything is said of it, in such a block. */
+bool conf_option_is_said(
+    const struct conf_limits *limits, const struct conf_option *option);
 bool conf_option_is_block(const struct conf_option *option);
 /* The limits of a TIMES or RATE row; holder is the conf, or the limits of a destination. */
 struct conf_limits *conf_option_limits(void *holder, const struct conf_option *option);

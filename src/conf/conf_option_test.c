@@ -13,7 +13,9 @@ statement_write(struct buf *out, const struct conf_option *option, const char *w
 		buf_add_str(out, KIT_BASE);
 	if (option->block)
 		buf_addf(out, "%s %s{ ", option->block,
-		    conf_option_is_limit(option) ? "any " : "");
+		    !conf_option_is_limit(option)             ? ""
+			: strcmp(option->block, "provider") == 0 ? "Gmail "
+								 : "any ");
 	buf_addf(out, "%s %.*s", words, SPAN_ARGS(value));
 	buf_add_str(out, option->block ? " }\n" : "\n");
 }
@@ -84,8 +86,9 @@ number_of(struct conf *conf, const struct conf_option *option)
 	void *holder = conf;
 
 	if (conf_option_is_limit(option)) {
-		assert_int_equal(conf->destination_count, 1);
-		holder = &conf->destinations[0].limits;
+		assert_int_equal(conf->destination_count + conf->provider_count, 1);
+		holder = conf->destination_count > 0 ? &conf->destinations[0].limits
+						     : &conf->providers[0].limits;
 	}
 	if (option->type == CONF_TIMES)
 		return conf_option_limits(holder, option)->retry_ms[0];

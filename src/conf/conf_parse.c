@@ -238,7 +238,7 @@ fail_unknown(struct conf_parser *parser)
 static bool
 block_open(struct conf_parser *parser, const struct conf_option *option)
 {
-	if (option->type == CONF_DESTINATION && !conf_destination_open(parser))
+	if (option->type != CONF_BLOCK && !conf_destination_open(parser, option))
 		return false;
 	if (parser->token.kind != CONF_OPEN)
 		return conf_parser_fail(parser, parser->token.place,
@@ -256,7 +256,8 @@ block_close(struct conf_parser *parser)
 	if (!parser->block)
 		conf_error_add(
 		    &parser->errors, parser->token.place, "this \"}\" closes no block");
-	else if (same_block(parser->block, "destination"))
+	else if (same_block(parser->block, "destination") ||
+		 same_block(parser->block, "provider"))
 		conf_destination_close(parser);
 	parser->block = NULL;
 	conf_parser_advance(parser);
@@ -406,6 +407,7 @@ parser_fini(struct conf_parser *parser)
 	list_fini(&parser->warmups);
 	list_fini(&parser->verps);
 	list_fini(&parser->destinations);
+	list_fini(&parser->providers);
 	list_fini(&parser->patterns);
 	map_fini(&parser->seen);
 	arena_fini(&parser->scratch);
@@ -468,6 +470,9 @@ conf_parse(struct conf_bundle *bundle, struct conf **conf,
 	holder->conf.destinations =
 	    list_keep(parser, &parser->destinations, sizeof(struct conf_destination));
 	holder->conf.destination_count = parser->destinations.count;
+	holder->conf.providers =
+	    list_keep(parser, &parser->providers, sizeof(struct conf_provider));
+	holder->conf.provider_count = parser->providers.count;
 	/* What is missing after an error may be what the error is about. */
 	if (parser->errors.count == 0)
 		conf_check(parser);

@@ -338,6 +338,41 @@ destinations_have_limits_of_their_own(void **state)
 	kit_fini(&kit);
 }
 
+/* What is not said stays so: others may have said it. */
+static void
+providers_have_limits_for_all_of_theirs(void **state)
+{
+	const struct conf_provider *rows;
+	struct kit kit;
+
+	(void)state;
+	kit_init(&kit,
+	    KIT_BASE "provider \"microsoft 365\", .Hoster.example {\n\tconnections 7\n"
+		     "\trate 600 per 1 m; recipients per transaction 30 }\n"
+		     "provider mx.far.example { connections at first 2; messages per connection "
+		     "unlimited }\ndestination a.example { messages per connection 3 }\n"
+		     "queue { connections per mx host unlimited; provider limits no }\n");
+	assert_non_null(kit.conf);
+	assert_int_equal(kit.conf->host_connections_max, 0);
+	assert_false(kit.conf->provider_limits);
+	assert_int_equal(kit.conf->provider_count, 3);
+	rows = kit.conf->providers;
+	assert_true(span_eq(rows[0].name, SPAN("Microsoft 365")) && !rows[0].is_host);
+	assert_true(span_eq(rows[1].name, SPAN(".hoster.example")) && rows[1].is_host);
+	assert_int_equal(rows[1].limits.connections_max, 7);
+	assert_int_equal(rows[1].limits.rate_count, 600);
+	assert_int_equal(rows[1].limits.rcpts_max, 30);
+	assert_true(rows[1].limits.messages_max == CONF_UNSAID);
+	assert_true(rows[2].limits.connections_max == CONF_UNSAID);
+	assert_true(rows[2].limits.rate_count == CONF_UNSAID);
+	assert_int_equal(rows[2].limits.connections_start, 2);
+	assert_int_equal(rows[2].limits.messages_max, 0);
+	assert_int_equal(kit.conf->destinations[0].limits.messages_max, 3);
+	assert_true(kit.conf->destinations[0].limits.rcpts_max == CONF_UNSAID);
+	assert_true(kit.conf->limits.messages_max == CONF_UNSAID);
+	kit_fini(&kit);
+}
+
 static void
 users_get_ports_where_they_can_log_in(void **state)
 {
@@ -484,6 +519,7 @@ main(void)
 	    cmocka_unit_test(the_conf_outlives_the_bundle),
 	    cmocka_unit_test(defaults_are_those_of_the_contract),
 	    cmocka_unit_test(destinations_have_limits_of_their_own),
+	    cmocka_unit_test(providers_have_limits_for_all_of_theirs),
 	    cmocka_unit_test(users_get_ports_where_they_can_log_in),
 	    cmocka_unit_test(more_that_is_good),
 	    cmocka_unit_test(long_lists_are_bounded),

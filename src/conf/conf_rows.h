@@ -21,12 +21,12 @@
 #define RATE(name, member, number)                                                     \
 	.words = (name), .type = CONF_COUNT, AT(member), .preset = (number), .min = 1, \
 	.max = 1000000, .zero = "unlimited", .syntax = "NUMBER | unlimited"
-/* Rows of the block "destination". */
+/* Rows of the blocks "destination" and "provider". */
 #define LIMIT(member) .offset = offsetof(struct conf_limits, member)
 
 /* conf_option_rows.c: what stands outside of blocks. */
 const struct conf_option *conf_rows_general(size_t *count);
 /* conf_rows_limits.c: limits, submission. */
 const struct conf_option *conf_rows_limits(size_t *count);
-/* conf_rows_queue.c: queue, destination, ledger, delivery. */
+/* conf_rows_queue.c: queue, destination, provider, ledger, delivery. */
 const struct conf_option *conf_rows_queue(size_t *count);

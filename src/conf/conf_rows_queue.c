@@ -1,4 +1,7 @@
-/* The rows of the blocks "queue", "destination", "ledger" and "delivery": what becomes of mail. */
+/*
+ * The rows of the blocks "queue", "destination", "provider", "ledger" and "delivery": what becomes
+ * of mail.
+ */
 #include "base/check.h"
 #include "conf/conf_rows.h"
 
@@ -151,6 +154,29 @@ static const struct conf_option options[] = {
 	.syntax = "NUMBER",
 	.doc = "Connections at a time to a destination of which nothing is known yet."},
     {.block = "queue",
+	.words = "connections per mx host",
+	.type = CONF_COUNT,
+	AT(host_connections_max),
+	.preset = 50,
+	.min = 1,
+	.max = CONNECTIONS_MAX,
+	.zero = "unlimited",
+	.syntax = "NUMBER | unlimited",
+	.doc = "Connections at a time to one provider, or one host that takes mail for several "
+	       "domains, over all of these; where neither a block \"provider\" nor \"provider "
+	       "limits\" has another number. It gets so many as a destination does: fewer at "
+	       "first, and after failures."},
+    {.block = "queue",
+	.words = "provider limits",
+	.type = CONF_BOOL,
+	AT(provider_limits),
+	.preset = 1,
+	.syntax = "yes | no",
+	.doc = "Whether large providers are given no more connections at a time, messages on a "
+	       "connection, and so on, than they are known to want. \"postrider providers\" lists "
+	       "these limits and where they come from. What a block \"provider\" says counts "
+	       "more."},
+    {.block = "queue",
 	.words = "rate per destination",
 	.type = CONF_RATE,
 	AT(limits),
@@ -244,6 +270,79 @@ static const struct conf_option options[] = {
 	.syntax = "may | required | verified | dane | never",
 	.doc = "As \"with tls\" of \"send mail\", which counts where it says anything but "
 	       "may. Without: may."},
+    {.block = "destination",
+	.words = "messages per connection",
+	.type = CONF_COUNT,
+	LIMIT(messages_max),
+	.preset_text = "as the provider has it, or \"delivery\"",
+	.min = 1,
+	.max = 1000000,
+	.zero = "unlimited",
+	.syntax = "NUMBER | unlimited",
+	.doc = "Messages that one connection carries, one after the other."},
+    {.block = "destination",
+	.words = "recipients per transaction",
+	.type = CONF_COUNT,
+	LIMIT(rcpts_max),
+	.preset_text = "as the provider has it, or \"delivery\"",
+	.min = 1,
+	.max = 1000,
+	.syntax = "NUMBER",
+	.doc = "Recipients that share one transfer of a message."},
+
+    {.words = "provider",
+	.type = CONF_PROVIDER,
+	.repeats = true,
+	.syntax = "NAME, ... { ... }",
+	.doc = "What all destinations with the same servers may have together, beside what each "
+	       "may have by itself. NAME is a provider that \"postrider providers\" lists, "
+	       "\"Microsoft 365\" for example, or an MX host: mx.example.org, or .example.org "
+	       "for all hosts below it, which are one then. The first block that fits counts."},
+    {.block = "provider",
+	.words = "connections",
+	.type = CONF_COUNT,
+	LIMIT(connections_max),
+	.preset_text = "as \"postrider providers\" has it, or \"connections per mx host\"",
+	.min = 1,
+	.max = CONNECTIONS_MAX,
+	.syntax = "NUMBER",
+	.doc = "Connections at a time."},
+    {.block = "provider",
+	.words = "connections at first",
+	.type = CONF_COUNT,
+	LIMIT(connections_start),
+	.min = 1,
+	.max = CONNECTIONS_MAX,
+	.syntax = "NUMBER",
+	.doc = "Connections at a time while nothing is known of it."},
+    {.block = "provider",
+	.words = "rate",
+	.type = CONF_RATE,
+	.zero = "unlimited",
+	.syntax = "NUMBER per TIME | unlimited",
+	.doc = "Messages in any such time: a tenth of them at once after a pause, the "
+	       "rest spread evenly. From 1 to 1000000 per 1 s to 30 d."},
+    {.block = "provider",
+	.words = "messages per connection",
+	.type = CONF_COUNT,
+	LIMIT(messages_max),
+	.preset_text = "as \"postrider providers\" has it, or \"delivery\"",
+	.min = 1,
+	.max = 1000000,
+	.zero = "unlimited",
+	.syntax = "NUMBER | unlimited",
+	.doc = "Messages that one connection carries, one after the other. A block "
+	       "\"destination\" that says so too counts more."},
+    {.block = "provider",
+	.words = "recipients per transaction",
+	.type = CONF_COUNT,
+	LIMIT(rcpts_max),
+	.preset_text = "as \"postrider providers\" has it, or \"delivery\"",
+	.min = 1,
+	.max = 1000,
+	.syntax = "NUMBER",
+	.doc = "Recipients that share one transfer of a message. A block \"destination\" that "
+	       "says so too counts more."},
 
     {.words = "ledger",
 	.type = CONF_BLOCK,

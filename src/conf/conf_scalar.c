@@ -55,6 +55,7 @@ expected(const struct conf_option *option)
 	case CONF_INCLUDE:
 	case CONF_BLOCK:
 	case CONF_DESTINATION:
+	case CONF_PROVIDER:
 	case CONF_TYPE_COUNT:
 		break;
 	}

@@ -313,6 +313,20 @@ show_value(struct buf *out, const void *holder, const struct conf_option *option
 	return true;
 }
 
+/* The block's rows of which anything is said. */
+static void
+show_limits(struct buf *out, const char *block, const struct conf_limits *limits)
+{
+	for (size_t i = 0; i < conf_option_count(); i++) {
+		const struct conf_option *option = conf_option_at(i);
+
+		if (conf_option_is_limit(option) && strcmp(option->block, block) == 0 &&
+		    conf_option_is_said(limits, option))
+			(void)show_value(out, limits, option);
+	}
+	buf_add_str(out, "}\n");
+}
+
 static void
 show_destinations(struct buf *out, const struct conf *conf)
 {
@@ -321,11 +335,18 @@ show_destinations(struct buf *out, const struct conf *conf)
 
 		buf_addf(out, "destination %.*s {\n",
 		    SPAN_ARGS(pattern.len ? pattern : SPAN("any")));
-		for (size_t at = 0; at < conf_option_count(); at++)
-			if (conf_option_is_limit(conf_option_at(at)))
-				(void)show_value(out, &conf->destinations[i].limits,
-				    conf_option_at(at));
-		buf_add_str(out, "}\n");
+		show_limits(out, "destination", &conf->destinations[i].limits);
+	}
+}
+
+static void
+show_providers(struct buf *out, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->provider_count; i++) {
+		buf_add_str(out, "provider ");
+		conf_value_write_word(out, conf->providers[i].name);
+		buf_add_str(out, " {\n");
+		show_limits(out, "provider", &conf->providers[i].limits);
 	}
 }
 
@@ -350,6 +371,7 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 	    [CONF_DNS] = show_dns,
 	    [CONF_LOG] = show_log,
 	    [CONF_DESTINATION] = show_destinations,
+	    [CONF_PROVIDER] = show_providers,
 	};
 
 	if (show_value(out, conf, option))

@@ -58,6 +58,11 @@ static const char *const confs[] = {
     "commands per session 100; command timeout 1001 ms; session timeout 36 h }\n",
     "hostname a\nqueue { disk reserve 0; retry after 101 ms, 1 d; segment size 1 GB }\n"
     "delivery { connect timeout 90 s }\n",
+    "hostname a\nprovider Gmail, \"GMX and WEB.DE\", .mx.example { connections 2\n"
+    "rate 5 per 1 s }\nprovider b.example { recipients per transaction 4; messages per "
+    "connection unlimited; connections at first 3 }\nprovider QQ { }\ndestination any {\n"
+    "messages per connection 9; recipients per transaction 8 }\n"
+    "queue { provider limits no; connections per mx host unlimited }\n",
     "hostname a\nqueue { jitter 0 %; rate per destination 7 per 90 s; crashes per message "
     "unlimited\nconnections per destination 3 }\nledger { keep forever; size 16 MB }\n",
     "hostname a\nvalidate dns with /etc/anchor\ndestination t.example { tls verified }\n",
@@ -113,6 +118,8 @@ assert_same_limits(const struct conf_limits *a, const struct conf_limits *b)
 	assert_int_equal(a->rate_count, b->rate_count);
 	assert_int_equal(a->rate_period_ms, b->rate_period_ms);
 	assert_int_equal(a->tls, b->tls);
+	assert_int_equal(a->messages_max, b->messages_max);
+	assert_int_equal(a->rcpts_max, b->rcpts_max);
 }
 
 static void
@@ -155,6 +162,12 @@ assert_same_lists(const struct conf *a, const struct conf *b)
 		assert_same_span(a->destinations[i].pattern, b->destinations[i].pattern);
 		assert_same_limits(
 		    &a->destinations[i].limits, &b->destinations[i].limits);
+	}
+	assert_int_equal(a->provider_count, b->provider_count);
+	for (size_t i = 0; i < a->provider_count; i++) {
+		assert_same_span(a->providers[i].name, b->providers[i].name);
+		assert_int_equal(a->providers[i].is_host, b->providers[i].is_host);
+		assert_same_limits(&a->providers[i].limits, &b->providers[i].limits);
 	}
 	assert_int_equal(a->route_count, b->route_count);
 	for (size_t i = 0; i < a->route_count; i++)

@@ -170,6 +170,8 @@ enum ipc_why {
 	IPC_WHY_UNTIL,    /* its sender wants it to be sent not before a time */
 	IPC_WHY_SUSPENDED, /* an operator suspended the destination, perhaps until a time */
 	IPC_WHY_PAUSE,     /* the destination's words asked for a pause, until a time */
+	IPC_WHY_SITE,      /* its site has as many connections as it may */
+	IPC_WHY_SITE_RATE, /* its site's rate; the next attempt there may start at a time */
 	IPC_WHY_SOURCE, /* no address that it may leave from can take it now: see queue/sources.c */
 	IPC_WHY_COUNT,
 };

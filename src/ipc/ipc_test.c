@@ -17,7 +17,7 @@
 #include "ipc/ipc.h"
 
 enum {
-	FIELDS_MAX = 32,
+	FIELDS_MAX = 48,
 	MESSAGE_BYTES_MAX = 1024,
 	WIRE_BYTES_MAX = 2 * IPC_FRAME_BYTES_MAX
 };

@@ -10,7 +10,6 @@ enum {
 	TOGETHER_MS = 5 * SECOND, /* strikes so close are one */
 	CALM_MS = 10 * MINUTE,    /* after a pause (or as long as it was), for a strike less */
 	INTERVAL_MS_MAX = MINUTE,
-	STRIKES_MAX = 16,
 };
 
 static const struct {
@@ -67,8 +66,8 @@ ease_strike(struct ease *ease, enum ease_kind kind, uint32_t active, uint64_t st
 	ease->connections = connections_after(ease, kind, active);
 	/* Pauses of one kind double; a graver one begins with its first. */
 	ease->strikes = ease->strikes > 0 && kind == ease->kind ? ease->strikes + 1 : 1;
-	if (ease->strikes > STRIKES_MAX)
-		ease->strikes = STRIKES_MAX;
+	if (ease->strikes > EASE_STRIKES_MAX)
+		ease->strikes = EASE_STRIKES_MAX;
 	ease->kind = kind;
 	ease->struck_ms = now_ms;
 	if (kind != EASE_CONNECTIONS || active == 0)

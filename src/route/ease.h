@@ -19,6 +19,8 @@ enum ease_kind {
 	EASE_KIND_COUNT
 };
 
+enum { EASE_STRIKES_MAX = 16 }; /* more are as many */
+
 /* No words of a server make mail wait longer than this at a time. */
 #define EASE_PAUSE_MS_MAX UINT64_C(14400000)
 

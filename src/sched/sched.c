@@ -2,7 +2,6 @@
 #include "sched/sched_internal.h"
 
 #include "base/arena.h"
-#include "base/check.h"
 
 /* A wall clock that goes back by so much was set, not steered. */
 enum { SET_BACK_MS = 1000 };
@@ -18,9 +17,11 @@ sched_create(const struct sched_options *options, uint64_t now_ms, uint64_t now_
 	sched_message_init(sched);
 	sched_line_init(sched);
 	sched_destination_init(sched);
+	sched_site_init(sched);
 	sched_reply_init(sched);
 	sched_wheel_init(&sched->rcpt_wheel, &sched->rcpts, now_wall_ms);
 	sched_wheel_init(&sched->destination_wheel, &sched->destinations, now_ms);
+	sched_wheel_init(&sched->site_wheel, &sched->sites, now_ms);
 	return sched;
 }
 
@@ -32,6 +33,7 @@ sched_destroy(struct sched *sched)
 	sched_message_fini(sched);
 	sched_line_fini(sched);
 	sched_destination_fini(sched);
+	sched_site_fini(sched);
 	sched_reply_fini(sched);
 	mem_free(sched);
 }
@@ -44,6 +46,9 @@ sched_reload(struct sched *sched)
 		if (sched_pool_has_slot(&sched->destinations, at) &&
 		    destination_at(sched, at)->key)
 			sched_destination_look(sched, at);
+	for (uint32_t at = 0; at < sched_pool_end(&sched->sites); at++)
+		if (sched_pool_has_slot(&sched->sites, at) && site_at(sched, at)->name)
+			sched_site_look(sched, at);
 }
 
 bool
@@ -62,6 +67,11 @@ sched_advance(struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms, unsign
 		destination_at(sched, at)->in_wheel = false;
 		sched_destination_look(sched, at);
 	}
+	while ((at = sched_wheel_pop(&sched->site_wheel, sched->now_ms, &budget)) !=
+	    SCHED_NONE) {
+		site_at(sched, at)->in_wheel = false;
+		sched_site_look(sched, at);
+	}
 	while ((at = sched_wheel_pop(&sched->rcpt_wheel, now_wall_ms, &budget)) != SCHED_NONE)
 		sched_rcpt_wake(sched, at);
 	return budget == 0;
@@ -75,14 +85,10 @@ sched_ask(struct sched *sched, uint32_t destination)
 }
 
 void
-sched_ask_site(struct sched *sched, uint64_t site)
+sched_ask_site(struct sched *sched, uint32_t site)
 {
-	check(site != 0);
-	for (uint32_t at = 0; at < sched_pool_end(&sched->destinations); at++)
-		if (sched_pool_has_slot(&sched->destinations, at) &&
-		    destination_at(sched, at)->key &&
-		    destination_at(sched, at)->limits.site == site)
-			sched_ask(sched, at);
+	site_at(sched, site)->limits_age = sched->limits_age - 1;
+	sched_site_look(sched, site);
 }
 
 static uint64_t
@@ -99,8 +105,11 @@ sched_idle_ms(const struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms,
 	    until(sched_wheel_next_ms(&sched->rcpt_wheel), now_wall_ms);
 	uint64_t destination_ms =
 	    until(sched_wheel_next_ms(&sched->destination_wheel), now_ms);
+	uint64_t site_ms = until(sched_wheel_next_ms(&sched->site_wheel), now_ms);
 
 	if (recipient_ms < max_ms)
 		max_ms = recipient_ms;
+	if (site_ms < max_ms)
+		max_ms = site_ms;
 	return destination_ms < max_ms ? destination_ms : max_ms;
 }

@@ -57,7 +57,13 @@ struct sched_limits {
 	bool suspended;                   /* by an operator: no attempt is started */
 	uint64_t suspended_until_wall_ms; /* 0: until it is resumed */
 	uint64_t pause_until_ms; /* by now_ms: it asked for a pause, no attempt is started */
-	uint64_t site;           /* a name for all that one provider serves; 0: unknown */
+};
+
+/* What all destinations of a site may have together. */
+struct sched_site_limits {
+	uint32_t concurrency_start, concurrency_max;
+	struct rate_limit rate;
+	uint64_t pause_until_ms;
 };
 
 struct sched;
@@ -69,16 +75,24 @@ struct sched_options {
 	/* Asked for each destination when it is made, and after sched_reload and sched_ask. */
 	void (*limits)(
 	    void *owner, unsigned kind, struct span key, struct sched_limits *limits);
+	/*
+	 * The site of a destination: a name for all that the same servers take mail for, "" where
+	 * it is not known.  Asked together with limits.  NULL: none has one.
+	 */
+	struct span (*site)(void *owner, unsigned kind, struct span key);
+	/* Asked for each site when it is made, and after sched_reload and sched_ask_site. */
+	void (*site_limits)(
+	    void *owner, unsigned kind, struct span name, struct sched_site_limits *limits);
 };
 
 struct sched *sched_create(
     const struct sched_options *options, uint64_t now_ms, uint64_t now_wall_ms);
 void sched_destroy(struct sched *sched);
-/* Limits have changed: each destination asks again. */
+/* Limits have changed: each destination asks again, and each site. */
 void sched_reload(struct sched *sched);
-/* Those of one destination, or of all with this site (not 0), have changed. */
+/* Those of one destination have changed, or which site it has; or those of a site have. */
 void sched_ask(struct sched *sched, uint32_t destination);
-void sched_ask_site(struct sched *sched, uint64_t site);
+void sched_ask_site(struct sched *sched, uint32_t site);
 
 /*
  * Time passes: recipients and destinations whose time has come are moved.  At most budget of

@@ -45,7 +45,8 @@ sched_destination_init(struct sched *sched)
 {
 	sched_pool_init(&sched->destinations, sizeof(struct destination));
 	sched_index_init(&sched->destination_index, sched, destination_hash);
-	memset(sched->rings, 0xff, sizeof(sched->rings));
+	for (unsigned kind = 0; kind < SCHED_KINDS; kind++)
+		sched_ring_init(sched->rings[kind]);
 }
 
 void
@@ -75,16 +76,27 @@ ask_limits(struct sched *sched, struct destination *destination)
 	check(destination->limits.concurrency_max > 0);
 }
 
+static struct span
+site_of(const struct sched *sched, const struct destination *destination)
+{
+	if (!sched->options.site)
+		return SPAN("");
+	return sched->options.site(sched->options.owner, destination->kind,
+	    span_of(destination->key, destination->key_bytes));
+}
+
 static uint32_t
 new_destination(struct sched *sched, unsigned kind, struct span key)
 {
 	uint32_t at = sched_pool_take(&sched->destinations);
 	struct destination *destination = destination_at(sched, at);
+	struct span site;
 
 	*destination = (struct destination){
 	    .key = mem_copy(key),
 	    .key_bytes = (uint32_t)key.len,
 	    .hash = hash_of(sched, kind, key),
+	    .site = SCHED_NONE,
 	    .kind = (uint8_t)kind,
 	};
 	for (unsigned i = 0; i < LINE_COUNT; i++)
@@ -93,6 +105,9 @@ new_destination(struct sched *sched, unsigned kind, struct span key)
 	ask_limits(sched, destination);
 	window_init(&destination->window, destination->limits.concurrency_start,
 	    destination->limits.concurrency_max);
+	site = site_of(sched, destination);
+	if (site.len > 0)
+		destination->site = sched_site_join(sched, kind, site, 0);
 	return at;
 }
 
@@ -108,42 +123,16 @@ sched_destination_join(struct sched *sched, unsigned kind, struct span key)
 	return at;
 }
 
-static struct ring_node *
-node_of(struct sched *sched, uint32_t at, unsigned which)
-{
-	return &destination_at(sched, at)->rings[which];
-}
-
-/* In a ring or not; one that comes goes to its end. */
-static void
-set_turn(struct sched *sched, uint32_t at, unsigned which, bool may)
-{
-	struct ring *ring = &sched->rings[destination_at(sched, at)->kind][which];
-	struct ring_node *node = node_of(sched, at, which);
-
-	if (node->in == may)
-		return;
-	if (may) {
-		*node = (struct ring_node){ring->last, SCHED_NONE, true};
-		*(ring->last != SCHED_NONE ? &node_of(sched, ring->last, which)->next
-		                           : &ring->first) = at;
-		ring->last = at;
-		return;
-	}
-	*(node->prev != SCHED_NONE ? &node_of(sched, node->prev, which)->next
-	                           : &ring->first) = node->next;
-	*(node->next != SCHED_NONE ? &node_of(sched, node->next, which)->prev
-	                           : &ring->last) = node->prev;
-	node->in = false;
-}
-
 static void
 set_turns(struct sched *sched, uint32_t at, bool may)
 {
 	const struct destination *destination = destination_at(sched, at);
+	struct ring *rings = destination->site != SCHED_NONE
+	    ? site_at(sched, destination->site)->turns
+	    : sched->rings[destination->kind];
 
-	set_turn(sched, at, RING_ALL, may);
-	set_turn(sched, at, RING_LIGHT,
+	sched_ring_set(sched, &rings[RING_ALL], at, RING_ALL, may);
+	sched_ring_set(sched, &rings[RING_LIGHT], at, RING_LIGHT,
 	    may && destination->lines[LINE_HIGH].ready_count +
 	                destination->lines[LINE_RAISED].ready_count +
 	                destination->lines[LINE_LIGHT].ready_count > 0);
@@ -172,6 +161,8 @@ forget(struct sched *sched, uint32_t at)
 
 	set_turns(sched, at, false);
 	set_wake(sched, at, 0);
+	if (destination->site != SCHED_NONE)
+		sched_site_leave(sched, destination->site, 0);
 	sched_reply_drop(sched, destination->reply);
 	sched_index_remove(&sched->destination_index, at);
 	mem_free(destination->key);
@@ -179,13 +170,26 @@ forget(struct sched *sched, uint32_t at)
 	sched_pool_give(&sched->destinations, at);
 }
 
-void
-sched_destination_refresh(struct sched *sched, struct destination *destination)
+/* It may have another site than it had. */
+static void
+refresh(struct sched *sched, uint32_t at)
 {
+	struct destination *destination = destination_at(sched, at);
+	uint32_t was = destination->site, site = SCHED_NONE;
+	struct span name;
+
 	if (destination->limits_age == sched->limits_age)
 		return;
 	ask_limits(sched, destination);
 	window_limit(&destination->window, destination->limits.concurrency_max);
+	name = site_of(sched, destination);
+	if (name.len > 0)
+		site = sched_site_join(sched, destination->kind, name, destination->active);
+	if (site != was)
+		set_turns(sched, at, false);
+	destination->site = site;
+	if (was != SCHED_NONE)
+		sched_site_leave(sched, was, destination->active);
 }
 
 static uint32_t
@@ -231,7 +235,7 @@ sched_destination_look(struct sched *sched, uint32_t at)
 	struct destination *destination = destination_at(sched, at);
 	uint64_t wake_ms = 0;
 
-	sched_destination_refresh(sched, destination);
+	refresh(sched, at);
 	if (destination->rcpt_count == 0 && destination->active == 0) {
 		/* Whoever has had its share for now is not forgotten before that is over. */
 		if (destination->limits.rate.count == 0 ||
@@ -243,6 +247,8 @@ sched_destination_look(struct sched *sched, uint32_t at)
 	}
 	set_turns(sched, at, may_start(sched, destination, &wake_ms));
 	set_wake(sched, at, wake_ms);
+	if (destination->site != SCHED_NONE)
+		sched_site_look(sched, destination->site);
 }
 
 static void
@@ -325,12 +331,16 @@ sched_take(struct sched *sched, unsigned kind, uint64_t now_ms)
 {
 	struct destination *destination;
 	uint32_t at, rcpt;
+	unsigned which;
 
 	if (!sched_has_turn(sched, kind))
 		return SCHED_NONE;
 	if (now_ms > sched->now_ms)
 		sched->now_ms = now_ms;
-	at = sched->rings[kind][choose_ring(sched, kind)].first;
+	which = choose_ring(sched, kind);
+	at = sched->rings[kind][which].first;
+	if (at & RING_SITE)
+		at = site_at(sched, at & ~RING_SITE)->turns[which].first;
 	destination = destination_at(sched, at);
 	rate_take(&destination->rate, &destination->limits.rate, sched->now_ms);
 	destination->active++;
@@ -338,6 +348,8 @@ sched_take(struct sched *sched, unsigned kind, uint64_t now_ms)
 	rcpt_at(sched, rcpt)->state = SCHED_ACTIVE;
 	/* To the end of the turns, in both rings. */
 	set_turns(sched, at, false);
+	if (destination->site != SCHED_NONE)
+		sched_site_take(sched, destination->site);
 	sched_destination_look(sched, at);
 	return rcpt;
 }
@@ -345,8 +357,13 @@ sched_take(struct sched *sched, unsigned kind, uint64_t now_ms)
 void
 sched_take_this(struct sched *sched, uint32_t rcpt)
 {
+	struct destination *destination =
+	    destination_at(sched, rcpt_at(sched, rcpt)->destination);
+
 	check(rcpt_at(sched, rcpt)->state == SCHED_READY);
-	destination_at(sched, rcpt_at(sched, rcpt)->destination)->active++;
+	destination->active++;
+	if (destination->site != SCHED_NONE)
+		site_at(sched, destination->site)->active++;
 	sched_join(sched, rcpt);
 }
 
@@ -437,7 +454,9 @@ sched_attempt_over(struct sched *sched, uint32_t at, enum sched_feedback feedbac
 	if (now_ms > sched->now_ms)
 		sched->now_ms = now_ms;
 	destination->active--;
-	sched_destination_refresh(sched, destination);
+	if (destination->site != SCHED_NONE)
+		sched_site_over(
+		    sched, destination->site, feedback, destination->down_count == 0);
 	take_feedback(sched, destination, feedback);
 	if (reply > 0 || destination->down_count > 0)
 		keep_reply(sched, destination, reply);
@@ -468,6 +487,7 @@ sched_destination_get(
 	    .last_reply_wall_s = destination->reply_wall_s,
 	    .left_count = destination->left_count + (had_before ? destination->left_before : 0),
 	    .left_ms = destination->left_ms == 0 ? 0 : left_ms + (had_before ? LEFT_MS : 0),
+	    .site = destination->site,
 	    .limits = destination->limits,
 	};
 }

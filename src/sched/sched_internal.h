@@ -25,8 +25,12 @@ enum {
 	LEFT_MS = 300 * 1000, /* how fast a destination empties: over one or two of these */
 };
 
-/* Destinations that may start an attempt, in turns: those with light mail, and all. */
+/*
+ * Who may start an attempt, in turns: those with light mail, and all.  A destination that shares a
+ * site has its turns there, and the site (its slot, with RING_SITE) has them among the others.
+ */
 enum { RING_LIGHT, RING_ALL, RING_COUNT };
+#define RING_SITE 0x80000000u
 
 struct ring {
 	uint32_t first, last;
@@ -103,7 +107,25 @@ struct destination {
 	uint32_t left_count, left_before; /* since left_ms, and in the LEFT_MS before that */
 	uint64_t left_ms;                 /* 0: nobody has left */
 	uint32_t limits_age; /* sched->limits_age when limits were asked for */
+	uint32_t site;       /* SCHED_NONE: none is known */
 	uint8_t kind, light_run, fresh_run, priority_run, high_run;
+	bool in_wheel;
+	bool served; /* since it last failed */
+};
+
+/* What the destinations share that the same servers take mail for; it lives while there is one. */
+struct site {
+	struct wheel_node node; /* in the wheel until something changes by itself */
+	char *name;
+	uint32_t name_bytes, hash;
+	struct ring_node rings[RING_COUNT]; /* its own turns */
+	struct ring turns[RING_COUNT];      /* those of its destinations */
+	uint32_t destination_count, active;
+	struct sched_site_limits limits;
+	struct rate rate;
+	struct window window;
+	uint32_t limits_age;
+	uint8_t kind;
 	bool in_wheel;
 	bool served; /* since it last failed */
 };
@@ -120,10 +142,11 @@ struct sched {
 	uint64_t seed[2];
 	struct sched_options options;
 	uint64_t now_ms, now_wall_ms;
-	struct pool messages, rcpts, lanes, destinations, replies;
-	struct index message_index, lane_index, destination_index, reply_index;
+	struct pool messages, rcpts, lanes, destinations, sites, replies;
+	struct index message_index, lane_index, destination_index, site_index, reply_index;
 	struct wheel rcpt_wheel;        /* by wall time */
 	struct wheel destination_wheel; /* by now_ms */
+	struct wheel site_wheel;        /* by now_ms */
 	uint32_t oldest, newest;        /* messages */
 	struct ring rings[SCHED_KINDS][RING_COUNT];
 	uint8_t light_run[SCHED_KINDS];
@@ -158,6 +181,18 @@ destination_at(const struct sched *sched, uint32_t destination)
 	return sched_pool_at(&sched->destinations, destination);
 }
 
+static inline struct site *
+site_at(const struct sched *sched, uint32_t site)
+{
+	return sched_pool_at(&sched->sites, site);
+}
+
+/* sched_ring.c: turns */
+void sched_ring_init(struct ring rings[RING_COUNT]);
+/* In a ring or not; one that comes goes to its end. */
+void sched_ring_set(
+    struct sched *sched, struct ring *ring, uint32_t turn, unsigned which, bool may);
+
 /* sched_line.c: the lines of a destination */
 void sched_line_init(struct sched *sched);
 void sched_line_fini(struct sched *sched);
@@ -177,7 +212,25 @@ uint32_t sched_destination_join(struct sched *sched, unsigned kind, struct span 
 void sched_destination_leave(struct sched *sched, uint32_t destination);
 /* Something about it has changed: has it a turn?  It may be forgotten here. */
 void sched_destination_look(struct sched *sched, uint32_t destination);
-void sched_destination_refresh(struct sched *sched, struct destination *destination);
+
+/* sched_site.c: what destinations share */
+void sched_site_init(struct sched *sched);
+void sched_site_fini(struct sched *sched);
+/* Finds or makes it, and counts a destination more, which has so many attempts. */
+uint32_t sched_site_join(
+    struct sched *sched, unsigned kind, struct span name, uint32_t active);
+/* The destination is in none of its turns. */
+void sched_site_leave(struct sched *sched, uint32_t site, uint32_t active);
+/* Something about it has changed: has it a turn?  It may be forgotten here. */
+void sched_site_look(struct sched *sched, uint32_t site);
+/* One of its destinations is in its turns no more, and begins an attempt. */
+void sched_site_take(struct sched *sched, uint32_t site);
+/* An attempt is over; was_up: its destination was not down. */
+void sched_site_over(
+    struct sched *sched, uint32_t site, enum sched_feedback feedback, bool was_up);
+/* Whether one of its destinations may start an attempt, or what keeps it. */
+bool sched_site_may(const struct sched *sched, const struct site *site,
+    enum sched_reason *reason, uint64_t *wake_ms);
 
 /* sched_message.c */
 void sched_message_init(struct sched *sched);

@@ -26,6 +26,7 @@ it_does_as_the_model_does(void **state)
 {
 	static char bytes[BYTES];
 	uint64_t seed = 88172645463325252, takes = 0, expired = 0;
+	uint64_t site_takes = 0, site_waits = 0;
 	struct model model;
 
 	(void)state;
@@ -35,10 +36,13 @@ it_does_as_the_model_does(void **state)
 		model_run(&model, span_of(bytes, BYTES));
 		takes += model.takes;
 		expired += model.expired;
+		site_takes += model.site_takes;
+		site_waits += model.site_waits;
 	}
 	/* The runs went where they were meant to go. */
 	assert_true(takes > RUNS * 100);
 	assert_true(expired > RUNS);
+	assert_true(site_takes > RUNS * 30 && site_waits > RUNS * 100);
 }
 
 int

@@ -16,6 +16,9 @@
  * A destination may start an attempt while its concurrency window has room (route/window.h)
  * and its rate limit has a token (route/rate.h).  While it is down one attempt in a time
  * probes it, and all others wait.
+ *
+ * Destinations that the same servers take mail for are one site.  It has a window and a rate as
+ * well, which all of them share; they take turns in it, and it takes turns as one destination.
  */
 #pragma once
 
@@ -64,6 +67,7 @@ struct sched_destination {
 	uint32_t last_reply_wall_s; /* 0: there was none */
 	uint32_t left_count; /* recipients that have left it in the last left_ms */
 	uint64_t left_ms;    /* some minutes; 0: nothing is known */
+	uint32_t site;       /* SCHED_NONE: none is known */
 	struct sched_limits limits;
 };
 void sched_destination_get(
@@ -74,6 +78,18 @@ uint32_t sched_destination_find(
 size_t sched_destination_count(const struct sched *sched);
 /* The one after it, in no order; SCHED_NONE begins, and ends. */
 uint32_t sched_destination_next(const struct sched *sched, uint32_t destination);
+
+/* What all destinations of a site have together; it lives while there is any. */
+struct sched_site {
+	struct span name;
+	uint32_t destination_count, active, window;
+	uint64_t token_ms; /* when its rate lets the next attempt start */
+	struct sched_site_limits limits;
+};
+void sched_site_get(const struct sched *sched, uint32_t site, struct sched_site *into);
+/* SCHED_NONE: it has no destination. */
+uint32_t sched_site_find(const struct sched *sched, unsigned kind, struct span name);
+size_t sched_site_count(const struct sched *sched);
 
 enum sched_reason {
 	SCHED_WHY_TIME,     /* its next try is at a time */
@@ -89,7 +105,9 @@ enum sched_reason {
 	SCHED_WHY_BOUNCING, /* its sender is being told */
 	SCHED_WHY_UNTIL,    /* it is not to be sent before a time */
 	SCHED_WHY_SUSPENDED, /* an operator suspended its destination */
-	SCHED_WHY_PAUSE,     /* the destination asked for a pause, until a time */
+	SCHED_WHY_PAUSE,     /* the destination or its site asked for a pause, until a time */
+	SCHED_WHY_SITE,      /* its site has as many attempts as it may */
+	SCHED_WHY_SITE_RATE, /* the next attempt to its site may start at a time */
 	SCHED_WHY_COUNT,
 };
 struct sched_why {

@@ -252,35 +252,6 @@ a_suspended_destination_has_no_turn(void **state)
 	test_sched_fini(&test);
 }
 
-/* Those of one site pause together, and nobody else; a pause ends by itself. */
-static void
-a_site_that_asked_for_a_pause_has_no_turn(void **state)
-{
-	struct test_sched test;
-	uint32_t first, second, other;
-
-	(void)state;
-	test_sched_init(&test);
-	test.limits.site = 7;
-	first = test_sched_add(&test, "a", 1);
-	second = test_sched_add(&test, "b", 1);
-	test.limits.site = 8;
-	other = test_sched_add(&test, "c", 1);
-	test.limits.site = 7;
-	test.limits.pause_until_ms = test.now_ms + 60000;
-	sched_ask_site(test.sched, 7);
-	assert_int_equal(test_sched_why(&test, first).reason, SCHED_WHY_PAUSE);
-	assert_int_equal(test_sched_why(&test, second).at_wall_ms, TEST_WALL_MS + 60000);
-	serve(&test, other);
-	assert_int_equal(test_sched_take(&test), SCHED_NONE);
-	test_sched_pass(&test, 59999);
-	assert_int_equal(test_sched_take(&test), SCHED_NONE);
-	test_sched_pass(&test, 1);
-	serve(&test, first);
-	serve(&test, second);
-	test_sched_fini(&test);
-}
-
 static void
 a_destination_tells_how_fast_it_empties_and_what_it_said(void **state)
 {
@@ -327,7 +298,6 @@ main(void)
 	    cmocka_unit_test(a_suspect_is_tried_by_itself),
 	    cmocka_unit_test(destinations_are_listed),
 	    cmocka_unit_test(a_suspended_destination_has_no_turn),
-	    cmocka_unit_test(a_site_that_asked_for_a_pause_has_no_turn),
 	    cmocka_unit_test(a_destination_tells_how_fast_it_empties_and_what_it_said),
 	};
 

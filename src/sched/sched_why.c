@@ -14,14 +14,20 @@ why_ready(const struct sched *sched, uint32_t at, struct sched_why *why)
 	    destination_at(sched, rcpt_at(sched, at)->destination);
 	uint64_t token_ms =
 	    rate_next_ms(&destination->rate, &destination->limits.rate, sched->now_ms);
+	uint64_t site_ms = 0, pause_ms = destination->limits.pause_until_ms;
+	enum sched_reason site = SCHED_WHY_TURN;
 
+	if (destination->site != SCHED_NONE)
+		sched_site_may(sched, site_at(sched, destination->site), &site, &site_ms);
+	if (site == SCHED_WHY_PAUSE && site_ms > pause_ms)
+		pause_ms = site_ms;
 	why->ahead = sched_line_ahead(sched, at);
 	if (destination->limits.suspended) {
 		why->reason = SCHED_WHY_SUSPENDED;
 		why->at_wall_ms = destination->limits.suspended_until_wall_ms;
-	} else if (destination->limits.pause_until_ms > sched->now_ms) {
+	} else if (pause_ms > sched->now_ms) {
 		why->reason = SCHED_WHY_PAUSE;
-		why->at_wall_ms = wall_of(sched, destination->limits.pause_until_ms);
+		why->at_wall_ms = wall_of(sched, pause_ms);
 	} else if (destination->down_count > 0) {
 		bool waits = destination->down_until_ms > sched->now_ms;
 
@@ -31,9 +37,14 @@ why_ready(const struct sched *sched, uint32_t at, struct sched_why *why)
 			why->at_wall_ms = wall_of(sched, destination->down_until_ms);
 	} else if (!window_has_room(&destination->window, destination->active)) {
 		why->reason = SCHED_WHY_WINDOW;
+	} else if (site == SCHED_WHY_SITE) {
+		why->reason = SCHED_WHY_SITE;
 	} else if (token_ms > sched->now_ms) {
 		why->reason = SCHED_WHY_RATE;
 		why->at_wall_ms = wall_of(sched, token_ms);
+	} else if (site == SCHED_WHY_SITE_RATE) {
+		why->reason = SCHED_WHY_SITE_RATE;
+		why->at_wall_ms = wall_of(sched, site_ms);
 	} else {
 		why->reason = SCHED_WHY_TURN;
 	}
@@ -75,16 +86,15 @@ sched_why(const struct sched *sched, uint32_t at, struct sched_why *why)
 }
 
 static bool
-has_expired(struct sched *sched, const struct rcpt *rcpt)
+has_expired(const struct sched *sched, const struct rcpt *rcpt)
 {
-	struct destination *destination;
+	const struct destination *destination;
 
 	if (!rcpt->used || rcpt->state != SCHED_READY)
 		return false;
 	destination = destination_at(sched, rcpt->destination);
 	if (destination->down_count == 0)
 		return false;
-	sched_destination_refresh(sched, destination);
 	return sched->now_wall_ms >=
 	    message_at(sched, rcpt->message)->arrival_wall_ms + destination->limits.expire_ms;
 }

@@ -16,6 +16,7 @@ enum {
 	MODEL_MESSAGES_MAX = 40,
 	MODEL_RCPTS = 3, /* of a message, at most */
 	MODEL_DESTINATIONS = 6,
+	MODEL_SITES = 2,
 	MODEL_SENDERS = 3,
 	MODEL_ATTEMPTS_MAX = 32,
 	MODEL_LINES = 5, /* of a high priority, of one, light, fresh, tried */
@@ -58,6 +59,15 @@ struct model_destination {
 	struct moment lanes[MODEL_LINES][MODEL_SENDERS]; /* since when each sender has its turn */
 };
 
+struct model_site {
+	bool known, served;
+	bool in[2];
+	struct moment entered[2];
+	struct window window;
+	struct rate rate;
+	uint64_t pause_until_ms;
+};
+
 struct model_attempt {
 	unsigned message, destination, rcpt_count;
 	unsigned rcpts[MODEL_RCPTS];
@@ -73,9 +83,12 @@ struct model {
 	uint64_t pause_until_ms[MODEL_DESTINATIONS];
 	struct model_message messages[MODEL_MESSAGES_MAX];
 	struct model_destination destinations[MODEL_DESTINATIONS];
+	unsigned site_of[MODEL_DESTINATIONS]; /* MODEL_SITES: none is known */
+	struct model_site sites[MODEL_SITES];
 	struct model_attempt attempts[MODEL_ATTEMPTS_MAX];
 	unsigned attempt_count;
 	uint64_t takes, expired; /* for tests: that something happened at all */
+	uint64_t site_takes, site_waits;
 };
 
 static inline unsigned
@@ -114,8 +127,6 @@ model_limits(const struct model *model, unsigned destination)
 	};
 
 	limits.pause_until_ms = model->pause_until_ms[destination];
-	/* The last two are of one site. */
-	limits.site = destination >= MODEL_DESTINATIONS - 2 ? 7 : destination;
 	if (destination == 2)
 		limits.rate =
 		    (struct rate_limit){.count = 5 + model->limits_set, .period_ms = 1000};
@@ -132,6 +143,55 @@ model_give_limits(
 		destination++;
 	check(kind == (destination > 0));
 	*limits = model_limits(owner, destination);
+}
+
+static inline struct span
+model_site_name(unsigned site)
+{
+	static const char *const names[MODEL_SITES] = {"mx.provider", "mx.hoster"};
+
+	return span_str(names[site]);
+}
+
+static inline struct span
+model_give_site(void *owner, unsigned kind, struct span key)
+{
+	const struct model *model = owner;
+	unsigned destination = 0;
+
+	(void)kind;
+	while (!span_eq(model_key(destination), key))
+		destination++;
+	return model->site_of[destination] < MODEL_SITES
+	    ? model_site_name(model->site_of[destination])
+	    : SPAN("");
+}
+
+static inline struct sched_site_limits
+model_site_limits(const struct model *model, unsigned site)
+{
+	struct sched_site_limits limits = {
+	    .concurrency_start = 1 + site,
+	    .concurrency_max = 2 + 2 * site + model->limits_set,
+	    .pause_until_ms = model->sites[site].pause_until_ms,
+	};
+
+	if (site == 1)
+		limits.rate =
+		    (struct rate_limit){.count = 8 + model->limits_set, .period_ms = 1000};
+	return limits;
+}
+
+static inline void
+model_give_site_limits(
+    void *owner, unsigned kind, struct span name, struct sched_site_limits *limits)
+{
+	unsigned site = 0;
+
+	while (!span_eq(model_site_name(site), name))
+		site++;
+	check(kind == 1);
+	*limits = model_site_limits(owner, site);
 }
 
 static inline bool
@@ -211,6 +271,55 @@ model_may(const struct model *model, unsigned at)
 	return rate_next_ms(&destination->rate, &limits.rate, model->now_ms) == model->now_ms;
 }
 
+/* Attempts to all destinations of a site; and how many of them there are. */
+static inline unsigned
+model_site_active(const struct model *model, unsigned site)
+{
+	unsigned active = 0;
+
+	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++)
+		if (model->destinations[at].known && model->site_of[at] == site)
+			active += model->destinations[at].active;
+	return active;
+}
+
+static inline unsigned
+model_site_members(const struct model *model, unsigned site)
+{
+	unsigned count = 0;
+
+	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++)
+		count += model->destinations[at].known && model->site_of[at] == site;
+	return count;
+}
+
+static inline enum sched_reason
+model_site_why(const struct model *model, unsigned at)
+{
+	const struct model_site *site = &model->sites[at];
+	struct sched_site_limits limits = model_site_limits(model, at);
+
+	if (limits.pause_until_ms > model->now_ms)
+		return SCHED_WHY_PAUSE;
+	if (model_site_active(model, at) >= site->window.size)
+		return SCHED_WHY_SITE;
+	if (rate_next_ms(&site->rate, &limits.rate, model->now_ms) > model->now_ms)
+		return SCHED_WHY_SITE_RATE;
+	return SCHED_WHY_TURN;
+}
+
+static inline void
+model_join_site(struct model *model, unsigned at)
+{
+	struct model_site *site = &model->sites[at];
+	struct sched_site_limits limits = model_site_limits(model, at);
+
+	if (site->known)
+		return;
+	*site = (struct model_site){.known = true, .pause_until_ms = site->pause_until_ms};
+	window_init(&site->window, limits.concurrency_start, limits.concurrency_max);
+}
+
 /* What counts as light among destinations: all of a priority, too. */
 static inline unsigned
 model_light(const struct model *model, unsigned at)
@@ -247,6 +356,46 @@ model_look(struct model *model, uint64_t rank)
 			destination->in[ring] = in;
 		}
 	}
+	for (unsigned at = 0; at < MODEL_SITES; at++) {
+		struct model_site *site = &model->sites[at];
+		struct sched_site_limits limits = model_site_limits(model, at);
+		bool may;
+
+		if (site->known && model_site_members(model, at) == 0 &&
+		    (limits.rate.count == 0 || rate_is_full(&site->rate, model->now_ms)))
+			*site = (struct model_site){.pause_until_ms = site->pause_until_ms};
+		may = site->known && model_site_why(model, at) == SCHED_WHY_TURN;
+		for (unsigned ring = 0; ring < 2; ring++) {
+			bool in = false;
+
+			for (unsigned i = 0; i < MODEL_DESTINATIONS; i++)
+				in |= may && model->site_of[i] == at &&
+				    model->destinations[i].in[ring];
+			if (in && !site->in[ring])
+				site->entered[ring] = (struct moment){model->operation, rank};
+			site->in[ring] = in;
+		}
+	}
+}
+
+/* Whether there is anything in a ring that a destination, alone or with its site, is in. */
+static inline bool
+model_has_turn(const struct model *model, unsigned at, unsigned ring)
+{
+	unsigned site = model->site_of[at];
+
+	return model->destinations[at].in[ring] &&
+	    (site == MODEL_SITES || model->sites[site].in[ring]);
+}
+
+/* Since when it, or its site, waits for its turn among the others. */
+static inline struct moment
+model_entered(const struct model *model, unsigned at, unsigned ring)
+{
+	unsigned site = model->site_of[at];
+
+	return site == MODEL_SITES ? model->destinations[at].entered[ring]
+	                           : model->sites[site].entered[ring];
 }
 
 static inline unsigned
@@ -316,15 +465,21 @@ model_check_turn(struct model *model, unsigned kind, const struct model_message 
 	check(rcpt->state == SCHED_READY && chosen->kind == kind);
 	check(model_may(model, rcpt->destination));
 	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++)
-		if (model->destinations[at].in[0] && model->destinations[at].kind == kind)
+		if (model_has_turn(model, at, 0) && model->destinations[at].kind == kind)
 			ring = 0;
 	if (ring == 0)
 		ring = !model_goes_first(&model->light_run[kind], 3);
-	check(chosen->in[ring]);
-	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++)
-		if (model->destinations[at].in[ring] && model->destinations[at].kind == kind)
+	check(model_has_turn(model, rcpt->destination, ring));
+	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++) {
+		if (!model_has_turn(model, at, ring) || model->destinations[at].kind != kind)
+			continue;
+		check(!moment_before(model_entered(model, at, ring),
+		    model_entered(model, rcpt->destination, ring)));
+		/* And within its site. */
+		if (model->site_of[at] == model->site_of[rcpt->destination])
 			check(!moment_before(
 			    model->destinations[at].entered[ring], chosen->entered[ring]));
+	}
 	check(rcpt->line == model_turn_of(model, rcpt->destination));
 	for (unsigned sender = 0; sender < MODEL_SENDERS; sender++)
 		if (model_count(model, rcpt->destination, SCHED_READY, rcpt->line, sender) > 0)
@@ -343,6 +498,17 @@ model_check_turn(struct model *model, unsigned kind, const struct model_message 
 }
 
 static inline void
+model_take_site(struct model *model, unsigned at)
+{
+	struct model_site *site = &model->sites[at];
+	struct sched_site_limits limits = model_site_limits(model, at);
+
+	rate_take(&site->rate, &limits.rate, model->now_ms);
+	site->in[0] = site->in[1] = false;
+	model->site_takes++;
+}
+
+static inline void
 model_take(struct model *model)
 {
 	unsigned kind = model_below(model, 2);
@@ -355,7 +521,7 @@ model_take(struct model *model)
 	uint32_t slot;
 
 	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++)
-		any |= model->destinations[at].in[1] && model->destinations[at].kind == kind;
+		any |= model_has_turn(model, at, 1) && model->destinations[at].kind == kind;
 	check(any == sched_has_turn(model->sched, kind));
 	if (model->attempt_count == MODEL_ATTEMPTS_MAX)
 		return;
@@ -371,6 +537,8 @@ model_take(struct model *model)
 	rate_take(&destination->rate, &limits.rate, model->now_ms);
 	destination->active++;
 	destination->in[0] = destination->in[1] = false;
+	if (model->site_of[rcpt->destination] < MODEL_SITES)
+		model_take_site(model, model->site_of[rcpt->destination]);
 	destination->lanes[rcpt->line][message->sender] = (struct moment){model->operation, 0};
 	rcpt->state = SCHED_ACTIVE;
 	*attempt = (struct model_attempt){
@@ -391,6 +559,22 @@ model_take(struct model *model)
 }
 
 static inline void
+model_site_feedback(struct model *model, unsigned at, enum sched_feedback feedback, bool was_up)
+{
+	struct model_site *site = &model->sites[at];
+	unsigned active = model_site_active(model, at);
+
+	if (feedback == SCHED_SERVED)
+		window_succeed(&site->window, model_site_limits(model, at).concurrency_max);
+	if (feedback == SCHED_REFUSED ||
+	    (feedback == SCHED_NO_ANSWER && was_up && site->served && active > 0))
+		window_fail(&site->window, active);
+	if (feedback == SCHED_SERVED || feedback == SCHED_REFUSED || was_up)
+		site->served = feedback == SCHED_SERVED ||
+		    (site->served && feedback == SCHED_UNTRIED);
+}
+
+static inline void
 model_feedback(struct model *model, unsigned at, enum sched_feedback feedback)
 {
 	struct model_destination *destination = &model->destinations[at];
@@ -399,6 +583,9 @@ model_feedback(struct model *model, unsigned at, enum sched_feedback feedback)
 	bool up = feedback == SCHED_SERVED || feedback == SCHED_REFUSED;
 
 	destination->active--;
+	if (model->site_of[at] < MODEL_SITES)
+		model_site_feedback(
+		    model, model->site_of[at], feedback, destination->down_count == 0);
 	if (up && destination->down_count > 0) {
 		destination->down_count = 0;
 		destination->down_until_ms = 0;

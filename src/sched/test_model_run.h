@@ -92,6 +92,8 @@ model_add(struct model *model)
 			*destination = (struct model_destination){.known = true, .kind = at > 0};
 			window_init(&destination->window, limits.concurrency_start,
 			    limits.concurrency_max);
+			if (model->site_of[at] < MODEL_SITES)
+				model_join_site(model, model->site_of[at]);
 		}
 		slot = sched_rcpt_add(model->sched, message->slot, i, at > 0, model_key(at));
 		rcpt->tries = model_below(model, 3) == 0;
@@ -351,9 +353,13 @@ model_reload(struct model *model)
 		if (model->destinations[at].known)
 			window_limit(&model->destinations[at].window,
 			    model_limits(model, at).concurrency_max);
+	for (unsigned at = 0; at < MODEL_SITES; at++)
+		if (model->sites[at].known)
+			window_limit(&model->sites[at].window,
+			    model_site_limits(model, at).concurrency_max);
 }
 
-/* A destination, or the site that has two, asks for a pause; or takes that back. */
+/* A destination asks for a pause, or takes that back. */
 static inline void
 model_pause(struct model *model)
 {
@@ -361,26 +367,57 @@ model_pause(struct model *model)
 	unsigned ms = 100 * model_below(model, 20);
 	uint32_t slot = sched_destination_find(model->sched, at > 0, model_key(at));
 
-	if (at >= MODEL_DESTINATIONS - 2) {
-		for (unsigned i = MODEL_DESTINATIONS - 2; i < MODEL_DESTINATIONS; i++)
-			model->pause_until_ms[i] = model->now_ms + ms;
-		sched_ask_site(model->sched, 7);
-		return;
-	}
 	model->pause_until_ms[at] = model->now_ms + ms;
 	if (slot != SCHED_NONE)
 		sched_ask(model->sched, slot);
 }
 
+/* A whole site does. */
 static inline void
-model_check_why(const struct model *model, const struct model_message *message,
+model_pause_site(struct model *model)
+{
+	unsigned at = model_below(model, MODEL_SITES);
+	uint32_t slot = sched_site_find(model->sched, 1, model_site_name(at));
+
+	model->sites[at].pause_until_ms = model->now_ms + 100 * model_below(model, 10);
+	check((slot != SCHED_NONE) == model->sites[at].known);
+	if (slot != SCHED_NONE)
+		sched_ask_site(model->sched, slot);
+}
+
+/* Who serves a destination becomes known, or changes, or is forgotten. */
+static inline void
+model_learn(struct model *model)
+{
+	unsigned at = 1 + model_below(model, MODEL_DESTINATIONS - 1);
+	unsigned site = model_below(model, MODEL_SITES + 1);
+	struct model_destination *destination = &model->destinations[at];
+	uint32_t slot = sched_destination_find(model->sched, 1, model_key(at));
+
+	if (site != model->site_of[at])
+		destination->in[0] = destination->in[1] = false;
+	model->site_of[at] = site;
+	if (slot == SCHED_NONE)
+		return;
+	if (site < MODEL_SITES)
+		model_join_site(model, site);
+	sched_ask(model->sched, slot);
+}
+
+static inline void
+model_check_why(struct model *model, const struct model_message *message,
     const struct model_rcpt *rcpt, uint32_t slot)
 {
 	const struct model_destination *destination = &model->destinations[rcpt->destination];
 	struct sched_limits limits = model_limits(model, rcpt->destination);
+	unsigned of = model->site_of[rcpt->destination];
+	enum sched_reason site = of < MODEL_SITES ? model_site_why(model, of) : SCHED_WHY_TURN;
+	uint64_t pause_ms = limits.pause_until_ms;
 	enum sched_reason reason = SCHED_WHY_TURN;
 	struct sched_why why;
 
+	if (site == SCHED_WHY_PAUSE && pause_ms < model->sites[of].pause_until_ms)
+		pause_ms = model->sites[of].pause_until_ms;
 	sched_why(model->sched, slot, &why);
 	if (rcpt->state == SCHED_WAITING)
 		reason = message->flags & SCHED_PARKED ? SCHED_WHY_HELD
@@ -390,7 +427,7 @@ model_check_why(const struct model *model, const struct model_message *message,
 		reason = SCHED_WHY_ACTIVE;
 	else if (rcpt->state == SCHED_BOUNCING)
 		reason = SCHED_WHY_BOUNCING;
-	else if (limits.pause_until_ms > model->now_ms)
+	else if (pause_ms > model->now_ms)
 		reason = SCHED_WHY_PAUSE;
 	else if (destination->down_count > 0)
 		reason = destination->down_until_ms <= model->now_ms && destination->active > 0
@@ -398,13 +435,18 @@ model_check_why(const struct model *model, const struct model_message *message,
 		    : SCHED_WHY_DOWN;
 	else if (destination->active >= destination->window.size)
 		reason = SCHED_WHY_WINDOW;
+	else if (site == SCHED_WHY_SITE)
+		reason = site;
 	else if (rate_next_ms(&destination->rate, &limits.rate, model->now_ms) > model->now_ms)
 		reason = SCHED_WHY_RATE;
+	else
+		reason = site;
+	model->site_waits += reason == SCHED_WHY_SITE;
 	check(why.reason == reason);
 	check(why.ahead < model_ready(model, rcpt->destination) ||
 	    (why.ahead == 0 && rcpt->state != SCHED_READY));
 	check(reason != SCHED_WHY_PAUSE ||
-	    why.at_wall_ms == model->now_wall_ms + limits.pause_until_ms - model->now_ms);
+	    why.at_wall_ms == model->now_wall_ms + pause_ms - model->now_ms);
 	check((reason != SCHED_WHY_TIME && reason != SCHED_WHY_UNTIL) ||
 	    why.at_wall_ms == rcpt->due_ms);
 }
@@ -472,6 +514,28 @@ model_check_destinations(const struct model *model)
 }
 
 static inline void
+model_check_sites(const struct model *model)
+{
+	size_t count = 0;
+
+	for (unsigned at = 0; at < MODEL_SITES; at++) {
+		const struct model_site *site = &model->sites[at];
+		uint32_t slot = sched_site_find(model->sched, 1, model_site_name(at));
+		struct sched_site is;
+
+		check((slot != SCHED_NONE) == site->known);
+		if (slot == SCHED_NONE)
+			continue;
+		count++;
+		sched_site_get(model->sched, slot, &is);
+		check(is.destination_count == model_site_members(model, at));
+		check(is.active == model_site_active(model, at));
+		check(is.window == site->window.size);
+	}
+	check(sched_site_count(model->sched) == count);
+}
+
+static inline void
 model_step(struct model *model)
 {
 	unsigned operation = model_below(model, 16);
@@ -496,6 +560,10 @@ model_step(struct model *model)
 		model_reload(model);
 	else if (operation == 13 && model_below(model, 3) == 0)
 		model_pause(model);
+	else if (operation == 13 && model_below(model, 3) == 0)
+		model_pause_site(model);
+	else if (operation == 13 && model_below(model, 2) == 0)
+		model_learn(model);
 	else if (operation == 13)
 		model_up(model);
 	else if (message->used && operation == 14)
@@ -507,6 +575,7 @@ model_step(struct model *model)
 	model_look(model, UINT64_MAX);
 	model_check_messages(model);
 	model_check_destinations(model);
+	model_check_sites(model);
 }
 
 /* All operations of the input; then everything ends, and nothing is left. */
@@ -517,10 +586,14 @@ model_run(struct model *model, struct span input)
 	    .reply_bytes_max = 1000,
 	    .light_max = MODEL_LIGHT_MAX,
 	    .owner = model,
-	    .limits = model_give_limits};
+	    .limits = model_give_limits,
+	    .site = model_give_site,
+	    .site_limits = model_give_site_limits};
 
 	*model = (struct model){
 	    .input = input, .now_ms = 1000, .now_wall_ms = UINT64_C(1764000000000)};
+	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++)
+		model->site_of[at] = at >= MODEL_DESTINATIONS - 2 ? 0 : MODEL_SITES;
 	model->sched = sched_create(&options, model->now_ms, model->now_wall_ms);
 	while (model->input.len > 0)
 		model_step(model);
@@ -532,7 +605,8 @@ model_run(struct model *model, struct span input)
 	model_advance(model, 1000000, model->now_wall_ms);
 	model_check_messages(model);
 	model_check_destinations(model);
-	check(sched_destination_count(model->sched) == 0);
+	model_check_sites(model);
+	check(sched_destination_count(model->sched) == 0 && sched_site_count(model->sched) == 0);
 	check(sched_reply_bytes(model->sched) == 0);
 	sched_destroy(model->sched);
 }

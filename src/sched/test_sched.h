@@ -10,6 +10,8 @@
 struct test_sched {
 	struct sched *sched;
 	struct sched_limits limits;
+	struct sched_site_limits site_limits;
+	bool sites_unknown; /* else "a@p" is a destination of the site "p" */
 	uint64_t now_ms, now_wall_ms, next_id;
 };
 
@@ -24,6 +26,27 @@ test_sched_limits(
 	*limits = test->limits;
 }
 
+static inline struct span
+test_sched_site(void *owner, unsigned kind, struct span key)
+{
+	const struct test_sched *test = owner;
+	size_t at = span_find(key, '@');
+
+	(void)kind;
+	return test->sites_unknown ? SPAN("") : span_skip(key, at < key.len ? at + 1 : at);
+}
+
+static inline void
+test_sched_site_limits(
+    void *owner, unsigned kind, struct span name, struct sched_site_limits *limits)
+{
+	const struct test_sched *test = owner;
+
+	(void)kind;
+	(void)name;
+	*limits = test->site_limits;
+}
+
 /* light_max as the queue has it, or 0: no mail is light. */
 static inline void
 test_sched_init_light(struct test_sched *test, uint32_t light_max)
@@ -32,7 +55,9 @@ test_sched_init_light(struct test_sched *test, uint32_t light_max)
 	    .reply_bytes_max = 100000,
 	    .light_max = light_max,
 	    .owner = test,
-	    .limits = test_sched_limits};
+	    .limits = test_sched_limits,
+	    .site = test_sched_site,
+	    .site_limits = test_sched_site_limits};
 
 	*test = (struct test_sched){
 	    .limits = {.concurrency_start = 2,
@@ -40,6 +65,7 @@ test_sched_init_light(struct test_sched *test, uint32_t light_max)
 	        .down_ms_min = 30000,
 	        .down_ms_max = 600000,
 	        .expire_ms = 3600000},
+	    .site_limits = {.concurrency_start = 2, .concurrency_max = 20},
 	    .now_ms = 5000,
 	    .now_wall_ms = TEST_WALL_MS,
 	};

@@ -493,6 +493,16 @@ class Slow:
         self.seconds, self.reply = seconds, reply
 
 
+class Held:
+    """A reply that waits until it is let go."""
+
+    def __init__(self, reply):
+        self.reply, self.gone = reply, threading.Event()
+
+    def let_go(self):
+        self.gone.set()
+
+
 class Pieces:
     """Bytes, with a pause after each piece, or the wait for what the client says next; then the end."""
 
@@ -519,7 +529,7 @@ class Sink:
     An SMTP server that does as it is told.  Stages: banner, ehlo, starttls, auth, mail, rcpt, data,
     dot, rset, quit.  script[stage] is a list of replies, used up in order; always[stage] is the
     reply from then on, if any.  A reply is text (lines of a multi-line reply separated by newlines),
-    bytes (sent as they are), DROP, Slow, Pieces, or Endless.  rcpt_replies[address] wins over both.
+    bytes (sent as they are), DROP, Slow, Held, Pieces, or Endless.  rcpt_replies[address] wins over both.
 
     With lmtp it speaks LMTP, on a Unix socket where path says so: verdicts[address] is the reply
     after the message, and a message's "taken" are those with a good one.
@@ -550,6 +560,7 @@ class Sink:
             self.listener = socket.create_server((host, port), backlog=128)
             self.host, self.port = self.listener.getsockname()[:2]
         self.open = set()
+        self.open_most = 0  # sessions at a time
         threading.Thread(target=self.accept, daemon=True).start()
 
     def stop(self):
@@ -576,6 +587,7 @@ class Sink:
                 self.peers.append(peer[0] if peer else "")  # a Unix socket has none
                 self.sessions += 1
                 self.open.add(connection)
+                self.open_most = max(self.open_most, len(self.open))
                 number = self.sessions
             threading.Thread(target=self.serve, args=(connection, number), daemon=True).start()
 
@@ -624,6 +636,9 @@ class SinkSession:
     def send(self, reply):
         if isinstance(reply, Slow):
             time.sleep(reply.seconds)
+            reply = reply.reply
+        if isinstance(reply, Held):
+            reply.gone.wait(30)
             reply = reply.reply
         if reply is DROP:
             raise EOFError
@@ -740,7 +755,7 @@ class SinkSession:
             self.judge(bytes(body))
             return
         reply = self.sink.reply_for("dot", "250 2.0.0 Taken")
-        text = reply.reply if isinstance(reply, Slow) else reply
+        text = reply.reply if isinstance(reply, (Slow, Held)) else reply
         if isinstance(text, (str, bytes)) and code_of(text) // 100 == 2 or reply is DROP:
             self.sink.take({"mail": self.mail, "rcpts": self.rcpts, "data": bytes(body), "tls": self.tls,
                             "login": self.login, "session": self.number, "at": time.monotonic()})

@@ -24,6 +24,8 @@ static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_UNTIL] = "until",
     [IPC_WHY_SUSPENDED] = "suspended",
     [IPC_WHY_PAUSE] = "pause",
+    [IPC_WHY_SITE] = "site",
+    [IPC_WHY_SITE_RATE] = "site-rate",
     [IPC_WHY_SOURCE] = "source",
 };
 
@@ -127,6 +129,9 @@ admin_rcpt(const struct ipc_qa_rcpt *rcpt)
 	json_object_set_new(value, "reply", proc_json_text(rcpt->text));
 	json_object_set_new(value, "rule", proc_json_text(rcpt->rule));
 	json_object_set_new(value, "route", proc_json_text(rcpt->route));
+	json_object_set_new(value, "site", proc_json_text(rcpt->site));
+	json_object_set_new(
+	    value, "site_destinations", json_number(rcpt->site_destinations));
 	return json_pack("{s:o}", "recipient", value);
 }
 
@@ -162,6 +167,7 @@ admin_destination(const struct ipc_qa_destination *destination)
 	json_object_set_new(value, "host", proc_json_text(destination->remote));
 	json_object_set_new(value, "reply", proc_json_text(destination->text));
 	json_object_set_new(value, "rule", proc_json_text(destination->rule));
+	json_object_set_new(value, "site", proc_json_text(destination->site));
 	return json_pack("{s:o}", "destination", value);
 }
 
@@ -212,13 +218,26 @@ admin_standing(const struct ipc_qa_standing *standing)
 	static const char *const states[IPC_DESTINATION_COUNT] = {
 	    "ok", "limited", "down", "suspended", "paused"};
 	static const char *const asks[] = {"", "connections", "slow", "pause"};
-	json_t *value = json_object(), *asked = json_null();
+	json_t *value = json_object(), *asked = json_null(), *site = json_null();
 
+	if (standing->site.len > 0) {
+		site = json_object();
+		json_object_set_new(site, "name", proc_json_text(standing->site));
+		json_object_set_new(
+		    site, "destinations", json_number(standing->site_destinations));
+		json_object_set_new(site, "connections", json_number(standing->site_active));
+		json_object_set_new(site, "window", json_number(standing->site_window));
+		json_object_set_new(
+		    site, "window_max", json_number(standing->site_connections_max));
+		json_object_set_new(
+		    site, "interval_ms", json_number(standing->site_interval_ms));
+	}
 	if (standing->asked > 0) {
 		asked = json_object();
 		json_object_set_new(asked, "kind", json_name(asks, LEN(asks), standing->asked));
 		json_object_set_new(asked, "rule", proc_json_text(standing->rule));
-		json_object_set_new(asked, "site", proc_json_text(standing->site));
+		json_object_set_new(asked, "site",
+		    proc_json_text(standing->asked_of_site ? standing->site : SPAN("")));
 		json_object_set_new(asked, "times", json_number(standing->strikes));
 		json_object_set_new(asked, "since", json_time(standing->since_wall_ms));
 		json_object_set_new(asked, "until", json_time(standing->until_wall_ms));
@@ -234,6 +253,7 @@ admin_standing(const struct ipc_qa_standing *standing)
 	json_object_set_new(value, "window", json_number(standing->window));
 	json_object_set_new(value, "window_max", json_number(standing->connections_max));
 	json_object_set_new(value, "interval_ms", json_number(standing->interval_ms));
+	json_object_set_new(value, "site", site);
 	json_object_set_new(value, "failures", json_number(standing->failures));
 	json_object_set_new(value, "left", json_number(standing->left));
 	json_object_set_new(value, "left_ms", json_number(standing->left_ms));

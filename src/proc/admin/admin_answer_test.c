@@ -45,6 +45,8 @@ test_recipient(void **state)
 	    .remote = SPAN("\xff"),
 	    .text = SPAN("No\nt"),
 	    .route = SPAN("by mx, p.conf:3"),
+	    .site = SPAN("QQ"),
+	    .site_destinations = 8,
 	};
 	struct ipc_qa_rcpt strange = rcpt;
 
@@ -56,7 +58,8 @@ test_recipient(void **state)
 	    "\"limit\":\"rate 1 per 1 m, in queue\",\"connections\":2,\"window\":3,"
 	    "\"expires\":null,\"tries\":4,\"tried\":null,\"in_doubt\":true,\"code\":450,"
 	    "\"status\":\"4.2.1\",\"host\":\"?\",\"reply\":\"No\\nt\",\"rule\":\"\","
-	    "\"route\":\"by mx, p.conf:3\"}}");
+	    "\"route\":\"by mx, p.conf:3\",\"site\":\"QQ\","
+	    "\"site_destinations\":8}}");
 	strange.state = 200;
 	strange.why = IPC_WHY_COUNT;
 	json_decref(admin_rcpt(&strange));
@@ -88,7 +91,8 @@ test_destination(void **state)
 	    .parked = 2,
 	    .oldest_id = 1,
 	    .ages = SPAN("\1\0\0\0\0\2"),
-	    .failures = 5};
+	    .failures = 5,
+	    .site = SPAN("Gmail")};
 
 	(void)state;
 	assert_json(admin_destination(&destination),
@@ -97,7 +101,8 @@ test_destination(void **state)
 	    "\"ready\":3,\"waiting\":4,\"held\":2,\"connections\":0,\"window\":0,"
 	    "\"oldest\":null,\"oldest_id\":\"1\",\"ages\":{\"5m\":1,\"20m\":0,\"1h\":0,"
 	    "\"6h\":0,\"1d\":0,\"older\":2},\"failures\":5,\"replied\":null,"
-	    "\"code\":0,\"status\":\"\",\"host\":\"\",\"reply\":\"\",\"rule\":\"\"}}");
+	    "\"code\":0,\"status\":\"\",\"host\":\"\",\"reply\":\"\",\"rule\":\"\","
+	    "\"site\":\"Gmail\"}}");
 }
 
 static void
@@ -185,8 +190,14 @@ test_standing(void **state)
 	    .at_wall_ms = 1,
 	    .rcpt_count = 5,
 	    .asked = 2,
+	    .asked_of_site = 1,
 	    .strikes = 1,
 	    .site = SPAN("Gmail"),
+	    .site_destinations = 312,
+	    .site_active = 4,
+	    .site_window = 5,
+	    .site_connections_max = 6,
+	    .site_interval_ms = 7,
 	    .rule = SPAN("r")};
 	struct ipc_qa_standing strange = {.state = 200, .why = 200, .asked = 200};
 
@@ -195,6 +206,8 @@ test_standing(void **state)
 	    "{\"standing\":{\"destination\":\"mx:b\",\"state\":\"paused\",\"reason\":\"pause\","
 	    "\"next_try\":\"1970-01-01T00:00:00.001Z\",\"limit\":\"\",\"recipients\":5,"
 	    "\"ready\":0,\"connections\":0,\"window\":0,\"window_max\":0,\"interval_ms\":0,"
+	    "\"site\":{\"name\":\"Gmail\",\"destinations\":312,\"connections\":4,\"window\":5,"
+	    "\"window_max\":6,\"interval_ms\":7},"
 	    "\"failures\":0,\"left\":0,\"left_ms\":0,\"empty\":null,\"asked\":{\"kind\":\"slow\","
 	    "\"rule\":\"r\",\"site\":\"Gmail\",\"times\":1,\"since\":null,\"until\":null},"
 	    "\"replied\":null,\"code\":0,\"status\":\"\",\"host\":\"\",\"reply\":\"\"}}");

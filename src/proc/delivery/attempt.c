@@ -42,6 +42,9 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	    order->tls < CONF_TLS_COUNT ? (enum conf_tls)order->tls : CONF_TLS_MAY;
 	attempt->body_bytes = order->body_bytes;
 	attempt->flags = order->flags;
+	attempt->messages_max = order->messages_max;
+	attempt->site = order->site;
+	attempt->connections_max = order->connections_max;
 	/* The queue is believed; what is read here was read there. */
 	check(ipc_extras_read(order->extras, &attempt->extras) == OK);
 	attempt->rcpt_room = order->rcpt_count;

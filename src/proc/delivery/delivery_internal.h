@@ -106,6 +106,9 @@ struct attempt {
 	uint64_t body_bytes;
 	uint8_t flags;
 	struct ipc_extras extras;
+	uint32_t messages_max; /* its connection may carry so many; 0: any number */
+	uint64_t site; /* of all that the same servers take mail for; 0: not known */
+	uint32_t connections_max; /* to the site */
 	uint8_t passed; /* what the server that took it takes over: enum ipc_passed */
 	struct attempt_rcpt *rcpts;
 	size_t rcpt_count, rcpt_room;
@@ -149,6 +152,7 @@ struct talk {
 	enum conf_tls tls_mode;
 	uint64_t generation; /* of the configuration that it was made under */
 	uint64_t mails;      /* transactions begun */
+	uint32_t messages_max, connections_max; /* as its last attempt has them */
 	bool spent;          /* is not to be kept */
 
 	struct io_op connect, read, drain;

@@ -11,6 +11,7 @@ void
 pool_init(struct pool *pool, const uint64_t seed[2])
 {
 	map_init(&pool->ways, seed);
+	map_init(&pool->sites, seed);
 	list_init(&pool->kept);
 	list_init(&pool->empty);
 	pool->kept_count = 0;
@@ -20,8 +21,9 @@ void
 pool_fini(struct pool *pool)
 {
 	pool_sweep(pool);
-	check(pool->kept_count == 0 && pool->ways.count == 0);
+	check(pool->kept_count == 0 && pool->ways.count == 0 && pool->sites.count == 0);
 	map_fini(&pool->ways);
+	map_fini(&pool->sites);
 }
 
 struct pool_way *
@@ -93,7 +95,50 @@ take(struct pool *pool, struct pool_entry *entry)
 	check(pool->kept_count > 0);
 	list_remove(&entry->node);
 	list_remove(&entry->age);
+	list_remove(&entry->in_site);
 	pool->kept_count--;
+}
+
+void
+pool_set_site(struct pool *pool, struct pool_entry *entry, uint64_t id)
+{
+	struct pool_site *site = entry->site;
+
+	check(!list_linked(&entry->in_site));
+	if (site && site->id == id)
+		return;
+	if (site && --site->count == 0) {
+		map_remove_u64(&pool->sites, site->id);
+		mem_free(site);
+	}
+	entry->site = NULL;
+	if (id == 0)
+		return;
+	site = map_get_u64(&pool->sites, id);
+	if (!site) {
+		site = mem_alloc(sizeof(*site));
+		site->id = id;
+		list_init(&site->kept);
+		map_set_u64(&pool->sites, id, site);
+	}
+	site->count++;
+	entry->site = site;
+}
+
+bool
+pool_site_is_over(const struct pool_entry *entry, size_t max)
+{
+	return entry->site && entry->site->count > max;
+}
+
+struct pool_entry *
+pool_site_spare(const struct pool *pool, uint64_t id, size_t max)
+{
+	struct pool_site *site = id != 0 ? map_get_u64(&pool->sites, id) : NULL;
+
+	if (!site || site->count < max || list_empty(&site->kept))
+		return NULL;
+	return container_of(site->kept.next, struct pool_entry, in_site);
 }
 
 struct pool_want *
@@ -137,6 +182,8 @@ pool_keep(struct pool *pool, struct pool_entry *entry, uint64_t now_ms)
 	entry->since_ms = now_ms;
 	list_push_front(&entry->way->kept, &entry->node);
 	list_push(&pool->kept, &entry->age);
+	if (entry->site)
+		list_push(&entry->site->kept, &entry->in_site);
 	pool->kept_count++;
 }
 
@@ -149,6 +196,7 @@ pool_gone(struct pool *pool, struct pool_entry *entry)
 	if (!way)
 		return;
 	take(pool, entry);
+	pool_set_site(pool, entry, 0);
 	count = entry->is_open ? &way->open : &way->opening;
 	check(*count > 0);
 	--*count;

@@ -5,7 +5,11 @@
  * as are open.  So a host that takes each message quickly sees few connections, and one that is
  * slow sees as many as there are attempts.
  *
- * The pool owns nothing but its ways: wants and entries are members of attempts and connections.
+ * Connections to all hosts of a site (one provider's, say) are counted, the kept ones too, so that
+ * these can make room for others.
+ *
+ * The pool owns nothing but its ways and sites: wants and entries are members of attempts and
+ * connections.
  */
 #pragma once
 
@@ -20,6 +24,13 @@ struct pool_way {
 	struct span key;      /* the memory after the struct */
 };
 
+/* All that the same servers take mail for; there is one as long as it has entries. */
+struct pool_site {
+	uint64_t id;
+	size_t count;
+	struct list kept; /* the one that was put first in front */
+};
+
 /* An attempt that needs a connection. */
 struct pool_want {
 	struct list node;
@@ -31,11 +42,14 @@ struct pool_entry {
 	bool is_open;      /* as opposed to being opened */
 	struct list node;  /* in way->kept */
 	struct list age;   /* in pool->kept */
+	struct pool_site *site; /* NULL: none is known */
+	struct list in_site;    /* in site->kept */
 	uint64_t since_ms;
 };
 
 struct pool {
 	struct map ways;
+	struct map sites; /* by id */
 	struct list kept;  /* the one that was put first in front */
 	struct list empty; /* ways that may be of use to nobody */
 	size_t kept_count;
@@ -63,6 +77,12 @@ struct pool_want *pool_next(
 
 void pool_opening(struct pool_way *way, struct pool_entry *entry);
 void pool_opened(struct pool_entry *entry);
+/* The entry, which is not kept, leads to that site; 0: none is known. */
+void pool_set_site(struct pool *pool, struct pool_entry *entry, uint64_t site);
+/* Whether the site of the entry has more than so many. */
+bool pool_site_is_over(const struct pool_entry *entry, size_t max);
+/* Where a site has so many or more, the kept one of it that has been so longest; NULL. */
+struct pool_entry *pool_site_spare(const struct pool *pool, uint64_t site, size_t max);
 /* An open one is free. */
 void pool_keep(struct pool *pool, struct pool_entry *entry, uint64_t now_ms);
 /* It is closed, or about to be. */

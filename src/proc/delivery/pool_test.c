@@ -221,10 +221,54 @@ many_steps_at_random(void **state)
 	test_free(model);
 }
 
+/* Kept ones of a site make room for a new one, whatever their ways; the oldest first. */
+static void
+a_site_has_so_many(void **state)
+{
+	struct pool pool;
+	struct pool_way *x, *y;
+	struct pool_entry a, b, c, other;
+
+	(void)state;
+	pool_init(&pool, seed);
+	x = pool_way(&pool, SPAN("x"));
+	y = pool_way(&pool, SPAN("y"));
+	open_one(x, &a);
+	open_one(y, &b);
+	open_one(y, &c);
+	open_one(y, &other);
+	pool_set_site(&pool, &a, 7);
+	pool_set_site(&pool, &b, 7);
+	pool_set_site(&pool, &c, 7);
+	pool_set_site(&pool, &other, 8);
+	assert_false(pool_site_is_over(&a, 3));
+	assert_true(pool_site_is_over(&a, 2));
+	assert_null(pool_site_spare(&pool, 7, 2));
+	pool_keep(&pool, &other, 5);
+	pool_keep(&pool, &b, 10);
+	pool_keep(&pool, &a, 20);
+	assert_ptr_equal(pool_site_spare(&pool, 7, 3), &b);
+	assert_null(pool_site_spare(&pool, 7, 4));
+	assert_null(pool_site_spare(&pool, 0, 0));
+	assert_null(pool_site_spare(&pool, 9, 0));
+	pool_gone(&pool, &b);
+	assert_null(pool_site_spare(&pool, 7, 3));
+	assert_ptr_equal(pool_site_spare(&pool, 7, 2), &a);
+	/* What is not known any more does not count. */
+	pool_set_site(&pool, &c, 0);
+	assert_false(pool_site_is_over(&c, 0));
+	assert_false(pool_site_is_over(&a, 1));
+	pool_gone(&pool, &a);
+	pool_gone(&pool, &c);
+	pool_gone(&pool, &other);
+	pool_fini(&pool);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_site_has_so_many),
 	    cmocka_unit_test(the_last_kept_goes_first),
 	    cmocka_unit_test(connections_are_opened_slowly),
 	    cmocka_unit_test(who_leaves_is_not_served),

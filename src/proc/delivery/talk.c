@@ -71,6 +71,9 @@ attach(struct talk *talk, struct attempt *attempt)
 {
 	check(!talk->attempt && !attempt->talk);
 	talk->attempt = attempt;
+	talk->messages_max = attempt->messages_max;
+	talk->connections_max = attempt->connections_max;
+	pool_set_site(&talk->delivery->pool, &talk->entry, attempt->site);
 	attempt->talk = talk;
 }
 
@@ -177,7 +180,8 @@ may_be_kept(const struct talk *talk)
 
 	return !talk->spent && !delivery->stopping && delivery->queue &&
 	    talk->generation == delivery->generation && conf->idle_connections_max > 0 &&
-	    (conf->connection_messages_max == 0 || talk->mails < conf->connection_messages_max);
+	    (talk->messages_max == 0 || talk->mails < talk->messages_max) &&
+	    !pool_site_is_over(&talk->entry, talk->connections_max);
 }
 
 void
@@ -271,14 +275,33 @@ talk_socket(struct delivery *delivery, struct io_stream *stream, enum err err)
 	opened(talk, stream, err);
 }
 
+/*
+ * A new connection, where all that the attempt's site may have are there, takes the place of kept
+ * ones, which lead to other hosts of it.
+ */
+static void
+make_room(const struct attempt *attempt)
+{
+	struct pool *pool = &attempt->delivery->pool;
+	struct pool_entry *spare;
+
+	while ((spare = pool_site_spare(
+	            pool, attempt->site, attempt->connections_max)) != NULL) {
+		SIM_MARK("delivery.site_full");
+		quit(container_of(spare, struct talk, entry));
+	}
+}
+
 static void
 connect_to(struct attempt *attempt, struct pool_way *way)
 {
 	struct delivery *delivery = attempt->delivery;
-	struct talk *talk = create(attempt, way);
 	const struct net_addr to = attempt_to(attempt, attempt->addr_index);
 	uint64_t ms = connect_ms(attempt);
+	struct talk *talk;
 
+	make_room(attempt);
+	talk = create(attempt, way);
 	health_probing(&delivery->health, &to, now_ms(talk), ms + PROBE_MS_MORE);
 	arm_timer(talk, now_ms(talk) + ms);
 	recorder_address(attempt, "connecting to ", to.port);

@@ -18,8 +18,6 @@ backoffs_fini(struct backoffs *backoffs)
 	list_for_each_safe (node, &backoffs->rows)
 		backoffs_remove(backoffs, container_of(node, struct backoff, node));
 	map_fini(&backoffs->map);
-	mem_free(backoffs->sites);
-	backoffs->sites = NULL;
 }
 
 static uint64_t
@@ -43,33 +41,6 @@ backoffs_site_id(const struct backoffs *backoffs, struct span site)
 
 	site = span_first(site, sizeof(lower));
 	return id_of(backoffs, span_lower(lower, site), 1);
-}
-
-uint64_t
-backoffs_site_of(const struct backoffs *backoffs, struct span key)
-{
-	uint64_t id = backoffs_destination_id(backoffs, key);
-	const struct backoff_site *known;
-
-	if (!backoffs->sites)
-		return 0;
-	known = &backoffs->sites[id / 2 % BACKOFF_SITES];
-	return known->destination == id ? known->site : 0;
-}
-
-bool
-backoffs_learn(struct backoffs *backoffs, struct span key, uint64_t site)
-{
-	uint64_t id = backoffs_destination_id(backoffs, key);
-	struct backoff_site *known;
-
-	if (!backoffs->sites)
-		backoffs->sites = mem_alloc(BACKOFF_SITES * sizeof(*backoffs->sites));
-	known = &backoffs->sites[id / 2 % BACKOFF_SITES];
-	if (known->destination == id && known->site == site)
-		return false;
-	*known = (struct backoff_site){id, site};
-	return true;
 }
 
 struct backoff *

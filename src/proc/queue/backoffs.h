@@ -1,7 +1,6 @@
 /*
  * Who asked to be spared, by words that a provider rule knows: destinations, and sites (all
- * that the same servers take mail for).  Which site a destination has is learned from who
- * answers there.  All of it is memory: after a restart the next reply teaches it anew.  Pure.
+ * that the same servers take mail for, see sites.h).  Pure.
  */
 #pragma once
 
@@ -14,7 +13,6 @@ enum {
 	BACKOFFS_MAX = 1000, /* the one whose end is next makes room */
 	BACKOFF_NAME_MAX = 255,
 	BACKOFF_TEXT_MAX = 200,
-	BACKOFF_SITES = 65536, /* destinations whose site is known; others are learned again */
 };
 
 struct backoff {
@@ -30,16 +28,11 @@ struct backoff {
 	char status[16], host[BACKOFF_NAME_MAX + 1], text[BACKOFF_TEXT_MAX + 1];
 };
 
-struct backoff_site {
-	uint64_t destination, site;
-};
-
 struct backoffs {
 	uint64_t seed[2];
 	struct list rows; /* in no order */
 	struct map map;   /* by id */
 	size_t count;
-	struct backoff_site *sites; /* BACKOFF_SITES; NULL: nothing is known yet */
 };
 
 void backoffs_init(struct backoffs *backoffs, const uint64_t seed[2]);
@@ -48,10 +41,6 @@ void backoffs_fini(struct backoffs *backoffs);
 /* What destinations and sites are known by; never 0. */
 uint64_t backoffs_destination_id(const struct backoffs *backoffs, struct span key);
 uint64_t backoffs_site_id(const struct backoffs *backoffs, struct span site);
-/* 0: it is not known. */
-uint64_t backoffs_site_of(const struct backoffs *backoffs, struct span key);
-/* True: it was not known, or another. */
-bool backoffs_learn(struct backoffs *backoffs, struct span key, uint64_t site);
 
 /* NULL: nothing holds. */
 struct backoff *backoffs_find(const struct backoffs *backoffs, uint64_t id);

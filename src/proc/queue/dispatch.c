@@ -58,8 +58,8 @@ any_has_room(struct queue *queue, unsigned kind)
 }
 
 /*
- * The process for an attempt; there is one that has room.  A destination goes to the same one as
- * long as that has room: there are the connections that are kept to it.
+ * The process for an attempt; there is one that has room.  A destination, and all of a site, goes
+ * to the same one as long as that has room: there are the connections that are kept to it.
  */
 static struct peer *
 choose_peer(struct queue *queue, unsigned kind, uint32_t rcpt)
@@ -68,13 +68,16 @@ choose_peer(struct queue *queue, unsigned kind, uint32_t rcpt)
 	struct peer *only = dispatch_only_peer(queue, kind);
 	struct sched_rcpt known;
 	struct sched_destination destination;
+	const struct sched_site *site;
+	struct sched_site space;
 	unsigned first;
 
 	if (only)
 		return only;
 	sched_rcpt_get(queue->sched, rcpt, &known);
 	sched_destination_get(queue->sched, known.destination, &destination);
-	first = (unsigned)(map_hash(seed, destination.key) %
+	site = schedule_site(queue, &destination, &space);
+	first = (unsigned)(map_hash(seed, site ? site->name : destination.key) %
 	    (queue->delivery_count ? queue->delivery_count : 1));
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++) {
 		struct peer *peer = &queue->deliveries[(first + i) % QUEUE_PEERS_MAX];

@@ -12,6 +12,8 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
+#include "proc/queue/queue_limits.h"
+#include "route/site.h"
 #include "route/verp.h"
 
 static void read_done(struct io_op *op);
@@ -256,16 +258,30 @@ begun(struct store_op *op)
 		dispatch_read(attempt);
 }
 
+static uint64_t
+rcpts_max(const struct queue *queue, uint32_t destination)
+{
+	struct sched_destination to;
+	const struct sched_site *site;
+	struct sched_site space;
+
+	sched_destination_get(queue->sched, destination, &to);
+	site = schedule_site(queue, &to, &space);
+	return route_rcpts_max(
+	    queue->conf, queue_limits_name(to.key), site ? site->name : SPAN(""));
+}
+
 void
 dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 {
 	struct attempt *attempt = mem_alloc(sizeof(*attempt));
-	uint64_t count_max = queue->conf->rcpt_per_transaction_max;
+	uint64_t count_max;
 	struct sched_message known;
 	struct sched_rcpt rcpt;
 
 	sched_rcpt_get(queue->sched, first, &rcpt);
 	sched_message_get(queue->sched, rcpt.message, &known);
+	count_max = rcpts_max(queue, rcpt.destination);
 	attempt->number = ++queue->next_attempt;
 	attempt->queue = queue;
 	attempt->message = message_open(queue, rcpt.message);

@@ -1,7 +1,9 @@
 /* The order for an attempt, and its body, by the link of whoever makes it. */
 #include "proc/queue/queue_internal.h"
 
+#include "proc/queue/queue_limits.h"
 #include "route/limits.h"
+#include "route/site.h"
 #include "route/verp.h"
 
 const struct envelope_rcpt *
@@ -123,6 +125,24 @@ write_sources(const struct attempt *attempt, struct ipc_qd_attempt *order,
 	}
 }
 
+/* What its destination may have on one connection, and all of its site at a time. */
+static void
+order_limits(const struct attempt *attempt, const struct sched_destination *to,
+    struct ipc_qd_attempt *order)
+{
+	const struct queue *queue = attempt->queue;
+	struct sched_site space;
+	const struct sched_site *site = schedule_site(queue, to, &space);
+	uint64_t messages_max = route_messages_max(
+	    queue->conf, queue_limits_name(to->key), site ? site->name : SPAN(""));
+
+	order->messages_max = messages_max < UINT32_MAX ? (uint32_t)messages_max : 0;
+	if (!site)
+		return;
+	order->site = backoffs_site_id(&queue->backoffs, site->name);
+	order->connections_max = site->limits.concurrency_max;
+}
+
 static void
 send_order_to_delivery(struct attempt *attempt)
 {
@@ -148,6 +168,7 @@ send_order_to_delivery(struct attempt *attempt)
 	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
 	schedule_way(
 	    conf, to.key, envelope->reverse_path, dispatch_rcpt(attempt, 0), &way);
+	order_limits(attempt, &to, &order);
 	order.lmtp = way.kind == CONF_ROUTE_LMTP;
 	buf_init(&path, IPC_PATH_MAX);
 	if (verp && !order.lmtp &&

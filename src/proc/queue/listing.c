@@ -57,7 +57,8 @@ static_assert(SCHED_WHY_TIME == (int)IPC_WHY_TIME && SCHED_WHY_DOWN == (int)IPC_
 	SCHED_WHY_BOUNCING == (int)IPC_WHY_BOUNCING &&
 	SCHED_WHY_UNTIL == (int)IPC_WHY_UNTIL &&
 	SCHED_WHY_SUSPENDED == (int)IPC_WHY_SUSPENDED &&
-	SCHED_WHY_PAUSE == (int)IPC_WHY_PAUSE &&
+	SCHED_WHY_PAUSE == (int)IPC_WHY_PAUSE && SCHED_WHY_SITE == (int)IPC_WHY_SITE &&
+	SCHED_WHY_SITE_RATE == (int)IPC_WHY_SITE_RATE &&
 	SCHED_WHY_COUNT == (int)IPC_WHY_SOURCE && IPC_WHY_SOURCE + 1 == IPC_WHY_COUNT,
     "the scheduler's reasons are those of the link, but for the last");
 
@@ -169,22 +170,30 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 	struct sched_destination destination;
 	struct sched_reply reply;
 	struct sched_rcpt rcpt;
+	const struct backoff *backoff;
 	const struct rule *rule;
+	const struct sched_site *site;
+	struct sched_site space;
 	struct sched_why why;
 	struct buf limit, words, route;
 
 	sched_rcpt_get(queue->sched, at, &rcpt);
 	sched_destination_get(queue->sched, rcpt.destination, &destination);
+	site = schedule_site(queue, &destination, &space);
+	if (site)
+		answer.site = span_first(site->name, IPC_DOMAIN_MAX);
 	answer.why = (uint8_t)why_of(queue->sched, at, &why);
 	/* Where the destination is down it matters what that said, not what this one got. */
 	if (why.reason == SCHED_WHY_DOWN && destination.reply && !rcpt.reply)
 		rcpt.reply = destination.reply;
 	reply = sched_reply_get(queue->sched, rcpt.reply);
 	buf_init(&limit, IPC_LIMIT_MAX);
-	queue_limits_write(&limit, queue->conf, destination.key, (enum ipc_why)answer.why);
+	queue_limits_write(&limit, queue->conf, destination.key, answer.site,
+	    (enum ipc_why)answer.why);
 	buf_init(&words, IPC_RULE_MAX);
-	rule = why.reason == SCHED_WHY_PAUSE
-	    ? polite_backoff(queue, destination.key)->rule
+	backoff = polite_backoff(queue, destination.key, site);
+	rule = why.reason == SCHED_WHY_PAUSE && backoff
+	    ? backoff->rule
 	    : polite_rule(queue, &(struct outcome){.kind = IPC_DEFERRED, .code = reply.code,
 			  .status = reply.status, .remote = reply.remote, .text = reply.text});
 	if (rule)
@@ -197,6 +206,11 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 	answer.limit = buf_span(&limit);
 	answer.active = destination.active;
 	answer.window = destination.window;
+	if (why.reason == SCHED_WHY_SITE) {
+		answer.active = site->active;
+		answer.window = site->window;
+		answer.site_destinations = site->destination_count;
+	}
 	answer.expire_wall_ms = message->arrival_wall_ms +
 				queue_limits_of(queue->conf, destination.key)->expire_ms;
 	answer.tries = rcpt.tries;

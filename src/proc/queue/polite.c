@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
-#include "route/providers.h"
+#include "route/site.h"
 
 enum {
 	GREYLIST_MS = 5 * 60 * 1000,
@@ -54,16 +54,6 @@ polite_wait_ms(const struct outcome *outcome, uint32_t tries, uint64_t wait_ms)
 	return stated_ms < GREYLIST_MS_MAX ? stated_ms : GREYLIST_MS_MAX;
 }
 
-/* Who serves the destination: a provider that is known, else the host that answered. */
-static struct span
-site_name(struct span remote)
-{
-	struct span host = backoffs_host(remote);
-	const struct provider *provider = provider_of_host(host);
-
-	return provider ? span_str(provider->name) : host;
-}
-
 /* Mail through a smart host has that as its destination, and nobody shares it. */
 static bool
 has_site(struct span key, struct span remote)
@@ -81,13 +71,31 @@ is_graver(const struct rule *rule, const struct rule *than)
 	return !than || !backoffs_kind(than, &other) || kind > other;
 }
 
+/* A domain with hosts of several names stays with the site that asked to be spared. */
+static void
+learn_site(struct attempt *attempt, const struct sched_destination *known, struct span remote)
+{
+	struct queue *queue = attempt->queue;
+	char bytes[ROUTE_SITE_NAME_MAX];
+	struct span name = route_site_name(queue->conf, backoffs_host(remote), bytes);
+	struct sched_site was;
+
+	if (known->site != SCHED_NONE) {
+		sched_site_get(queue->sched, known->site, &was);
+		if (span_eq(was.name, name) ||
+		    (!attempt->rule && backoffs_find(&queue->backoffs,
+		                           backoffs_site_id(&queue->backoffs, was.name))))
+			return;
+	}
+	if (sites_learn(&queue->sites, known->key, name) || known->site == SCHED_NONE)
+		sched_ask(queue->sched, attempt->destination);
+}
+
 void
 polite_note(struct attempt *attempt, const struct outcome *outcome)
 {
-	struct queue *queue = attempt->queue;
-	struct sched *sched = queue->sched;
+	struct sched *sched = attempt->queue->sched;
 	struct sched_destination known;
-	uint64_t site, was;
 	const struct sched_reply reply = {
 	    outcome->code, outcome->status, outcome->remote, outcome->text};
 
@@ -97,15 +105,8 @@ polite_note(struct attempt *attempt, const struct outcome *outcome)
 		attempt->rule_reply = sched_reply_keep(sched, &reply);
 	}
 	sched_destination_get(sched, attempt->destination, &known);
-	if (outcome->code == 0 || !has_site(known.key, outcome->remote))
-		return;
-	site = backoffs_site_id(&queue->backoffs, site_name(outcome->remote));
-	was = known.limits.site;
-	/* A domain with hosts of several names stays with the one that asked to be spared. */
-	if (site == was || (!attempt->rule && backoffs_find(&queue->backoffs, was)))
-		return;
-	if (backoffs_learn(&queue->backoffs, known.key, site))
-		sched_ask(sched, attempt->destination);
+	if (outcome->code > 0 && has_site(known.key, outcome->remote))
+		learn_site(attempt, &known, outcome->remote);
 }
 
 static void
@@ -144,8 +145,13 @@ ask(struct queue *queue, const struct backoff *row)
 {
 	uint32_t destination;
 
+	queue->backoffs_changed = true;
 	if (row->is_site) {
-		sched_ask_site(queue->sched, row->id);
+		uint32_t site =
+		    sched_site_find(queue->sched, IPC_TARGET_REMOTE, span_str(row->name));
+
+		if (site != SCHED_NONE)
+			sched_ask_site(queue->sched, site);
 		return;
 	}
 	destination =
@@ -160,21 +166,27 @@ polite_strike(struct attempt *attempt)
 	struct queue *queue = attempt->queue;
 	uint64_t now_ms = io_now_ms(queue->env->io);
 	struct sched_destination known;
+	struct sched_site site;
 	struct sched_reply reply;
 	struct backoff *row;
 	enum ease_kind kind;
+	uint32_t active;
 
 	if (!attempt->rule || !backoffs_kind(attempt->rule, &kind))
 		return;
 	sched_destination_get(queue->sched, attempt->destination, &known);
 	reply = sched_reply_get(queue->sched, attempt->rule_reply);
-	if (attempt->rule->scope == RULE_PROVIDER && known.limits.site != 0)
-		row = backoffs_take(
-		    &queue->backoffs, known.limits.site, site_name(reply.remote));
-	else
+	if (attempt->rule->scope == RULE_PROVIDER && known.site != SCHED_NONE) {
+		sched_site_get(queue->sched, known.site, &site);
+		active = site.active;
+		row = backoffs_take(&queue->backoffs,
+		    backoffs_site_id(&queue->backoffs, site.name), site.name);
+	} else {
+		active = known.active;
 		row = backoffs_take(&queue->backoffs,
 		    backoffs_destination_id(&queue->backoffs, known.key), known.key);
-	if (ease_strike(&row->ease, kind, known.active - 1, rules_stated_ms(reply.text), now_ms)) {
+	}
+	if (ease_strike(&row->ease, kind, active - 1, rules_stated_ms(reply.text), now_ms)) {
 		SIM_MARK("queue.backoff");
 		if (!row->rule)
 			row->since_wall_ms = io_wall_ms(queue->env->io);
@@ -189,45 +201,63 @@ polite_strike(struct attempt *attempt)
 }
 
 static void
-limit(const struct backoff *row, struct sched_limits *limits)
+limit_rate(const struct backoff *row, struct rate_limit *rate)
 {
-	if (!row)
-		return;
-	if (row->ease.pause_until_ms > limits->pause_until_ms)
-		limits->pause_until_ms = row->ease.pause_until_ms;
-	if (row->ease.connections < limits->concurrency_max)
-		limits->concurrency_max = row->ease.connections;
-	if (limits->concurrency_start > limits->concurrency_max)
-		limits->concurrency_start = limits->concurrency_max;
 	if (row->ease.interval_ms > 0 &&
-	    (limits->rate.count == 0 ||
-	        limits->rate.period_ms / limits->rate.count < row->ease.interval_ms))
-		limits->rate = (struct rate_limit){1, row->ease.interval_ms};
+	    (rate->count == 0 || rate->period_ms / rate->count < row->ease.interval_ms))
+		*rate = (struct rate_limit){1, row->ease.interval_ms};
+}
+
+static uint32_t
+at_most(uint32_t number, uint32_t max)
+{
+	return number < max ? number : max;
 }
 
 void
 polite_limits(const struct queue *queue, struct span key, struct sched_limits *limits)
 {
-	limits->site = backoffs_site_of(&queue->backoffs, key);
-	if (queue->backoffs.count == 0)
+	const struct backoff *row = backoffs_find(
+	    &queue->backoffs, backoffs_destination_id(&queue->backoffs, key));
+
+	if (!row)
 		return;
-	limit(backoffs_find(&queue->backoffs, limits->site), limits);
-	limit(backoffs_find(
-	          &queue->backoffs, backoffs_destination_id(&queue->backoffs, key)),
-	    limits);
+	limits->pause_until_ms = row->ease.pause_until_ms;
+	limits->concurrency_max = at_most(limits->concurrency_max, row->ease.connections);
+	limits->concurrency_start =
+	    at_most(limits->concurrency_start, limits->concurrency_max);
+	limit_rate(row, &limits->rate);
+}
+
+void
+polite_site_limits(
+    const struct queue *queue, struct span name, struct sched_site_limits *limits)
+{
+	const struct backoff *row = backoffs_find(
+	    &queue->backoffs, backoffs_site_id(&queue->backoffs, name));
+
+	if (!row)
+		return;
+	limits->pause_until_ms = row->ease.pause_until_ms;
+	limits->concurrency_max = at_most(limits->concurrency_max, row->ease.connections);
+	limits->concurrency_start =
+	    at_most(limits->concurrency_start, limits->concurrency_max);
+	limit_rate(row, &limits->rate);
 }
 
 const struct backoff *
-polite_backoff(const struct queue *queue, struct span key)
+polite_backoff(
+    const struct queue *queue, struct span key, const struct sched_site *site)
 {
 	const struct backoff *own = backoffs_find(
 	    &queue->backoffs, backoffs_destination_id(&queue->backoffs, key));
-	const struct backoff *site =
-	    backoffs_find(&queue->backoffs, backoffs_site_of(&queue->backoffs, key));
+	const struct backoff *shared = site ? backoffs_find(&queue->backoffs,
+	                                          backoffs_site_id(&queue->backoffs, site->name))
+	                                    : NULL;
 
-	if (!own || !site)
-		return own ? own : site;
-	return own->ease.pause_until_ms > site->ease.pause_until_ms ? own : site;
+	if (!own || !shared)
+		return own ? own : shared;
+	return own->ease.pause_until_ms > shared->ease.pause_until_ms ? own : shared;
 }
 
 static void
@@ -265,6 +295,7 @@ void
 polite_forget(struct queue *queue, uint32_t destination)
 {
 	struct sched_destination known;
+	struct sched_site site;
 	struct backoff *row;
 
 	if (queue->backoffs.count == 0)
@@ -274,7 +305,11 @@ polite_forget(struct queue *queue, uint32_t destination)
 	    &queue->backoffs, backoffs_destination_id(&queue->backoffs, known.key));
 	if (row)
 		end(queue, row, "an operator wants it tried now");
-	row = backoffs_find(&queue->backoffs, known.limits.site);
+	if (known.site == SCHED_NONE)
+		return;
+	sched_site_get(queue->sched, known.site, &site);
+	row = backoffs_find(
+	    &queue->backoffs, backoffs_site_id(&queue->backoffs, site.name));
 	if (row)
 		end(queue, row, "an operator wants it tried now");
 }

@@ -103,6 +103,7 @@ second_passed(struct io_timer *timer)
 	bounce_retry(queue);
 	suspend_expire(queue);
 	polite_expire(queue);
+	polite_keep(queue, false);
 	suppress_sweep(queue);
 	sources_sweep(queue);
 	io_timer_start(queue->env->io, &queue->retire, RETIRE_MS);
@@ -226,6 +227,7 @@ init_lists(struct queue *queue)
 	poison_init(queue, seed);
 	watch_init(queue, seed);
 	backoffs_init(&queue->backoffs, seed);
+	sites_init(&queue->sites, seed);
 	suppressions_init(&queue->suppressions, seed);
 	queue->routes = digest_routes(queue->conf);
 	schedule_init(queue);
@@ -283,6 +285,7 @@ open_store(struct queue *queue)
 	if (!queue->ledger)
 		return false;
 	suspend_load(queue);
+	polite_load(queue);
 	suppress_load(queue);
 	sources_load(queue);
 	ledger_feed_spool(queue->ledger, &options, &scan);
@@ -390,6 +393,7 @@ queue_stop(void *role)
 	if (queue->stopping)
 		return;
 	queue->stopping = true;
+	polite_keep(queue, true);
 	sources_stop(queue);
 	queue->flush = (struct store_op){.done = flushed, .owner = queue};
 	store_flush(queue->store, &queue->flush);

@@ -16,6 +16,7 @@
 #include "proc/queue/envelope.h"
 #include "proc/queue/queue.h"
 #include "proc/queue/shares.h"
+#include "proc/queue/sites.h"
 #include "proc/queue/suppressions.h"
 #include "proc/queue/suspensions.h"
 #include "proc/queue/transcripts.h"
@@ -187,6 +188,11 @@ struct queue {
 	struct transcripts transcripts;
 	struct suspensions suspensions;
 	struct backoffs backoffs;
+	struct sites sites;
+	uint64_t backoffs_kept_ms; /* when their file was last written */
+	bool backoffs_changed;     /* since then */
+	bool backoffs_filed;       /* there is such a file */
+	bool backoffs_unkept;      /* it could not be written, and the log says so */
 	struct shares shares;
 	struct share **source_shares; /* for each source of the configuration */
 	bool shares_unsaved;          /* and the log has told so */
@@ -280,6 +286,12 @@ const struct conf_limits *schedule_limits(const struct queue *queue, struct span
 /* What a destination may have just now, with what its words asked for. */
 void schedule_sched_limits(
     const struct queue *queue, unsigned kind, struct span key, struct sched_limits *into);
+/* The site of a destination, filled in; NULL: none is known. */
+const struct sched_site *schedule_site(const struct queue *queue,
+    const struct sched_destination *known, struct sched_site *into);
+/* And what all of a site may have together. */
+void schedule_site_limits(
+    const struct queue *queue, struct span name, struct sched_site_limits *into);
 const struct conf_limits *schedule_destination_limits(
     const struct queue *queue, uint32_t destination);
 
@@ -412,9 +424,14 @@ void summary_start(struct queue *queue, const struct ipc_aq_summary *asked);
 /* The message is about to be removed. */
 void summary_forget(struct queue *queue, uint32_t slot);
 void summary_stop(struct queue *queue);
-/* What keeps a destination's mail just now. */
-enum ipc_why summary_why(const struct sched_destination *known, enum ipc_destination *state,
-    uint64_t token_ms, uint64_t now_ms);
+/* What keeps a destination's mail just now; site NULL: it has none that is known. */
+struct summary_standing {
+	enum ipc_destination state;
+	enum ipc_why why;
+	uint64_t at_ms; /* when that changes; 0: at no time that is known */
+};
+struct summary_standing summary_standing(const struct sched_destination *known,
+    const struct sched_site *site, uint64_t now_ms);
 /* standing.c: which limit binds a destination, and what is foretold */
 void standing_tell(struct queue *queue, const struct ipc_aq_why *asked);
 
@@ -483,10 +500,16 @@ void polite_strike(struct attempt *attempt);
 /* The wait of a recipient that was deferred: wait_ms, or what the rule makes of it. */
 uint64_t polite_wait_ms(const struct outcome *outcome, uint32_t tries, uint64_t wait_ms);
 void polite_limits(const struct queue *queue, struct span key, struct sched_limits *limits);
-/* The one that holds for a destination, of its own or of its site; NULL. */
-const struct backoff *polite_backoff(const struct queue *queue, struct span key);
+void polite_site_limits(
+    const struct queue *queue, struct span name, struct sched_site_limits *limits);
+/* The one that holds for a destination, of its own or of its site (NULL: none is known); NULL. */
+const struct backoff *polite_backoff(
+    const struct queue *queue, struct span key, const struct sched_site *site);
 /* Once a second: those whose time is over. */
 void polite_expire(struct queue *queue);
+/* polite_keep.c: from the file, before anything is scheduled; and into it, in time or now */
+void polite_load(struct queue *queue);
+void polite_keep(struct queue *queue, bool now);
 /* An operator wants the destination tried now. */
 void polite_forget(struct queue *queue, uint32_t destination);
 

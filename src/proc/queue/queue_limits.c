@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "conf/conf_option.h"
 #include "route/route.h"
+#include "route/site.h"
 
 struct span
 queue_limits_name(struct span key)
@@ -38,9 +39,43 @@ static const struct {
     [IPC_WHY_RATE] = {"rate", "rate per destination"},
 };
 
+static void
+write_site(struct buf *out, const struct conf *conf, struct span name, enum ipc_why why)
+{
+	bool rate = why == IPC_WHY_SITE_RATE;
+	struct route_site site;
+	enum route_site_source source;
+	struct conf_limits limits;
+
+	route_site(conf, name, &site);
+	source = rate ? site.rate_source : site.connections_source;
+	switch (source) {
+	case ROUTE_SITE_PROVIDER:
+		check(conf_show_option(out, &site.block->limits,
+		    conf_option_find("provider", rate ? "rate" : "connections")));
+		buf_addf(out, ", in provider %.*s", SPAN_ARGS(name));
+		return;
+	case ROUTE_SITE_SHIPPED:
+		limits = (struct conf_limits){.connections_max = site.connections_max,
+		    .rate_count = site.rate.count,
+		    .rate_period_ms = site.rate.period_ms};
+		check(conf_show_option(out, &limits,
+		    conf_option_find("provider", rate ? "rate" : "connections")));
+		buf_add_str(out, ", of \"postrider providers\"");
+		return;
+	case ROUTE_SITE_QUEUE:
+		/* Only its own words can have made it so. */
+		if (rate)
+			return;
+		check(conf_show_option(
+		    out, conf, conf_option_find("queue", "connections per mx host")));
+		buf_add_str(out, ", in queue");
+	}
+}
+
 void
-queue_limits_write(
-    struct buf *out, const struct conf *conf, struct span key, enum ipc_why why)
+queue_limits_write(struct buf *out, const struct conf *conf, struct span key,
+    struct span site, enum ipc_why why)
 {
 	const struct conf_destination *block =
 	    route_destination(conf, queue_limits_name(key));
@@ -49,6 +84,8 @@ queue_limits_write(
 	check(why < IPC_WHY_COUNT);
 	if (why == IPC_WHY_HELD && conf->hold_all)
 		buf_add_str(out, "hold all mail");
+	if (why == IPC_WHY_SITE || why == IPC_WHY_SITE_RATE)
+		write_site(out, conf, site, why);
 	if (!rows[why].queue)
 		return;
 	/* How many are written to Maildirs at a time is not configured. */

@@ -15,9 +15,9 @@ struct span queue_limits_name(struct span key);
 const struct conf_limits *queue_limits_of(const struct conf *conf, struct span key);
 /*
  * Adds the statement that makes mail for the destination wait: "rate 100 per 1 m, in destination
- * example.net".  Nothing where no statement does.
+ * example.net"; or what is known of its site (a name, or "").  Nothing where no statement does.
  */
-void queue_limits_write(
-    struct buf *out, const struct conf *conf, struct span key, enum ipc_why why);
+void queue_limits_write(struct buf *out, const struct conf *conf, struct span key,
+    struct span site, enum ipc_why why);
 /* Whether a destination's name is asked for: "example.net", ".example.net", "" for all. */
 bool queue_limits_match(struct span match, struct span key);

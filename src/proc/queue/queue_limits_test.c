@@ -12,7 +12,8 @@
 static const char text[] = "hostname a\n"
 			   "queue { retry after 1 m; connections per destination 7 }\n"
 			   "destination slow.example, .slow.example { rate 5 per 1 m }\n"
-			   "destination 2001:db8::1 { connections 2 }\n";
+			   "destination 2001:db8::1 { connections 2 }\n"
+			   "provider mx.limited.example { connections 9; rate 7 per 1 m }\n";
 
 static struct conf *
 make_conf(struct conf_bundle *bundle)
@@ -62,12 +63,47 @@ test_statements(void **state)
 		struct buf out;
 
 		buf_init(&out, IPC_LIMIT_MAX);
-		queue_limits_write(&out, conf, key, cases[i].why);
+		queue_limits_write(&out, conf, key, SPAN(""), cases[i].why);
 		buf_add_char(&out, '\0');
 		assert_string_equal(out.ptr, cases[i].says);
 		assert_true(span_eq(queue_limits_name(key), span_str(cases[i].name)));
 		assert_ptr_equal(queue_limits_of(conf, key),
 		    route_limits(conf, span_str(cases[i].name)));
+		buf_fini(&out);
+	}
+	conf_destroy(conf);
+	conf_bundle_destroy(bundle);
+}
+
+static void
+test_sites(void **state)
+{
+	static const struct {
+		const char *site;
+		enum ipc_why why;
+		const char *says;
+	} sites[] = {
+	    {"mx.far.example", IPC_WHY_SITE, "connections per mx host 50, in queue"},
+	    {"Gmail", IPC_WHY_SITE, "connections 5, of \"postrider providers\""},
+	    {"Yahoo Japan", IPC_WHY_SITE_RATE, "rate 10 per 1 s, of \"postrider providers\""},
+	    {"mx.limited.example", IPC_WHY_SITE, "connections 9, in provider mx.limited.example"},
+	    {"mx.limited.example", IPC_WHY_SITE_RATE,
+	        "rate 7 per 1 m, in provider mx.limited.example"},
+	    /* Only its words can have slowed it. */
+	    {"mx.far.example", IPC_WHY_SITE_RATE, ""},
+	};
+	struct conf_bundle *bundle = conf_bundle_create();
+	struct conf *conf = make_conf(bundle);
+
+	(void)state;
+	for (size_t i = 0; i < LEN(sites); i++) {
+		struct buf out;
+
+		buf_init(&out, IPC_LIMIT_MAX);
+		queue_limits_write(&out, conf, SPAN("mx:a.example"),
+		    span_str(sites[i].site), sites[i].why);
+		buf_add_char(&out, '\0');
+		assert_string_equal(out.ptr, sites[i].says);
 		buf_fini(&out);
 	}
 	conf_destroy(conf);
@@ -82,7 +118,7 @@ test_hold_all(void **state)
 
 	(void)state;
 	buf_init(&out, IPC_LIMIT_MAX);
-	queue_limits_write(&out, &conf, SPAN("mailbox"), IPC_WHY_HELD);
+	queue_limits_write(&out, &conf, SPAN("mailbox"), SPAN(""), IPC_WHY_HELD);
 	assert_true(span_eq(buf_span(&out), SPAN("hold all mail")));
 	buf_fini(&out);
 }
@@ -104,6 +140,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_statements),
+	    cmocka_unit_test(test_sites),
 	    cmocka_unit_test(test_hold_all),
 	    cmocka_unit_test(test_matches),
 	};

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "proc/queue/queue_limits.h"
+#include "route/site.h"
 #include "route/window.h"
 
 enum {
@@ -242,6 +243,46 @@ limits(void *owner, unsigned kind, struct span key, struct sched_limits *into)
 	schedule_sched_limits(owner, kind, key, into);
 }
 
+static struct span
+site(void *owner, unsigned kind, struct span key)
+{
+	const struct queue *queue = owner;
+
+	return kind == IPC_TARGET_REMOTE ? sites_of(&queue->sites, key) : SPAN("");
+}
+
+const struct sched_site *
+schedule_site(const struct queue *queue, const struct sched_destination *known,
+    struct sched_site *into)
+{
+	if (known->site == SCHED_NONE)
+		return NULL;
+	sched_site_get(queue->sched, known->site, into);
+	return into;
+}
+
+void
+schedule_site_limits(
+    const struct queue *queue, struct span name, struct sched_site_limits *into)
+{
+	struct route_site conf;
+
+	route_site(queue->conf, name, &conf);
+	*into = (struct sched_site_limits){
+	    .concurrency_start = (uint32_t)conf.connections_start,
+	    .concurrency_max = (uint32_t)conf.connections_max,
+	    .rate = conf.rate,
+	};
+	polite_site_limits(queue, name, into);
+}
+
+static void
+site_limits(void *owner, unsigned kind, struct span name, struct sched_site_limits *into)
+{
+	(void)kind;
+	schedule_site_limits(owner, name, into);
+}
+
 void
 schedule_init(struct queue *queue)
 {
@@ -250,6 +291,8 @@ schedule_init(struct queue *queue)
 	    .light_max = LIGHT_MAX,
 	    .owner = queue,
 	    .limits = limits,
+	    .site = site,
+	    .site_limits = site_limits,
 	};
 
 	io_random(queue->env->io, options.seed, sizeof(options.seed));

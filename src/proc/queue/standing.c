@@ -18,10 +18,10 @@ empty_wall_ms(const struct sched_destination *known, uint64_t from_wall_ms)
 }
 
 static void
-tell_backoff(const struct queue *queue, struct span key, struct ipc_qa_standing *answer,
-    struct buf *rule)
+tell_backoff(const struct queue *queue, struct span key, const struct sched_site *site,
+    struct ipc_qa_standing *answer, struct buf *rule)
 {
-	const struct backoff *backoff = polite_backoff(queue, key);
+	const struct backoff *backoff = polite_backoff(queue, key, site);
 	uint64_t now_ms = io_now_ms(queue->env->io);
 
 	if (!backoff)
@@ -32,8 +32,7 @@ tell_backoff(const struct queue *queue, struct span key, struct ipc_qa_standing 
 	answer->since_wall_ms = backoff->since_wall_ms;
 	answer->until_wall_ms = io_wall_ms(queue->env->io) +
 	    (backoff->ease.until_ms > now_ms ? backoff->ease.until_ms - now_ms : 0);
-	if (backoff->is_site)
-		answer->site = span_str(backoff->name);
+	answer->asked_of_site = backoff->is_site;
 	if (answer->code > 0 || answer->text.len > 0)
 		return;
 	/* It may have been said to another domain of the site. */
@@ -43,38 +42,52 @@ tell_backoff(const struct queue *queue, struct span key, struct ipc_qa_standing 
 	answer->text = span_str(backoff->text);
 }
 
+/* What all that the same servers take mail for have together. */
 static void
-tell(struct queue *queue, uint64_t query, const struct sched_destination *known)
+tell_site(const struct sched_site *site, struct ipc_qa_standing *answer)
+{
+	answer->site = span_first(site->name, IPC_DOMAIN_MAX);
+	answer->site_destinations = site->destination_count;
+	answer->site_active = site->active;
+	answer->site_window = site->window;
+	answer->site_connections_max = site->limits.concurrency_max;
+	if (site->limits.rate.count > 0)
+		answer->site_interval_ms =
+		    site->limits.rate.period_ms / site->limits.rate.count;
+}
+
+static void
+tell(struct queue *queue, uint64_t query, const struct sched_destination *known,
+    const struct sched_site *site)
 {
 	uint64_t now_ms = io_now_ms(queue->env->io), now_wall_ms = io_wall_ms(queue->env->io);
 	struct ipc_qa_standing answer = {.query = query};
 	struct sched_reply reply = sched_reply_get(queue->sched, known->last_reply);
-	enum ipc_destination state;
-	enum ipc_why why = summary_why(known, &state, known->token_ms, now_ms);
+	struct summary_standing standing = summary_standing(known, site, now_ms);
 	struct buf limit, rule;
 
 	buf_init(&limit, IPC_LIMIT_MAX);
 	buf_init(&rule, IPC_RULE_MAX);
-	if (why == IPC_WHY_TIME && known->rcpt_count > 0 && sources_is_put_off(&reply)) {
-		why = IPC_WHY_SOURCE;
-		state = IPC_DESTINATION_LIMITED;
+	if (standing.why == IPC_WHY_TIME && known->rcpt_count > 0 && sources_is_put_off(&reply)) {
+		standing.why = IPC_WHY_SOURCE;
+		standing.state = IPC_DESTINATION_LIMITED;
 	}
-	if (why == IPC_WHY_PAUSE)
-		answer.at_wall_ms = now_wall_ms + known->limits.pause_until_ms - now_ms;
-	else if (why == IPC_WHY_DOWN && known->down_until_ms > now_ms)
-		answer.at_wall_ms = now_wall_ms + known->down_until_ms - now_ms;
-	else if (why == IPC_WHY_RATE)
-		answer.at_wall_ms = now_wall_ms + known->token_ms - now_ms;
-	else if (why == IPC_WHY_SUSPENDED)
+	if (site)
+		tell_site(site, &answer);
+	if (standing.at_ms > 0)
+		answer.at_wall_ms = now_wall_ms + standing.at_ms - now_ms;
+	if (standing.why == IPC_WHY_SUSPENDED)
 		answer.at_wall_ms = known->limits.suspended_until_wall_ms;
-	if (state != IPC_DESTINATION_OK)
-		queue_limits_write(&limit, queue->conf, known->key, why);
-	if (state != IPC_DESTINATION_DOWN && (why != IPC_WHY_SUSPENDED || answer.at_wall_ms > 0))
+	if (standing.state != IPC_DESTINATION_OK)
+		queue_limits_write(
+		    &limit, queue->conf, known->key, answer.site, standing.why);
+	if (standing.state != IPC_DESTINATION_DOWN &&
+	    (standing.why != IPC_WHY_SUSPENDED || answer.at_wall_ms > 0))
 		answer.empty_wall_ms = empty_wall_ms(
 		    known, answer.at_wall_ms > now_wall_ms ? answer.at_wall_ms : now_wall_ms);
 	answer.destination = span_first(known->key, IPC_DOMAIN_MAX);
-	answer.state = (uint8_t)state;
-	answer.why = (uint8_t)why;
+	answer.state = (uint8_t)standing.state;
+	answer.why = (uint8_t)standing.why;
 	answer.limit = buf_span(&limit);
 	answer.rcpt_count = known->rcpt_count;
 	answer.ready = known->ready_count;
@@ -91,7 +104,7 @@ tell(struct queue *queue, uint64_t query, const struct sched_destination *known)
 	answer.status = reply.status;
 	answer.remote = reply.remote;
 	answer.text = reply.text;
-	tell_backoff(queue, known->key, &answer, &rule);
+	tell_backoff(queue, known->key, site, &answer, &rule);
 	answer.rule = buf_span(&rule);
 	ipc_qa_standing_send(queue->admin, &answer);
 	buf_fini(&rule);
@@ -103,6 +116,8 @@ static void
 tell_empty(struct queue *queue, const struct ipc_aq_why *asked)
 {
 	struct sched_destination known = {0};
+	struct sched_site site = {0};
+	uint32_t at;
 	struct buf key;
 
 	buf_init(&key, IPC_DOMAIN_MAX + 3);
@@ -112,7 +127,15 @@ tell_empty(struct queue *queue, const struct ipc_aq_why *asked)
 	known.kind = IPC_TARGET_REMOTE;
 	schedule_sched_limits(queue, IPC_TARGET_REMOTE, known.key, &known.limits);
 	known.window = known.limits.concurrency_start;
-	tell(queue, asked->query, &known);
+	site.name = sites_of(&queue->sites, known.key);
+	at = sched_site_find(queue->sched, IPC_TARGET_REMOTE, site.name);
+	if (at != SCHED_NONE) {
+		sched_site_get(queue->sched, at, &site);
+	} else if (site.name.len > 0) {
+		schedule_site_limits(queue, site.name, &site.limits);
+		site.window = site.limits.concurrency_start;
+	}
+	tell(queue, asked->query, &known, site.name.len > 0 ? &site : NULL);
 	buf_fini(&key);
 }
 
@@ -125,13 +148,14 @@ standing_tell(struct queue *queue, const struct ipc_aq_why *asked)
 	for (uint32_t at = sched_destination_next(sched, SCHED_NONE); at != SCHED_NONE;
 	     at = sched_destination_next(sched, at)) {
 		struct sched_destination known;
+		struct sched_site site;
 
 		sched_destination_get(sched, at, &known);
 		if (known.rcpt_count == 0 || !queue_limits_match(asked->match, known.key))
 			continue;
 		done.total++;
 		if (done.count < TOLD_MAX) {
-			tell(queue, asked->query, &known);
+			tell(queue, asked->query, &known, schedule_site(queue, &known, &site));
 			done.count++;
 		}
 	}

@@ -103,29 +103,40 @@ count_message(struct summary *summary, uint32_t slot)
 	return message.rcpt_count;
 }
 
-/* What keeps its mail just now. */
-enum ipc_why
-summary_why(const struct sched_destination *known, enum ipc_destination *state,
-    uint64_t token_ms, uint64_t now_ms)
+/* As sched_why has it for a recipient that is ready. */
+struct summary_standing
+summary_standing(const struct sched_destination *known, const struct sched_site *site,
+    uint64_t now_ms)
 {
-	*state = IPC_DESTINATION_SUSPENDED;
+	uint64_t pause_ms = known->limits.pause_until_ms;
+	bool ready = known->ready_count > 0;
+
+	if (site && site->limits.pause_until_ms > pause_ms)
+		pause_ms = site->limits.pause_until_ms;
 	if (known->limits.suspended)
-		return IPC_WHY_SUSPENDED;
-	*state = IPC_DESTINATION_PAUSED;
-	if (known->limits.pause_until_ms > now_ms)
-		return IPC_WHY_PAUSE;
-	*state = IPC_DESTINATION_DOWN;
+		return (struct summary_standing){
+		    IPC_DESTINATION_SUSPENDED, IPC_WHY_SUSPENDED, 0};
+	if (pause_ms > now_ms)
+		return (struct summary_standing){
+		    IPC_DESTINATION_PAUSED, IPC_WHY_PAUSE, pause_ms};
+	if (known->down_count > 0 && known->down_until_ms <= now_ms && known->active > 0)
+		return (struct summary_standing){IPC_DESTINATION_DOWN, IPC_WHY_PROBE, 0};
 	if (known->down_count > 0)
-		return known->down_until_ms <= now_ms && known->active > 0
-			   ? IPC_WHY_PROBE
-			   : IPC_WHY_DOWN;
-	*state = IPC_DESTINATION_LIMITED;
-	if (known->ready_count > 0 && known->active >= known->window)
-		return IPC_WHY_WINDOW;
-	if (known->ready_count > 0 && token_ms > now_ms)
-		return IPC_WHY_RATE;
-	*state = IPC_DESTINATION_OK;
-	return known->ready_count > 0 ? IPC_WHY_TURN : IPC_WHY_TIME;
+		return (struct summary_standing){IPC_DESTINATION_DOWN, IPC_WHY_DOWN,
+		    known->down_until_ms > now_ms ? known->down_until_ms : 0};
+	if (ready && known->active >= known->window)
+		return (struct summary_standing){
+		    IPC_DESTINATION_LIMITED, IPC_WHY_WINDOW, 0};
+	if (ready && site && site->active >= site->window)
+		return (struct summary_standing){IPC_DESTINATION_LIMITED, IPC_WHY_SITE, 0};
+	if (ready && known->token_ms > now_ms)
+		return (struct summary_standing){
+		    IPC_DESTINATION_LIMITED, IPC_WHY_RATE, known->token_ms};
+	if (ready && site && site->token_ms > now_ms)
+		return (struct summary_standing){
+		    IPC_DESTINATION_LIMITED, IPC_WHY_SITE_RATE, site->token_ms};
+	return (struct summary_standing){
+	    IPC_DESTINATION_OK, ready ? IPC_WHY_TURN : IPC_WHY_TIME, 0};
 }
 
 static void
@@ -137,33 +148,35 @@ send_destination(struct summary *summary, uint32_t at)
 	const struct tally *tally = tally_of(summary, at);
 	struct ipc_qa_destination answer = {.query = summary->query};
 	struct sched_destination known;
-	enum ipc_destination state;
+	struct sched_site space;
+	const struct sched_site *site;
+	const struct backoff *backoff;
+	struct summary_standing standing;
 	struct sched_reply reply;
-	enum ipc_why why;
 	struct buf limit, ages, words;
 
 	sched_destination_get(queue->sched, at, &known);
-	why = summary_why(&known, &state, known.token_ms, now_ms);
-	reply = sched_reply_get(
-	    queue->sched, why == IPC_WHY_PAUSE ? known.last_reply : known.reply);
-	if (why == IPC_WHY_DOWN && known.down_until_ms > now_ms)
-		answer.at_wall_ms = now_wall_ms + known.down_until_ms - now_ms;
-	if (why == IPC_WHY_RATE)
-		answer.at_wall_ms = now_wall_ms + known.token_ms - now_ms;
-	if (why == IPC_WHY_PAUSE)
-		answer.at_wall_ms = now_wall_ms + known.limits.pause_until_ms - now_ms;
-	if (why == IPC_WHY_SUSPENDED)
+	site = schedule_site(queue, &known, &space);
+	standing = summary_standing(&known, site, now_ms);
+	reply = sched_reply_get(queue->sched,
+	    standing.why == IPC_WHY_PAUSE ? known.last_reply : known.reply);
+	if (standing.at_ms > 0)
+		answer.at_wall_ms = now_wall_ms + standing.at_ms - now_ms;
+	if (standing.why == IPC_WHY_SUSPENDED)
 		answer.at_wall_ms = known.limits.suspended_until_wall_ms;
+	if (site)
+		answer.site = span_first(site->name, IPC_DOMAIN_MAX);
 	buf_init(&limit, IPC_LIMIT_MAX);
-	if (state != IPC_DESTINATION_OK)
-		queue_limits_write(&limit, queue->conf, known.key, why);
+	if (standing.state != IPC_DESTINATION_OK)
+		queue_limits_write(&limit, queue->conf, known.key, answer.site, standing.why);
 	buf_init(&words, IPC_RULE_MAX);
-	if (why == IPC_WHY_PAUSE)
-		backoffs_write_rule(&words, polite_backoff(queue, known.key)->rule);
+	backoff = polite_backoff(queue, known.key, site);
+	if (standing.why == IPC_WHY_PAUSE && backoff)
+		backoffs_write_rule(&words, backoff->rule);
 	answer.rule = buf_span(&words);
 	answer.destination = span_first(known.key, IPC_DOMAIN_MAX);
-	answer.state = (uint8_t)state;
-	answer.why = (uint8_t)why;
+	answer.state = (uint8_t)standing.state;
+	answer.why = (uint8_t)standing.why;
 	answer.limit = buf_span(&limit);
 	answer.rcpt_count = known.rcpt_count;
 	answer.ready = known.ready_count;

@@ -64,6 +64,7 @@ test_queue_init(struct test_queue *test)
 	poison_init(queue, seed);
 	watch_init(queue, seed);
 	backoffs_init(&queue->backoffs, seed);
+	sites_init(&queue->sites, seed);
 	suppressions_init(&queue->suppressions, seed);
 	transcripts_init(&queue->transcripts);
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
@@ -93,6 +94,7 @@ test_queue_fini(struct test_queue *test)
 	poison_fini(queue);
 	watch_fini(queue);
 	backoffs_fini(&queue->backoffs);
+	sites_fini(&queue->sites);
 	suppressions_fini(&queue->suppressions);
 	io_timer_stop(test->env.io, &queue->timer);
 	io_destroy(test->env.io);

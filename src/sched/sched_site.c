@@ -1,0 +1,279 @@
+/*
+ * Sites: what destinations share that the same servers take mail for.  A site has a window, a rate
+ * and a pause of its own, for all of them together, and the turns of those that may start an
+ * attempt but for these.  It has a turn among the destinations while it may, and they do.
+ *
+ * sched_site_look() is the one place that says whether it has one, and until when it is left alone.
+ */
+#include "sched/sched_internal.h"
+
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/map.h"
+#include "base/sim_point.h"
+
+static const uint64_t ns_per_ms = 1000000;
+
+struct site_key {
+	uint32_t hash;
+	unsigned kind;
+	struct span name;
+};
+
+static struct site_key
+key_of(const struct sched *sched, unsigned kind, struct span name)
+{
+	return (struct site_key){
+	    (uint32_t)map_hash(sched->options.seed, name) ^ kind * 0x9e3779b9, kind, name};
+}
+
+static uint32_t
+site_hash(const void *owner, uint32_t slot)
+{
+	return site_at(owner, slot)->hash;
+}
+
+static bool
+is_site(const void *owner, uint32_t slot, const void *wanted)
+{
+	const struct site *site = site_at(owner, slot);
+	const struct site_key *key = wanted;
+
+	return site->hash == key->hash && site->kind == key->kind &&
+	    span_eq(span_of(site->name, site->name_bytes), key->name);
+}
+
+void
+sched_site_init(struct sched *sched)
+{
+	sched_pool_init(&sched->sites, sizeof(struct site));
+	sched_index_init(&sched->site_index, sched, site_hash);
+}
+
+void
+sched_site_fini(struct sched *sched)
+{
+	for (uint32_t at = 0; at < sched_pool_end(&sched->sites); at++)
+		if (sched_pool_has_slot(&sched->sites, at))
+			mem_free(site_at(sched, at)->name);
+	sched_pool_fini(&sched->sites);
+	sched_index_fini(&sched->site_index);
+}
+
+uint32_t
+sched_site_find(const struct sched *sched, unsigned kind, struct span name)
+{
+	const struct site_key key = key_of(sched, kind, name);
+
+	return sched_index_find(&sched->site_index, key.hash, is_site, &key);
+}
+
+size_t
+sched_site_count(const struct sched *sched)
+{
+	return sched->sites.count;
+}
+
+static void
+ask_limits(struct sched *sched, struct site *site)
+{
+	site->limits_age = sched->limits_age;
+	sched->options.site_limits(sched->options.owner, site->kind,
+	    span_of(site->name, site->name_bytes), &site->limits);
+	check(site->limits.concurrency_max > 0);
+}
+
+static uint32_t
+new_site(struct sched *sched, unsigned kind, struct span name)
+{
+	uint32_t at = sched_pool_take(&sched->sites);
+	struct site *site = site_at(sched, at);
+
+	check(at < RING_SITE);
+	*site = (struct site){
+	    .name = mem_copy(name),
+	    .name_bytes = (uint32_t)name.len,
+	    .hash = key_of(sched, kind, name).hash,
+	    .kind = (uint8_t)kind,
+	};
+	sched_ring_init(site->turns);
+	sched_index_add(&sched->site_index, at);
+	ask_limits(sched, site);
+	window_init(
+	    &site->window, site->limits.concurrency_start, site->limits.concurrency_max);
+	return at;
+}
+
+uint32_t
+sched_site_join(struct sched *sched, unsigned kind, struct span name, uint32_t active)
+{
+	uint32_t at = sched_site_find(sched, kind, name);
+
+	if (at == SCHED_NONE)
+		at = new_site(sched, kind, name);
+	site_at(sched, at)->destination_count++;
+	site_at(sched, at)->active += active;
+	return at;
+}
+
+void
+sched_site_leave(struct sched *sched, uint32_t at, uint32_t active)
+{
+	struct site *site = site_at(sched, at);
+
+	check(site->destination_count > 0 && site->active >= active);
+	site->destination_count--;
+	site->active -= active;
+	sched_site_look(sched, at);
+}
+
+bool
+sched_site_may(const struct sched *sched, const struct site *site, enum sched_reason *reason,
+    uint64_t *wake_ms)
+{
+	uint64_t token_ms = rate_next_ms(&site->rate, &site->limits.rate, sched->now_ms);
+
+	if (site->limits.pause_until_ms > sched->now_ms) {
+		*wake_ms = site->limits.pause_until_ms;
+		*reason = SCHED_WHY_PAUSE;
+		return false;
+	}
+	if (!window_has_room(&site->window, site->active)) {
+		*reason = SCHED_WHY_SITE;
+		return false;
+	}
+	if (token_ms > sched->now_ms) {
+		*wake_ms = token_ms;
+		*reason = SCHED_WHY_SITE_RATE;
+		return false;
+	}
+	return true;
+}
+
+static void
+set_turns(struct sched *sched, uint32_t at, bool may)
+{
+	struct site *site = site_at(sched, at);
+
+	for (unsigned which = 0; which < RING_COUNT; which++)
+		sched_ring_set(sched, &sched->rings[site->kind][which], at | RING_SITE, which,
+		    may && site->turns[which].first != SCHED_NONE);
+}
+
+static void
+set_wake(struct sched *sched, uint32_t at, uint64_t wake_ms)
+{
+	struct site *site = site_at(sched, at);
+
+	if (site->in_wheel) {
+		if (wake_ms == site->node.due_ms)
+			return;
+		sched_wheel_remove(&sched->site_wheel, at);
+	}
+	site->in_wheel = wake_ms > 0;
+	if (wake_ms > 0)
+		sched_wheel_add(&sched->site_wheel, at, wake_ms);
+}
+
+static void
+forget(struct sched *sched, uint32_t at)
+{
+	struct site *site = site_at(sched, at);
+
+	check(site->active == 0);
+	set_turns(sched, at, false);
+	set_wake(sched, at, 0);
+	sched_index_remove(&sched->site_index, at);
+	mem_free(site->name);
+	site->name = NULL;
+	sched_pool_give(&sched->sites, at);
+}
+
+void
+sched_site_look(struct sched *sched, uint32_t at)
+{
+	struct site *site = site_at(sched, at);
+	enum sched_reason reason;
+	uint64_t wake_ms = 0;
+	bool may;
+
+	if (site->limits_age != sched->limits_age) {
+		ask_limits(sched, site);
+		window_limit(&site->window, site->limits.concurrency_max);
+	}
+	if (site->destination_count == 0) {
+		/* As with destinations: who has had its share for now is remembered until then. */
+		if (site->limits.rate.count == 0 || rate_is_full(&site->rate, sched->now_ms)) {
+			forget(sched, at);
+			return;
+		}
+		wake_ms = (site->rate.full_ns + ns_per_ms - 1) / ns_per_ms;
+	}
+	may = sched_site_may(sched, site, &reason, &wake_ms);
+	if (!may && reason == SCHED_WHY_SITE && site->turns[RING_ALL].first != SCHED_NONE)
+		SIM_MARK("sched.site_window_binds");
+	set_turns(sched, at, may);
+	set_wake(sched, at,
+	    site->destination_count == 0 || site->turns[RING_ALL].first != SCHED_NONE ? wake_ms
+	                                                                             : 0);
+}
+
+void
+sched_site_take(struct sched *sched, uint32_t at)
+{
+	struct site *site = site_at(sched, at);
+
+	rate_take(&site->rate, &site->limits.rate, sched->now_ms);
+	site->active++;
+	/* To the end of the turns; sched_site_look follows. */
+	set_turns(sched, at, false);
+}
+
+void
+sched_site_over(
+    struct sched *sched, uint32_t at, enum sched_feedback feedback, bool was_up)
+{
+	struct site *site = site_at(sched, at);
+
+	check(site->active > 0);
+	site->active--;
+	switch (feedback) {
+	case SCHED_SERVED:
+		site->served = true;
+		window_succeed(&site->window, site->limits.concurrency_max);
+		return;
+	case SCHED_REFUSED:
+		site->served = false;
+		window_fail(&site->window, site->active);
+		return;
+	case SCHED_NO_ANSWER:
+		/*
+		 * A destination that cannot be reached is its own affair; but while others of the
+		 * site get through, it is rather that there are too many at a time.
+		 */
+		if (!was_up)
+			return;
+		if (site->served && site->active > 0)
+			window_fail(&site->window, site->active);
+		site->served = false;
+		return;
+	case SCHED_UNTRIED:
+		return;
+	}
+	check(false);
+}
+
+void
+sched_site_get(const struct sched *sched, uint32_t at, struct sched_site *into)
+{
+	const struct site *site = site_at(sched, at);
+
+	*into = (struct sched_site){
+	    .name = span_of(site->name, site->name_bytes),
+	    .destination_count = site->destination_count,
+	    .active = site->active,
+	    .window = site->window.size,
+	    .token_ms = rate_next_ms(&site->rate, &site->limits.rate, sched->now_ms),
+	    .limits = site->limits,
+	};
+}
