@@ -58,6 +58,7 @@ struct remote_options {
 	size_t domain_count;
 	unsigned rcpt_max; /* more get a 452 */
 	bool pipelining;
+	bool seven_bits; /* it has no 8BITMIME */
 	/* Of faults, in a million at each step, beside those of the mood. */
 	uint32_t slow_ppm;
 };

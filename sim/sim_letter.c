@@ -3,6 +3,7 @@
  */
 #include "sim_letter.h"
 
+#include "base/base64.h"
 #include "base/check.h"
 
 uint64_t
@@ -22,14 +23,14 @@ dice_below(struct dice *dice, uint64_t max)
 }
 
 static void
-write_text(struct buf *out, struct dice *dice, size_t bytes, bool eight)
+write_text(struct buf *out, struct dice *dice, size_t bytes, unsigned eight_of)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ.,-=<>";
 
 	for (size_t i = 0; i < bytes; i++) {
 		uint64_t chance = dice_next(dice);
 
-		if (eight && chance % 7 == 0)
+		if (eight_of && chance % 7 < eight_of)
 			buf_add_char(out, (char)(0x80 + chance / 7 % 0x80));
 		else
 			buf_add_char(out, letters[chance / 7 % (sizeof(letters) - 1)]);
@@ -44,25 +45,26 @@ write_line(struct buf *out, struct dice *dice, const struct letter *letter)
 
 	switch (letter->shape) {
 	case LETTER_DOTS:
-		write_text(out, dice, 0, false);
+		write_text(out, dice, 0, 0);
 		buf_add(out, span_first(SPAN("...."), 1 + dice_below(dice, 4)));
 		if (dice_below(dice, 3))
-			write_text(out, dice, dice_below(dice, 60), false);
+			write_text(out, dice, dice_below(dice, 60), 0);
 		break;
 	case LETTER_LONG:
-		write_text(out, dice, 900 + dice_below(dice, 99), false);
+		write_text(out, dice, 900 + dice_below(dice, 99), 0);
 		break;
 	case LETTER_COMMANDS:
 		buf_add_str(out, commands[dice_below(dice, LEN(commands))]);
 		break;
 	case LETTER_8BIT:
-		write_text(out, dice, 1 + dice_below(dice, 76), true);
+		/* Some are shorter as quoted-printable, others as base64. */
+		write_text(out, dice, 1 + dice_below(dice, 76), letter->seed % 2 ? 1 : 4);
 		break;
 	case LETTER_PLAIN:
 	case LETTER_EMPTY:
 	case LETTER_NO_BODY:
 	case LETTER_SHAPE_COUNT:
-		write_text(out, dice, dice_below(dice, 78), false);
+		write_text(out, dice, dice_below(dice, 78), 0);
 	}
 	buf_add_str(out, "\r\n");
 }
@@ -97,6 +99,9 @@ letter_write(struct buf *out, const struct letter *letter)
 	buf_addf(out, "Subject: T%06u\r\n a folded line\r\n", letter->number);
 	if (letter->shape == LETTER_NO_BODY)
 		return;
+	/* It goes to another server rather than be converted. */
+	if (letter->shape == LETTER_8BIT && letter->seed / 3 % 2)
+		buf_add_str(out, "DKIM-Signature: v=1; d=client.example; b=x\r\n");
 	buf_add_str(out, "\r\n");
 	write_pages(out, &dice, letter);
 }
@@ -182,4 +187,58 @@ letter_is_same(const struct letter *letter, struct span copy, bool maildir)
 	same = span_eq(buf_span(&bytes), copy);
 	buf_fini(&bytes);
 	return same;
+}
+
+static bool
+decode_quoted(struct buf *out, struct span body)
+{
+	while (body.len > 0) {
+		struct span run = span_first(body, span_find(body, '='));
+		int high, low;
+
+		buf_add(out, run);
+		body = span_skip(body, run.len);
+		if (body.len == 0)
+			break;
+		if (body.len < 3)
+			return false;
+		high = ascii_hex_value(body.ptr[1]);
+		low = ascii_hex_value(body.ptr[2]);
+		if (high >= 0 && low >= 0)
+			buf_add_char(out, (char)(high << 4 | low));
+		else if (body.ptr[1] != '\r' || body.ptr[2] != '\n')
+			return false;
+		body = span_skip(body, 3);
+	}
+	return true;
+}
+
+static bool
+decode_base64(struct buf *out, struct span body)
+{
+	struct span line;
+
+	while (span_cut(&body, '\n', &line))
+		if (base64_decode(out, span_trim(line)))
+			return false;
+	return true;
+}
+
+bool
+letter_unconvert(struct buf *out, struct span copy)
+{
+	const struct span added = SPAN("MIME-Version: 1.0\r\n"
+				       "Content-Type: text/plain; charset=unknown-8bit\r\n"
+				       "Content-Transfer-Encoding: ");
+	struct span rest;
+
+	if (!span_is_ascii(copy) || !span_seek(copy, added, &rest))
+		return false;
+	buf_add(out, span_first(copy, (size_t)(rest.ptr - copy.ptr) - added.len));
+	buf_add_str(out, "\r\n");
+	if (span_starts(rest, SPAN("quoted-printable\r\n\r\n")))
+		return decode_quoted(out, span_skip(rest, 20));
+	if (span_starts(rest, SPAN("base64\r\n\r\n")))
+		return decode_base64(out, span_skip(rest, 10));
+	return false;
 }

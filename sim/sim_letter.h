@@ -60,3 +60,8 @@ struct span letter_without_trace(struct span bytes);
 struct span letter_trace_field(struct span bytes, struct span name, unsigned nth);
 /* True where the copy (without trace) is the letter; in a Maildir lines end with LF alone. */
 bool letter_is_same(const struct letter *letter, struct span copy, bool maildir);
+/*
+ * Adds the copy of an 8-bit letter as it was before it was converted for a server without 8BITMIME;
+ * false: it is no such copy, or not one of seven bits.
+ */
+bool letter_unconvert(struct buf *out, struct span copy);

@@ -120,6 +120,7 @@ struct oracle_mail {
 	size_t rcpt_count;
 	const char *where;
 	bool replied; /* a 250 goes out for it */
+	bool seven_bits; /* in a session without 8BITMIME */
 };
 void oracle_remote_took(struct oracle *oracle, const struct oracle_mail *mail);
 /* A program took it, from its standard input. */

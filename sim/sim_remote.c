@@ -33,6 +33,7 @@ struct visit {
 	struct io_timer timer;
 	struct buf input, output, body;
 	size_t input_used; /* bytes of input that were taken */
+	bool seven_bits; /* nobody was told of 8BITMIME */
 	bool hello, mail, in_body, reading, waiting, closing, half_closed;
 	size_t output_piece; /* a tarpit's: so many bytes at a time; 0: all */
 	bool line_is_new;
@@ -283,6 +284,7 @@ take_hello(struct visit *visit, bool extended)
 	const struct remote *remote = visit->remote;
 
 	visit->hello = true;
+	visit->seven_bits = !extended || remote->options.seven_bits;
 	forget(visit);
 	if (!extended) {
 		say(visit, "250 %s", remote->options.name);
@@ -291,7 +293,9 @@ take_hello(struct visit *visit, bool extended)
 	say(visit, "250-%s", remote->options.name);
 	if (remote->options.pipelining)
 		say(visit, "250-PIPELINING");
-	say(visit, "250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 0");
+	if (!visit->seven_bits)
+		say(visit, "250-8BITMIME");
+	say(visit, "250-ENHANCEDSTATUSCODES\r\n250 SIZE 0");
 }
 
 /* The message is here: it is taken before anybody is told. */
@@ -310,6 +314,7 @@ take_end(struct visit **at)
 	    .rcpt_count = visit->rcpt_count,
 	    .where = remote->options.name,
 	    .replied = !silent,
+	    .seven_bits = visit->seven_bits,
 	};
 
 	if (!silent && apply_fault(at, STEP_END)) {

@@ -165,6 +165,7 @@ add_remote(struct world *world, const char *host, unsigned number, const char *f
 	    .domain_count = second ? 2 : 1,
 	    .rcpt_max = dice_below(&world->dice, 4) ? 100 : 3,
 	    .pipelining = dice_below(&world->dice, 2),
+	    .seven_bits = dice_below(&world->dice, 3) == 0,
 	    .slow_ppm = dice_below(&world->dice, 3) ? 0 : 100000,
 	};
 

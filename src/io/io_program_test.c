@@ -189,8 +189,8 @@ signals_reach_the_whole_group(void **state)
 	run.signal = SIGTERM;
 	start(&run, "/bin/sh",
 	    "exec 2>/dev/null; trap 'wait; echo parent; exit 7' TERM; "
-	    "(trap 'echo child; exit' TERM; echo up; "
-	    "while :; do sleep 0.01; done) & wait", "/");
+	    "(trap 'echo child; exit' TERM; echo up; i=0; "
+	    "while [ $((i += 1)) -lt 2000 ]; do sleep 0.01; done) & wait", "/");
 	/* They are ready once something was said. */
 	while (run.output.len < 3)
 		io_turn(*state);
@@ -212,7 +212,7 @@ who_does_not_heed_a_signal_goes_too(void **state)
 	run_init(&run, *state, 100);
 	run.signal = SIGTERM;
 	start(&run, "/bin/sh",
-	    "trap 'exit 7' TERM; (trap '' TERM; while :; do sleep 1; done) & echo $!; wait", "/");
+	    "trap 'exit 7' TERM; (trap '' TERM; sleep 20) & echo $!; wait", "/");
 	while (run.output.len < 2)
 		io_turn(*state);
 	io_timer_start(*state, &run.timer, 0);
@@ -221,8 +221,9 @@ who_does_not_heed_a_signal_goes_too(void **state)
 	pid = strtol(buf_span(&run.output).ptr, &end, 10);
 	assert_true(pid > 1 && *end == '\n');
 	/* Whoever inherited it takes it away in a moment. */
-	while (kill((pid_t)pid, 0) == 0)
+	for (int i = 0; i < 10000 && kill((pid_t)pid, 0) == 0; i++)
 		usleep(1000);
+	assert_int_equal(kill((pid_t)pid, 0), -1);
 	run_fini(&run);
 }
 
@@ -259,12 +260,13 @@ it_ends_with_its_parent(void **state)
 	pid = fork();
 	if (pid == 0) {
 		struct run run;
-		char command[100];
+		char command[200];
 
 		run_init(&run, io_create(), 100);
 		snprintf(command, sizeof(command),
-		    "trap 'echo gone >&9; exit' TERM; exec 9>/proc/%d/fd/%d; echo up; "
-		    "while :; do sleep 0.01; done", (int)getpid(), words[1]);
+		    "trap 'echo gone >&9; exit' TERM; exec 9>/proc/%d/fd/%d; echo up; i=0; "
+		    "while [ $((i += 1)) -lt 2000 ]; do sleep 0.01; done",
+		    (int)getpid(), words[1]);
 		start(&run, "/bin/sh", command, "/");
 		while (run.output.len < 3)
 			io_turn(run.io);

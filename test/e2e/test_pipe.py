@@ -1,4 +1,5 @@
 """Programs that mail is handed to: real ones, written by the test or of others."""
+import grp
 import json
 import os
 import pwd
@@ -17,7 +18,15 @@ from waiting import until
 ANN = "ann@client.example"
 ALICE = "alice@home.example"
 ME = pwd.getpwuid(os.geteuid()).pw_name
-USER, OTHER = ("nobody", "daemon") if IS_ROOT else (ME, ME)
+
+
+def with_groups():
+    """A user beside root who is in more groups than its own, if there is one."""
+    members = {name for group in grp.getgrall() for name in group.gr_mem}
+    return next((p.pw_name for p in pwd.getpwall() if p.pw_name in members and p.pw_uid), "daemon")
+
+
+USER, OTHER = ("nobody", with_groups()) if IS_ROOT else (ME, ME)
 LDA = "/usr/lib/dovecot/dovecot-lda"
 NO_RETRY = "1 h"
 
@@ -221,7 +230,8 @@ esac""")
     assert sum(len(e["text"]) for e in said) == 4096 and len(said) == 6
 
 
-def test_a_role_that_dies_has_its_programs_end_and_run_again(programs):
+@pytest.mark.parametrize("what", ["role pipe", "role queue", "the server stops"])
+def test_what_dies_has_programs_end_and_run_again(programs, what):
     home = programs(retry="200 ms")
     home.pipe("", """
 if mkdir $out/first 2>/dev/null; then
@@ -233,12 +243,19 @@ cat >$out/tmp && mv $out/tmp $out/body""")
     content = message("twice", body="All of it.\r\n" * 20000)
     queued = home.send(content=content)
     pid = int(home.wait("pid"))
-    home.server.kill_role("role pipe")
+    if what == "the server stops":
+        assert home.server.stop() == 0
+        assert not alive(pid)
+        home.start()
+    else:
+        home.server.kill_role(what)
     assert home.wait("body").endswith(content.replace(b"\r\n", b"\n"))
     until(lambda: not alive(pid), "the first program is still there")
     home.event("delivered", id=queued)
-    assert len(logs.select(home.server.events(), "in_doubt", id=queued)) == 1
+    if what == "role pipe":
+        assert len(logs.select(home.server.events(), "in_doubt", id=queued)) == 1
     home.server.wait_queue_empty()
+    assert sorted(p.name for p in home.out.iterdir()) == ["body", "first", "pid"]
 
 
 def test_only_so_many_run_at_a_time(programs):
@@ -261,12 +278,15 @@ def test_a_reload_brings_other_programs_and_users(programs):
     home.send()
     assert home.wait("first").decode().strip() == USER
     home.server.routes = []
-    home.pipe("", "id -un >$out/second.tmp; mv $out/second.tmp $out/second", name="two", user=OTHER)
+    home.pipe("", "(id -un; id -G) >$out/second.tmp; mv $out/second.tmp $out/second", name="two",
+              user=OTHER)
     home.server.write_files()
     home.server.process.send_signal(signal.SIGHUP)
     home.event("config_replaced")
     home.send()
-    assert home.wait("second").decode().strip() == OTHER
+    name, groups = home.wait("second").decode().splitlines()
+    gid = pwd.getpwnam(OTHER).pw_gid
+    assert name == OTHER and set(map(int, groups.split())) == set(os.getgrouplist(OTHER, gid))
     # One with a program that is not there changes nothing.
     home.server.routes = []
     home.pipe("", "", name="three").unlink()
