@@ -139,13 +139,13 @@ json_warmups(const struct conf *conf)
 		net_addr_write(&addr, &warmup->addr);
 		date_write_day(&day, warmup->from_day * 86400000);
 		json_array_append_new(array,
-		    json_pack("{s:o, s:o, s:I, s:f, s:I, s:s, s:I}", "address",
+		    json_pack("{s:o, s:o, s:I, s:f, s:I, s:s, s:I, s:o}", "address",
 			proc_json_text(buf_span(&addr)), "from",
 			proc_json_text(buf_span(&day)), "a_day", (json_int_t)warmup->start,
 			"times", (double)warmup->factor_percent / 100, "every_days",
 			(json_int_t)warmup->step_days, "end",
 			warmup->is_limit ? "at most" : "until", "share",
-			(json_int_t)warmup->end));
+			(json_int_t)warmup->end, "to", proc_json_text(warmup->provider)));
 	}
 	buf_fini(&addr);
 	buf_fini(&day);

@@ -67,10 +67,18 @@ write_failed(const struct cli_queue_printer *printer, struct buf *out, json_t *f
 	buf_add_char(out, '\n');
 }
 
+static void
+print(struct buf *out)
+{
+	check(buf_finish(out) == OK);
+	(void)fwrite(out->ptr, 1, out->len, stdout);
+	buf_fini(out);
+}
+
 void
 cli_queue_print_source(struct cli_queue_printer *printer, json_t *source)
 {
-	static const char *const keys[] = {"pool", "senders"};
+	static const char *const keys[] = {"pool", "senders", "provider"};
 	struct buf out;
 
 	if (printer->options->json) {
@@ -81,6 +89,14 @@ cli_queue_print_source(struct cli_queue_printer *printer, json_t *source)
 	}
 	printer->shown++;
 	buf_init(&out, TEXT_BYTES_MAX);
+	if (cli_queue_text(source, "provider")[0]) {
+		buf_add_str(&out, "  to ");
+		reply_clean(&out, span_str(cli_queue_text(source, "provider")));
+		buf_add_str(&out, ":\n");
+		write_use(printer, &out, source);
+		print(&out);
+		return;
+	}
 	reply_clean(&out, span_str(cli_queue_text(source, "address")));
 	buf_add_str(&out, " as ");
 	reply_clean(&out, span_str(cli_queue_text(source, "helo")));
@@ -95,9 +111,7 @@ cli_queue_print_source(struct cli_queue_printer *printer, json_t *source)
 	buf_addf(&out, ", weight %lld\n", cli_queue_number(source, "weight"));
 	write_use(printer, &out, source);
 	write_failed(printer, &out, json_object_get(source, "failed"));
-	check(buf_finish(&out) == OK);
-	(void)fwrite(out.ptr, 1, out.len, stdout);
-	buf_fini(&out);
+	print(&out);
 }
 
 void

@@ -198,6 +198,7 @@ struct conf_warmup {
 	uint64_t step_days;
 	uint64_t end;  /* the share that is the last one */
 	bool is_limit; /* which it keeps to from then on; else it has no limit any more */
+	struct span provider; /* to whose servers; "": to all together */
 };
 
 /* Senders whose mail has the recipient in its reverse-path: "list+ann=far.example@home.example" */

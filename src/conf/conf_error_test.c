@@ -243,6 +243,11 @@ static const struct mistake mistakes[] = {
 	"it begins with 5 a day, which is more than the 4 that it ends with"},
     {"send from 192.0.2.1; warm up 192.0.2.1 from 2026-12-01 with 5 a day times 1", 30,
 	"times 1 never grows to 100000; say \"at most 5\" for a share that stays"},
+    {"send from 192.0.2.1; warm up 192.0.2.1 from 2026-12-01 with 5 a day to Gmial", 72,
+	"\"Gmial\" is not a provider that is known; \"postrider providers\" lists those that "
+	"are"},
+    {"send from 192.0.2.1; warm up 192.0.2.1 from 2026-12-01 with 5 a day to Gmail, gmail", 30,
+	"\"192.0.2.1 to Gmail\" was said already, at /etc/p/main.conf:4"},
     {"send from 192.0.2.1; warm up 192.0.2.2 from 2026-12-01 with 5 a day", 30,
 	"no mail leaves from 192.0.2.2; add \"send from 192.0.2.2\""},
     {"send from 192.0.2.1; warm up 192.0.2.1, 192.0.2.1 from 2026-12-01 with 5 a day", 41,

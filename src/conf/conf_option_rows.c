@@ -381,15 +381,17 @@ static const struct conf_option options[] = {
     {.words = "warm up",
 	.type = CONF_WARMUP,
 	.repeats = true,
-	.syntax = "ADDRESS, ... from DATE with N a day [times N] [every N d] [until | at most N]",
+	.syntax = "ADDRESS, ... from DATE with N a day [times N] [every N d] [until|at most N] "
+		  "[to X]",
 	.doc = "A new address sends only so much a day at first: to N recipients on that "
 	       "date, and with each step (of one day, without \"every\") \"times\" as many, 2 "
 	       "without. Days are those of UTC; before the date nothing leaves from it. "
 	       "Where the share reaches the N of \"until\" (100000 without) the address is "
 	       "warm, and has no limit any more; with \"at most\" it stays at that. What is "
 	       "more goes by the other addresses of its pool, and waits where none has any "
-	       "left. As in: warm up 192.0.2.7 from 2026-12-01 with 50 a day times 1.5 "
-	       "until 20000."},
+	       "left. \"to Gmail, Yahoo\" is a share for what goes to each of these "
+	       "providers (\"postrider providers\" lists them), beside the one for all. As "
+	       "in: warm up 192.0.2.7 from 2026-12-01 with 50 a day times 1.5 until 20000."},
     {.words = "verp for",
 	.type = CONF_VERP,
 	.repeats = true,

@@ -36,6 +36,7 @@ static const char everything[] =
     "send from 192.0.2.10, 192.0.2.9 in pool Bulk-1 weight 3; send from 192.0.2.10 in pool b\n"
     "warm up 192.0.2.10 from 2026-12-01 with 50 a day times 1.5 every 2 d until 2000\n"
     "warm up [2001:db8::9], 192.0.2.9 from 2026-11-30 with 7 a day at most 70\n"
+    "warm up 192.0.2.9 from 2026-11-30 with 9 a day to gmail, \"Microsoft 365\"\n"
     "verp for lists.test, .lists.test; verp for b.test with delimiters \"-#\"\n"
     "ask dns at 127.0.0.1:5353, [::1]\n"
     "spool spool//./x\n"
@@ -196,7 +197,10 @@ assert_sources(const struct conf *conf)
 	kit_assert_span(conf->sources[6].pool, "bulk-1");
 	assert_int_equal(conf->sources[6].weight, 3);
 	kit_assert_span(conf->sources[7].pool, "b");
-	assert_int_equal(conf->warmup_count, 3);
+	assert_int_equal(conf->warmup_count, 5);
+	kit_assert_span(conf->warmups[3].provider, "Gmail");
+	kit_assert_span(conf->warmups[4].provider, "Microsoft 365");
+	kit_assert_span(conf->warmups[2].provider, "");
 	assert_addr(&first->addr, "192.0.2.10:0");
 	assert_int_equal(first->from_day, 20788);
 	assert_int_equal(first->start, 50);

@@ -52,7 +52,8 @@ static const char *const confs[] = {
     "hostname a\nsend from 192.0.2.1, [2001:db8::1] as b.example in pool News weight 2\n"
     "send from 192.0.2.1 for senders a.b; send from 192.0.2.1\n"
     "warm up [2001:db8::1] from 2026-12-01 with 50 a day times 1.05 every 3 d at most 700\n"
-    "warm up 192.0.2.1 from 2026-02-28 with 5 a day\n",
+    "warm up 192.0.2.1 from 2026-02-28 with 5 a day\n"
+    "warm up 192.0.2.1 from 2026-02-28 with 5 a day to Gmail, \"Microsoft 365\"\n",
     "hostname a\nreception processes 256; delivery processes 1\n",
     "hostname a\nlimits { message size 65537 B; messages per session unlimited\n"
     "commands per session 100; command timeout 1001 ms; session timeout 36 h }\n",

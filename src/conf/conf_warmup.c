@@ -1,9 +1,10 @@
 /*
  * "warm up ADDRESS from DATE with N a day ...": how much a new address may send.  One row for
- * each address.  What the numbers mean a day is worked out in route/warmup.h.
+ * each address and provider.  What the numbers mean a day is worked out in route/warmup.h.
  */
 #include "base/date.h"
 #include "conf/conf_internal.h"
+#include "providers/providers.h"
 
 #define DAY_MS UINT64_C(86400000)
 
@@ -114,6 +115,33 @@ parse_course(struct conf_parser *parser, struct conf_warmup *warmup)
 	}
 }
 
+/* "to": providers that are known, each of which has such a share. */
+static bool
+parse_providers(struct conf_parser *parser, struct conf_list *providers)
+{
+	struct conf_token value;
+
+	if (!conf_parser_is(parser, "to"))
+		return true;
+	conf_parser_advance(parser);
+	do {
+		const struct provider *known;
+		struct span name;
+
+		if (!conf_parser_value(parser, "a provider", &value))
+			return false;
+		known = provider_named(value.text);
+		if (!known)
+			return conf_parser_fail(parser, value.place,
+			    "%s is not a provider that is known; \"postrider providers\" lists "
+			    "those that are",
+			    conf_quote(value.text).text);
+		name = span_str(known->name);
+		conf_list_add(providers, &name, sizeof(name), value.place);
+	} while (conf_parser_more(parser));
+	return true;
+}
+
 static bool
 settle(struct conf_parser *parser, struct conf_warmup *warmup, struct conf_place place)
 {
@@ -135,44 +163,60 @@ settle(struct conf_parser *parser, struct conf_warmup *warmup, struct conf_place
 }
 
 static bool
-add(struct conf_parser *parser, struct conf_warmup *warmup, const struct conf_list *addrs)
+add_one(struct conf_parser *parser, const struct conf_warmup *warmup, struct conf_place place)
 {
-	for (size_t i = 0; i < addrs->count; i++) {
-		struct conf_place place = addrs->places[i];
-		struct buf key;
-		bool first;
+	struct buf key;
+	bool first;
 
-		warmup->addr = ((const struct net_addr *)addrs->items)[i];
-		if (parser->warmups.count == CONF_SOURCES_MAX)
-			return conf_parser_fail(
-			    parser, place, "at most %d addresses", (int)CONF_SOURCES_MAX);
-		buf_init(&key, CONF_TEXT_MAX);
-		buf_add_str(&key, "warm-up ");
-		net_addr_write(&key, &warmup->addr);
-		first = conf_parser_once(parser, place, buf_span(&key));
-		buf_fini(&key);
-		if (!first)
-			return false;
+	if (parser->warmups.count == CONF_SOURCES_MAX)
+		return conf_parser_fail(
+		    parser, place, "at most %d schedules", (int)CONF_SOURCES_MAX);
+	buf_init(&key, CONF_TEXT_MAX);
+	buf_add_str(&key, "warm-up ");
+	net_addr_write(&key, &warmup->addr);
+	if (warmup->provider.len > 0)
+		buf_addf(&key, " to %.*s", SPAN_ARGS(warmup->provider));
+	first = conf_parser_once(parser, place, buf_span(&key));
+	buf_fini(&key);
+	if (first)
 		conf_list_add(&parser->warmups, warmup, sizeof(*warmup), place);
-	}
+	return first;
+}
+
+static bool
+add(struct conf_parser *parser, struct conf_warmup *warmup, const struct conf_list *addrs,
+    const struct conf_list *providers)
+{
+	size_t count = providers->count ? providers->count : 1;
+
+	for (size_t i = 0; i < addrs->count; i++)
+		for (size_t j = 0; j < count; j++) {
+			warmup->addr = ((const struct net_addr *)addrs->items)[i];
+			if (providers->count)
+				warmup->provider = ((const struct span *)providers->items)[j];
+			if (!add_one(parser, warmup, addrs->places[i]))
+				return false;
+		}
 	return true;
 }
 
 bool
 conf_warmup_parse(struct conf_parser *parser)
 {
-	struct conf_list addrs = {0};
-	struct conf_warmup warmup = {0};
+	struct conf_list addrs = {0}, providers = {0};
+	struct conf_warmup warmup = {.provider = SPAN("")};
 	struct conf_place place = parser->token.place;
 	bool good = conf_source_addrs_parse(parser, &addrs) &&
 	    conf_parser_expect(parser, "from") && parse_date(parser, &warmup.from_day) &&
 	    conf_parser_expect(parser, "with") && parse_share(parser, &warmup.start) &&
 	    conf_parser_expect(parser, "a") && conf_parser_expect(parser, "day") &&
 	    parse_course(parser, &warmup) && settle(parser, &warmup, place) &&
-	    add(parser, &warmup, &addrs);
+	    parse_providers(parser, &providers) && add(parser, &warmup, &addrs, &providers);
 
 	mem_free(addrs.items);
 	mem_free(addrs.places);
+	mem_free(providers.items);
+	mem_free(providers.places);
 	return good;
 }
 
@@ -210,11 +254,16 @@ conf_warmup_show(struct buf *out, const struct conf *conf)
 		net_addr_write(out, &warmup->addr);
 		buf_add_str(out, v6 ? "] from " : " from ");
 		date_write_day(out, warmup->from_day * DAY_MS);
-		buf_addf(out, " with %llu a day times %llu.%02llu every %llu d %s %llu\n",
+		buf_addf(out, " with %llu a day times %llu.%02llu every %llu d %s %llu",
 		    (unsigned long long)warmup->start,
 		    (unsigned long long)(warmup->factor_percent / 100),
 		    (unsigned long long)(warmup->factor_percent % 100),
 		    (unsigned long long)warmup->step_days,
 		    warmup->is_limit ? "at most" : "until", (unsigned long long)warmup->end);
+		if (warmup->provider.len > 0) {
+			buf_add_str(out, " to ");
+			conf_value_write_word(out, warmup->provider);
+		}
+		buf_add_char(out, '\n');
 	}
 }

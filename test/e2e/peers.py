@@ -395,17 +395,20 @@ class Knot:
 
 
 class Dns(Knot):
-    """Knot with the zone "example."."""
+    """Knot with the zone "example.", and more: {name: text}."""
 
-    def __init__(self, zone=ZONE):
+    def __init__(self, zone=ZONE, more=()):
         super().__init__()
-        self.zone = zone
+        self.zones = {"example.": zone, **dict(more)}
 
     def start(self):
         run = self.directory
-        (run / "example.zone").write_text(self.zone)
-        self.run(f"zone:\n  - domain: example.\n    file: {run}/example.zone\n"
-                 f"    zonefile-sync: -1\n    journal-content: none\n")
+        text = "zone:\n"
+        for number, (name, zone) in enumerate(self.zones.items()):
+            (run / f"{number}.zone").write_text(zone)
+            text += (f"  - domain: {name}\n    file: {run}/{number}.zone\n"
+                     "    zonefile-sync: -1\n    journal-content: none\n")
+        self.run(text)
         until(self.answers, lambda: "no answer from knotd:\n" + (run / "log").read_text())
         return self
 

@@ -223,6 +223,34 @@ def test_what_no_address_may_send_waits(postrider, sink):
     assert far.peers.count("127.0.0.41") >= 2 and server.wait_event("relayed", id=found)
 
 
+SOA = "$TTL 60\n@ SOA ns hostmaster 1 60 60 600 60\n@ NS ns\nns A 127.0.0.1\n"
+GMAIL = "$ORIGIN google.com.\n" + SOA + "mx A 127.0.0.2\n"
+AT_GMAIL = ("$ORIGIN example.\n" + SOA + "mx A 127.0.0.2\na MX 10 mx.google.com.\n"
+            "b MX 10 mx.google.com.\nc MX 10 mx.example.\n")
+
+
+def test_a_provider_has_a_share_of_its_own(postrider, dns, sink, port_25):
+    far = sink("127.0.0.2", port_25)
+    names = dns(AT_GMAIL, more={"google.com.": GMAIL})
+    server = postrider(extra=[*RELAY, "send from 127.0.0.51",
+                              f"warm up 127.0.0.51 from {today()} with 2 a day at most 2 to gmail"],
+                       dns_port=names.port, retry="1 h").start()
+    # Who serves a domain is known from the first answer.
+    for domain in "ab":
+        submit(server.smtp_port, ALICE, f"ann@{domain}.example", message(domain))
+        server.wait_event("relayed", to=f"ann@{domain}.example")
+    found = submit(server.smtp_port, ALICE, "ann@a.example", message("third"))
+    [event] = server.wait_event("deferred", id=found)
+    assert ("the addresses that mail leaves from have sent their share of today to Gmail (2)"
+            in event["text"])
+    submit(server.smtp_port, ALICE, "ann@c.example", message("other"))
+    far.wait_messages(3)
+    server.wait_event("relayed", 3)
+    rows = json.loads(server.queue("sources", "--json"))["sources"]
+    assert [(row["provider"], row["used"]) for row in rows] == [(None, 3), ("Gmail", 2)], rows
+    assert "  to Gmail:\n  sent        2 of 2 today\n" in server.queue("sources")
+
+
 def test_an_address_before_its_day_sends_nothing(postrider, sink):
     far = sink()
     server = start(postrider, far, "send from 127.0.0.51 weight 1000", "send from 127.0.0.52",

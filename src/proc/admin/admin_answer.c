@@ -322,6 +322,7 @@ admin_source(const struct ipc_qa_source *source)
 	json_object_set_new(value, "address", proc_json_text(source->address));
 	json_object_set_new(value, "pool", proc_json_text(source->pool));
 	json_object_set_new(value, "senders", proc_json_text(source->sender));
+	json_object_set_new(value, "provider", proc_json_text(source->provider));
 	json_object_set_new(value, "helo", proc_json_text(source->helo));
 	json_object_set_new(value, "weight", json_number(source->weight));
 	json_object_set_new(value, "used", json_number(source->used));

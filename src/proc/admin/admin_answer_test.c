@@ -269,11 +269,12 @@ test_source(void **state)
 	(void)state;
 	assert_json(admin_source(&warm),
 	    "{\"source\":{\"address\":\"192.0.2.7\",\"pool\":\"bulk\",\"senders\":\"\","
-	    "\"helo\":\"a.example\",\"weight\":2,\"used\":45,\"under_way\":3,"
+	    "\"provider\":\"\",\"helo\":\"a.example\",\"weight\":2,\"used\":45,\"under_way\":3,"
 	    "\"warm_up\":{\"day\":1,\"share\":50,\"next\":\"2026-11-28T00:00:00.000Z\","
 	    "\"next_share\":null},\"failed\":null}}");
 	assert_json(admin_source(&failed),
-	    "{\"source\":{\"address\":\"::1\",\"pool\":\"\",\"senders\":\"\",\"helo\":\"\","
+	    "{\"source\":{\"address\":\"::1\",\"pool\":\"\",\"senders\":\"\","
+	    "\"provider\":\"\",\"helo\":\"\","
 	    "\"weight\":0,\"used\":0,\"under_way\":0,\"warm_up\":null,"
 	    "\"failed\":{\"error\":\"not here\",\"next_try\":null}}}");
 }

@@ -50,6 +50,13 @@ enum {
 
 /* Servers' addresses are of two families, IPv4 and IPv6. */
 enum { ATTEMPT_FAMILIES = 2, ATTEMPT_AVOID_4 = 1, ATTEMPT_AVOID_6 = 2 };
+/* An address has a share of all that it sends, and perhaps one of what goes to a provider. */
+enum { ATTEMPT_SHARES = 2 };
+
+struct place {
+	struct share *share; /* NULL: nothing is counted */
+	uint32_t reserved;
+};
 
 _Static_assert((int)QUEUE_KINDS <= (int)SCHED_KINDS, "each has turns of its own");
 
@@ -86,8 +93,7 @@ struct attempt {
 	uint32_t rule_reply;     /* that reply, held */
 	uint32_t reply;      /* the last one, held; for sched_attempt_over */
 	const struct conf_source *sources[ATTEMPT_FAMILIES]; /* of sources.c; until it is ordered */
-	struct share *shares[ATTEMPT_FAMILIES]; /* of theirs; NULL: nothing is counted */
-	uint32_t reserved[ATTEMPT_FAMILIES];    /* places in them */
+	struct place places[ATTEMPT_FAMILIES][ATTEMPT_SHARES]; /* in their shares */
 	uint8_t avoid;       /* families that its pool has no address for now: ATTEMPT_AVOID_... */
 	bool source_failed;  /* this host lacked one of them */
 	bool trimmed;        /* some recipients are in line again */

@@ -21,25 +21,28 @@ shares_fini(struct shares *shares)
 }
 
 struct share *
-shares_find(const struct shares *shares, const struct net_addr *addr)
+shares_find(const struct shares *shares, const struct net_addr *addr, struct span provider)
 {
 	for (size_t i = 0; i < shares->count; i++)
-		if (net_addr_same_host(&shares->rows[i].addr, addr))
+		if (net_addr_same_host(&shares->rows[i].addr, addr) &&
+		    span_eq(span_str(shares->rows[i].provider), provider))
 			return &shares->rows[i];
 	return NULL;
 }
 
 struct share *
-shares_take(struct shares *shares, const struct net_addr *addr)
+shares_take(struct shares *shares, const struct net_addr *addr, struct span provider)
 {
-	struct share *share = shares_find(shares, addr);
+	struct share *share = shares_find(shares, addr, provider);
 
-	if (share || shares->count == SHARES_MAX)
+	if (share || shares->count == SHARES_MAX || provider.len >= SHARE_PROVIDER_MAX)
 		return share;
 	if (!shares->rows)
 		shares->rows = mem_alloc(SHARES_MAX * sizeof(*shares->rows));
 	share = &shares->rows[shares->count++];
 	*share = (struct share){.addr = *addr, .max = WARMUP_NO_LIMIT};
+	if (provider.len > 0)
+		memcpy(share->provider, provider.ptr, provider.len);
 	return share;
 }
 
@@ -106,25 +109,26 @@ shares_write(const struct shares *shares, struct buf *out)
 		date_write_day(out, shares->day * WARMUP_DAY_MS);
 		buf_add_char(out, ' ');
 		net_addr_write(out, &share->addr);
-		buf_addf(out, " %llu\n", (unsigned long long)share->used);
+		buf_addf(out, " %llu%s%s\n", (unsigned long long)share->used,
+		    share->provider[0] ? " " : "", share->provider);
 	}
 }
 
 static bool
 read_line(struct shares *shares, struct span line, uint64_t day)
 {
-	struct span date, addr;
+	struct span date, addr, count;
 	struct net_addr at;
 	uint64_t used, wall_ms;
 	struct share *share;
 
 	if (!span_cut(&line, ' ', &date) || !date_read_day(date, &wall_ms) ||
 	    !span_cut(&line, ' ', &addr) || net_addr_parse(addr, &at) ||
-	    !span_u64(line, UINT64_MAX, &used))
+	    !span_cut(&line, ' ', &count) || !span_u64(count, UINT64_MAX, &used))
 		return false;
 	if (wall_ms / WARMUP_DAY_MS != day)
 		return true;
-	share = shares_take(shares, &at);
+	share = shares_take(shares, &at, line);
 	if (!share || share->used > 0)
 		return false;
 	share->used = used;

@@ -3,7 +3,8 @@
  * and their file as bytes.  Pure.
  *
  * The file has a line for each address that has sent something, "2026-11-27 192.0.2.7 45": the day
- * in UTC, the address, and to how many recipients.
+ * in UTC, the address, and to how many recipients.  Where those of a provider are counted for
+ * themselves they have a line more, which ends with a blank and the provider's name.
  */
 #pragma once
 
@@ -12,12 +13,14 @@
 
 enum {
 	SHARES_MAX = 4000, /* those of former configurations too, until the day is over */
-	SHARES_BYTES_MAX = SHARES_MAX * (NET_TEXT_MAX + 40),
+	SHARE_PROVIDER_MAX = 40, /* its name, with a NUL */
+	SHARES_BYTES_MAX = SHARES_MAX * (NET_TEXT_MAX + SHARE_PROVIDER_MAX + 40),
 	SHARE_WHY_MAX = 120,
 };
 
 struct share {
 	struct net_addr addr;
+	char provider[SHARE_PROVIDER_MAX]; /* "": all servers */
 	uint64_t used;    /* recipients that a server was asked about today */
 	uint64_t pending; /* of attempts that are under way */
 	uint64_t max;     /* today's; WARMUP_NO_LIMIT: any */
@@ -35,9 +38,14 @@ struct shares {
 };
 
 void shares_fini(struct shares *shares);
-/* The row of an address; where there is none a new one, which has no limit.  NULL: too many. */
-struct share *shares_take(struct shares *shares, const struct net_addr *addr);
-struct share *shares_find(const struct shares *shares, const struct net_addr *addr);
+/*
+ * The row of an address, for what goes to a provider ("": for all that it sends); where there is
+ * none a new one, which has no limit.  NULL: there are too many, or the name is too long.
+ */
+struct share *shares_take(
+    struct shares *shares, const struct net_addr *addr, struct span provider);
+struct share *shares_find(
+    const struct shares *shares, const struct net_addr *addr, struct span provider);
 /* It is that day: what was sent on another counts no more.  True: it was another. */
 bool shares_begin(struct shares *shares, uint64_t day);
 /* How many more it may have, beside what is under way. */

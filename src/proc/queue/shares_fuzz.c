@@ -19,7 +19,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(buf_finish(&out) == OK);
 	check(shares_read(&again, buf_span(&out), day) == OK);
 	for (size_t i = 0; i < shares.count; i++) {
-		const struct share *share = shares_find(&again, &shares.rows[i].addr);
+		const struct share *share = shares_find(
+		    &again, &shares.rows[i].addr, span_str(shares.rows[i].provider));
 
 		check(shares.rows[i].used == (share ? share->used : 0));
 	}

@@ -17,7 +17,7 @@ row(struct shares *shares, uint8_t last)
 {
 	const struct net_addr addr = {.family = 4, .bytes = {192, 0, 2, last}};
 
-	return shares_take(shares, &addr);
+	return shares_take(shares, &addr, SPAN(""));
 }
 
 static void
@@ -81,13 +81,14 @@ one_that_is_lacking_is_left_alone(void **state)
 static void
 the_file_brings_back_today(void **state)
 {
-	static const char text[] = "2026-11-27 192.0.2.1 45\n2026-11-27 2001:db8::1 7\n";
+	static const char text[] = "2026-11-27 192.0.2.1 45\n2026-11-27 2001:db8::1 7\n"
+				   "2026-11-27 192.0.2.1 5 GMX and WEB.DE\n";
 	struct shares shares = {0}, again = {0};
 	struct buf out;
 
 	(void)state;
 	assert_int_equal(shares_read(&shares, span_str(text), TODAY), OK);
-	assert_int_equal(shares.count, 2);
+	assert_int_equal(shares.count, 3);
 	assert_int_equal(row(&shares, 1)->used, 45);
 	(void)row(&shares, 2);
 	buf_init(&out, SHARES_BYTES_MAX);
@@ -106,9 +107,11 @@ static void
 what_is_no_line_is_refused(void **state)
 {
 	static const char *const texts[] = {"x", "\n", "2026-11-27 192.0.2.1 45",
-	    "2026-11-27 192.0.2.1\n", "2026-11-27 192.0.2.1 x\n", "2026-11-27 192.0.2.1 4 5\n",
+	    "2026-11-27 192.0.2.1\n", "2026-11-27 192.0.2.1 x\n",
+	    "2026-11-27 192.0.2.1 4 0123456789012345678901234567890123456789\n",
 	    "2026-11-32 192.0.2.1 45\n", "2026-11-27 192.0.2 45\n",
-	    "2026-11-27 192.0.2.1 45\n2026-11-27 192.0.2.1 45\n"};
+	    "2026-11-27 192.0.2.1 45\n2026-11-27 192.0.2.1 45\n",
+	    "2026-11-27 192.0.2.1 45 a\n2026-11-27 192.0.2.1 45 a\n"};
 
 	(void)state;
 	for (size_t i = 0; i < LEN(texts); i++) {

@@ -16,13 +16,13 @@
 #include "base/date.h"
 #include "base/sim_point.h"
 #include "proc/proc_file.h"
+#include "providers/providers.h"
 #include "route/source.h"
 #include "route/warmup.h"
 
 enum {
 	UNDER_WAY_MS = 60 * 1000, /* until attempts have ended that keep the rest of a share */
 	TEXT_MAX = 500,
-	TOLD_MAX = 1000, /* in one answer */
 };
 
 static const char name[] = "sources", name_new[] = "sources.new", put_off_status[] = "4.4.5";
@@ -36,10 +36,11 @@ day_of(uint64_t wall_ms)
 }
 
 static const struct conf_warmup *
-warmup_of(const struct conf *conf, const struct net_addr *addr)
+warmup_of(const struct conf *conf, const struct share *share)
 {
 	for (size_t i = 0; i < conf->warmup_count; i++)
-		if (net_addr_same_host(&conf->warmups[i].addr, addr))
+		if (net_addr_same_host(&conf->warmups[i].addr, &share->addr) &&
+		    span_eq(conf->warmups[i].provider, span_str(share->provider)))
 			return &conf->warmups[i];
 	return NULL;
 }
@@ -54,7 +55,8 @@ set_shares(struct queue *queue)
 	for (size_t i = 0; i < shares->count; i++)
 		shares->rows[i].max = WARMUP_NO_LIMIT;
 	for (size_t i = 0; i < conf->warmup_count; i++) {
-		struct share *share = shares_take(shares, &conf->warmups[i].addr);
+		struct share *share =
+		    shares_take(shares, &conf->warmups[i].addr, conf->warmups[i].provider);
 
 		if (share)
 			share->max = warmup_share(&conf->warmups[i], shares->day);
@@ -77,7 +79,8 @@ index_sources(struct queue *queue)
 	queue->source_shares =
 	    mem_alloc((conf->source_count + 1) * sizeof(*queue->source_shares));
 	for (size_t i = 0; i < conf->source_count; i++)
-		queue->source_shares[i] = shares_take(&queue->shares, &conf->sources[i].addr);
+		queue->source_shares[i] =
+		    shares_take(&queue->shares, &conf->sources[i].addr, SPAN(""));
 	set_shares(queue);
 }
 
@@ -187,16 +190,48 @@ sources_stop(struct queue *queue)
 	save(queue);
 }
 
+/* The provider that serves the attempt's destination, as far as that is known; "". */
+static struct span
+provider_of(const struct attempt *attempt)
+{
+	struct sched_destination to;
+	const struct sched_site *site;
+	struct sched_site space;
+
+	sched_destination_get(attempt->queue->sched, attempt->destination, &to);
+	site = schedule_site(attempt->queue, &to, &space);
+	return site && provider_named(site->name) ? site->name : SPAN("");
+}
+
+/* The shares of a source: of all that it sends, and of what goes to that provider.  NULL: none. */
+static void
+shares_of(const struct queue *queue, const struct conf_source *source, struct span provider,
+    struct share *shares[ATTEMPT_SHARES])
+{
+	shares[0] = queue->source_shares[source - queue->conf->sources];
+	shares[1] = provider.len > 0 && queue->conf->warmup_count > 0
+	    ? shares_find(&queue->shares, &source->addr, provider)
+	    : NULL;
+}
+
+/* Who is choosing. */
+struct choice {
+	const struct queue *queue;
+	struct span provider;
+};
+
 static bool
 may(const void *owner, const struct conf_source *source)
 {
-	const struct queue *queue = owner;
-	const struct share *share = queue->source_shares[source - queue->conf->sources];
+	const struct choice *choice = owner;
+	struct share *shares[ATTEMPT_SHARES];
 
-	/* One that there is no room to count for. */
-	if (!share)
-		return true;
-	return share_left(share) > 0 && !share_is_failed(share, io_now_ms(queue->env->io));
+	shares_of(choice->queue, source, choice->provider, shares);
+	for (size_t i = 0; i < ATTEMPT_SHARES; i++)
+		if (shares[i] && share_left(shares[i]) == 0)
+			return false;
+	/* One that there is no room to count for has none. */
+	return !shares[0] || !share_is_failed(shares[0], io_now_ms(choice->queue->env->io));
 }
 
 static struct route_source_asked
@@ -210,45 +245,57 @@ asked_for(const struct attempt *attempt, uint8_t family)
 	    .pool = envelope->extras.pool,
 	    .sender_domain = span_skip(sender, at < sender.len ? at + 1 : sender.len),
 	    .family = family,
-	    .may = may,
-	    .owner = attempt->queue,
 	};
 }
 
 /* Why addresses of the attempt's pool may not send just now, and when that is over. */
 struct obstacle {
 	bool spent, early, failed, under_way;
+	bool of_provider;        /* spent: what goes to that */
 	uint64_t share;          /* spent: of all of them, today */
 	uint64_t again_wall_ms;  /* 0: there is none */
 	const struct share *row; /* failed: one of them */
 };
 
-static void
-add_obstacle(
-    const struct queue *queue, const struct conf_source *source, struct obstacle *obstacle)
+/* When the share has places again; 0: it has some. */
+static uint64_t
+again_wall_ms(const struct queue *queue, const struct share *share, struct obstacle *obstacle)
 {
-	const struct conf *conf = queue->conf;
-	const struct share *share = queue->source_shares[source - conf->sources];
-	uint64_t now_ms = io_now_ms(queue->env->io), wall_ms = io_wall_ms(queue->env->io);
-	uint64_t again_ms = (queue->shares.day + 1) * WARMUP_DAY_MS;
-
-	if (!share)
-		return;
-	if (share_is_failed(share, now_ms)) {
-		obstacle->failed = true;
-		obstacle->row = share;
-		again_ms = wall_ms + share->failed_until_ms - now_ms;
-	} else if (share->max == 0) {
+	if (share_left(share) > 0)
+		return 0;
+	if (share->max == 0) {
 		obstacle->early = true;
-		again_ms = warmup_of(conf, &share->addr)->from_day * WARMUP_DAY_MS;
-	} else if (share->used < share->max) {
-		obstacle->under_way = true;
-		again_ms = wall_ms + UNDER_WAY_MS;
-	} else {
-		obstacle->spent = true;
-		obstacle->share += share->max;
+		return warmup_of(queue->conf, share)->from_day * WARMUP_DAY_MS;
 	}
-	if (obstacle->again_wall_ms == 0 || again_ms < obstacle->again_wall_ms)
+	if (share->used < share->max) {
+		obstacle->under_way = true;
+		return io_wall_ms(queue->env->io) + UNDER_WAY_MS;
+	}
+	obstacle->spent = true;
+	obstacle->of_provider |= share->provider[0] != '\0';
+	obstacle->share += share->max;
+	return (queue->shares.day + 1) * WARMUP_DAY_MS;
+}
+
+static void
+add_obstacle(const struct attempt *attempt, const struct conf_source *source,
+    struct obstacle *obstacle)
+{
+	const struct queue *queue = attempt->queue;
+	uint64_t now_ms = io_now_ms(queue->env->io), again_ms = 0;
+	struct share *shares[ATTEMPT_SHARES];
+
+	shares_of(queue, source, provider_of(attempt), shares);
+	if (shares[0] && share_is_failed(shares[0], now_ms)) {
+		obstacle->failed = true;
+		obstacle->row = shares[0];
+		again_ms = io_wall_ms(queue->env->io) + shares[0]->failed_until_ms - now_ms;
+	}
+	for (size_t i = 0; i < ATTEMPT_SHARES && again_ms == 0; i++)
+		if (shares[i])
+			again_ms = again_wall_ms(queue, shares[i], obstacle);
+	if (again_ms > 0 &&
+	    (obstacle->again_wall_ms == 0 || again_ms < obstacle->again_wall_ms))
 		obstacle->again_wall_ms = again_ms;
 }
 
@@ -289,7 +336,9 @@ write_obstacle(const struct attempt *attempt, const struct obstacle *is, struct 
 	buf_add_str(out, "the addresses ");
 	write_pool(attempt, out);
 	if (is->spent)
-		buf_addf(out, " have sent their share of today (%llu)",
+		buf_addf(out, " have sent their share of today%s%.*s (%llu)",
+		    is->of_provider ? " to " : "",
+		    SPAN_ARGS(is->of_provider ? provider_of(attempt) : SPAN("")),
 		    (unsigned long long)is->share);
 	else if (is->early)
 		buf_add_str(out, " do not send yet");
@@ -316,7 +365,7 @@ find_obstacle(const struct attempt *attempt, struct obstacle *obstacle)
 
 		for (size_t i = 0; i < conf->source_count && attempt->avoid & 1u << f; i++)
 			if (route_source_fits(conf, &asked, &conf->sources[i]))
-				add_obstacle(attempt->queue, &conf->sources[i], obstacle);
+				add_obstacle(attempt, &conf->sources[i], obstacle);
 	}
 }
 
@@ -382,9 +431,12 @@ choose(struct attempt *attempt, size_t family)
 {
 	struct queue *queue = attempt->queue;
 	struct route_source_asked asked = asked_for(attempt, families[family]);
+	const struct choice choice = {queue, provider_of(attempt)};
 	const struct conf_source *source;
 	enum route_source_found found;
 
+	asked.may = may;
+	asked.owner = &choice;
 	io_random(queue->env->io, &asked.chance, sizeof(asked.chance));
 	found = route_source(queue->conf, &asked, &source);
 	attempt->sources[family] = source;
@@ -392,30 +444,42 @@ choose(struct attempt *attempt, size_t family)
 		attempt->avoid |= (uint8_t)(1u << family);
 }
 
+static void
+reserve_of(struct attempt *attempt, size_t family, uint64_t *places)
+{
+	const struct conf_source *source = attempt->sources[family];
+	struct share *shares[ATTEMPT_SHARES];
+
+	if (!source)
+		return;
+	shares_of(attempt->queue, source, provider_of(attempt), shares);
+	for (size_t i = 0; i < ATTEMPT_SHARES; i++) {
+		attempt->places[family][i].share = shares[i];
+		if (shares[i] && share_left(shares[i]) < *places)
+			*places = share_left(shares[i]);
+	}
+}
+
 /* Keeps a place for each recipient; there may be fewer than recipients, who then go later. */
 static void
 reserve(struct attempt *attempt)
 {
-	struct queue *queue = attempt->queue;
-	uint64_t places = attempt->rcpt_count;
+	uint64_t now_ms = io_now_ms(attempt->queue->env->io), places = attempt->rcpt_count;
 
-	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
-		const struct conf_source *source = attempt->sources[f];
-
-		attempt->shares[f] =
-		    source ? queue->source_shares[source - queue->conf->sources] : NULL;
-		if (attempt->shares[f] && share_left(attempt->shares[f]) < places)
-			places = share_left(attempt->shares[f]);
-	}
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++)
+		reserve_of(attempt, f, &places);
 	check(places > 0);
 	dispatch_trim(attempt, (uint32_t)places);
-	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
-		if (!attempt->shares[f])
-			continue;
-		attempt->reserved[f] = (uint32_t)places;
-		attempt->shares[f]->pending += places;
-		share_try(attempt->shares[f], io_now_ms(queue->env->io));
-	}
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++)
+		for (size_t i = 0; i < ATTEMPT_SHARES; i++) {
+			struct place *place = &attempt->places[f][i];
+
+			if (!place->share)
+				continue;
+			place->reserved = (uint32_t)places;
+			place->share->pending += places;
+			share_try(place->share, now_ms);
+		}
 }
 
 bool
@@ -462,6 +526,31 @@ say_works(struct queue *queue, const struct share *share)
 	event_end(&event);
 }
 
+/* Who served it is known only now, where no mail went there before. */
+static struct share *
+share_by_answer(const struct attempt *attempt, const struct net_addr *addr,
+    const struct outcome *outcome)
+{
+	const struct provider *provider = provider_of_host(backoffs_host(outcome->remote));
+
+	return provider && attempt->queue->conf->warmup_count > 0
+	    ? shares_find(&attempt->queue->shares, addr, span_str(provider->name))
+	    : NULL;
+}
+
+static void
+use(struct attempt *attempt, struct place *place)
+{
+	if (!place->share)
+		return;
+	if (place->reserved > 0) {
+		place->reserved--;
+		place->share->pending--;
+	}
+	place->share->used++;
+	attempt->queue->shares.is_changed = true;
+}
+
 void
 sources_used(struct attempt *attempt, const struct outcome *outcome)
 {
@@ -470,21 +559,20 @@ sources_used(struct attempt *attempt, const struct outcome *outcome)
 	if (outcome->source.len == 0 || net_addr_parse(outcome->source, &addr))
 		return;
 	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
-		struct share *share = attempt->shares[f];
+		struct place *all = &attempt->places[f][0], *some = &attempt->places[f][1];
 
-		if (!share || !net_addr_same_host(&share->addr, &addr))
+		if (!all->share || !net_addr_same_host(&all->share->addr, &addr))
 			continue;
-		if (share->failures > 0)
-			say_works(attempt->queue, share);
-		share->failures = 0;
+		if (all->share->failures > 0)
+			say_works(attempt->queue, all->share);
+		all->share->failures = 0;
 		/* What no server was asked about does not count. */
-		if (attempt->reserved[f] == 0 ||
-		    (outcome->kind != IPC_DELIVERED && outcome->code == 0 && !outcome->in_doubt))
+		if (outcome->kind != IPC_DELIVERED && outcome->code == 0 && !outcome->in_doubt)
 			continue;
-		attempt->reserved[f]--;
-		share->pending--;
-		share->used++;
-		attempt->queue->shares.is_changed = true;
+		if (!some->share)
+			some->share = share_by_answer(attempt, &addr, outcome);
+		use(attempt, all);
+		use(attempt, some);
 	}
 }
 
@@ -499,8 +587,8 @@ sources_failed(struct attempt *attempt, struct span address, struct span text)
 	char why[SHARE_WHY_MAX];
 
 	SIM_MARK("queue.source_failed");
-	share =
-	    net_addr_parse(address, &addr) ? NULL : shares_find(&queue->shares, &addr);
+	share = net_addr_parse(address, &addr) ? NULL
+					       : shares_find(&queue->shares, &addr, SPAN(""));
 	/* One that cannot be left alone would be tried again and again. */
 	attempt->source_failed |= share != NULL;
 	snprintf(why, sizeof(why), "%.*s: %.*s", SPAN_ARGS(span_first(address, NET_TEXT_MAX)),
@@ -519,50 +607,73 @@ sources_failed(struct attempt *attempt, struct span address, struct span text)
 void
 sources_over(struct attempt *attempt)
 {
-	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
-		if (!attempt->shares[f])
-			continue;
-		attempt->shares[f]->pending -= attempt->reserved[f];
-		attempt->shares[f] = NULL;
-	}
+	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++)
+		for (size_t i = 0; i < ATTEMPT_SHARES; i++) {
+			struct place *place = &attempt->places[f][i];
+
+			if (place->share)
+				place->share->pending -= place->reserved;
+			*place = (struct place){0};
+		}
 }
 
+static void
+add_course(const struct queue *queue, const struct share *share, struct ipc_qa_source *answer)
+{
+	const struct conf_warmup *warmup = warmup_of(queue->conf, share);
+	uint64_t next_day;
+
+	answer->used = share->used;
+	answer->pending = share->pending;
+	if (!warmup)
+		return;
+	answer->warms = true;
+	answer->share = warmup_share(warmup, queue->shares.day);
+	answer->number = warmup_number(warmup, queue->shares.day);
+	next_day = warmup_next_change(warmup, queue->shares.day);
+	if (next_day == 0)
+		return;
+	answer->next_wall_ms = next_day * WARMUP_DAY_MS;
+	answer->next_share = warmup_share(warmup, next_day);
+}
+
+/* An answer for all that it sends, and one for each provider that has a share of its own. */
 static void
 tell(struct queue *queue, uint64_t query, const struct conf_source *source)
 {
 	const struct share *share = queue->source_shares[source - queue->conf->sources];
-	const struct conf_warmup *warmup = warmup_of(queue->conf, &source->addr);
-	uint64_t now_ms = io_now_ms(queue->env->io), next_day = 0;
-	struct ipc_qa_source answer = {.query = query,
+	uint64_t now_ms = io_now_ms(queue->env->io);
+	const struct ipc_qa_source empty = {.query = query,
 	    .pool = source->pool,
 	    .sender = source->sender,
 	    .helo = source->helo.len > 0 ? source->helo : queue->conf->hostname,
 	    .weight = source->weight};
+	struct ipc_qa_source answer = empty;
 	struct buf addr;
 
 	buf_init(&addr, NET_TEXT_MAX);
 	net_addr_write(&addr, &source->addr);
 	answer.address = buf_span(&addr);
 	if (share) {
-		answer.used = share->used;
-		answer.pending = share->pending;
+		add_course(queue, share, &answer);
 		if (share->failures > 0)
 			answer.why = span_str(share->why);
 		if (share_is_failed(share, now_ms))
 			answer.again_wall_ms =
 			    io_wall_ms(queue->env->io) + share->failed_until_ms - now_ms;
 	}
-	if (warmup) {
-		answer.warms = true;
-		answer.share = warmup_share(warmup, queue->shares.day);
-		answer.number = warmup_number(warmup, queue->shares.day);
-		next_day = warmup_next_change(warmup, queue->shares.day);
-	}
-	if (next_day > 0) {
-		answer.next_wall_ms = next_day * WARMUP_DAY_MS;
-		answer.next_share = warmup_share(warmup, next_day);
-	}
 	ipc_qa_source_send(queue->admin, &answer);
+	for (size_t i = 0; i < queue->shares.count; i++) {
+		share = &queue->shares.rows[i];
+		if (!net_addr_same_host(&share->addr, &source->addr) || !share->provider[0] ||
+		    !warmup_of(queue->conf, share))
+			continue;
+		answer = empty;
+		answer.address = buf_span(&addr);
+		answer.provider = span_str(share->provider);
+		add_course(queue, share, &answer);
+		ipc_qa_source_send(queue->admin, &answer);
+	}
 	buf_fini(&addr);
 }
 
@@ -573,7 +684,7 @@ sources_tell(struct queue *queue, const struct ipc_aq_sources *asked)
 	struct ipc_qa_done done = {.query = asked->query, .total = conf->source_count};
 
 	begin_day(queue);
-	for (size_t i = 0; i < conf->source_count && i < TOLD_MAX; i++) {
+	for (size_t i = 0; i < conf->source_count; i++) {
 		tell(queue, asked->query, &conf->sources[i]);
 		done.count++;
 	}
