@@ -228,6 +228,8 @@ static const struct example binary_to_8bit[] = {
 	"only begins"},
     {"an LF in a header", MIME "X: a\nb\r\n\r\n\n", NULL, "stands alone"},
     {"a CR in a header", MIME "X: a\rb\r\n\r\n\n", NULL, "stands alone"},
+    {"a CR in the last line of a header", MIME "X: a\rb", NULL, "stands alone"},
+    {"a CR in front of its last octet", "\rb", NULL, "stands alone"},
     {"a long line in a header", MIME "X: " X1000 "\r\n\r\n\n", NULL, "998"},
     {"a long line around parts", MIME MIXED("b") "\r\n" X1000 "\r\n--b\r\n\r\n--b--", NULL, "998"},
     {"a signature", MIME TYPE("multipart/signed; boundary=c") "\r\n--c\r\n\r\n\n\r\n--c--\r\n",

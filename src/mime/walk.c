@@ -304,7 +304,8 @@ take_header_line(struct walk *walk, struct span line, struct walk_event *event)
 {
 	struct span text = line;
 
-	if (text.len > 1 && text.ptr[text.len - 2] == '\r')
+	/* The last one may have no end. */
+	if (span_ends_nocase(text, SPAN("\r\n")))
 		text.len -= 2;
 	if (memchr(text.ptr, '\r', text.len) || memchr(text.ptr, '\n', text.len) ||
 	    memchr(text.ptr, '\0', text.len)) {
