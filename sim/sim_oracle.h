@@ -164,6 +164,8 @@ bool witness_was_dropped(struct witness *witness, struct oracle_letter *letter,
 /* The server threw away what came for the recipient, as its log says. */
 bool witness_was_discarded(struct witness *witness, const struct oracle_key *key,
     struct sim_server *server, uint64_t id);
+/* A server said lately, in mail from that domain, that the address does not exist. */
+bool witness_may_suppress(struct witness *witness, struct span address, const char *sender);
 void witness_unknown(struct witness *witness, struct span address, struct span from);
 /* Whether what a client was told at end_ms can be due to a role that was lost since sent_ms. */
 bool witness_crash_between(struct witness *witness, struct sim_server *server,

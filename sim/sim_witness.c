@@ -236,25 +236,31 @@ sender_of(const struct witness *witness, struct sim_server *server, uint64_t id)
 	return NULL;
 }
 
+bool
+witness_may_suppress(struct witness *witness, struct span address, const char *sender)
+{
+	enum { LATEST_MS = ON_THE_WAY_MS + ORACLE_SUPPRESS_MIN * 60000 };
+	uint64_t now_ms = sim_now_ms(oracle_sim(witness->oracle));
+	bool clock_is_true = sim_event_count(oracle_sim(witness->oracle), SIM_CLOCK_JUMP) == 0;
+
+	for (size_t i = 0; i < witness->count; i++) {
+		const struct note *note = &witness->notes[i];
+
+		if (note->kind == NOTE_UNKNOWN && span_eq(address, span_str(note->to)) &&
+		    span_eq(domain_of(note->original), domain_of(sender)) &&
+		    (!clock_is_true || note->at_ms + LATEST_MS > now_ms))
+			return true;
+	}
+	return false;
+}
+
 /* An address that is not tried any more: a server must have said so, to the sender's domain. */
 static void
 check_suppressed(struct witness *witness, struct sim_server *server, struct span line)
 {
-	enum { LATEST_MS = ON_THE_WAY_MS + ORACLE_SUPPRESS_MIN * 60000 };
 	const char *sender = sender_of(witness, server, field_id(line, "id"));
-	uint64_t now_ms = sim_now_ms(oracle_sim(witness->oracle));
-	bool clock_is_true = sim_event_count(oracle_sim(witness->oracle), SIM_CLOCK_JUMP) == 0;
 
-	for (size_t i = 0; sender && i < witness->count; i++) {
-		const struct note *note = &witness->notes[i];
-
-		if (note->kind == NOTE_UNKNOWN &&
-		    span_eq(field(line, "to"), span_str(note->to)) &&
-		    span_eq(domain_of(note->original), domain_of(sender)) &&
-		    (!clock_is_true || note->at_ms + LATEST_MS > now_ms))
-			return;
-	}
-	if (sender)
+	if (sender && !witness_may_suppress(witness, field(line, "to"), sender))
 		sim_fail(oracle_sim(witness->oracle),
 		    "property 15: nobody said that the address does not exist: %.*s",
 		    SPAN_ARGS(line));

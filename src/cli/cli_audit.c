@@ -307,7 +307,8 @@ print_text(const struct work *work, const struct ledger_sums *sums, uint64_t wro
 	    [LEDGER_EXPIRED] = "expired",
 	    [LEDGER_DISCARDED] = "discarded",
 	    [LEDGER_DELETED] = "deleted",
-	    [LEDGER_UNKNOWN] = "before"};
+	    [LEDGER_UNKNOWN] = "before",
+	    [LEDGER_EXPANDED] = "expanded"};
 	const struct ledger_seen *seen = ledger_reader_seen(work->reader);
 
 	print_since(work, seen);
@@ -316,7 +317,9 @@ print_text(const struct work *work, const struct ledger_sums *sums, uint64_t wro
 	    (unsigned long long)sums->bounces);
 	for (unsigned i = LEDGER_DELIVERED; i < LEDGER_END_END; i++)
 		row(ends[i], sums->ended[i],
-		    i == LEDGER_UNKNOWN ? " ended before there was a ledger" : "");
+		    i == LEDGER_UNKNOWN	       ? " ended before there was a ledger"
+			: i == LEDGER_EXPANDED ? " aliases; whom they stand for counts too"
+					       : "");
 	row("open", sums->open, "");
 	row("in doubt", sums->doubts,
 	    " of those that ended may have the message twice: a reply to it was lost");
@@ -353,14 +356,15 @@ print_json(const struct work *work, const struct ledger_sums *sums, uint64_t wro
 	    json_pack("{s:I,s:I,s:I}", "messages", (json_int_t)sums->messages, "recipients",
 		(json_int_t)sums->rcpts, "notifications", (json_int_t)sums->bounces));
 	json_object_set_new(all, "ended",
-	    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "delivered",
+	    json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "delivered",
 		(json_int_t)sums->ended[LEDGER_DELIVERED], "relayed",
 		(json_int_t)sums->ended[LEDGER_RELAYED], "bounced",
 		(json_int_t)sums->ended[LEDGER_BOUNCED], "expired",
 		(json_int_t)sums->ended[LEDGER_EXPIRED], "discarded",
 		(json_int_t)sums->ended[LEDGER_DISCARDED], "deleted",
 		(json_int_t)sums->ended[LEDGER_DELETED], "before_the_ledger",
-		(json_int_t)sums->ended[LEDGER_UNKNOWN]));
+		(json_int_t)sums->ended[LEDGER_UNKNOWN], "expanded",
+		(json_int_t)sums->ended[LEDGER_EXPANDED]));
 	json_object_set_new(all, "open", json_integer((json_int_t)sums->open));
 	json_object_set_new(all, "in_doubt",
 	    json_pack("{s:I,s:I}", "ended", (json_int_t)sums->doubts, "open",

@@ -23,6 +23,7 @@ static const char *const end_names[LEDGER_END_END] = {
     [LEDGER_DISCARDED] = "discarded",
     [LEDGER_DELETED] = "deleted",
     [LEDGER_UNKNOWN] = "ended before there was a ledger",
+    [LEDGER_EXPANDED] = "expanded",
 };
 
 struct cli_story *
@@ -185,6 +186,9 @@ write_end(struct buf *out, const struct ledger_entry *entry, const struct cli_st
 			buf_add_str(out, " by ");
 			reply_clean(out, entry->text);
 		}
+		break;
+	case LEDGER_EXPANDED:
+		buf_add_str(out, "; it goes to those that the alias stands for");
 		break;
 	case LEDGER_DISCARDED:
 	case LEDGER_UNKNOWN:

@@ -52,6 +52,8 @@ print_rcpt(struct dump *dump, uint32_t index, const struct envelope_rcpt *rcpt)
 	print_part(dump, " ", rcpt->address, "");
 	if (rcpt->kind == IPC_TARGET_MAILBOX)
 		print_part(dump, ", mailbox ", rcpt->mailbox, "");
+	if (rcpt->kind == IPC_TARGET_ALIAS)
+		printf(", an alias to be told of");
 	print_part(dump, ", given as ", rcpt->original, "");
 	if (rcpt->notify)
 		printf(", notify%s%s%s%s", rcpt->notify & IPC_NOTIFY_NEVER ? " never" : "",

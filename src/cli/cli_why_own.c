@@ -96,6 +96,8 @@ outcome_of(enum ledger_end end)
 {
 	if (end == LEDGER_DELIVERED)
 		return STORY_DELIVERED;
+	if (end == LEDGER_EXPANDED)
+		return STORY_EXPANDED;
 	return end == LEDGER_RELAYED ? STORY_RELAYED : STORY_FAILED;
 }
 

@@ -365,6 +365,8 @@ struct conf {
 	uint64_t connection_messages_max; /* transactions on one connection; 0 is any number */
 	uint64_t idle_connections_max;    /* kept by each process; 0 is none */
 	uint64_t delay_notice_ms; /* 0: never */
+	bool delay_notice_all; /* to those too who did not say whether they want it */
+	bool postmaster_bounces, postmaster_lost; /* he gets a copy; and what nobody gets */
 	uint64_t hold_max_ms; /* FUTURERELEASE; 0: not offered */
 	uint64_t return_bytes_max; /* of a message in its bounce; 0: never whole */
 	uint64_t idle_timeout_ms;

@@ -18,7 +18,7 @@
 #include "conf/conf_option.h"
 
 enum {
-	CONF_OPTIONS_MAX = 160,
+	CONF_OPTIONS_MAX = 240,
 	CONF_WORDS_MAX = 4, /* words of an option */
 	CONF_TEXT_MAX = 512, /* bytes of an error's text */
 };

@@ -90,6 +90,29 @@ static const struct conf_option options[] = {
 	.doc = "When a sender who asked for it (NOTIFY=DELAY) is told, once, that a message "
 	       "still waits."},
     {.block = "queue",
+	.words = "tell everybody of delay",
+	.type = CONF_BOOL,
+	AT(delay_notice_all),
+	.syntax = "yes | no",
+	.doc = "Whether senders who did not say what they want to be told of (no NOTIFY) are "
+	       "told of delay too. For messages that come from then on."},
+    {.block = "queue",
+	.words = "postmaster gets bounces",
+	.type = CONF_BOOL,
+	AT(postmaster_bounces),
+	.syntax = "yes | no",
+	.doc = "Whether postmaster gets a notice, with the message's header, of each message that "
+	       "is returned to its sender. Postmaster is that of the first domain of \"accept "
+	       "mail for\", or, without one, of the hostname."},
+    {.block = "queue",
+	.words = "postmaster gets lost bounces",
+	.type = CONF_BOOL,
+	AT(postmaster_lost),
+	.syntax = "yes | no",
+	.doc = "Whether postmaster gets such a notice where nobody else can be told: of bounces "
+	       "that cannot be delivered, of other mail without a sender, and of mail whose "
+	       "sender is unknown here."},
+    {.block = "queue",
 	.words = "hold at most",
 	.type = CONF_TIME,
 	AT(hold_max_ms),

@@ -15,6 +15,7 @@ enum {
 	IPC_REPLY_MAX = 500,
 	IPC_LIMIT_MAX = 1000,
 	IPC_RULE_MAX = 200,
+	IPC_SUPPRESSED_MAX = 32 << 10, /* 4096 numbers of 8 bytes */
 	IPC_MAILBOX_MAX = 255,
 	IPC_CREDENTIAL_MAX = 1024,
 	IPC_TICKET_KEY_BYTES = 80,
@@ -80,7 +81,13 @@ enum ipc_passed {
 
 enum ipc_verdict { IPC_LOCAL, IPC_REMOTE, IPC_UNKNOWN, IPC_LOOKUP_ERROR, IPC_VERDICT_COUNT };
 enum ipc_may_send { IPC_MAY_SEND, IPC_MAY_NOT_SEND, IPC_MAY_SEND_COUNT };
-enum ipc_target { IPC_TARGET_MAILBOX, IPC_TARGET_REMOTE, IPC_TARGET_COUNT };
+enum ipc_target {
+	IPC_TARGET_MAILBOX,
+	IPC_TARGET_REMOTE,
+	IPC_TARGET_COUNT, /* of those that mail is delivered to */
+	/* None: its sender is told that the address was expanded to the others; lookup has none. */
+	IPC_TARGET_ALIAS = IPC_TARGET_COUNT,
+};
 /* The end of an AUTH exchange. */
 enum ipc_auth {
 	IPC_AUTH_OK,

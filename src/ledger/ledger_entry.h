@@ -33,6 +33,7 @@ enum ledger_end {
 	LEDGER_DISCARDED = 5,
 	LEDGER_DELETED = 6,
 	LEDGER_UNKNOWN = 7, /* ended before there was a ledger */
+	LEDGER_EXPANDED = 8, /* an alias that stands for others, of which its sender was told */
 	LEDGER_END_END,
 };
 

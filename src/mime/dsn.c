@@ -65,7 +65,7 @@ is_status(struct span status)
 struct dsn_status
 dsn_status_of(const struct dsn_recipient *recipient)
 {
-	static const char classes[DSN_ACTION_COUNT] = {'5', '4', '2', '2'};
+	static const char classes[DSN_ACTION_COUNT] = {'5', '4', '2', '2', '2'};
 	struct dsn_status status = {"5.0.0"};
 
 	if (recipient->action != DSN_FAILED) {
@@ -85,7 +85,7 @@ const char *
 dsn_action_name(enum dsn_action action)
 {
 	static const char *const names[DSN_ACTION_COUNT] = {
-	    "failed", "delayed", "delivered", "relayed"};
+	    "failed", "delayed", "delivered", "relayed", "expanded"};
 
 	check((unsigned)action < DSN_ACTION_COUNT);
 	return names[action];
@@ -94,7 +94,8 @@ dsn_action_name(enum dsn_action action)
 enum dsn_action
 dsn_worst(const struct dsn *dsn)
 {
-	static const enum dsn_action order[] = {DSN_FAILED, DSN_DELAYED, DSN_RELAYED};
+	static const enum dsn_action order[] = {
+	    DSN_FAILED, DSN_DELAYED, DSN_RELAYED, DSN_EXPANDED};
 
 	for (size_t i = 0; i < LEN(order); i++)
 		for (size_t k = 0; k < dsn->recipient_count; k++)
@@ -238,7 +239,8 @@ write_header(
     struct buf *out, const struct dsn *dsn, struct span host, struct span boundary)
 {
 	static const char *const subjects[DSN_ACTION_COUNT] = {
-	    "Undelivered mail", "Delayed mail", "Delivered mail", "Relayed mail"};
+	    "Undelivered mail", "Delayed mail", "Delivered mail", "Relayed mail",
+	    "Mail for several"};
 	struct span first = dsn->recipients[0].address;
 
 	buf_addf(out, "From: Mail delivery <MAILER-DAEMON@%.*s>\r\n", SPAN_ARGS(host));
@@ -246,7 +248,8 @@ write_header(
 		buf_addf(out, "To: <%.*s>\r\n", SPAN_ARGS(dsn->to));
 	else
 		buf_add_str(out, "To: undisclosed-recipients:;\r\n");
-	buf_addf(out, "Subject: %s", subjects[dsn_worst(dsn)]);
+	buf_addf(out, "Subject: %s%s", dsn->notice ? "Postmaster notice: " : "",
+	    subjects[dsn_worst(dsn)]);
 	if (is_printable(first) && first.len <= ADDRESS_TEXT_MAX) {
 		buf_addf(out, ": %.*s", SPAN_ARGS(first));
 		if (dsn->recipient_count > 1)

@@ -11,6 +11,7 @@ enum dsn_action {
 	DSN_DELAYED,   /* it is tried further */
 	DSN_DELIVERED, /* it is in its mailbox */
 	DSN_RELAYED,   /* to a server that tells nothing more */
+	DSN_EXPANDED,  /* it goes on to each of the addresses that this one stands for */
 	DSN_ACTION_COUNT,
 };
 
@@ -38,6 +39,9 @@ struct dsn {
 	struct span envid;           /* xtext, as it came with ENVID; "" none */
 	uint64_t arrival_wall_ms, now_wall_ms;
 	uint64_t by_wall_ms;         /* when it was to be there (RFC 2852); 0: nothing was said */
+	bool notice;                 /* it is for postmaster, and no answer to the sender */
+	struct span sender;          /* then: the reverse-path; "" none */
+	const char *lost;            /* then: why the sender is not told; NULL: he is */
 	uint64_t unique;             /* for boundary and Message-ID */
 	const struct language *language; /* of the part for people; English stands there anyway */
 	const struct dsn_recipient *recipients;
@@ -46,7 +50,10 @@ struct dsn {
 	struct span whole;           /* the original message, instead; its lines end with CRLF */
 };
 
-/* The worst that it tells of, as a word for logs: "failed", "delayed", "relayed", "delivered". */
+/*
+ * The worst that it tells of, as a word for logs: "failed", "delayed", "relayed", "expanded",
+ * "delivered".
+ */
 const char *dsn_action_name(enum dsn_action action);
 enum dsn_action dsn_worst(const struct dsn *dsn);
 /*

@@ -410,6 +410,9 @@ test_what_else_is_told(void **state)
 	    {DSN_RELAYED, SPAN("Subject: Relayed mail: a@b\r\n"),
 		SPAN("was handed to the next server"), SPAN("Action: relayed\r\n"),
 		SPAN("Status: 2.1.5\r\n")},
+	    {DSN_EXPANDED, SPAN("Subject: Mail for several: a@b\r\n"),
+		SPAN("The address a@b stands for several."), SPAN("Action: expanded\r\n"),
+		SPAN("Status: 2.1.5\r\n")},
 	};
 
 	(void)state;
@@ -442,9 +445,36 @@ test_what_else_is_told(void **state)
 	}
 }
 
+/* Postmaster is told for whom it is, and of whom. */
+static void
+test_a_notice_says_that_it_is_one(void **state)
+{
+	struct dsn_recipient recipient = {.action = DSN_FAILED, .address = SPAN("a@b")};
+	struct dsn dsn = plain_dsn(&recipient, 1);
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, OUT_BYTES_MAX);
+	dsn.notice = true;
+	dsn.sender = SPAN("me@home.example");
+	dsn_write(&out, &dsn);
+	assert_true(has(&out, SPAN("Subject: Postmaster notice: Undelivered mail: a@b\r\n")));
+	assert_true(has(&out, SPAN("This is a copy for the postmaster. The sender, <me@home.")));
+	buf_reset(&out);
+	dsn.sender = SPAN("");
+	dsn.lost = "it was too large";
+	dsn_write(&out, &dsn);
+	assert_true(has(&out, SPAN("nobody else could be told. The sender: <>.")));
+	assert_true(has(&out, SPAN("it was too large.")));
+	buf_fini(&out);
+}
+
 static void
 test_the_worst_is_the_subject(void **state)
 {
+	static const struct dsn_recipient expanded[] = {
+	    {.action = DSN_DELIVERED, .address = SPAN("a@b")},
+	    {.action = DSN_EXPANDED, .address = SPAN("c@d")}};
 	struct dsn_recipient three[] = {{.action = DSN_DELIVERED, .address = SPAN("a@b")},
 	    {.action = DSN_RELAYED, .address = SPAN("c@d")},
 	    {.action = DSN_FAILED, .address = SPAN("e@f")}};
@@ -457,6 +487,8 @@ test_the_worst_is_the_subject(void **state)
 	dsn.recipient_count = 1;
 	assert_int_equal(dsn_worst(&dsn), DSN_DELIVERED);
 	assert_string_equal(dsn_action_name(dsn_worst(&dsn)), "delivered");
+	dsn = plain_dsn((struct dsn_recipient *)expanded, 2);
+	assert_string_equal(dsn_action_name(dsn_worst(&dsn)), "expanded");
 }
 
 static void
@@ -495,6 +527,7 @@ main(void)
 	    cmocka_unit_test(test_the_original_header),
 	    cmocka_unit_test(test_addresses_of_the_notification),
 	    cmocka_unit_test(test_what_else_is_told),
+	    cmocka_unit_test(test_a_notice_says_that_it_is_one),
 	    cmocka_unit_test(test_the_worst_is_the_subject),
 	    cmocka_unit_test(test_the_whole_message_comes_back),
 	    cmocka_unit_test(test_a_full_buffer_is_told),

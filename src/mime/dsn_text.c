@@ -180,7 +180,8 @@ sentence_of(const struct dsn_recipient *recipient)
 	static const enum word outcomes[DSN_ACTION_COUNT] = {[DSN_FAILED] = WORD_BOUNCE_FAILED,
 	    [DSN_DELAYED] = WORD_BOUNCE_DELAYED,
 	    [DSN_DELIVERED] = WORD_BOUNCE_DELIVERED,
-	    [DSN_RELAYED] = WORD_BOUNCE_RELAYED};
+	    [DSN_RELAYED] = WORD_BOUNCE_RELAYED,
+	    [DSN_EXPANDED] = WORD_BOUNCE_EXPANDED};
 	struct dsn_status status = dsn_status_of(recipient);
 	struct span detail = span_str(status.text + 2);
 
@@ -272,10 +273,30 @@ put_origin(struct quoted *text, const struct language *language, const struct ds
 	buf_fini(&id);
 }
 
+/* For whom it is, where it is not for the sender. */
+static void
+put_notice(struct quoted *text, const struct language *language, const struct dsn *dsn)
+{
+	struct buf sender;
+
+	if (!dsn->notice)
+		return;
+	buf_init(&sender, 2 * NAME_BYTES_MAX);
+	buf_add_char(&sender, '<');
+	add_name(&sender, dsn->sender);
+	buf_add_char(&sender, '>');
+	put_word(text, language, dsn->lost ? WORD_BOUNCE_LOST : WORD_BOUNCE_COPY,
+	    &(struct word_fields){.address = buf_span(&sender), .text = span_str(dsn->lost)},
+	    false);
+	quoted_end_line(text);
+	buf_fini(&sender);
+}
+
 static void
 put_language(
     struct quoted *text, const struct language *language, const struct dsn *dsn, bool again)
 {
+	put_notice(text, language, dsn);
 	for (size_t i = 0; i < dsn->recipient_count; i++)
 		put_sentence(text, language, &dsn->recipients[i]);
 	for (size_t i = 0; i < dsn->recipient_count; i++)

@@ -84,6 +84,7 @@ REPLY_ENUM(REPLY_TLS_REQUIRED, 530, "5.7.0", "Must issue a STARTTLS command firs
 REPLY_ENUM(REPLY_AUTH_NEEDS_TLS, 538, "5.7.11", "Encryption required for requested authentication mechanism (HELP tls)")
 REPLY_ENUM(REPLY_AUTH_INVALID, 535, "5.7.8", "Authentication credentials invalid (HELP login)")
 REPLY_ENUM(REPLY_USER_UNKNOWN, 550, "5.1.1", "No such mailbox here: %1 (HELP recipient)")
+REPLY_ENUM(REPLY_SUPPRESSED, 550, "5.1.1", "%1 (HELP recipient)")
 REPLY_ENUM(REPLY_REFUSED_BY_RULE, 550, "", "%1 %2 (HELP recipient)")
 REPLY_ENUM(REPLY_RELAY_DENIED, 550, "5.7.1", "Relaying denied for %1: authenticate, or send through your own provider (HELP relay)")
 REPLY_ENUM(REPLY_SENDER_NOT_YOURS, 553, "5.7.1", "%1 may not send as %2: use an address of your own, or ask the postmaster here to allow this one (HELP sender)")

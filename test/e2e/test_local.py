@@ -199,7 +199,7 @@ def test_what_is_discarded(postrider, sink):
     server.wait_mail("alice")
     server.wait_queue_empty()
     told = server.wait_mail("bob")
-    assert b"void.example" not in told[0] and b"Action: delivered" in told[0]
+    assert b"void.example" not in told[0] and b"Action: expanded" in told[0]
     shown = server.run("ledger", "show", id).stdout.decode()
     assert shown.count("discarded") >= 4, shown
 

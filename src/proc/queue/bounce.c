@@ -4,7 +4,8 @@
  * only once the bounce is durable, so a crash may bounce twice, never not at all.  Bounces never
  * bounce.
  *
- * That a message takes long is told in the same way (told_of); then nobody ends by it.
+ * That a message takes long is told in the same way (told_of); then nobody ends by it.  And so is
+ * postmaster, before the sender, where the configuration says so (bounce_notice.c).
  */
 #include "proc/queue/bounce_internal.h"
 
@@ -36,14 +37,18 @@ bool
 bounce_is_told(const struct bounce *bounce, uint32_t index)
 {
 	struct sched *sched = bounce->queue->sched;
-	unsigned notify = bounce->message->envelope->rcpts[index].notify;
+	const struct envelope_rcpt *told = &bounce->message->envelope->rcpts[index];
+	unsigned notify = told->notify;
 	struct sched_rcpt rcpt;
 
 	if (bounce->told_of)
-		return (bounce->told_of & WATCH_DELAY && notify & IPC_NOTIFY_DELAY) ||
+		return (bounce->told_of & WATCH_DELAY &&
+			   watch_tells_delay(bounce->queue, told)) ||
 		    (bounce->told_of & WATCH_BY && !(notify & IPC_NOTIFY_NEVER));
 	sched_rcpt_get(
 	    sched, sched_rcpt_find(sched, bounce->message->slot, index), &rcpt);
+	if (bounce->notice)
+		return !rcpt.succeeded;
 	return rcpt.succeeded || notify == 0 || notify & IPC_NOTIFY_FAILURE;
 }
 
@@ -98,12 +103,26 @@ bounce_get_rcpt(const struct bounce *bounce, uint32_t index, struct sched_rcpt *
 enum end_kind
 bounce_end_of(const struct bounce *bounce, const struct sched_rcpt *rcpt)
 {
+	const struct envelope *envelope = bounce->message->envelope;
 	struct sched_destination destination;
 
 	if (!rcpt->succeeded)
 		return rcpt->expired ? END_EXPIRED : END_BOUNCED;
+	if (envelope && envelope->rcpts[rcpt->index].kind == IPC_TARGET_ALIAS)
+		return END_EXPANDED;
 	sched_destination_get(bounce->queue->sched, rcpt->destination, &destination);
 	return schedule_is_final(&destination) ? END_DELIVERED : END_RELAYED;
+}
+
+/* The others have their ends of their own. */
+static void
+say_expanded(const struct bounce *bounce, uint32_t index)
+{
+	struct event event;
+
+	queue_event_begin(&event, bounce->queue, "expanded", bounce->message->id);
+	event_span(&event, "to", bounce->message->envelope->rcpts[index].address);
+	event_end(&event);
 }
 
 static void
@@ -119,6 +138,8 @@ end_rcpts(struct bounce *bounce)
 		bounce_get_rcpt(bounce, bounce->rcpts[i], &rcpt);
 		reply = sched_reply_get(bounce->queue->sched, rcpt.reply);
 		mark.end = bounce_end_of(bounce, &rcpt);
+		if (mark.end == END_EXPANDED)
+			say_expanded(bounce, rcpt.index);
 		if (bounce->id && bounce_is_told(bounce, bounce->rcpts[i]))
 			mark.bounce_id = bounce->id;
 		mark.code = rcpt.code;
@@ -187,30 +208,55 @@ drop(struct bounce *bounce, const char *why)
 	finish(bounce);
 }
 
-/* It can't be made just now: bounce_retry starts again. */
 static void
-postpone(struct bounce *bounce)
+start_over(struct bounce *bounce)
 {
-	SIM_MARK("queue.bounce_postponed");
 	bounce->query = 0;
 	buf_reset(&bounce->targets);
 	buf_reset(&bounce->envelope);
 	buf_reset(&bounce->body);
 }
 
+/* It can't be made just now: bounce_retry starts again. */
+static void
+postpone(struct bounce *bounce)
+{
+	SIM_MARK("queue.bounce_postponed");
+	start_over(bounce);
+}
+
 static void
 ask_lookup(struct bounce *bounce)
 {
 	struct queue *queue = bounce->queue;
-	const struct ipc_xl_resolve resolve = {
+	struct ipc_xl_resolve resolve = {
 	    .query = ++queue->next_query,
 	    .address = bounce->message->envelope->reverse_path,
 	};
+	struct buf postmaster;
 
 	if (!queue->lookup)
 		return;
+	buf_init(&postmaster, IPC_PATH_MAX);
+	if (bounce->notice) {
+		bounce_write_postmaster(queue, &postmaster);
+		resolve.address = buf_span(&postmaster);
+	}
 	bounce->query = resolve.query;
 	ipc_xl_resolve_send(queue->lookup, &resolve);
+	buf_fini(&postmaster);
+}
+
+/* The sender cannot be told; postmaster is, where the configuration says so. */
+static void
+lose(struct bounce *bounce, const char *why)
+{
+	if (!bounce_is_noticed(bounce, why)) {
+		drop(bounce, why);
+		return;
+	}
+	start_over(bounce);
+	ask_lookup(bounce);
 }
 
 static void
@@ -220,15 +266,38 @@ go_on(struct bounce *bounce)
 
 	if (envelope->reverse_path.len == 0 && SIM_BUG(BOUNCE_A_BOUNCE))
 		envelope->reverse_path = envelope->rcpts[0].address;
-	if (envelope->reverse_path.len == 0) {
-		drop(bounce, "the message has a null reverse-path: there is nobody to tell");
-		return;
-	}
 	bounce_gather(bounce);
-	if (told_count(bounce) == 0)
-		drop(bounce, "the sender wants no notification of it");
-	else
+	if (bounce->notice)
 		ask_lookup(bounce);
+	else if (envelope->reverse_path.len == 0)
+		lose(bounce, "the message has a null reverse-path: there is nobody to tell");
+	else if (bounce->lost)
+		drop(bounce, bounce->lost);
+	else if (told_count(bounce) == 0)
+		drop(bounce, "the sender wants no notification of it");
+	else {
+		(void)bounce_is_noticed(bounce, NULL);
+		ask_lookup(bounce);
+	}
+}
+
+/* Postmaster was told, or cannot be: the sender's turn. */
+static void
+notice_over(struct bounce *bounce, const char *why)
+{
+	struct event event;
+
+	if (why) {
+		queue_event_begin(
+		    &event, bounce->queue, "notice_dropped", bounce->message->id);
+		event_str(&event, "text", why);
+		event_end(&event);
+	}
+	bounce->notice = false;
+	bounce->noticed = true;
+	bounce->id = 0;
+	start_over(bounce);
+	go_on(bounce);
 }
 
 /*
@@ -394,13 +463,18 @@ put_done(struct store_op *op)
 	check(envelope_read(&bounce->envelope, &envelope) == OK);
 	made = message_add(queue, bounce->id, envelope, bounce->body.len);
 	message_keep_fresh(queue, made, envelope, &bounce->body);
-	queue_event_begin(&event, queue, "bounce_queued", bounce->id);
+	queue_event_begin(
+	    &event, queue, bounce->notice ? "notice_queued" : "bounce_queued", bounce->id);
 	event_span(&event, "bounce_of", id_text(id, bounce->message->id));
-	event_span(&event, "to", bounce->message->envelope->reverse_path);
+	if (!bounce->notice)
+		event_span(&event, "to", bounce->message->envelope->reverse_path);
 	event_str(&event, "action", dsn_action_name(bounce->worst));
 	event_end(&event);
 	schedule_message(queue, made);
-	finish(bounce);
+	if (bounce->notice)
+		notice_over(bounce, NULL);
+	else
+		finish(bounce);
 	dispatch(queue);
 }
 
@@ -415,13 +489,18 @@ header_read(struct io_op *op)
 	any = bounce_write_body(bounce, op->err ? 0 : op->count);
 	mem_free(bounce->header);
 	bounce->header = NULL;
-	if (!any) {
-		drop(bounce, "nothing is to be told any more");
-		return;
-	}
-	bounce_write_envelope(bounce);
-	if (buf_finish(&bounce->body) || buf_finish(&bounce->envelope)) {
-		drop(bounce, "the bounce would be too large");
+	if (any)
+		bounce_write_envelope(bounce);
+	if (!any || buf_finish(&bounce->body) || buf_finish(&bounce->envelope)) {
+		const char *why = any ? "the bounce would be too large"
+		                      : "nothing is to be told any more";
+
+		if (bounce->notice)
+			notice_over(bounce, why);
+		else if (any)
+			lose(bounce, why);
+		else
+			drop(bounce, why);
 		return;
 	}
 	bounce->put = (struct store_op){.done = put_done, .owner = bounce};
@@ -436,8 +515,12 @@ take_resolved(struct bounce *bounce, const struct ipc_lx_resolved *resolved)
 	struct ipc_target_entry target;
 	size_t count = 0, bytes = bounce_bytes_to_read(bounce);
 
+	if (resolved->verdict == IPC_UNKNOWN && bounce->notice) {
+		notice_over(bounce, "postmaster's mailbox does not exist here");
+		return;
+	}
 	if (resolved->verdict == IPC_UNKNOWN) {
-		drop(bounce, "the sender's mailbox does not exist here");
+		lose(bounce, "the sender's mailbox does not exist here");
 		return;
 	}
 	while (ipc_target_next(&reader, &target))

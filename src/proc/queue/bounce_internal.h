@@ -14,6 +14,9 @@ struct bounce {
 	struct list node; /* in queue->bounces */
 	bool reading;     /* the envelope */
 	unsigned told_of; /* bits of enum watch_due: it takes long; 0: recipients end */
+	bool notice;      /* it is for postmaster, before the sender is told */
+	bool noticed;     /* that is done, or is not to be done */
+	const char *lost; /* why nobody else can be told; NULL: the sender can */
 	uint64_t query;   /* 0: lookup is to be asked (again) */
 	uint32_t *rcpts;  /* whom it tells of, by index; NULL: all that are BOUNCING */
 	uint32_t rcpt_count;
@@ -36,6 +39,13 @@ void bounce_gather(struct bounce *bounce);
 bool bounce_is_told(const struct bounce *bounce, uint32_t index);
 void bounce_get_rcpt(const struct bounce *bounce, uint32_t index, struct sched_rcpt *rcpt);
 enum end_kind bounce_end_of(const struct bounce *bounce, const struct sched_rcpt *rcpt);
+
+/* bounce_notice.c */
+
+/* Whether postmaster gets a notice first; lost: why nobody else can be told, or NULL. */
+bool bounce_is_noticed(struct bounce *bounce, const char *lost);
+/* Adds his address. */
+void bounce_write_postmaster(const struct queue *queue, struct buf *out);
 
 /* bounce_message.c */
 

@@ -58,6 +58,8 @@ action_of(const struct bounce *bounce, const struct sched_rcpt *rcpt)
 		return DSN_DELIVERED;
 	case END_RELAYED:
 		return DSN_RELAYED;
+	case END_EXPANDED:
+		return DSN_EXPANDED;
 	default:
 		return DSN_FAILED;
 	}
@@ -100,6 +102,7 @@ returns_whole(const struct bounce *bounce)
 	const struct envelope *envelope = bounce->message->envelope;
 
 	return envelope->extras.ret == IPC_RET_FULL && bounce->told_of == 0 &&
+	    !bounce->notice &&
 	    !(envelope->flags &
 	        (IPC_MESSAGE_REQUIRETLS | IPC_MESSAGE_BINARY | IPC_MESSAGE_SMTPUTF8)) &&
 	    bounce->message->body_bytes <= bounce->queue->conf->return_bytes_max;
@@ -122,6 +125,7 @@ bounce_write_body(struct bounce *bounce, size_t header_bytes)
 {
 	const struct envelope *envelope = bounce->message->envelope;
 	struct dsn_recipient *rcpts;
+	struct buf postmaster;
 	char id[ID_TEXT_MAX];
 	struct dsn dsn = {
 	    .hostname = bounce->queue->conf->hostname,
@@ -135,6 +139,14 @@ bounce_write_body(struct bounce *bounce, size_t header_bytes)
 	    .unique = bounce->id,
 	};
 
+	buf_init(&postmaster, IPC_PATH_MAX);
+	if (bounce->notice) {
+		bounce_write_postmaster(bounce->queue, &postmaster);
+		dsn.notice = true;
+		dsn.sender = envelope->reverse_path;
+		dsn.lost = bounce->lost;
+		dsn.to = buf_span(&postmaster);
+	}
 	bounce_gather(bounce);
 	rcpts = mem_alloc(bounce->rcpt_count * sizeof(*rcpts));
 	for (uint32_t i = 0; i < bounce->rcpt_count; i++)
@@ -143,12 +155,13 @@ bounce_write_body(struct bounce *bounce, size_t header_bytes)
 	dsn.recipients = rcpts;
 	if (dsn.recipient_count > 0) {
 		choose_returned(bounce, &dsn, header_bytes);
-		dsn.language = dsn_language(dsn.header);
+		dsn.language = bounce->notice ? NULL : dsn_language(dsn.header);
 		dsn_write(&bounce->body, &dsn);
 		bounce->worst = dsn_worst(&dsn);
 		bounce->is_8bit = !span_is_ascii(dsn.whole);
 	}
 	mem_free(rcpts);
+	buf_fini(&postmaster);
 	return dsn.recipient_count > 0;
 }
 
@@ -156,7 +169,9 @@ void
 bounce_write_envelope(struct bounce *bounce)
 {
 	struct reader reader = reader_init(buf_span(&bounce->targets));
+	struct span original = bounce->message->envelope->reverse_path;
 	struct ipc_target_entry target;
+	struct buf postmaster;
 	struct envelope_head head = {
 	    .arrival_wall_ms = io_wall_ms(bounce->queue->env->io),
 	    .flags = IPC_MESSAGE_BOUNCE,
@@ -167,15 +182,21 @@ bounce_write_envelope(struct bounce *bounce)
 	while (ipc_target_next(&reader, &target))
 		head.rcpt_count++;
 	envelope_write_head(&bounce->envelope, &head);
+	buf_init(&postmaster, IPC_PATH_MAX);
+	if (bounce->notice) {
+		bounce_write_postmaster(bounce->queue, &postmaster);
+		original = buf_span(&postmaster);
+	}
 	reader = reader_init(buf_span(&bounce->targets));
 	while (ipc_target_next(&reader, &target)) {
 		const struct envelope_rcpt rcpt = {.kind = target.kind,
 		    .address = target.address,
 		    .mailbox = target.mailbox,
-		    .original = bounce->message->envelope->reverse_path};
+		    .original = original};
 
 		envelope_write_rcpt(&bounce->envelope, &rcpt);
 	}
+	buf_fini(&postmaster);
 }
 
 size_t

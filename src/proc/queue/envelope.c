@@ -7,7 +7,8 @@
  *
  * That is version 1, which is still what most messages have.  Version 2 is for those that were
  * sent with more than addresses: after the client it has the extras (ipc/extras.h), and a
- * recipient whose kind has RCPT_ASKS set has u8 notify and its orcpt at the end.
+ * recipient whose kind has RCPT_ASKS set has u8 notify and its orcpt at the end.  One whose kind is
+ * IPC_TARGET_ALIAS is told of as expanded, and not delivered.
  */
 #include "proc/queue/queue_internal.h"
 
@@ -101,15 +102,17 @@ read_rcpt(struct reader *reader, struct envelope_rcpt *rcpt)
 
 	*rcpt = (struct envelope_rcpt){.kind = IPC_TARGET_REMOTE};
 	kind &= (uint8_t)~RCPT_ASKS;
-	if (kind == IPC_TARGET_MAILBOX)
-		rcpt->kind = IPC_TARGET_MAILBOX;
-	if (kind >= IPC_TARGET_COUNT)
+	if (kind <= IPC_TARGET_ALIAS)
+		rcpt->kind = (enum ipc_target)kind;
+	else
 		reader->failed = true;
 	rcpt->address = reader_bytes(reader, IPC_PATH_MAX);
 	rcpt->mailbox = reader_bytes(reader, IPC_MAILBOX_MAX);
 	rcpt->original = reader_bytes(reader, IPC_PATH_MAX);
-	if (!asks)
+	if (!asks) {
+		reader->failed |= rcpt->kind == IPC_TARGET_ALIAS;
 		return false;
+	}
 	rcpt->notify = reader_u8(reader);
 	rcpt->orcpt = reader_bytes(reader, IPC_ORCPT_MAX);
 	if (!envelope_rcpt_asks(rcpt) || !ipc_notify_is_right(rcpt->notify))

@@ -123,6 +123,28 @@ comes_back(unsigned kind)
 }
 
 static void
+an_alias_comes_back(void **state)
+{
+	const struct envelope_head only = {.rcpts_ask = true, .rcpt_count = 1};
+	const struct envelope_rcpt alias = {.kind = IPC_TARGET_ALIAS,
+	    .address = SPAN("list@example.org"),
+	    .original = SPAN("list@example.org"),
+	    .notify = IPC_NOTIFY_SUCCESS};
+	struct envelope *envelope;
+	struct buf bytes;
+
+	(void)state;
+	buf_init(&bytes, BYTES_MAX);
+	envelope_write_head(&bytes, &only);
+	envelope_write_rcpt(&bytes, &alias);
+	assert_int_equal(envelope_read(&bytes, &envelope), OK);
+	assert_int_equal(envelope->rcpts[0].kind, IPC_TARGET_ALIAS);
+	assert_true(span_eq(envelope->rcpts[0].address, alias.address));
+	assert_int_equal(envelope->rcpts[0].notify, IPC_NOTIFY_SUCCESS);
+	envelope_free(envelope);
+}
+
+static void
 an_envelope_comes_back(void **state)
 {
 	(void)state;
@@ -252,7 +274,8 @@ each_part_has_bounds(void **state)
 		IPC_DOMAIN_MAX, 64, IPC_PATH_MAX, IPC_MAILBOX_MAX, IPC_PATH_MAX, OK},
 	    {"an older version", 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
 	    {"a newer version", 3, 0, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
-	    {"no such kind", 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
+	    {"no such kind", 1, 3, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
+	    {"an alias of which nobody is told", 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
 	    {"no recipients", 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
 	    {"fewer than it says", 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
 	    {"many more than it says", 1, 0, 100000, 0, 0, 0, 0, 0, 0, 0, ERR_SYNTAX},
@@ -305,6 +328,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_envelope_comes_back),
+	    cmocka_unit_test(an_alias_comes_back),
 	    cmocka_unit_test(an_old_envelope_is_read),
 	    cmocka_unit_test(an_envelope_that_is_cut_is_refused),
 	    cmocka_unit_test(each_envelope_has_one_version),

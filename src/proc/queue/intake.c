@@ -107,7 +107,7 @@ take_rcpt(struct intake *intake, const struct ipc_rq_rcpt *rcpt)
 {
 	struct transaction *transaction = growing(intake, rcpt->transaction);
 	const struct envelope_rcpt target = {
-	    .kind = rcpt->kind == IPC_TARGET_MAILBOX ? IPC_TARGET_MAILBOX : IPC_TARGET_REMOTE,
+	    .kind = (enum ipc_target)rcpt->kind,
 	    .address = rcpt->address,
 	    .mailbox = rcpt->mailbox,
 	    .original = rcpt->original,
@@ -115,7 +115,8 @@ take_rcpt(struct intake *intake, const struct ipc_rq_rcpt *rcpt)
 	    .orcpt = rcpt->orcpt,
 	};
 
-	if (!transaction || transaction->body_bytes > 0 || rcpt->kind >= IPC_TARGET_COUNT ||
+	if (!transaction || transaction->body_bytes > 0 || rcpt->kind > IPC_TARGET_ALIAS ||
+	    (rcpt->kind == IPC_TARGET_ALIAS && !(rcpt->notify & IPC_NOTIFY_SUCCESS)) ||
 	    !ipc_notify_is_right(rcpt->notify))
 		return ERR_SYNTAX;
 	transaction->envelope.rcpts_ask |= envelope_rcpt_asks(&target);
@@ -337,6 +338,7 @@ take(struct intake *intake, unsigned type, struct span payload)
 	struct ipc_rq_commit commit;
 	struct ipc_rq_abort abort;
 	struct ipc_rq_retry retry;
+	struct ipc_rq_is_suppressed is_suppressed;
 
 	switch (type) {
 	case IPC_rq_BEGIN:
@@ -359,6 +361,11 @@ take(struct intake *intake, unsigned type, struct span payload)
 	case IPC_rq_RETRY:
 		return ipc_rq_retry_decode(payload, &retry) ? ERR_SYNTAX
 		                                            : take_retry(intake, &retry);
+	case IPC_rq_IS_SUPPRESSED:
+		if (ipc_rq_is_suppressed_decode(payload, &is_suppressed))
+			return ERR_SYNTAX;
+		suppress_answer(intake->queue, intake->channel, &is_suppressed);
+		return OK;
 	case IPC_rq_WANT_IDS:
 		return take_want_ids(intake);
 	default:
@@ -429,6 +436,7 @@ intake_link(struct queue *queue, unsigned instance, struct io_stream *stream)
 	intake->resume = (struct io_timer){.fired = resume, .owner = intake};
 	intake->channel = ipc_channel_create(stream, &handlers);
 	queue->intakes[instance] = intake;
+	suppress_tell(queue, intake->channel);
 	give_ids(intake);
 	intake_say_pressure(queue, intake);
 }

@@ -80,6 +80,7 @@ entry_of(const struct mark *mark, struct ledger_entry *entry)
 	    [END_EXPIRED] = LEDGER_EXPIRED,
 	    [END_DISCARDED] = LEDGER_DISCARDED,
 	    [END_DELETED] = LEDGER_DELETED,
+	    [END_EXPANDED] = LEDGER_EXPANDED,
 	};
 
 	*entry = (struct ledger_entry){

@@ -47,6 +47,7 @@ end_name(enum end_kind end)
 	    [END_EXPIRED] = "expired",
 	    [END_DISCARDED] = "discarded",
 	    [END_DELETED] = "deleted",
+	    [END_EXPANDED] = "expanded",
 	};
 
 	check(end >= END_DELIVERED && end < END_KIND_END);

@@ -37,6 +37,7 @@ enum end_kind {
 	END_EXPIRED,
 	END_DISCARDED,
 	END_DELETED, /* by an operator */
+	END_EXPANDED, /* an alias: its sender was told that it stands for others */
 	END_KIND_END,
 };
 

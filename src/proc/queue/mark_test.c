@@ -157,7 +157,7 @@ what_is_no_mark_is_refused(void **state)
 	    {"a kind of the first format", SPAN("\1\0\0\0\0")},
 	    {"a kind that there is not yet", SPAN("\x16\1\1\1\1\1\1\1")},
 	    {"an end of no kind", SPAN("\x10\1\0\0\0\0\0\0\0\0")},
-	    {"an end that there is not yet", SPAN("\x10\1\0\7\0\0\0\0\0\0")},
+	    {"an end that there is not yet", SPAN("\x10\1\0\x08\0\0\0\0\0\0")},
 	    {"a flag of 2", SPAN("\x10\1\0\1\2\0\0\0\0\0")},
 	    {"a code over the maximum", SPAN("\x10\1\0\1\0\xe8\7\0\0\0\0")},
 	    {"a number in two spellings", SPAN("\x13\x81\0\0")},

@@ -7,6 +7,19 @@
 #include "base/check.h"
 #include "base/sim_point.h"
 
+/* It needs no attempt: its sender is told, and it ends. */
+static void
+add_alias(struct queue *queue, uint32_t slot, uint32_t index)
+{
+	uint32_t at =
+	    sched_rcpt_add(queue->sched, slot, index, IPC_TARGET_REMOTE, SPAN("alias"));
+	struct sched_rcpt rcpt;
+
+	sched_rcpt_get(queue->sched, at, &rcpt);
+	rcpt.succeeded = true;
+	sched_rcpt_note(queue->sched, at, &rcpt);
+}
+
 uint32_t
 message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
     uint64_t body_bytes)
@@ -28,6 +41,10 @@ message_add(struct queue *queue, uint64_t id, const struct envelope *envelope,
 		uint32_t at;
 
 		buf_reset(&key);
+		if (rcpt->kind == IPC_TARGET_ALIAS) {
+			add_alias(queue, slot, i);
+			continue;
+		}
 		schedule_key(queue, &key, envelope->reverse_path, rcpt->kind, rcpt->address);
 		at = sched_rcpt_add(queue->sched, slot, i,
 		    schedule_kind(queue, buf_span(&key), rcpt->kind), buf_span(&key));

@@ -348,11 +348,48 @@ an_envelope_must_be_that_of_the_message(void **state)
 	test_queue_fini(&test);
 }
 
+/* An alias is not tried: its sender is told, also after a restart. */
+static void
+an_alias_is_told_of(void **state)
+{
+	const struct envelope_head head = {
+	    .reverse_path = SPAN("me@home.example"), .rcpts_ask = true, .rcpt_count = 2};
+	const struct envelope_rcpt rcpts[] = {{.kind = IPC_TARGET_ALIAS,
+		.address = SPAN("all@home.example"),
+		.original = SPAN("all@home.example"),
+		.notify = IPC_NOTIFY_SUCCESS},
+	    {.kind = IPC_TARGET_REMOTE,
+		.address = SPAN("ann@far.example"),
+		.original = SPAN("all@home.example"),
+		.notify = IPC_NOTIFY_NEVER}};
+	struct envelope *envelope;
+	struct test_queue test;
+	struct buf bytes;
+	uint32_t slot;
+
+	(void)state;
+	test_queue_init(&test);
+	buf_init(&bytes, STORE_ENVELOPE_BYTES_MAX);
+	envelope_write_head(&bytes, &head);
+	for (size_t i = 0; i < LEN(rcpts); i++)
+		envelope_write_rcpt(&bytes, &rcpts[i]);
+	assert_int_equal(envelope_read(&bytes, &envelope), OK);
+	slot = message_add(&test.queue, 9, envelope, 10);
+	assert_true(test_queue_rcpt(&test, slot, 0).succeeded);
+	assert_false(test_queue_rcpt(&test, slot, 1).succeeded);
+	assert_true(sched_message_start(test.queue.sched, slot));
+	assert_int_equal(test_queue_rcpt(&test, slot, 0).state, SCHED_BOUNCING);
+	assert_int_equal(test_queue_rcpt(&test, slot, 1).state, SCHED_READY);
+	envelope_free(envelope);
+	test_queue_fini(&test);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_message_is_known_by_its_envelope),
+	    cmocka_unit_test(an_alias_is_told_of),
 	    cmocka_unit_test(marks_come_back),
 	    cmocka_unit_test(what_a_crash_interrupted_is_counted),
 	    cmocka_unit_test(marks_that_are_malformed_are_refused),

@@ -401,6 +401,8 @@ struct watch_times {
 };
 void watch_init(struct queue *queue, const uint64_t seed[2]);
 void watch_fini(struct queue *queue);
+/* Whether its sender is told once that it takes long. */
+bool watch_tells_delay(const struct queue *queue, const struct envelope_rcpt *rcpt);
 void watch_add(struct queue *queue, uint64_t id, const struct envelope *envelope);
 void watch_set(struct queue *queue, uint64_t id, const struct watch_times *times);
 void watch_get(const struct queue *queue, uint64_t id, struct watch_times *times);
@@ -463,6 +465,11 @@ void suppress_learn(struct message *message, const struct envelope_rcpt *address
     const struct outcome *outcome);
 /* Fails those of the attempt that are suppressed; true: none is left. */
 bool suppress_attempt(struct attempt *attempt);
+/* All that is suppressed, to a reception that is new. */
+void suppress_tell(const struct queue *queue, struct ipc_channel *reception);
+/* Whether it would be returned without an attempt, and why. */
+void suppress_answer(struct queue *queue, struct ipc_channel *reception,
+    const struct ipc_rq_is_suppressed *asked);
 void suppress_act(struct queue *queue, const struct ipc_aq_suppress *asked);
 void suppress_list(struct queue *queue, const struct ipc_aq_suppressed *asked);
 

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/date.h"
 #include "base/sim_point.h"
+#include "ipc/suppressed.h"
 #include "proc/proc_file.h"
 
 enum {
@@ -94,11 +95,51 @@ read_file(struct queue *queue)
 	return err;
 }
 
+/* Receptions know which there are, and ask about those alone. */
+static void
+changed(void *owner, const struct suppression *row, bool gone)
+{
+	struct queue *queue = owner;
+	struct ipc_qr_suppressed told = {.gone = gone};
+	struct buf hashes;
+
+	buf_init(&hashes, sizeof(uint64_t));
+	wire_u64(&hashes, ipc_suppressed_hash(row->sender, row->address));
+	told.hashes = buf_span(&hashes);
+	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
+		if (queue->intakes[i] && queue->intakes[i]->channel)
+			ipc_qr_suppressed_send(queue->intakes[i]->channel, &told);
+	buf_fini(&hashes);
+}
+
+void
+suppress_tell(const struct queue *queue, struct ipc_channel *reception)
+{
+	struct ipc_qr_suppressed told = {0};
+	struct buf hashes;
+
+	buf_init(&hashes, IPC_SUPPRESSED_MAX);
+	list_for_each (node, &queue->suppressions.rows) {
+		const struct suppression *row = container_of(node, struct suppression, node);
+
+		wire_u64(&hashes, ipc_suppressed_hash(row->sender, row->address));
+		if (buf_space(&hashes) > 0 && node->next != &queue->suppressions.rows)
+			continue;
+		told.hashes = buf_span(&hashes);
+		ipc_qr_suppressed_send(reception, &told);
+		buf_reset(&hashes);
+	}
+	buf_fini(&hashes);
+}
+
 void
 suppress_load(struct queue *queue)
 {
 	struct event event;
 	enum err err = read_file(queue);
+
+	queue->suppressions.changed = changed;
+	queue->suppressions.owner = queue;
 
 	queue->suppression_lines = queue->suppressions.count;
 	if (err == ERR_NOT_FOUND) {
@@ -157,14 +198,39 @@ suppress_learn(struct message *message, const struct envelope_rcpt *address,
 	err_ignore(suppressions_add(&queue->suppressions, &told), "it is no address then");
 }
 
+/* Who said so, when, and in which words. */
+static void
+write_who(struct buf *out, const struct suppression *row, struct span address)
+{
+	buf_addf(out, "%.*s said on ", SPAN_ARGS(row->who));
+	date_write_day(out, row->since_wall_ms);
+	buf_addf(out, " that %.*s does not exist", SPAN_ARGS(address));
+	if (row->code > 0)
+		buf_addf(out, " (%u %.*s)", row->code, SPAN_ARGS(row->reply));
+}
+
+void
+suppress_answer(struct queue *queue, struct ipc_channel *reception,
+    const struct ipc_rq_is_suppressed *asked)
+{
+	struct ipc_qr_suppression answer = {.query = asked->query};
+	const struct suppression *row = suppressions_find(&queue->suppressions, asked->sender,
+	    asked->address, io_wall_ms(queue->env->io));
+	struct buf text;
+
+	buf_init(&text, SUPPRESSED_TEXT_MAX);
+	if (row)
+		write_who(&text, row, row->address);
+	answer.text = buf_span(&text);
+	ipc_qr_suppression_send(reception, &answer);
+	buf_fini(&text);
+}
+
 static void
 write_why(struct buf *out, const struct suppression *row)
 {
-	buf_addf(out, "not tried: %.*s said on ", SPAN_ARGS(row->who));
-	date_write_day(out, row->since_wall_ms);
-	buf_add_str(out, " that the address does not exist");
-	if (row->code > 0)
-		buf_addf(out, " (%u %.*s)", row->code, SPAN_ARGS(row->reply));
+	buf_add_str(out, "not tried: ");
+	write_who(out, row, SPAN("the address"));
 	buf_add_str(out, ". If it does now, the administrator has mail for it tried again with: "
 			 "postrider suppression remove ");
 	buf_add(out, row->address);

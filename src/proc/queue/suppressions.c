@@ -20,6 +20,8 @@ static void
 drop(struct suppressions *suppressions, struct suppression *row)
 {
 	check(suppressions->count > 0);
+	if (suppressions->changed)
+		suppressions->changed(suppressions->owner, row, true);
 	map_remove(&suppressions->map, row->key);
 	list_remove(&row->node);
 	suppressions->count--;
@@ -30,6 +32,7 @@ drop(struct suppressions *suppressions, struct suppression *row)
 void
 suppressions_fini(struct suppressions *suppressions)
 {
+	suppressions->changed = NULL;
 	list_for_each_safe (node, &suppressions->rows)
 		drop(suppressions, container_of(node, struct suppression, node));
 	map_fini(&suppressions->map);
@@ -108,6 +111,8 @@ suppressions_add(struct suppressions *suppressions, const struct suppression_tol
 	map_set(&suppressions->map, row->key, row);
 	suppressions->count++;
 	suppressions->unwritten++;
+	if (suppressions->changed)
+		suppressions->changed(suppressions->owner, row, false);
 	return OK;
 }
 

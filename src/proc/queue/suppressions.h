@@ -43,6 +43,9 @@ struct suppressions {
 	struct map map;   /* by key */
 	size_t count, unwritten;
 	uint64_t last_number;
+	/* Told of each row that comes or goes; may be NULL. */
+	void (*changed)(void *owner, const struct suppression *row, bool gone);
+	void *owner;
 };
 
 /* What is known of one, before it is kept. */

@@ -1,7 +1,7 @@
 /*
- * Messages about which something is due at a time, whatever their recipients do: their sender wants
- * to be told that they take long (NOTIFY=DELAY), or gave a time until which they must be there
- * (DELIVERBY).  They are few; all others cost nothing here.
+ * Messages about which something is due at a time, whatever their recipients do: their sender is
+ * to be told that they take long (NOTIFY=DELAY, or "tell everybody of delay"), or gave a time until
+ * which they must be there (DELIVERBY).  All others cost nothing here.
  *
  * A sweep looks at some of them each second.  What an operator, or a suspicion, holds back is left
  * alone until it is released.
@@ -70,6 +70,13 @@ watch_get(const struct queue *queue, uint64_t id, struct watch_times *times)
 		    watch->delay_wall_ms, watch->by_wall_ms, watch->by_returns};
 }
 
+bool
+watch_tells_delay(const struct queue *queue, const struct envelope_rcpt *rcpt)
+{
+	return rcpt->notify & IPC_NOTIFY_DELAY ||
+	    (rcpt->notify == 0 && queue->conf->delay_notice_all);
+}
+
 void
 watch_add(struct queue *queue, uint64_t id, const struct envelope *envelope)
 {
@@ -79,7 +86,7 @@ watch_add(struct queue *queue, uint64_t id, const struct envelope *envelope)
 	bool wanted = false;
 
 	for (uint32_t i = 0; i < envelope->rcpt_count && !wanted; i++)
-		wanted = envelope->rcpts[i].notify & IPC_NOTIFY_DELAY;
+		wanted = watch_tells_delay(queue, &envelope->rcpts[i]);
 	if (envelope->reverse_path.len > 0 && wanted && after_ms > 0)
 		times.delay_wall_ms = envelope_due_wall_ms(envelope) + after_ms;
 	if (extras->by == IPC_BY_RETURN ||

@@ -62,19 +62,21 @@ what_is_due_follows_from_the_envelope(void **state)
 		unsigned notify;
 		const char *reverse_path;
 		uint64_t after_ms, delay, by;
-		bool returns;
+		bool returns, all;
 	} cases[] = {
-	    {{0}, 0, "a@b", DELAY_MS, 0, 0, false},
-	    {{0}, IPC_NOTIFY_FAILURE, "a@b", DELAY_MS, 0, 0, false},
-	    {{0}, IPC_NOTIFY_DELAY, "a@b", DELAY_MS, ARRIVAL_MS + DELAY_MS, 0, false},
-	    {{0}, IPC_NOTIFY_DELAY, "a@b", 0, 0, 0, false},
-	    {{0}, IPC_NOTIFY_DELAY, "", DELAY_MS, 0, 0, false},
+	    {{0}, 0, "a@b", DELAY_MS, 0, 0, false, false},
+	    {{0}, IPC_NOTIFY_FAILURE, "a@b", DELAY_MS, 0, 0, false, false},
+	    {{0}, IPC_NOTIFY_DELAY, "a@b", DELAY_MS, ARRIVAL_MS + DELAY_MS, 0, false, false},
+	    {{0}, IPC_NOTIFY_DELAY, "a@b", 0, 0, 0, false, false},
+	    {{0}, IPC_NOTIFY_DELAY, "", DELAY_MS, 0, 0, false, false},
 	    {{.hold_until_wall_ms = ARRIVAL_MS + 5}, IPC_NOTIFY_DELAY, "a@b", DELAY_MS,
-		ARRIVAL_MS + 5 + DELAY_MS, 0, false},
-	    {{.by = IPC_BY_RETURN, .by_wall_ms = 9}, 0, "", DELAY_MS, 0, 9, true},
-	    {{.by = IPC_BY_NOTIFY, .by_wall_ms = 9}, 0, "a@b", DELAY_MS, 0, 9, false},
-	    {{.by = IPC_BY_NOTIFY, .by_wall_ms = 0}, 0, "a@b", DELAY_MS, 0, 1, false},
-	    {{.by = IPC_BY_NOTIFY, .by_wall_ms = 9}, 0, "", DELAY_MS, 0, 0, false},
+		ARRIVAL_MS + 5 + DELAY_MS, 0, false, false},
+	    {{.by = IPC_BY_RETURN, .by_wall_ms = 9}, 0, "", DELAY_MS, 0, 9, true, false},
+	    {{.by = IPC_BY_NOTIFY, .by_wall_ms = 9}, 0, "a@b", DELAY_MS, 0, 9, false, false},
+	    {{.by = IPC_BY_NOTIFY, .by_wall_ms = 0}, 0, "a@b", DELAY_MS, 0, 1, false, false},
+	    {{.by = IPC_BY_NOTIFY, .by_wall_ms = 9}, 0, "", DELAY_MS, 0, 0, false, false},
+	    {{0}, 0, "a@b", DELAY_MS, ARRIVAL_MS + DELAY_MS, 0, false, true},
+	    {{0}, 0, "", DELAY_MS, 0, 0, false, true},
 	};
 
 	(void)state;
@@ -85,6 +87,7 @@ what_is_due_follows_from_the_envelope(void **state)
 
 		test_queue_init(&test);
 		test.conf.delay_notice_ms = cases[i].after_ms;
+		test.conf.delay_notice_all = cases[i].all;
 		watch_add(&test.queue, 7, envelope);
 		assert_int_equal(times_of(&test).delay_wall_ms, cases[i].delay);
 		assert_int_equal(times_of(&test).by_wall_ms, cases[i].by);

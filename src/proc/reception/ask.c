@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
+#include "ipc/suppressed.h"
 
 static void
 start_waiting(struct session *session, enum session_wait wait, uint64_t query)
@@ -41,6 +42,27 @@ ask_lookup(struct session *session, struct span address)
 	start_waiting(session, WAIT_LOOKUP, ++session->reception->next_number);
 	resolve.query = session->query;
 	ipc_xl_resolve_send(session->reception->lookup, &resolve);
+}
+
+bool
+ask_may_be_suppressed(
+    const struct reception *reception, struct span sender, struct span address)
+{
+	const struct map *known = &reception->suppressed;
+
+	return known->count > 0 && reception->queue &&
+	    (map_get_u64(known, ipc_suppressed_hash(sender, address)) ||
+	        map_get_u64(known, ipc_suppressed_hash(SPAN("*"), address)));
+}
+
+void
+ask_suppression(struct session *session, struct span sender, struct span address)
+{
+	struct ipc_rq_is_suppressed asked = {.sender = sender, .address = address};
+
+	start_waiting(session, WAIT_SUPPRESSION, ++session->reception->next_number);
+	asked.query = session->query;
+	ipc_rq_is_suppressed_send(session->reception->queue, &asked);
 }
 
 void
@@ -317,6 +339,34 @@ receive_resolver(void *owner, struct ipc_channel *channel, unsigned type,
 }
 
 static enum err
+take_suppressed(struct reception *reception, const struct ipc_qr_suppressed *told)
+{
+	struct reader reader = reader_init(told->hashes);
+
+	while (!reader.failed && reader.rest.len > 0) {
+		uint64_t hash = reader_u64(&reader);
+
+		if (reader.failed)
+			break;
+		if (told->gone)
+			map_remove_u64(&reception->suppressed, hash);
+		else
+			map_set_u64(&reception->suppressed, hash, reception);
+	}
+	return reader_finish(&reader);
+}
+
+static void
+forget_suppressed(struct reception *reception)
+{
+	uint64_t seed[2];
+
+	map_fini(&reception->suppressed);
+	io_random(reception->env->io, seed, sizeof(seed));
+	map_init(&reception->suppressed, seed);
+}
+
+static enum err
 receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct span payload,
     int fd)
 {
@@ -324,6 +374,8 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 	struct ipc_qr_ids ids;
 	struct ipc_qr_committed committed;
 	struct ipc_qr_pressure pressure;
+	struct ipc_qr_suppressed suppressed;
+	struct ipc_qr_suppression suppression;
 	struct session *session;
 
 	(void)channel;
@@ -351,6 +403,17 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 		    pressure.outcome >= IPC_COMMIT_COUNT)
 			return ERR_SYNTAX;
 		reception->pressure = (enum ipc_commit)pressure.outcome;
+		return OK;
+	case IPC_qr_SUPPRESSED:
+		return ipc_qr_suppressed_decode(payload, &suppressed)
+		    ? ERR_SYNTAX
+		    : take_suppressed(reception, &suppressed);
+	case IPC_qr_SUPPRESSION:
+		if (ipc_qr_suppression_decode(payload, &suppression))
+			return ERR_SYNTAX;
+		session = answered(reception, suppression.query, WAIT_SUPPRESSION);
+		if (session)
+			transaction_rcpt_suppressed(session, suppression.text);
 		return OK;
 	default:
 		return ERR_SYNTAX;
@@ -382,6 +445,8 @@ answer_all(struct reception *reception, enum session_wait wait)
 			submit_lost(session);
 		else if (wait == WAIT_NULL_MX)
 			transaction_sender_known(session, false);
+		else if (wait == WAIT_SUPPRESSION)
+			session_reply_id(session, REPLY_LOOKUP_FAILED);
 		else if (wait == WAIT_KEYRING)
 			session_reply_id(session, REPLY_AUTH_TEMPORARY);
 		else
@@ -401,7 +466,9 @@ link_closed(void *owner, struct ipc_channel *channel, enum err err)
 		reception->queue = NULL;
 		reception->draining = false;
 		reception->id_next = reception->id_end = 0;
+		forget_suppressed(reception);
 		answer_all(reception, WAIT_QUEUE);
+		answer_all(reception, WAIT_SUPPRESSION);
 		list_for_each_safe(node, &reception->paused) {
 			struct session *session = container_of(node, struct session, paused);
 

@@ -228,6 +228,7 @@ reception_create(struct proc_env *env)
 	io_random(env->io, seed, sizeof(seed));
 	open_limits(reception, seed);
 	map_init(&reception->queries, seed);
+	map_init(&reception->suppressed, seed);
 	list_init(&reception->sessions);
 	list_init(&reception->closed);
 	list_init(&reception->paused);

@@ -78,6 +78,7 @@ enum session_wait {
 	WAIT_NULL_MX,
 	WAIT_KEYRING,
 	WAIT_QUEUE,
+	WAIT_SUPPRESSION, /* what the queue knows of a recipient */
 };
 
 /* What a session waits for before it says or hears more. */
@@ -141,6 +142,7 @@ struct reception {
 	struct limit_table limits;
 	struct limit_stress stress;
 	size_t memory; /* that sessions hold */
+	struct map suppressed; /* ipc_suppressed_hash of what the queue does not try */
 	uint64_t limit_counts[LIMIT_COUNT], limit_said[LIMIT_COUNT];
 	uint64_t limits_said_ms;
 	struct rate refusals_told;
@@ -255,6 +257,8 @@ void transaction_mail(struct session *session, const struct smtp_server_event *e
 void transaction_sender_known(struct session *session, bool null_mx);
 void transaction_rcpt(struct session *session, const struct smtp_server_event *event);
 void transaction_rcpt_resolved(struct session *session, const struct ipc_lx_resolved *resolved);
+/* Why the queue would return mail for the recipient; empty: it would not. */
+void transaction_rcpt_suppressed(struct session *session, struct span text);
 void transaction_data(struct session *session);
 void transaction_body(struct session *session, struct span bytes);
 void transaction_body_end(struct session *session);
@@ -306,6 +310,11 @@ void query_retry(struct session *session, struct span domain);
 
 /* ask.c: questions to other roles, and their answers */
 void ask_lookup(struct session *session, struct span address);
+/* Whether the queue would return mail for the address: transaction_rcpt_suppressed. */
+void ask_suppression(struct session *session, struct span sender, struct span address);
+/* Whether it may: else the queue need not be asked. */
+bool ask_may_be_suppressed(
+    const struct reception *reception, struct span sender, struct span address);
 /* One step of AUTH. */
 void ask_keyring(struct session *session, const struct smtp_server_step *step);
 /* An exchange that will not be gone on with. */

@@ -27,7 +27,7 @@ retry(struct supervisor *supervisor)
 }
 
 int
-reload_memory_file(const struct conf_bundle *bundle)
+reload_memory_file(struct conf_bundle *bundle)
 {
 	struct buf wire;
 	int fd = memfd_create("postrider.conf", MFD_CLOEXEC);
@@ -46,6 +46,7 @@ reload_memory_file(const struct conf_bundle *bundle)
 		at += (size_t)n;
 	}
 	buf_fini(&wire);
+	conf_bundle_drop_tables(bundle);
 	return fd;
 }
 

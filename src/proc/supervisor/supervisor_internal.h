@@ -40,8 +40,11 @@ struct supervisor {
 };
 
 /* reload.c */
-/* The bundle in a memory file, for the children; -1 where it can't be made. */
-int reload_memory_file(const struct conf_bundle *bundle);
+/*
+ * The bundle in a memory file, for the children; -1 where it can't be made.  It loses the text of
+ * its tables.
+ */
+int reload_memory_file(struct conf_bundle *bundle);
 /* Memory for the limits that hold over all receptions; -1 where it can't be made. */
 int reload_limits_memory(struct io *io, const struct conf *conf);
 /* Memory for the counts of failed authentications, which outlive a keyring; -1 as well. */
