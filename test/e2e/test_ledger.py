@@ -125,7 +125,8 @@ def test_list_finds_what_was_queued(postrider):
     text = words(server, "ledger", "list", "--for", "example.net", "--at", at)
     assert net in text and "no end yet" in text
     server.queue("delete", net)
-    assert "deleted by" in words(server, "ledger", "list", "--for", "example.net")
+    until(lambda: "deleted by" in words(server, "ledger", "list", "--for", "example.net"),
+          "its end is not in the ledger")
 
 
 @pytest.mark.parametrize("arguments, said", [
@@ -246,7 +247,7 @@ def test_a_ledger_that_was_removed_begins_with_what_is_there(postrider, sink):
     server.start()
     assert audit(server)["open"] == 1
     server.queue("delete", waiting)
-    found = audit(server)
-    assert found["open"] == 0 and found["ended"]["deleted"] == 1
+    until(lambda: audit(server)["open"] == 0, "it is not deleted")
+    assert audit(server)["ended"]["deleted"] == 1
     server.kill_everything()
     assert audit(server)["ended"]["deleted"] == 1
