@@ -2,7 +2,8 @@
  * Admin: the control socket.  A program connects, sends one request as a line of JSON, and gets
  * lines of JSON back, the last with "done" or "error".  It acts on mail only by asking the queue.
  *
- *   {"do": "list", "after": "ID", "limit": 100, "for": "example.net", "reason": "down,rate"}
+ *   {"do": "list", "after": "ID", "limit": 100, "for": "example.net", "reason": "down,rate",
+ *    "pool": "NAME"}
  *   {"do": "summary", "limit": 100, "for": ".example.net"}
  *   {"do": "show", "id": "ID"}
  *   {"do": "trace", "id": "ID" (or not: of any message), "limit": 100, "for": "example.net"}
@@ -12,6 +13,7 @@
  *    "@home.example", "older": seconds, "host": "HOST" (or not: back to normal), "port": 25 (or
  *    not), "who": "NAME"}
  *   {"do": "why", "for": "far.example"}
+ *   {"do": "sources"}
  *   {"do": "suppressed", "after": ID, "from": "home.example"}
  *   {"do": "suppress", "address": "a@far.example", "from": "home.example", "seconds": 86400}
  *   {"do": "unsuppress", "address": "a@far.example", "from": "home.example"}
@@ -32,42 +34,18 @@
  *
  * A summary has at most 1000 destinations, those with the most recipients.
  * A list is given in pages of at most 1000 messages, in the order of the queue; a page may
- * have fewer and still not be the last.  admin_answer.c writes the answers.
+ * have fewer and still not be the last.  admin_request.c does what is asked for, admin_answer.c
+ * writes the answers.
  */
-#include "proc/admin/admin.h"
+#include "proc/admin/admin_internal.h"
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "base/id.h"
-#include "base/list.h"
-#include "base/map.h"
 #include "base/wire.h"
 #include "proc/admin/admin_answer.h"
 #include "proc/admin/admin_http.h"
 
-enum { WHO_BYTES_MAX = 100, SUSPEND_S_MAX = 366 * 86400 };
 enum { CLIENTS_MAX = 64, REQUEST_BYTES_MAX = 4096 };
-
-struct admin {
-	struct proc_env *env;
-	struct io_listener *listener;
-	struct io_op accept;
-	struct list clients;
-	struct map queries;
-	size_t client_count;
-	uint64_t next_query;
-	struct ipc_channel *queue;
-};
-
-struct client {
-	struct list node;
-	struct admin *admin;
-	struct io_stream *stream;
-	struct io_op read;
-	struct buf line;
-	uint64_t query; /* under way, or 0 */
-	bool summary; /* which it is */
-};
 
 static void
 close_client(struct client *client)
@@ -99,8 +77,8 @@ send_json(struct client *client, json_t *value)
 	json_decref(value);
 }
 
-static void
-send_error(struct client *client, const char *text)
+void
+admin_send_error(struct client *client, const char *text)
 {
 	send_json(client, json_pack("{s:s}", "error", text));
 }
@@ -128,7 +106,7 @@ take_flushed(struct admin *admin, const struct ipc_qa_ledger_flushed *flushed)
 	if (flushed->done)
 		send_json(client, json_pack("{s:{}}", "done"));
 	else
-		send_error(client,
+		admin_send_error(client,
 		    "the ledger cannot be written for now; the server's log says why");
 	take_lines(client);
 }
@@ -295,350 +273,6 @@ receive_queue(
 	}
 }
 
-static bool
-id_of(json_t *request, const char *key, uint64_t *id)
-{
-	const char *text = json_string_value(json_object_get(request, key));
-
-	return text && id_parse(span_str(text), id) == OK;
-}
-
-static uint64_t
-start_query(struct client *client)
-{
-	client->query = ++client->admin->next_query;
-	map_set_u64(&client->admin->queries, client->query, client);
-	return client->query;
-}
-
-/* "for": a domain, a host, or one with a dot in front; false, told: it is too long. */
-static bool
-match_of(struct client *client, json_t *request, struct span *match)
-{
-	*match = span_str(json_string_value(json_object_get(request, "for")));
-	if (match->len <= IPC_DOMAIN_MAX)
-		return true;
-	send_error(client, "\"for\" is longer than a domain may be");
-	return false;
-}
-
-/* How many are asked for, with "limit". */
-static uint32_t
-limit_of(json_t *request, uint32_t most)
-{
-	json_int_t limit = json_integer_value(json_object_get(request, "limit"));
-
-	return limit > 0 && limit <= most ? (uint32_t)limit : most;
-}
-
-static void
-do_list(struct client *client, json_t *request)
-{
-	struct ipc_aq_list list = {.limit = limit_of(request, 1000)};
-	const char *reason = json_string_value(json_object_get(request, "reason"));
-
-	if (!match_of(client, request, &list.match))
-		return;
-	list.pool = span_str(json_string_value(json_object_get(request, "pool")));
-	if (list.pool.len > IPC_POOL_MAX) {
-		send_error(client, "\"pool\" is longer than a name may be");
-		return;
-	}
-	if (reason && !admin_reasons(span_str(reason), &list.reasons)) {
-		send_error(client, "\"reason\" names no reason why mail waits");
-		return;
-	}
-	if (json_object_get(request, "after") && !id_of(request, "after", &list.after)) {
-		send_error(client, "\"after\" is not a queue id");
-		return;
-	}
-	list.query = start_query(client);
-	ipc_aq_list_send(client->admin->queue, &list);
-}
-
-static void
-do_summary(struct client *client, json_t *request)
-{
-	struct ipc_aq_summary summary = {.limit = limit_of(request, 1000)};
-
-	if (!match_of(client, request, &summary.match))
-		return;
-	summary.query = start_query(client);
-	ipc_aq_summary_send(client->admin->queue, &summary);
-}
-
-static void
-do_trace(struct client *client, json_t *request)
-{
-	struct ipc_aq_trace trace = {.limit = limit_of(request, 100)};
-
-	if (!match_of(client, request, &trace.match))
-		return;
-	if (json_object_get(request, "id") && !id_of(request, "id", &trace.id)) {
-		send_error(client, "\"id\" is not a queue id");
-		return;
-	}
-	trace.query = start_query(client);
-	ipc_aq_trace_send(client->admin->queue, &trace);
-}
-
-static void
-suspend(struct client *client, json_t *request, bool resume)
-{
-	json_int_t seconds = json_integer_value(json_object_get(request, "seconds"));
-	struct ipc_aq_suspend asked = {.resume = resume,
-	    .who = span_first(
-	        span_str(json_string_value(json_object_get(request, "who"))), WHO_BYTES_MAX)};
-
-	if (!match_of(client, request, &asked.match))
-		return;
-	if (asked.match.len == 0 || seconds < 0 || seconds > SUSPEND_S_MAX) {
-		send_error(client, "\"for\" is to be a destination, \"seconds\" not above a year");
-		return;
-	}
-	asked.for_ms = (uint64_t)seconds * 1000;
-	asked.query = start_query(client);
-	ipc_aq_suspend_send(client->admin->queue, &asked);
-}
-
-static void
-do_suspend(struct client *client, json_t *request)
-{
-	suspend(client, request, false);
-}
-
-static void
-do_resume(struct client *client, json_t *request)
-{
-	suspend(client, request, true);
-}
-
-static void
-do_why(struct client *client, json_t *request)
-{
-	struct ipc_aq_why asked = {0};
-
-	if (!match_of(client, request, &asked.match))
-		return;
-	if (asked.match.len == 0) {
-		send_error(client, "\"for\" is to be a destination");
-		return;
-	}
-	asked.query = start_query(client);
-	ipc_aq_why_send(client->admin->queue, &asked);
-}
-
-static void
-do_sources(struct client *client, json_t *request)
-{
-	const struct ipc_aq_sources asked = {.query = start_query(client)};
-
-	(void)request;
-	ipc_aq_sources_send(client->admin->queue, &asked);
-}
-
-/* {"do": "suppress" | "unsuppress" | "save-suppressed"} */
-static void
-suppress(struct client *client, json_t *request, enum ipc_suppress act)
-{
-	json_int_t seconds = json_integer_value(json_object_get(request, "seconds"));
-	struct ipc_aq_suppress asked = {
-	    .act = (uint8_t)act,
-	    .address = span_str(json_string_value(json_object_get(request, "address"))),
-	    .sender = span_str(json_string_value(json_object_get(request, "from"))),
-	    .who = span_first(
-	        span_str(json_string_value(json_object_get(request, "who"))), WHO_BYTES_MAX),
-	};
-
-	if (asked.address.len > IPC_PATH_MAX || asked.sender.len > IPC_DOMAIN_MAX || seconds < 0 ||
-	    seconds > 10 * SUSPEND_S_MAX) {
-		send_error(client, "\"address\", \"from\" or \"seconds\" is too long");
-		return;
-	}
-	asked.for_ms = (uint64_t)seconds * 1000;
-	asked.query = start_query(client);
-	ipc_aq_suppress_send(client->admin->queue, &asked);
-}
-
-static void
-do_suppress(struct client *client, json_t *request)
-{
-	suppress(client, request, IPC_SUPPRESS_ADD);
-}
-
-static void
-do_unsuppress(struct client *client, json_t *request)
-{
-	suppress(client, request, IPC_SUPPRESS_REMOVE);
-}
-
-static void
-do_save_suppressed(struct client *client, json_t *request)
-{
-	suppress(client, request, IPC_SUPPRESS_SAVE);
-}
-
-static void
-do_suppressed(struct client *client, json_t *request)
-{
-	struct ipc_aq_suppressed asked = {
-	    .sender = span_str(json_string_value(json_object_get(request, "from")))};
-
-	if (asked.sender.len > IPC_DOMAIN_MAX ||
-	    (json_object_get(request, "after") && !id_of(request, "after", &asked.after))) {
-		send_error(client, "\"from\" is no domain, or \"after\" no id");
-		return;
-	}
-	asked.query = start_query(client);
-	ipc_aq_suppressed_send(client->admin->queue, &asked);
-}
-
-static void
-do_suspended(struct client *client, json_t *request)
-{
-	const struct ipc_aq_suspended asked = {.query = start_query(client)};
-
-	(void)request;
-	ipc_aq_suspended_send(client->admin->queue, &asked);
-}
-
-/* A name or an address; what goes into a destination's key. */
-static bool
-is_host(struct span host)
-{
-	struct net_addr addr;
-
-	if (net_addr_parse(host, &addr) == OK)
-		return true;
-	for (size_t i = 0; i < host.len; i++)
-		if (!ascii_is_alnum(host.ptr[i]) &&
-		    !strchr("-._", host.ptr[i]))
-			return false;
-	return host.len > 0;
-}
-
-static void
-do_reroute(struct client *client, json_t *request)
-{
-	const char *all = json_string_value(json_object_get(request, "id"));
-	json_int_t older = json_integer_value(json_object_get(request, "older"));
-	json_int_t port = json_integer_value(json_object_get(request, "port"));
-	struct ipc_aq_reroute asked = {
-	    .from = span_str(json_string_value(json_object_get(request, "from"))),
-	    .host = span_str(json_string_value(json_object_get(request, "host"))),
-	    .normal = !json_object_get(request, "host"),
-	    .who = span_first(
-	        span_str(json_string_value(json_object_get(request, "who"))), WHO_BYTES_MAX)};
-
-	if ((!all || strcmp(all, "all") != 0) && !id_of(request, "id", &asked.id)) {
-		send_error(client, "\"id\" is neither a queue id nor \"all\"");
-		return;
-	}
-	if (!match_of(client, request, &asked.match))
-		return;
-	if ((!asked.normal && !is_host(asked.host)) || asked.host.len > IPC_DOMAIN_MAX ||
-	    port < 0 || port > UINT16_MAX || older < 0 || older > SUSPEND_S_MAX ||
-	    asked.from.len > IPC_PATH_MAX) {
-		send_error(client, "\"host\", \"port\", \"older\" or \"from\" is none");
-		return;
-	}
-	asked.older_ms = (uint64_t)older * 1000;
-	asked.port = (uint16_t)port;
-	asked.query = start_query(client);
-	ipc_aq_reroute_send(client->admin->queue, &asked);
-}
-
-static void
-do_act(struct client *client, json_t *request, enum ipc_act kind)
-{
-	const char *all = json_string_value(json_object_get(request, "id"));
-	const char *who = json_string_value(json_object_get(request, "who"));
-	struct ipc_aq_act act = {.act = (uint8_t)kind, .who = span_str(who)};
-
-	if ((!all || strcmp(all, "all") != 0) && !id_of(request, "id", &act.id)) {
-		send_error(client, "\"id\" is neither a queue id nor \"all\"");
-		return;
-	}
-	act.query = start_query(client);
-	ipc_aq_act_send(client->admin->queue, &act);
-}
-
-static void
-do_show(struct client *client, json_t *request)
-{
-	struct ipc_aq_show show = {0};
-
-	if (!id_of(request, "id", &show.id)) {
-		send_error(client, "\"id\" is not a queue id");
-		return;
-	}
-	show.query = start_query(client);
-	ipc_aq_show_send(client->admin->queue, &show);
-}
-
-static void
-do_waiting(struct client *client, json_t *request)
-{
-	struct ipc_aq_waiting waiting = {.limit = 1000};
-
-	if (json_object_get(request, "after") && !id_of(request, "after", &waiting.after)) {
-		send_error(client, "\"after\" is not a queue id");
-		return;
-	}
-	waiting.query = start_query(client);
-	ipc_aq_waiting_send(client->admin->queue, &waiting);
-}
-
-static void
-do_flush_ledger(struct client *client, json_t *request)
-{
-	const struct ipc_aq_flush_ledger flush = {.query = start_query(client)};
-
-	(void)request;
-	ipc_aq_flush_ledger_send(client->admin->queue, &flush);
-}
-
-static void
-do_request(struct client *client, json_t *request)
-{
-	static const char *const acts[IPC_ACT_COUNT] = {
-	    "retry", "hold", "release", "delete"};
-	static const struct {
-		const char *name;
-		void (*run)(struct client *client, json_t *request);
-	} verbs[] = {{"list", do_list}, {"summary", do_summary}, {"show", do_show},
-	    {"trace", do_trace}, {"suspend", do_suspend}, {"resume", do_resume},
-	    {"suspended", do_suspended}, {"reroute", do_reroute}, {"why", do_why},
-	    {"sources", do_sources},
-	    {"suppress", do_suppress}, {"unsuppress", do_unsuppress},
-	    {"save-suppressed", do_save_suppressed}, {"suppressed", do_suppressed},
-	    {"waiting", do_waiting},
-	    {"flush-ledger", do_flush_ledger}};
-	const char *verb = json_string_value(json_object_get(request, "do"));
-
-	if (!verb) {
-		send_error(client, "the request has no \"do\"");
-		return;
-	}
-	if (!client->admin->queue) {
-		send_error(client, "the queue is starting; try again in a moment");
-		return;
-	}
-	for (size_t i = 0; i < LEN(verbs); i++)
-		if (strcmp(verb, verbs[i].name) == 0) {
-			verbs[i].run(client, request);
-			return;
-		}
-	for (unsigned i = 0; i < IPC_ACT_COUNT; i++)
-		if (strcmp(verb, acts[i]) == 0) {
-			do_act(client, request, (enum ipc_act)i);
-			return;
-		}
-	send_error(
-	    client, "\"do\" is not list, summary, show, trace, suspend, resume, "
-	            "suspended, reroute, why, sources, retry, hold, release or delete");
-}
-
 static void
 take_line(struct client *client, struct span line)
 {
@@ -646,9 +280,9 @@ take_line(struct client *client, struct span line)
 	json_t *request = json_loadb(line.ptr, line.len, 0, &error);
 
 	if (json_is_object(request))
-		do_request(client, request);
+		admin_request(client, request);
 	else
-		send_error(client, "the request is not a JSON object");
+		admin_send_error(client, "the request is not a JSON object");
 	json_decref(request);
 }
 
@@ -678,7 +312,7 @@ client_read(struct io_op *op)
 		io_fd_close(op->fd);
 	buf_add(&client->line, op->bytes);
 	if (buf_finish(&client->line)) {
-		send_error(client, "the request is too long");
+		admin_send_error(client, "the request is too long");
 		close_client(client);
 		return;
 	}
@@ -720,7 +354,7 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 
 		if (!client->query)
 			continue;
-		send_error(client, "the queue ended, and is started again");
+		admin_send_error(client, "the queue ended, and is started again");
 		close_client(client);
 	}
 }
