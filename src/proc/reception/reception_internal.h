@@ -255,10 +255,6 @@ void asks_write(struct buf *out, const struct smtp_mail_parameters *mail, const 
 void transaction_mail(struct session *session, const struct smtp_server_event *event);
 /* What DNS says of the sender's domain, if anything: answers MAIL. */
 void transaction_sender_known(struct session *session, bool null_mx);
-void transaction_rcpt(struct session *session, const struct smtp_server_event *event);
-void transaction_rcpt_resolved(struct session *session, const struct ipc_lx_resolved *resolved);
-/* Why the queue would return mail for the recipient; empty: it would not. */
-void transaction_rcpt_suppressed(struct session *session, struct span text);
 void transaction_data(struct session *session);
 void transaction_body(struct session *session, struct span bytes);
 void transaction_body_end(struct session *session);
@@ -275,6 +271,21 @@ void transaction_abort(struct session *session);
 void transaction_ready(struct session *session);
 /* Drops the message, or the transaction that was to begin, and says why. */
 void transaction_refuse(struct session *session, const struct reply *reply);
+/*
+ * Whether it may send to the whole world: authenticated clients, and configured networks.  LMTP
+ * is for our own recipients.
+ */
+bool transaction_may_relay(const struct session *session);
+/* In the log: what was refused, by us, and to whom ("": to nobody yet). */
+void transaction_say_refused(struct session *session, enum reply_id id, struct span to);
+
+/* transaction_rcpt.c: its recipients */
+/* Domains of ours that are compared with here; where there are more, lookup does it. */
+enum { TRANSACTION_DOMAINS_MAX = 1000 };
+void transaction_rcpt(struct session *session, const struct smtp_server_event *event);
+void transaction_rcpt_resolved(struct session *session, const struct ipc_lx_resolved *resolved);
+/* Why the queue would return mail for the recipient; empty: it would not. */
+void transaction_rcpt_suppressed(struct session *session, struct span text);
 
 /* pool.c: the pool that a message of a client that may relay names */
 void pool_begin(struct transaction *transaction);
