@@ -12,22 +12,6 @@
 
 enum { ATTEMPT_BYTES_MAX = 8 << 20 };
 
-/* Those that the queue has chosen.  It is believed; what is read here was written there. */
-static void
-take_sources(struct attempt *attempt, const struct ipc_qd_attempt *order)
-{
-	const struct span addrs[] = {order->source4, order->source6};
-	const struct span helos[] = {order->helo4, order->helo6};
-
-	attempt->avoid = order->avoid;
-	for (size_t i = 0; i < LEN(addrs); i++) {
-		struct attempt_source *source = &attempt->sources[i];
-
-		check(addrs[i].len == 0 || net_addr_parse(addrs[i], &source->addr) == OK);
-		check(arena_copy(&attempt->arena, helos[i], &source->helo));
-	}
-}
-
 struct attempt *
 attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 {
@@ -59,7 +43,7 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	buf_init(&attempt->tls_text, IPC_TLS_MAX);
 	buf_init(&attempt->failure.text, IPC_TEXT_MAX);
 	buf_init(&attempt->failure.remote, 300);
-	take_sources(attempt, order);
+	attempt_take_sources(attempt, order);
 	recorder_begin(attempt);
 	list_push(&delivery->attempts, &attempt->node);
 	map_set_u64(&delivery->attempt_map, attempt->number, attempt);
@@ -89,63 +73,6 @@ attempt_wants_tls(const struct attempt *attempt)
 {
 	/* It is about the way from server to server (RFC 8689). */
 	return attempt->flags & IPC_MESSAGE_REQUIRETLS && !attempt->lmtp;
-}
-
-/* Bit of ipc_qd_attempt.avoid; LMTP, which stays on this host, is of no pool. */
-static uint8_t
-family_bit(const struct attempt *attempt, size_t index)
-{
-	switch (attempt->lmtp ? 0 : attempt->addrs[index].addr.family) {
-	case 4:
-		return 1;
-	case 6:
-		return 2;
-	default:
-		return 0;
-	}
-}
-
-bool
-attempt_choose_source(struct attempt *attempt)
-{
-	const struct conf *conf = attempt->delivery->conf;
-	uint8_t bit;
-
-	while ((attempt->avoid & family_bit(attempt, attempt->addr_index)) &&
-	    attempt->addr_index + 1 < attempt->addr_count)
-		attempt->addr_index++;
-	bit = family_bit(attempt, attempt->addr_index);
-	if (attempt->avoid & bit) {
-		/* What went wrong with others says more. */
-		if (attempt->failure.status[0])
-			return false;
-		attempt_fail(attempt, IPC_UNSENT, 0, "4.4.5",
-		    "there is no address to send it from just now");
-		return false;
-	}
-	attempt->source = bit ? attempt->sources[bit - 1] : (struct attempt_source){0};
-	/* A configuration may be replaced meanwhile. */
-	if (attempt->source.helo.len == 0)
-		check(arena_copy(&attempt->arena, conf->hostname, &attempt->source.helo));
-	return true;
-}
-
-void
-attempt_lacks_source(struct attempt *attempt, enum err err)
-{
-	struct buf address;
-	struct ipc_dq_source source = {
-	    .attempt = attempt->number, .text = span_str(err_text(err))};
-
-	buf_init(&address, IPC_SOURCE_MAX);
-	net_addr_write(&address, &attempt->source.addr);
-	source.address = buf_span(&address);
-	recorder_fact(attempt, "this host lacks the address ", source.address);
-	attempt->avoid |= family_bit(attempt, attempt->addr_index);
-	if (attempt->delivery->queue)
-		ipc_dq_source_send(attempt->delivery->queue, &source);
-	buf_fini(&address);
-	talk_start(attempt);
 }
 
 void

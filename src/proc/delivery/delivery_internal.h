@@ -222,14 +222,6 @@ bool attempt_wants_tls(const struct attempt *attempt);
 /* The reply's enhanced status code as text, "" where it has none. */
 void attempt_write_status(
     char status[ATTEMPT_STATUS_BYTES], const struct smtp_client_reply *reply);
-/* Where it goes from, to its address; after a change of that. */
-/*
- * For the address at hand, or the next one that there is one for.  False: there is none, and the
- * attempt has failed.
- */
-bool attempt_choose_source(struct attempt *attempt);
-/* This host does not have it: goes on with another address of the server's, if it can. */
-void attempt_lacks_source(struct attempt *attempt, enum err err);
 void attempt_event_begin(struct attempt *attempt, struct event *event, const char *name);
 /* The server that it is at: "mx.example[192.0.2.1]", or the path of a socket. */
 void attempt_write_remote(const struct attempt *attempt, struct buf *out);
@@ -244,6 +236,17 @@ bool attempt_to_ascii(struct attempt *attempt, struct span *domain);
  */
 bool attempt_plain_envelope(
     struct attempt *attempt, struct span *reverse_path, struct span *rcpts, size_t count);
+
+/* attempt_source.c: the address that it leaves from */
+/* Those that the queue has chosen. */
+void attempt_take_sources(struct attempt *attempt, const struct ipc_qd_attempt *order);
+/*
+ * For the address at hand, or the next one that there is one for; after a change of that.  False:
+ * there is none, and the attempt has failed.
+ */
+bool attempt_choose_source(struct attempt *attempt);
+/* This host does not have it: goes on with another address of the server's, if it can. */
+void attempt_lacks_source(struct attempt *attempt, enum err err);
 
 /* attempt_convert.c: mail for servers that lack 8BITMIME or BINARYMIME */
 /*

@@ -476,8 +476,6 @@ void suppress_list(struct queue *queue, const struct ipc_aq_suppressed *asked);
 /* sources.c: which address mail leaves from, and what new ones may send a day */
 void sources_load(struct queue *queue);
 void sources_reload(struct queue *queue);
-/* What waits for a share is ready: it may be that another configuration has more. */
-void sources_wake(struct queue *queue);
 /* Once a second: another day; writes what is new. */
 void sources_sweep(struct queue *queue);
 /* The queue ends: writes what is new. */
@@ -490,9 +488,26 @@ void sources_failed(struct attempt *attempt, struct span address, struct span te
 /* A server was asked about a recipient. */
 void sources_used(struct attempt *attempt, const struct outcome *outcome);
 void sources_over(struct attempt *attempt);
+void sources_tell(struct queue *queue, const struct ipc_aq_sources *asked);
+/* Of the attempt's addresses, by index: 4, 6. */
+extern const uint8_t sources_families[ATTEMPT_FAMILIES];
+/* What is asked of the configuration for an attempt, but for the chance. */
+struct route_source_asked sources_asked(const struct attempt *attempt, uint8_t family);
+/* The provider that serves the attempt's destination, as far as that is known; "". */
+struct span sources_provider(const struct attempt *attempt);
+/* The shares of a source: of all that it sends, and of what goes to that provider.  NULL: none. */
+void sources_shares(const struct queue *queue, const struct conf_source *source,
+    struct span provider, struct share *shares[ATTEMPT_SHARES]);
+/* The statement that a share comes from; NULL: none. */
+const struct conf_warmup *sources_warmup(const struct conf *conf, const struct share *share);
+
+/* sources_wait.c */
+/* Nothing may send it now: the recipient of the attempt waits until something may. */
+void sources_put_off(struct attempt *attempt, uint32_t index);
 /* Whether that is what a recipient was put off with. */
 bool sources_is_put_off(const struct sched_reply *reply);
-void sources_tell(struct queue *queue, const struct ipc_aq_sources *asked);
+/* What waits for a share is ready: it may be that another configuration has more. */
+void sources_wake(struct queue *queue);
 
 /* polite.c: heeds what servers' words ask for, by the provider rules */
 /* The rule that a reply fits; NULL where none does, or rules are not to be heeded. */

@@ -13,21 +13,15 @@
 #include <stdio.h>
 
 #include "base/check.h"
-#include "base/date.h"
 #include "base/sim_point.h"
 #include "proc/proc_file.h"
 #include "providers/providers.h"
 #include "route/source.h"
 #include "route/warmup.h"
 
-enum {
-	UNDER_WAY_MS = 60 * 1000, /* until attempts have ended that keep the rest of a share */
-	TEXT_MAX = 500,
-};
+static const char name[] = "sources", name_new[] = "sources.new";
 
-static const char name[] = "sources", name_new[] = "sources.new", put_off_status[] = "4.4.5";
-
-static const uint8_t families[ATTEMPT_FAMILIES] = {4, 6};
+const uint8_t sources_families[ATTEMPT_FAMILIES] = {4, 6};
 
 static uint64_t
 day_of(uint64_t wall_ms)
@@ -35,8 +29,8 @@ day_of(uint64_t wall_ms)
 	return wall_ms / WARMUP_DAY_MS;
 }
 
-static const struct conf_warmup *
-warmup_of(const struct conf *conf, const struct share *share)
+const struct conf_warmup *
+sources_warmup(const struct conf *conf, const struct share *share)
 {
 	for (size_t i = 0; i < conf->warmup_count; i++)
 		if (net_addr_same_host(&conf->warmups[i].addr, &share->addr) &&
@@ -136,38 +130,6 @@ sources_load(struct queue *queue)
 	event_end(&event);
 }
 
-bool
-sources_is_put_off(const struct sched_reply *reply)
-{
-	return reply->code == 0 && reply->remote.len == 0 &&
-	    span_eq(reply->status, span_str(put_off_status));
-}
-
-void
-sources_wake(struct queue *queue)
-{
-	struct sched *sched = queue->sched;
-
-	for (uint32_t slot = sched_message_first(sched); slot != SCHED_NONE;
-	     slot = sched_message_next(sched, slot)) {
-		struct sched_message known;
-
-		sched_message_get(sched, slot, &known);
-		for (uint32_t i = 0; i < known.rcpt_count && !(known.flags & SCHED_PARKED); i++) {
-			uint32_t at = sched_rcpt_find(sched, slot, i);
-			struct sched_rcpt rcpt;
-			struct sched_reply reply;
-
-			if (at == SCHED_NONE || sched_rcpt_state(sched, at) != SCHED_WAITING)
-				continue;
-			sched_rcpt_get(sched, at, &rcpt);
-			reply = sched_reply_get(sched, rcpt.reply);
-			if (sources_is_put_off(&reply))
-				sched_rcpt_ready(sched, at, false);
-		}
-	}
-}
-
 void
 sources_reload(struct queue *queue)
 {
@@ -190,9 +152,8 @@ sources_stop(struct queue *queue)
 	save(queue);
 }
 
-/* The provider that serves the attempt's destination, as far as that is known; "". */
-static struct span
-provider_of(const struct attempt *attempt)
+struct span
+sources_provider(const struct attempt *attempt)
 {
 	struct sched_destination to;
 	const struct sched_site *site;
@@ -203,9 +164,8 @@ provider_of(const struct attempt *attempt)
 	return site && provider_named(site->name) ? site->name : SPAN("");
 }
 
-/* The shares of a source: of all that it sends, and of what goes to that provider.  NULL: none. */
-static void
-shares_of(const struct queue *queue, const struct conf_source *source, struct span provider,
+void
+sources_shares(const struct queue *queue, const struct conf_source *source, struct span provider,
     struct share *shares[ATTEMPT_SHARES])
 {
 	shares[0] = queue->source_shares[source - queue->conf->sources];
@@ -226,7 +186,7 @@ may(const void *owner, const struct conf_source *source)
 	const struct choice *choice = owner;
 	struct share *shares[ATTEMPT_SHARES];
 
-	shares_of(choice->queue, source, choice->provider, shares);
+	sources_shares(choice->queue, source, choice->provider, shares);
 	for (size_t i = 0; i < ATTEMPT_SHARES; i++)
 		if (shares[i] && share_left(shares[i]) == 0)
 			return false;
@@ -234,8 +194,8 @@ may(const void *owner, const struct conf_source *source)
 	return !shares[0] || !share_is_failed(shares[0], io_now_ms(choice->queue->env->io));
 }
 
-static struct route_source_asked
-asked_for(const struct attempt *attempt, uint8_t family)
+struct route_source_asked
+sources_asked(const struct attempt *attempt, uint8_t family)
 {
 	const struct envelope *envelope = attempt->message->envelope;
 	const struct span sender = envelope->reverse_path;
@@ -246,152 +206,6 @@ asked_for(const struct attempt *attempt, uint8_t family)
 	    .sender_domain = span_skip(sender, at < sender.len ? at + 1 : sender.len),
 	    .family = family,
 	};
-}
-
-/* Why addresses of the attempt's pool may not send just now, and when that is over. */
-struct obstacle {
-	bool spent, early, failed, under_way;
-	bool of_provider;        /* spent: what goes to that */
-	uint64_t share;          /* spent: of all of them, today */
-	uint64_t again_wall_ms;  /* 0: there is none */
-	const struct share *row; /* failed: one of them */
-};
-
-/* When the share has places again; 0: it has some. */
-static uint64_t
-again_wall_ms(const struct queue *queue, const struct share *share, struct obstacle *obstacle)
-{
-	if (share_left(share) > 0)
-		return 0;
-	if (share->max == 0) {
-		obstacle->early = true;
-		return warmup_of(queue->conf, share)->from_day * WARMUP_DAY_MS;
-	}
-	if (share->used < share->max) {
-		obstacle->under_way = true;
-		return io_wall_ms(queue->env->io) + UNDER_WAY_MS;
-	}
-	obstacle->spent = true;
-	obstacle->of_provider |= share->provider[0] != '\0';
-	obstacle->share += share->max;
-	return (queue->shares.day + 1) * WARMUP_DAY_MS;
-}
-
-static void
-add_obstacle(const struct attempt *attempt, const struct conf_source *source,
-    struct obstacle *obstacle)
-{
-	const struct queue *queue = attempt->queue;
-	uint64_t now_ms = io_now_ms(queue->env->io), again_ms = 0;
-	struct share *shares[ATTEMPT_SHARES];
-
-	shares_of(queue, source, provider_of(attempt), shares);
-	if (shares[0] && share_is_failed(shares[0], now_ms)) {
-		obstacle->failed = true;
-		obstacle->row = shares[0];
-		again_ms = io_wall_ms(queue->env->io) + shares[0]->failed_until_ms - now_ms;
-	}
-	for (size_t i = 0; i < ATTEMPT_SHARES && again_ms == 0; i++)
-		if (shares[i])
-			again_ms = again_wall_ms(queue, shares[i], obstacle);
-	if (again_ms > 0 &&
-	    (obstacle->again_wall_ms == 0 || again_ms < obstacle->again_wall_ms))
-		obstacle->again_wall_ms = again_ms;
-}
-
-static void
-write_pool(const struct attempt *attempt, struct buf *out)
-{
-	const struct conf *conf = attempt->queue->conf;
-	const struct route_source_asked asked = asked_for(attempt, 0);
-
-	if (route_pool_is_known(conf, asked.pool)) {
-		buf_addf(out, "of pool %.*s", SPAN_ARGS(asked.pool));
-		return;
-	}
-	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
-		const struct route_source_asked of = asked_for(attempt, families[f]);
-
-		for (size_t i = 0; i < conf->source_count; i++)
-			if (conf->sources[i].sender.len > 0 &&
-			    route_source_fits(conf, &of, &conf->sources[i])) {
-				buf_addf(out, "for senders at %.*s",
-				    SPAN_ARGS(conf->sources[i].sender));
-				return;
-			}
-	}
-	buf_add_str(out, "that mail leaves from");
-}
-
-/* For people; the same for all mail of a pool, as long as it is so. */
-static void
-write_obstacle(const struct attempt *attempt, const struct obstacle *is, struct buf *out)
-{
-	if (is->again_wall_ms == 0) {
-		buf_addf(out, "the servers have %s addresses only, and there is none to send from ",
-		    attempt->avoid & ATTEMPT_AVOID_4 ? "IPv4" : "IPv6");
-		write_pool(attempt, out);
-		return;
-	}
-	buf_add_str(out, "the addresses ");
-	write_pool(attempt, out);
-	if (is->spent)
-		buf_addf(out, " have sent their share of today%s%.*s (%llu)",
-		    is->of_provider ? " to " : "",
-		    SPAN_ARGS(is->of_provider ? provider_of(attempt) : SPAN("")),
-		    (unsigned long long)is->share);
-	else if (is->early)
-		buf_add_str(out, " do not send yet");
-	else if (is->failed)
-		buf_addf(out, " cannot be used: %s", is->row->why);
-	else
-		buf_add_str(out, " are just sending the rest of their share of today");
-	if ((is->spent || is->early) && is->again_wall_ms % WARMUP_DAY_MS == 0) {
-		buf_add_str(out, "; it goes on ");
-		date_write_day(out, is->again_wall_ms);
-		buf_add_str(out, " 00:00 UTC");
-	}
-}
-
-/* Nothing can be sent just now from any address of those families. */
-static void
-find_obstacle(const struct attempt *attempt, struct obstacle *obstacle)
-{
-	const struct conf *conf = attempt->queue->conf;
-
-	*obstacle = (struct obstacle){0};
-	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++) {
-		const struct route_source_asked asked = asked_for(attempt, families[f]);
-
-		for (size_t i = 0; i < conf->source_count && attempt->avoid & 1u << f; i++)
-			if (route_source_fits(conf, &asked, &conf->sources[i]))
-				add_obstacle(attempt, &conf->sources[i], obstacle);
-	}
-}
-
-static void
-put_off(struct attempt *attempt, uint32_t index)
-{
-	struct sched *sched = attempt->queue->sched;
-	struct obstacle obstacle;
-	struct outcome outcome = {.kind = IPC_DEFERRED, .status = span_str(put_off_status)};
-	struct buf text;
-
-	SIM_MARK("queue.put_off");
-	find_obstacle(attempt, &obstacle);
-	buf_init(&text, TEXT_MAX);
-	write_obstacle(attempt, &obstacle, &text);
-	outcome.text = buf_span(&text);
-	attempt->told[index] = true;
-	if (attempt->reply == 0)
-		attempt->reply = sched_reply_keep(sched,
-		    &(struct sched_reply){.status = outcome.status, .text = outcome.text});
-	if (obstacle.again_wall_ms > 0)
-		outcome_put_off(attempt->message, attempt->rcpts[index], &outcome,
-		    obstacle.again_wall_ms);
-	else
-		outcome_apply(attempt->message, attempt->rcpts[index], &outcome);
-	buf_fini(&text);
 }
 
 static bool
@@ -430,8 +244,8 @@ static void
 choose(struct attempt *attempt, size_t family)
 {
 	struct queue *queue = attempt->queue;
-	struct route_source_asked asked = asked_for(attempt, families[family]);
-	const struct choice choice = {queue, provider_of(attempt)};
+	struct route_source_asked asked = sources_asked(attempt, sources_families[family]);
+	const struct choice choice = {queue, sources_provider(attempt)};
 	const struct conf_source *source;
 	enum route_source_found found;
 
@@ -452,7 +266,7 @@ reserve_of(struct attempt *attempt, size_t family, uint64_t *places)
 
 	if (!source)
 		return;
-	shares_of(attempt->queue, source, provider_of(attempt), shares);
+	sources_shares(attempt->queue, source, sources_provider(attempt), shares);
 	for (size_t i = 0; i < ATTEMPT_SHARES; i++) {
 		attempt->places[family][i].share = shares[i];
 		if (shares[i] && share_left(shares[i]) < *places)
@@ -494,7 +308,7 @@ sources_attempt(struct attempt *attempt)
 	if (attempt->avoid == (ATTEMPT_AVOID_4 | ATTEMPT_AVOID_6)) {
 		for (uint32_t i = 0; i < attempt->rcpt_count; i++)
 			if (!attempt->told[i])
-				put_off(attempt, i);
+				sources_put_off(attempt, i);
 		return true;
 	}
 	reserve(attempt);
@@ -512,7 +326,7 @@ sources_unsent(struct attempt *attempt, uint32_t index)
 		attempt->told[index] = true;
 		dispatch_again(attempt, index);
 	} else {
-		put_off(attempt, index);
+		sources_put_off(attempt, index);
 	}
 }
 
@@ -620,7 +434,7 @@ sources_over(struct attempt *attempt)
 static void
 add_course(const struct queue *queue, const struct share *share, struct ipc_qa_source *answer)
 {
-	const struct conf_warmup *warmup = warmup_of(queue->conf, share);
+	const struct conf_warmup *warmup = sources_warmup(queue->conf, share);
 	uint64_t next_day;
 
 	answer->used = share->used;
@@ -666,7 +480,7 @@ tell(struct queue *queue, uint64_t query, const struct conf_source *source)
 	for (size_t i = 0; i < queue->shares.count; i++) {
 		share = &queue->shares.rows[i];
 		if (!net_addr_same_host(&share->addr, &source->addr) || !share->provider[0] ||
-		    !warmup_of(queue->conf, share))
+		    !sources_warmup(queue->conf, share))
 			continue;
 		answer = empty;
 		answer.address = buf_span(&addr);
