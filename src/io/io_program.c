@@ -22,6 +22,8 @@
 enum {
 	OUTPUT_READS = 16, /* at a time, before others have their turn */
 	FAILED_STATUS = 127,
+	KERNEL_SIGSET_BYTES = 8,
+	KERNEL_SIGACTION_BYTES = 64, /* at least what the kernel takes of it */
 };
 
 /* One descriptor that is watched for the program. */
@@ -145,6 +147,19 @@ ended(struct io_watch *watch, uint32_t events)
 	program->op->done(program->op);
 }
 
+/*
+ * All that may be ignored is not.  The kernel is asked, for the C library changes nothing about
+ * the signals that it uses itself, and whoever started us by posix_spawn(3) ignores these.
+ */
+static void
+reset_signals(void)
+{
+	static const unsigned char as_usual[KERNEL_SIGACTION_BYTES];
+
+	for (int number = 1; number <= SIGRTMAX; number++)
+		(void)syscall(SYS_rt_sigaction, number, as_usual, NULL, KERNEL_SIGSET_BYTES);
+}
+
 /* In the child, which has only itself: what fails before the program runs is told by failed. */
 static _Noreturn void
 become(const struct io_program *program, const struct io_program_options *options, pid_t parent,
@@ -154,8 +169,7 @@ become(const struct io_program *program, const struct io_program_options *option
 	int errnum;
 
 	sigemptyset(&none);
-	for (int number = 1; number <= SIGRTMAX; number++)
-		(void)signal(number, SIG_DFL);
+	reset_signals();
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)umask(S_IRWXG | S_IRWXO);
 	if (setsid() >= 0 && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && getppid() == parent &&
