@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from peers import DROP, SignedDns
+from peers import DROP, Pieces, SignedDns
 from server import HOSTNAME, PROGRAM, USAGE_ERROR, make_directory
 from waiting import free_port
 
@@ -324,7 +324,7 @@ def test_starttls_that_fails(sink, certificate):
     broken.always["starttls"] = "454 4.7.0 no key"
     assert "starttls-refused" in check(at(broken))[2]
     wrong = sink(certificate=certificate)
-    wrong.always["starttls"] = b"220 go\r\nthis is no TLS\r\n"
+    wrong.always["starttls"] = Pieces(b"220 go\r\n", b"this is no TLS\r\n")
     found = check(at(wrong))[2]
     assert "tls-failed" in found and "vrfy-guarded" in found
 

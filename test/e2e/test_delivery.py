@@ -269,6 +269,7 @@ def test_faults_at_each_stage_are_tried_again(postrider, sink, stage, fault):
     far.wait_messages(2 if stage == "dot" and fault is DROP else 1)
     server.wait_queue_empty()
     assert server.maildir("alice") == [], "a fault that passes must not bounce"
+    server.wait_event(logs.RELAYED, id=found)
     finals = [e for e in logs.of_message(server.events(), found) if e["event"] in logs.FINAL]
     assert [e["event"] for e in finals] == [logs.RELAYED]
 
