@@ -107,7 +107,8 @@ suspend(struct client *client, json_t *request, bool resume)
 	if (!match_of(client, request, &asked.match))
 		return;
 	if (asked.match.len == 0 || seconds < 0 || seconds > SUSPEND_S_MAX) {
-		admin_send_error(client, "\"for\" is to be a destination, \"seconds\" not above a year");
+		admin_send_error(client,
+		    "\"for\" is to be a destination, \"seconds\" not above a year");
 		return;
 	}
 	asked.for_ms = (uint64_t)seconds * 1000;
