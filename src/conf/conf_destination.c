@@ -137,15 +137,8 @@ add_row(struct conf_parser *parser, struct span name, struct conf_place place)
 	const struct provider *known = is_provider ? provider_named(name) : NULL;
 	struct conf_destination destination = {.limits = parser->limits};
 	struct conf_provider provider = {.is_host = !known, .limits = parser->limits};
-	char *copy;
 
-	if (known) {
-		name = span_str(known->name);
-	} else {
-		copy = arena_alloc(parser->arena, name.len);
-		check(copy != NULL);
-		name = span_lower(copy, name);
-	}
+	name = known ? span_str(known->name) : conf_parser_lower(parser, name);
 	if (is_provider) {
 		provider.name = name;
 		conf_list_add(&parser->providers, &provider, sizeof(provider), place);

@@ -175,6 +175,8 @@ bool conf_parser_choice(struct conf_parser *parser, const char *(*name)(unsigned
 /* Fails where the same was said before. */
 bool
 conf_parser_once(struct conf_parser *parser, struct conf_place place, struct span what);
+/* A copy in lower case, which lives as long as the configuration. */
+struct span conf_parser_lower(struct conf_parser *parser, struct span text);
 bool conf_parser_path(
     struct conf_parser *parser, const char *what, size_t bytes_max, struct span *path);
 /* Fails where an earlier pattern for the same ("route") is the same, or takes all its mail. */

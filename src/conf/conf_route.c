@@ -228,15 +228,6 @@ settle(struct conf_parser *parser, struct target *target)
 	return true;
 }
 
-static struct span
-lower(struct conf_parser *parser, struct span text)
-{
-	char *copy = arena_alloc(parser->arena, text.len);
-
-	check(copy != NULL);
-	return span_lower(copy, text);
-}
-
 bool
 conf_route_add(struct conf_parser *parser, struct conf_place place,
     const struct conf_route *route)
@@ -248,8 +239,8 @@ conf_route_add(struct conf_parser *parser, struct conf_place place,
 		    parser, place, "at most %d routes", (int)CONF_ROUTES_MAX);
 	if (!conf_pattern_route_once(parser, place, route->sender, route->domain))
 		return false;
-	added.sender = lower(parser, route->sender);
-	added.domain = lower(parser, route->domain);
+	added.sender = conf_parser_lower(parser, route->sender);
+	added.domain = conf_parser_lower(parser, route->domain);
 	conf_list_add(&parser->routes, &added, sizeof(added), place);
 	return true;
 }

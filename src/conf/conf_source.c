@@ -9,15 +9,6 @@ struct source_lists {
 	struct conf_list addrs, senders;
 };
 
-static struct span
-lower(struct conf_parser *parser, struct span text)
-{
-	char *copy = arena_alloc(parser->arena, text.len);
-
-	check(copy != NULL);
-	return span_lower(copy, text);
-}
-
 bool
 conf_source_addrs_parse(struct conf_parser *parser, struct conf_list *addrs)
 {
@@ -58,7 +49,7 @@ parse_senders(struct conf_parser *parser, struct conf_list *senders)
 			return conf_parser_fail(parser, value.place,
 			    "%s is not a domain name: %s", conf_quote(value.text).text,
 			    problem);
-		name = lower(parser, name);
+		name = conf_parser_lower(parser, name);
 		conf_list_add(senders, &name, sizeof(name), value.place);
 	} while (conf_parser_more(parser));
 	return true;
@@ -114,7 +105,7 @@ parse_pool(struct conf_parser *parser, struct conf_source *source)
 		return conf_parser_fail(parser, value.place,
 		    "%s is not a name of a pool: at most %d letters, digits, and - _ .",
 		    conf_quote(value.text).text, (int)CONF_POOL_BYTES_MAX);
-	source->pool = lower(parser, value.text);
+	source->pool = conf_parser_lower(parser, value.text);
 	return true;
 }
 

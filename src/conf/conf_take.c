@@ -114,6 +114,15 @@ conf_parser_choice(struct conf_parser *parser, const char *(*name)(unsigned),
 	return false;
 }
 
+struct span
+conf_parser_lower(struct conf_parser *parser, struct span text)
+{
+	char *copy = arena_alloc(parser->arena, text.len);
+
+	check(copy != NULL);
+	return span_lower(copy, text);
+}
+
 bool
 conf_parser_once(struct conf_parser *parser, struct conf_place place, struct span what)
 {

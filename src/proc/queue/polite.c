@@ -208,41 +208,40 @@ limit_rate(const struct backoff *row, struct rate_limit *rate)
 		*rate = (struct rate_limit){1, row->ease.interval_ms};
 }
 
-static uint32_t
-at_most(uint32_t number, uint32_t max)
+/* What is allowed beside a back-off; NULL: all that it says now. */
+static void
+spare(const struct backoff *row, uint64_t *pause_until_ms, uint32_t *concurrency_start,
+    uint32_t *concurrency_max, struct rate_limit *rate)
 {
-	return number < max ? number : max;
+	if (!row)
+		return;
+	*pause_until_ms = row->ease.pause_until_ms;
+	if (row->ease.connections < *concurrency_max)
+		*concurrency_max = row->ease.connections;
+	if (*concurrency_max < *concurrency_start)
+		*concurrency_start = *concurrency_max;
+	limit_rate(row, rate);
 }
 
 void
 polite_limits(const struct queue *queue, struct span key, struct sched_limits *limits)
 {
-	const struct backoff *row = backoffs_find(
-	    &queue->backoffs, backoffs_destination_id(&queue->backoffs, key));
+	const struct backoffs *backoffs = &queue->backoffs;
 
-	if (!row)
-		return;
-	limits->pause_until_ms = row->ease.pause_until_ms;
-	limits->concurrency_max = at_most(limits->concurrency_max, row->ease.connections);
-	limits->concurrency_start =
-	    at_most(limits->concurrency_start, limits->concurrency_max);
-	limit_rate(row, &limits->rate);
+	spare(backoffs_find(backoffs, backoffs_destination_id(backoffs, key)),
+	    &limits->pause_until_ms, &limits->concurrency_start, &limits->concurrency_max,
+	    &limits->rate);
 }
 
 void
 polite_site_limits(
     const struct queue *queue, struct span name, struct sched_site_limits *limits)
 {
-	const struct backoff *row = backoffs_find(
-	    &queue->backoffs, backoffs_site_id(&queue->backoffs, name));
+	const struct backoffs *backoffs = &queue->backoffs;
 
-	if (!row)
-		return;
-	limits->pause_until_ms = row->ease.pause_until_ms;
-	limits->concurrency_max = at_most(limits->concurrency_max, row->ease.connections);
-	limits->concurrency_start =
-	    at_most(limits->concurrency_start, limits->concurrency_max);
-	limit_rate(row, &limits->rate);
+	spare(backoffs_find(backoffs, backoffs_site_id(backoffs, name)),
+	    &limits->pause_until_ms, &limits->concurrency_start, &limits->concurrency_max,
+	    &limits->rate);
 }
 
 const struct backoff *
