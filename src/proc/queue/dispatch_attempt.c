@@ -275,13 +275,12 @@ void
 dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 {
 	struct attempt *attempt = mem_alloc(sizeof(*attempt));
-	uint64_t count_max;
+	uint64_t count_max = 1;
 	struct sched_message known;
 	struct sched_rcpt rcpt;
 
 	sched_rcpt_get(queue->sched, first, &rcpt);
 	sched_message_get(queue->sched, rcpt.message, &known);
-	count_max = rcpts_max(queue, rcpt.destination);
 	attempt->number = ++queue->next_attempt;
 	attempt->queue = queue;
 	attempt->message = message_open(queue, rcpt.message);
@@ -289,10 +288,11 @@ dispatch_start(struct queue *queue, uint32_t first, struct peer *peer)
 	attempt->destination = rcpt.destination;
 	attempt->peer = peer;
 	buf_init(&attempt->envelope, STORE_ENVELOPE_BYTES_MAX);
-	if (peer->proc != PROC_DELIVERY)
-		count_max = 1;
-	else if (count_max > known.open_count)
-		count_max = known.open_count;
+	if (peer->proc == PROC_DELIVERY && known.open_count > 1) {
+		count_max = rcpts_max(queue, rcpt.destination);
+		if (count_max > known.open_count)
+			count_max = known.open_count;
+	}
 	peer->attempt_count++;
 	list_push(&peer->attempts, &attempt->node);
 	map_set_u64(&queue->attempt_map, attempt->number, attempt);

@@ -39,14 +39,10 @@ schedule_rcpt_route(const struct conf *conf, struct span reverse_path,
 
 /* The program that it is handed to; NULL: none. */
 static const struct conf_pipe *
-pipe_for(const struct conf *conf, struct span reverse_path, enum ipc_target kind,
-    struct span address)
+pipe_for(const struct conf *conf, enum ipc_target kind, const struct conf_route *route)
 {
-	const struct conf_route *route;
-
 	if (kind == IPC_TARGET_MAILBOX)
 		return conf->mailbox_pipe;
-	route = route_find(conf, reverse_path, address);
 	return route && route->kind == CONF_ROUTE_PIPE ? route->pipe : NULL;
 }
 
@@ -118,8 +114,10 @@ schedule_key(const struct queue *queue, struct buf *key, struct span reverse_pat
     enum ipc_target kind, struct span address)
 {
 	struct span domain = schedule_domain(address);
-	const struct conf_pipe *pipe = pipe_for(queue->conf, reverse_path, kind, address);
-	const struct conf_route *route;
+	const struct conf_route *route = kind == IPC_TARGET_MAILBOX
+	    ? &queue->conf->lmtp
+	    : route_find(queue->conf, reverse_path, address);
+	const struct conf_pipe *pipe = pipe_for(queue->conf, kind, route);
 
 	if (pipe) {
 		buf_add(key, pipe_key);
@@ -130,8 +128,6 @@ schedule_key(const struct queue *queue, struct buf *key, struct span reverse_pat
 		buf_add_str(key, "mailbox");
 		return;
 	}
-	route = kind == IPC_TARGET_MAILBOX ? &queue->conf->lmtp
-	                                   : route_find(queue->conf, reverse_path, address);
 	if (route && conf_route_is_socket(route)) {
 		buf_add_str(key, "lmtp:");
 		buf_add(key, route->host);
