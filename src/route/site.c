@@ -72,6 +72,17 @@ route_site(const struct conf *conf, struct span name, struct route_site *into)
 	into->connections_start = within(start, into->connections_max);
 }
 
+/* What a block says, the destination's or the provider's; else the shipped, within the preset. */
+static uint64_t
+first_said(uint64_t own, uint64_t block, uint64_t shipped_max, uint64_t preset)
+{
+	if (own != CONF_UNSAID)
+		return own;
+	if (block != CONF_UNSAID)
+		return block;
+	return shipped_max > 0 ? within(shipped_max, within(preset, UINT64_MAX)) : preset;
+}
+
 uint64_t
 route_messages_max(const struct conf *conf, struct span destination, struct span site)
 {
@@ -79,13 +90,9 @@ route_messages_max(const struct conf *conf, struct span destination, struct span
 	const struct conf_provider *block = block_of(conf, site);
 	const struct provider *known = shipped(conf, site);
 
-	if (own && own->limits.messages_max != CONF_UNSAID)
-		return own->limits.messages_max;
-	if (block && block->limits.messages_max != CONF_UNSAID)
-		return block->limits.messages_max;
-	return known && known->messages_max > 0
-	    ? within(known->messages_max, within(conf->connection_messages_max, UINT64_MAX))
-	    : conf->connection_messages_max;
+	return first_said(own ? own->limits.messages_max : CONF_UNSAID,
+	    block ? block->limits.messages_max : CONF_UNSAID, known ? known->messages_max : 0,
+	    conf->connection_messages_max);
 }
 
 uint64_t
@@ -95,11 +102,7 @@ route_rcpts_max(const struct conf *conf, struct span destination, struct span si
 	const struct conf_provider *block = block_of(conf, site);
 	const struct provider *known = shipped(conf, site);
 
-	if (own && own->limits.rcpts_max != CONF_UNSAID)
-		return own->limits.rcpts_max;
-	if (block && block->limits.rcpts_max != CONF_UNSAID)
-		return block->limits.rcpts_max;
-	return known && known->rcpts_max > 0
-	    ? within(known->rcpts_max, conf->rcpt_per_transaction_max)
-	    : conf->rcpt_per_transaction_max;
+	return first_said(own ? own->limits.rcpts_max : CONF_UNSAID,
+	    block ? block->limits.rcpts_max : CONF_UNSAID, known ? known->rcpts_max : 0,
+	    conf->rcpt_per_transaction_max);
 }
