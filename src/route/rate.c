@@ -70,3 +70,9 @@ rate_is_full(const struct rate *rate, uint64_t now_ms)
 {
 	return rate->full_ns <= now_ms * ns_per_ms;
 }
+
+uint64_t
+rate_full_ms(const struct rate *rate)
+{
+	return (rate->full_ns + ns_per_ms - 1) / ns_per_ms;
+}

@@ -32,3 +32,5 @@ void rate_take(struct rate *rate, const struct rate_limit *limit, uint64_t now_m
 void rate_charge(struct rate *rate, const struct rate_limit *limit, uint64_t now_ms);
 /* Whether nothing needs to be remembered: a new bucket would do as well. */
 bool rate_is_full(const struct rate *rate, uint64_t now_ms);
+/* From when on it is. */
+uint64_t rate_full_ms(const struct rate *rate);

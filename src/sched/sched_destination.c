@@ -8,21 +8,12 @@
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "base/map.h"
-
-static const uint64_t ns_per_ms = 1000000;
 
 struct destination_key {
 	uint32_t hash;
 	unsigned kind;
 	struct span key;
 };
-
-static uint32_t
-hash_of(const struct sched *sched, unsigned kind, struct span key)
-{
-	return (uint32_t)map_hash(sched->options.seed, key) ^ kind * 0x9e3779b9;
-}
 
 static uint32_t
 destination_hash(const void *owner, uint32_t slot)
@@ -62,7 +53,7 @@ sched_destination_fini(struct sched *sched)
 uint32_t
 sched_destination_find(const struct sched *sched, unsigned kind, struct span key)
 {
-	const struct destination_key wanted = {hash_of(sched, kind, key), kind, key};
+	const struct destination_key wanted = {name_hash(sched, kind, key), kind, key};
 
 	return sched_index_find(&sched->destination_index, wanted.hash, is_destination, &wanted);
 }
@@ -95,7 +86,7 @@ new_destination(struct sched *sched, unsigned kind, struct span key)
 	*destination = (struct destination){
 	    .key = mem_copy(key),
 	    .key_bytes = (uint32_t)key.len,
-	    .hash = hash_of(sched, kind, key),
+	    .hash = name_hash(sched, kind, key),
 	    .site = SCHED_NONE,
 	    .kind = (uint8_t)kind,
 	};
@@ -243,7 +234,7 @@ sched_destination_look(struct sched *sched, uint32_t at)
 			forget(sched, at);
 			return;
 		}
-		wake_ms = (destination->rate.full_ns + ns_per_ms - 1) / ns_per_ms;
+		wake_ms = rate_full_ms(&destination->rate);
 	}
 	set_turns(sched, at, may_start(sched, destination, &wake_ms));
 	set_wake(sched, at, wake_ms);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/map.h"
 #include "route/window.h"
 #include "sched/sched_index.h"
 #include "sched/sched_pool.h"
@@ -185,6 +186,13 @@ static inline struct site *
 site_at(const struct sched *sched, uint32_t site)
 {
 	return sched_pool_at(&sched->sites, site);
+}
+
+/* Of a destination's key, or a site's name, by kind. */
+static inline uint32_t
+name_hash(const struct sched *sched, unsigned kind, struct span name)
+{
+	return (uint32_t)map_hash(sched->options.seed, name) ^ kind * 0x9e3779b9;
 }
 
 /* sched_ring.c: turns */

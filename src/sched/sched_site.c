@@ -9,10 +9,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "base/map.h"
 #include "base/sim_point.h"
-
-static const uint64_t ns_per_ms = 1000000;
 
 struct site_key {
 	uint32_t hash;
@@ -23,8 +20,7 @@ struct site_key {
 static struct site_key
 key_of(const struct sched *sched, unsigned kind, struct span name)
 {
-	return (struct site_key){
-	    (uint32_t)map_hash(sched->options.seed, name) ^ kind * 0x9e3779b9, kind, name};
+	return (struct site_key){name_hash(sched, kind, name), kind, name};
 }
 
 static uint32_t
@@ -207,7 +203,7 @@ sched_site_look(struct sched *sched, uint32_t at)
 			forget(sched, at);
 			return;
 		}
-		wake_ms = (site->rate.full_ns + ns_per_ms - 1) / ns_per_ms;
+		wake_ms = rate_full_ms(&site->rate);
 	}
 	may = sched_site_may(sched, site, &reason, &wake_ms);
 	if (!may && reason == SCHED_WHY_SITE && site->turns[RING_ALL].first != SCHED_NONE)
