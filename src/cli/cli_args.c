@@ -34,19 +34,11 @@ cli_quote(const char *text)
 const char *
 cli_nearest(const char *wrong, const char *const *names, size_t count)
 {
-	const char *nearest = NULL;
-	unsigned least = 0;
+	struct conf_nearest nearest = {0};
 
-	for (size_t i = 0; i < count; i++) {
-		unsigned distance;
-
-		if (conf_near(span_str(wrong), span_str(names[i]), &distance) &&
-		    (!nearest || distance < least)) {
-			nearest = names[i];
-			least = distance;
-		}
-	}
-	return nearest;
+	for (size_t i = 0; i < count; i++)
+		conf_nearest_offer(&nearest, span_str(wrong), names[i]);
+	return nearest.word;
 }
 
 int

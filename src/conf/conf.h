@@ -475,3 +475,10 @@ void conf_manual(struct buf *out);
 
 /* Whether two words are near enough that one may be a slip for the other. */
 bool conf_near(struct span wrong, struct span right, unsigned *distance);
+/* The nearest of the words that were offered; zeros at first. */
+struct conf_nearest {
+	const char *word; /* the caller's; NULL: none was near */
+	unsigned distance;
+};
+/* Keeps right where it is near, and nearer than those before. */
+void conf_nearest_offer(struct conf_nearest *nearest, struct span wrong, const char *right);

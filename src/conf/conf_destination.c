@@ -49,16 +49,11 @@ static const char *
 nearest_provider(struct span wrong)
 {
 	const struct provider *provider;
-	const char *nearest = NULL;
-	unsigned best = 0, distance;
+	struct conf_nearest nearest = {0};
 
 	for (size_t i = 0; (provider = provider_at(i)) != NULL; i++)
-		if (conf_near(wrong, span_str(provider->name), &distance) &&
-		    (!nearest || distance < best)) {
-			nearest = provider->name;
-			best = distance;
-		}
-	return nearest;
+		conf_nearest_offer(&nearest, wrong, provider->name);
+	return nearest.word;
 }
 
 /* Such names are no patterns: ".com" has nothing to do with "Outlook.com". */

@@ -52,3 +52,13 @@ conf_near(struct span wrong, struct span right, unsigned *distance)
 	*distance = distance_of(wrong, right);
 	return *distance <= distance_max;
 }
+
+void
+conf_nearest_offer(struct conf_nearest *nearest, struct span wrong, const char *right)
+{
+	unsigned distance;
+
+	if (conf_near(wrong, span_str(right), &distance) &&
+	    (!nearest->word || distance < nearest->distance))
+		*nearest = (struct conf_nearest){right, distance};
+}

@@ -77,18 +77,14 @@ conf_pipe_cut(struct span *rest, struct span *text, enum conf_placeholder *place
 static bool
 fail_placeholder(struct conf_parser *parser, struct conf_place place, struct span name)
 {
-	unsigned distance, best = UINT32_MAX;
-	const char *nearest = NULL;
+	struct conf_nearest nearest = {0};
 
 	for (unsigned i = CONF_PLACEHOLDER_NONE + 1; i < CONF_PLACEHOLDER_COUNT; i++)
-		if (conf_near(name, span_str(placeholders[i]), &distance) && distance < best) {
-			best = distance;
-			nearest = placeholders[i];
-		}
-	if (nearest)
+		conf_nearest_offer(&nearest, name, placeholders[i]);
+	if (nearest.word)
 		return conf_parser_fail(parser, place,
 		    "the command has no placeholder %s; did you mean {%s}?", conf_quote(name).text,
-		    nearest);
+		    nearest.word);
 	return conf_parser_fail(parser, place,
 	    "the command has no placeholder %s; there are {sender}, {recipient}, {mailbox}, "
 	    "{local}, {detail}, {domain} and {id}, and {{ is a brace",

@@ -85,31 +85,24 @@ conf_parser_choice(struct conf_parser *parser, const char *(*name)(unsigned),
     unsigned count, unsigned *choice)
 {
 	struct conf_token word = parser->token;
-	const char *nearest = NULL;
-	unsigned best = 0;
+	struct conf_nearest nearest = {0};
 	struct buf all;
 
 	for (unsigned i = 0; i < count; i++) {
-		unsigned distance;
-
 		*choice = i;
 		if (conf_parser_is(parser, name(i))) {
 			conf_parser_advance(parser);
 			return true;
 		}
-		if (conf_token_is_value(&word) &&
-		    conf_near(word.text, span_str(name(i)), &distance) &&
-		    (!nearest || distance < best)) {
-			nearest = name(i);
-			best = distance;
-		}
+		if (conf_token_is_value(&word))
+			conf_nearest_offer(&nearest, word.text, name(i));
 	}
 	buf_init(&all, CONF_TEXT_MAX);
 	write_choices(&all, name, count);
 	conf_parser_fail(parser, word.place, "expected %.*s, not %s%s%s%s",
 	    SPAN_ARGS(buf_span(&all)), conf_token_quote(&word).text,
-	    nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-	    nearest ? "\"?" : "");
+	    nearest.word ? "; did you mean \"" : "", nearest.word ? nearest.word : "",
+	    nearest.word ? "\"?" : "");
 	buf_fini(&all);
 	return false;
 }
