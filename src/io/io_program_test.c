@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "io/io_internal.h"
+#include "io/test_io.h"
 
 struct run {
 	struct io *io;
@@ -23,20 +23,6 @@ struct run {
 	unsigned ended;
 	int signal; /* sent when the timer fires */
 };
-
-static int
-setup(void **state)
-{
-	*state = io_create();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	io_destroy(*state);
-	return 0;
-}
 
 static void
 on_end(struct io_op *op)

@@ -10,26 +10,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "io/io_internal.h"
+#include "io/test_io.h"
 
 struct ended {
 	struct io_op op;
 	unsigned count;
 };
-
-static int
-setup(void **state)
-{
-	*state = io_create();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	io_destroy(*state);
-	return 0;
-}
 
 static void
 on_end(struct io_op *op)

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "io/io_internal.h"
+#include "io/test_io.h"
 
 struct clocked {
 	struct io_timer timer;
@@ -18,20 +18,6 @@ struct clocked {
 	unsigned again; /* starts itself again so often */
 	struct io_timer *stops; /* stops this one when it fires */
 };
-
-static int
-setup(void **state)
-{
-	*state = io_create();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	io_destroy(*state);
-	return 0;
-}
 
 static void
 on_fired(struct io_timer *timer)
