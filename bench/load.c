@@ -23,8 +23,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 enum { LINE_MAX_BYTES = 2048, EVENTS = 256, SESSIONS_MAX = 10000 };
 
@@ -57,15 +58,6 @@ struct load {
 };
 
 static void advance(struct load *load, struct session *session);
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static void
 die(const char *what)
