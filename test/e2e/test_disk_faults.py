@@ -59,11 +59,14 @@ def test_a_failed_sync_stops_acceptance_for_good(faulty):
     assert (stage, reply.code) == ("dot", 451), reply
     # The disk is well again, and what it says now is not believed.
     faulty.faults.set(sync_fails=0)
-    for _ in range(5):
-        stage, reply = try_to_send(faulty, "never")
-        assert (stage, reply.code) == ("mail", 451), reply
     [event] = faulty.wait_event("pressure")
     assert "could not be written" in event["text"]
+    # A process of reception that has not heard of it yet has its message refused by the queue.
+    def refused_at_mail():
+        refusals = [try_to_send(faulty, "never") for _ in range(5)]
+        assert {reply.code for _, reply in refusals} == {451}, refusals
+        return {stage for stage, _ in refusals} == {"mail"}
+    until(refused_at_mail, faulty.log_tail)
     assert faulty.faults.syncs_failed == 1
     # What is durable is still delivered, ...
     faulty.queue("release", "all")
