@@ -74,8 +74,11 @@ def test_what_goes_well_is_not_kept_and_what_is_slow_is(postrider, sink):
                        routes=[through(far.port)]).start()
     for _ in range(2):
         server.wait_event(logs.RELAYED, id=submit(server.smtp_port, ALICE, ANN, message("m")))
-    [attempt] = attempts(server)
-    assert attempt["slow"] and attempt["took_ms"] >= 1200
+    kept = attempts(server)
+    # On a busy machine the first may be slow as well.
+    assert all(attempt["slow"] and attempt["took_ms"] >= 1000 for attempt in kept), kept
+    attempt = kept[-1]
+    assert attempt["took_ms"] >= 1200
     assert lines(attempt, "got")[-1] == "250 2.0.0 at last"
 
 
