@@ -596,7 +596,8 @@ class Sink:
             self.listener.listen(128)
             self.host, self.port = str(path), 0
         else:
-            self.listener = socket.create_server((host, port), backlog=128)
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self.listener = socket.create_server((host, port), family=family, backlog=128)
             self.host, self.port = self.listener.getsockname()[:2]
         self.open = set()
         self.open_most = 0  # sessions at a time

@@ -1,5 +1,6 @@
 """DANE (RFC 7672): what TLSA records of signed zones demand of the way out, and what they do not."""
 import hashlib
+import json
 import subprocess
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 import logs
 from server import settle
 from talk import Talk, message, submit
+from waiting import same_day
 
 ALICE = "alice@home.example"
 RELAY = ["relay for 127.0.0.0/8"]
@@ -121,6 +123,29 @@ def test_what_the_records_forbid_waits(world, domain, status, text):
     assert event["status"] == status and text in event["text"], event
     settle(0.3)
     assert far.messages == [] and clear.messages == [] and server.queue_ids() == [found]
+
+
+def test_what_became_of_sessions_is_counted_for_reports(world):
+    same_day()
+    server, _, _ = world
+    server.start()
+    server.wait_event(logs.RELAYED, id=send(server, "good.signed"))
+    for domain in ("wrong.signed", "clear.signed", "forged.signed"):
+        server.wait_event(logs.DEFERRED, id=send(server, domain))
+    server.wait_event(logs.RELAYED, id=send(server, "any.plain"))
+    server.stop()
+    result = server.run("tlsrpt", "--json")
+    assert result.returncode == 0, result
+    found = {}
+    for row in json.loads(result.stdout)["policies"]:
+        kinds = {f["result-type"]: f["failed-session-count"] for f in row.get("failure-details", [])}
+        found[row["policy"]["policy-domain"], row["policy"]["policy-type"]] = (
+            row["summary"]["total-successful-session-count"], kinds)
+    assert found["good.signed", "tlsa"] == (1, {}), found
+    assert found["wrong.signed", "tlsa"] == (0, {"validation-failure": 1}), found
+    assert found["clear.signed", "tlsa"] == (0, {"starttls-not-supported": 1}), found
+    assert found["forged.signed", "tlsa"] == (0, {"dnssec-invalid": 1}), found
+    assert found["any.plain", "no-policy-found"] == (1, {}), found
 
 
 def test_a_sender_may_waive_it(world):

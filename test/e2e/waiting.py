@@ -55,6 +55,16 @@ def free_port(host="127.0.0.1"):
         return port
 
 
+def has_ipv6():
+    """Whether this machine has the loopback address of IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 def same_day(seconds=120):
     """Returns where the day of UTC goes on for that long: shortly before midnight, after it."""
     left = 86400 - time.time() % 86400
