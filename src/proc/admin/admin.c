@@ -97,8 +97,8 @@ end_query(struct admin *admin, uint64_t query)
 }
 
 /*
- * Of each answer that is passed on as one line: it is decoded, and sent to the client that asked, if
- * that is still there.
+ * Of each answer that is passed on as one line: it is decoded, and sent to the client that asked,
+ * if that is still there.
  */
 #define ANSWER(name)                                                                      \
 	static enum err receive_##name(struct admin *admin, struct span payload)          \
