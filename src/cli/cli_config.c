@@ -170,12 +170,24 @@ json_verps(const struct conf *conf)
 static json_t *
 json_pipe(const struct conf_pipe *pipe)
 {
-	return json_pack("{s:o, s:o, s:I, s:I, s:I}",
+	return json_pack("{s:o, s:o, s:o, s:I, s:I, s:I}",
+	    "name", pipe->title.len > 0 ? proc_json_text(pipe->title) : json_null(),
 	    "command", proc_json_text(pipe->command),
 	    "user", proc_json_text(pipe->user),
 	    "time_ms", (json_int_t)pipe->time_ms,
 	    "output_bytes", (json_int_t)pipe->output_bytes,
 	    "processes", (json_int_t)pipe->processes_max);
+}
+
+static json_t *
+json_programs(const struct conf *conf)
+{
+	json_t *array = json_array();
+
+	for (const struct conf_pipe *pipe = conf->pipes; pipe; pipe = pipe->next)
+		if (pipe->title.len > 0)
+			json_array_append_new(array, json_pipe(pipe));
+	return array;
 }
 
 static json_t *
@@ -243,6 +255,8 @@ json_way(const struct conf *conf, enum conf_type type)
 {
 	if (type == CONF_ROUTE)
 		return json_routes(conf);
+	if (type == CONF_PROGRAM)
+		return json_programs(conf);
 	if (type == CONF_PIPE_MAILBOXES && conf->mailbox_pipe)
 		return json_pipe(conf->mailbox_pipe);
 	if (type == CONF_LMTP && conf->lmtp.kind == CONF_ROUTE_LMTP)
@@ -385,6 +399,7 @@ json_statement(const struct conf *conf, const struct conf_option *option)
 	case CONF_ROUTES_BY_SENDER:
 	case CONF_DISCARD:
 	case CONF_REFUSE:
+	case CONF_PROGRAM:
 	case CONF_PIPE:
 	case CONF_PIPE_MAILBOXES:
 		return json_way(conf, option->type);

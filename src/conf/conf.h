@@ -39,6 +39,7 @@ enum {
 	CONF_REFUSAL_BYTES_MAX = 200,
 	CONF_USER_BYTES_MAX = 32,
 	CONF_PIPES_MAX = 100,
+	CONF_PIPE_TITLE_BYTES_MAX = 63,
 	CONF_PIPE_USERS_MAX = 16,
 	CONF_PIPE_WORDS_MAX = 64,
 	CONF_PIPE_COMMAND_BYTES_MAX = 1000,
@@ -114,7 +115,9 @@ struct conf_pipe {
 	struct span words[CONF_PIPE_WORDS_MAX];
 	size_t word_count;
 	struct span user;
-	struct span name; /* "USER:PROGRAM", of a second one "USER:PROGRAM#2" */
+	struct span title; /* in small letters, which routes call it by ("program"); "": none */
+	/* "USER:TITLE"; or "USER:PROGRAM" by its path, of a second one "USER:PROGRAM#2". */
+	struct span name;
 	uint64_t time_ms, output_bytes;
 	uint64_t processes_max; /* at a time */
 };
@@ -439,6 +442,12 @@ void conf_drop_tables(struct conf *conf);
  */
 const struct conf_route *conf_table_find(
     const struct conf_table *table, struct span pattern, unsigned *line);
+/*
+ * The way of the line that is nearest to an address (or a domain): its own, its domain's, that of a
+ * domain above, "*".
+ */
+const struct conf_route *conf_table_nearest(
+    const struct conf_table *table, struct span address, unsigned *line);
 /* Whether its patterns are of senders. */
 bool conf_table_is_by_sender(const struct conf_table *table);
 struct span conf_table_path(const struct conf_table *table);

@@ -79,13 +79,25 @@ check_tls(struct conf_parser *parser)
 	}
 }
 
-/* A rule takes all mail for the domain, so that no table is needed. */
+/* As below; where tables were dropped before, nothing is known of them. */
+static bool
+is_ruled_by_table(const struct conf_table *table, struct span domain)
+{
+	const struct conf_route *way = conf_table_nearest(table, domain, NULL);
+
+	return !conf_table_is_by_sender(table) &&
+	       (conf_table_count(table) == 0 || (way && way->kind >= CONF_ROUTE_PIPE));
+}
+
+/* A rule takes all mail for the domain, so that no table of mailboxes is needed. */
 static bool
 is_ruled(const struct conf *conf, struct span domain)
 {
 	for (size_t i = 0; i < conf->route_count; i++) {
 		struct span pattern = conf->routes[i].domain;
 
+		if (conf->routes[i].table && is_ruled_by_table(conf->routes[i].table, domain))
+			return true;
 		if (conf->routes[i].kind >= CONF_ROUTE_PIPE &&
 		    conf->routes[i].kind != CONF_ROUTE_TABLE && conf->routes[i].sender.len == 0 &&
 		    (pattern.len == 0 || span_eq_nocase(pattern, domain) ||
@@ -237,6 +249,7 @@ conf_check(struct conf_parser *parser)
 	check_tls(parser);
 	check_users(parser);
 	check_mailboxes(parser);
+	conf_programs_check(parser);
 	check_routes(parser);
 	check_solicitations(parser);
 	conf_warmup_check(parser);

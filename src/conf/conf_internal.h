@@ -150,6 +150,7 @@ struct conf_parser {
 	size_t table_count;
 	struct conf_list domains, routes, destinations, providers, sources, warmups, verps;
 	struct conf_list relay_networks, xclient_networks, proxy_networks;
+	struct conf_list programs; /* struct conf_pipe *, where they are named first */
 	struct conf_list patterns; /* of the block "destination" or "provider" that is open */
 	struct conf_limits limits; /* and what it says */
 	struct map seen; /* what may be said once: text to struct conf_place */
@@ -233,10 +234,17 @@ bool conf_discard_parse(struct conf_parser *parser);
 bool conf_refuse_parse(struct conf_parser *parser);
 bool conf_pipe_route_parse(struct conf_parser *parser);
 bool conf_pipe_mailboxes_parse(struct conf_parser *parser);
-/* "COMMAND" as USER, and limits. */
+/* "COMMAND" as USER, and limits; or the name of a program. */
 bool conf_pipe_parse(struct conf_parser *parser, const struct conf_pipe **pipe);
 /* The same, as conf_show has it. */
 void conf_pipe_show(struct buf *out, const struct conf_pipe *pipe);
+/* "program": a name, and what it stands for. */
+bool conf_program_parse(struct conf_parser *parser);
+/* The name of a program, and nothing else: it may be declared later. */
+bool conf_program_named(struct conf_parser *parser, const struct conf_pipe **pipe);
+/* Errors for names that nothing declares. */
+void conf_programs_check(struct conf_parser *parser);
+void conf_programs_show(struct buf *out, const struct conf *conf);
 void conf_pipe_mailboxes_show(struct buf *out, const struct conf *conf);
 bool conf_fallback_parse(struct conf_parser *parser);
 bool conf_networks_parse(struct conf_parser *parser, const struct conf_option *option);

@@ -254,7 +254,7 @@ static const struct conf_option options[] = {
 	       "MAILBOX@DOMAIN otherwise. The rest is as with \"send mail\"."},
     {.words = "deliver to pipe",
 	.type = CONF_PIPE_MAILBOXES,
-	.syntax = "\"COMMAND\" as USER [time TIME] [output SIZE] [processes NUMBER]",
+	.syntax = "\"COMMAND\" as USER [time TIME] [output SIZE] [processes NUMBER] | NAME",
 	.doc = "The mail of the mailboxes is handed to a program, which is run for each message "
 	       "and recipient. Instead of \"deliver to maildir\". COMMAND and the rest are as "
 	       "with \"pipe mail\"."},
@@ -355,7 +355,8 @@ static const struct conf_option options[] = {
 	.syntax = "FILE",
 	.doc = "Routes for many recipients: a line \"PATTERN: HOW\" for each, where PATTERN is an "
 	       "address, a domain, .example.org for all below it, or * for all, and HOW what "
-	       "\"send mail\" says, or discard, or refuse with CODE STATUS \"TEXT\". Of the "
+	       "\"send mail\" says, or pipe to NAME (of a \"program\"), or discard, or refuse "
+	       "with CODE STATUS \"TEXT\". Of the "
 	       "lines that fit the nearest counts, wherever it stands: the address, the domain, "
 	       "the domains above it, *. Where none fits the next statement is looked at. At "
 	       "most 8 files of 64 MB and 1000000 lines, read at the start and on SIGHUP."},
@@ -401,13 +402,20 @@ static const struct conf_option options[] = {
 	       "list+ann=far.example@home.example, so that a bounce says who it is "
 	       "about; each recipient gets a transaction of its own. The delimiters are + "
 	       "and = without; others are two of + - = _ . # % & !."},
+    {.words = "program",
+	.type = CONF_PROGRAM,
+	.repeats = true,
+	.syntax = "NAME runs \"COMMAND\" as USER [LIMIT ...]",
+	.doc = "Gives a program a name, which \"pipe mail\", \"deliver to pipe\" and lines of "
+	       "tables of routes may call it by: all of these share its limits. COMMAND and the "
+	       "rest are as with \"pipe mail\". A table can name nothing that is not declared so."},
     {.words = "pipe mail",
 	.type = CONF_PIPE,
 	.repeats = true,
-	.syntax = "[from SENDER, ...] [for DOMAIN | ADDRESS, ...] to \"COMMAND\" as USER "
-		  "[LIMIT ...]",
+	.syntax = "[from SENDER, ...] [for DOMAIN | ADDRESS, ...] to PROGRAM",
 	.doc = "Mail that is handed to a program, which is run for each message and recipient "
-	       "and reads the message from its standard input. No shell comes between: COMMAND "
+	       "and reads the message from its standard input. PROGRAM is \"COMMAND\" as USER "
+	       "[LIMIT ...], or the name that a \"program\" has. No shell comes between: COMMAND "
 	       "is cut into words at blanks ('one word' in quotes), the first is the program's "
 	       "whole path, and in the others {sender}, {recipient}, {mailbox}, {local}, "
 	       "{detail}, {domain} and {id} stand for what the message has; {{ is a brace. It "
@@ -415,7 +423,8 @@ static const struct conf_option options[] = {
 	       "root, for at most \"time TIME\" (5 m), of what it says \"output SIZE\" (4 KB) is "
 	       "kept, and \"processes NUMBER\" (10) run at a time. Exit status 0: it has the "
 	       "message; 75 and a few others: it is run again later; the rest: the message is "
-	       "returned. Stands among \"send mail\", and the first that fits counts. For "
+	       "returned. Stands among \"send mail\", and the "
+	       "first that fits counts. For "
 	       "addresses of our own domains it comes before mailboxes and aliases."},
     {.words = "discard mail",
 	.type = CONF_DISCARD,

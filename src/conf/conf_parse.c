@@ -408,6 +408,7 @@ parser_fini(struct conf_parser *parser)
 	list_fini(&parser->verps);
 	list_fini(&parser->destinations);
 	list_fini(&parser->providers);
+	list_fini(&parser->programs);
 	list_fini(&parser->patterns);
 	map_fini(&parser->seen);
 	arena_fini(&parser->scratch);

@@ -1,7 +1,9 @@
 /*
- * Programs that mail is handed to: "pipe mail ... to", "deliver to pipe".  Their commands are
- * cut into words here, once, and by no shell; placeholders are filled in word by word later, so
- * that whatever an address holds stays within its word.
+ * Programs that mail is handed to: "pipe mail ... to", "deliver to pipe", and "program", which
+ * gives one a name that these, and tables of routes, call it by.  A table has names only: who may
+ * write a table may not say what is run.  Their commands are cut into words here, once, and by no
+ * shell; placeholders are filled in word by word later, so that whatever an address holds stays
+ * within its word.
  */
 #include "conf/conf_internal.h"
 
@@ -92,6 +94,14 @@ fail_placeholder(struct conf_parser *parser, struct conf_place place, struct spa
 }
 
 static bool
+fail_path(struct conf_parser *parser, struct conf_place place, struct span word)
+{
+	return conf_parser_fail(parser, place,
+	    "%s is not the whole path of a program, as in /usr/local/bin/robot",
+	    conf_quote(word).text);
+}
+
+static bool
 check_word(struct conf_parser *parser, struct conf_place place, struct span word, bool first)
 {
 	enum conf_placeholder placeholder;
@@ -102,9 +112,7 @@ check_word(struct conf_parser *parser, struct conf_place place, struct span word
 			return conf_parser_fail(parser, place,
 			    "the command has a control character in it");
 	if (first && (word.ptr[0] != '/' || word.ptr[word.len - 1] == '/'))
-		return conf_parser_fail(parser, place,
-		    "%s is not the whole path of a program, as in /usr/local/bin/robot",
-		    conf_quote(word).text);
+		return fail_path(parser, place, word);
 	if (first && word.len > CONF_PIPE_PATH_BYTES_MAX)
 		return conf_parser_fail(parser, place,
 		    "the path of the program is longer than %d bytes",
@@ -240,14 +248,15 @@ add(struct conf_parser *parser, struct conf_place place, struct conf_pipe *pipe)
 	struct buf name;
 
 	for (; *at; at = &(*at)->next, count++)
-		alike += span_eq((*at)->user, pipe->user) &&
+		alike += (*at)->title.len == 0 && span_eq((*at)->user, pipe->user) &&
 		    span_eq((*at)->words[0], pipe->words[0]);
 	if (count == CONF_PIPES_MAX)
 		return conf_parser_fail(
 		    parser, place, "at most %d programs", (int)CONF_PIPES_MAX);
 	buf_init(&name, CONF_TEXT_MAX);
-	buf_addf(&name, "%.*s:%.*s", SPAN_ARGS(pipe->user), SPAN_ARGS(pipe->words[0]));
-	if (alike > 1)
+	buf_addf(&name, "%.*s:%.*s", SPAN_ARGS(pipe->user),
+	    SPAN_ARGS(pipe->title.len > 0 ? pipe->title : pipe->words[0]));
+	if (pipe->title.len == 0 && alike > 1)
 		buf_addf(&name, "#%u", alike);
 	check(buf_finish(&name) == OK &&
 	    arena_copy(parser->arena, buf_span(&name), &pipe->name));
@@ -256,18 +265,123 @@ add(struct conf_parser *parser, struct conf_place place, struct conf_pipe *pipe)
 	return true;
 }
 
+/* What is run, as whom, and what it may. */
+static bool
+parse_rest(struct conf_parser *parser, struct conf_pipe *pipe)
+{
+	struct conf_place place = parser->token.place;
+
+	return parse_command(parser, pipe) && parse_user(parser, pipe) &&
+	       parse_limits(parser, pipe) && add(parser, place, pipe);
+}
+
+/* A title; a path is none, nor is a command. */
+static bool
+is_title(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!ascii_is_alnum(text.ptr[i]) && !memchr("-_", text.ptr[i], 2))
+			return false;
+	return text.len > 0 && text.len <= CONF_PIPE_TITLE_BYTES_MAX;
+}
+
+/* The program of that title, which may be declared later; NULL: there are too many, told. */
+static struct conf_pipe *
+titled(struct conf_parser *parser, const struct conf_token *title)
+{
+	char small[CONF_PIPE_TITLE_BYTES_MAX];
+	struct conf_pipe *pipe;
+
+	for (size_t i = 0; i < parser->programs.count; i++) {
+		pipe = ((struct conf_pipe **)parser->programs.items)[i];
+		if (span_eq_nocase(pipe->title, title->text))
+			return pipe;
+	}
+	if (parser->programs.count == CONF_PIPES_MAX) {
+		conf_parser_fail(
+		    parser, title->place, "at most %d programs", (int)CONF_PIPES_MAX);
+		return NULL;
+	}
+	pipe = arena_alloc(parser->arena, sizeof(*pipe));
+	check(pipe && arena_copy(parser->arena, span_lower(small, title->text), &pipe->title));
+	conf_list_add(&parser->programs, &pipe, sizeof(pipe), title->place);
+	return pipe;
+}
+
+bool
+conf_program_parse(struct conf_parser *parser)
+{
+	struct conf_token title;
+	struct conf_pipe *pipe;
+
+	if (!conf_parser_value(parser, "a name for the program", &title))
+		return false;
+	if (!is_title(title.text))
+		return conf_parser_fail(parser, title.place,
+		    "%s is not a name for a program: at most %d letters, digits, and - _",
+		    conf_quote(title.text).text, (int)CONF_PIPE_TITLE_BYTES_MAX);
+	pipe = titled(parser, &title);
+	if (!pipe)
+		return false;
+	if (pipe->word_count > 0)
+		return conf_parser_fail(parser, title.place,
+		    "the program %s was said already", conf_quote(title.text).text);
+	return conf_parser_expect(parser, "runs") && parse_rest(parser, pipe);
+}
+
+bool
+conf_program_named(struct conf_parser *parser, const struct conf_pipe **into)
+{
+	struct conf_token title;
+
+	if (!conf_parser_value(parser, "the name of a program", &title))
+		return false;
+	if (!is_title(title.text))
+		return conf_parser_fail(parser, title.place,
+		    "a table has names of programs, and no commands; say \"program NAME runs "
+		    "...\" in the configuration, and here \"pipe to NAME\"");
+	*into = titled(parser, &title);
+	return *into != NULL;
+}
+
+void
+conf_programs_check(struct conf_parser *parser)
+{
+	for (size_t i = 0; i < parser->programs.count; i++) {
+		const struct conf_pipe *pipe =
+		    ((struct conf_pipe **)parser->programs.items)[i];
+		struct conf_nearest nearest = {0};
+
+		if (pipe->word_count > 0)
+			continue;
+		for (const struct conf_pipe *other = parser->conf->pipes; other;
+		     other = other->next)
+			if (other->title.len > 0)
+				conf_nearest_offer(&nearest, pipe->title, other->title.ptr);
+		conf_error_add(&parser->errors, parser->programs.places[i],
+		    nearest.word ? "there is no program %s; did you mean \"%s\"?"
+				 : "there is no program %s; say \"program %s runs "
+				   "\"/PATH ...\" as USER\"",
+		    conf_quote(pipe->title).text,
+		    nearest.word ? nearest.word : pipe->title.ptr);
+	}
+}
+
 bool
 conf_pipe_parse(struct conf_parser *parser, const struct conf_pipe **into)
 {
-	struct conf_pipe *pipe = arena_alloc(parser->arena, sizeof(*pipe));
-	struct conf_place place = parser->token.place;
+	const struct conf_token first = parser->token;
+	struct conf_pipe *pipe;
 
+	if (conf_parser_at_value(parser) && is_title(first.text)) {
+		if (!conf_program_named(parser, into))
+			return false;
+		return !conf_parser_is(parser, "as") || fail_path(parser, first.place, first.text);
+	}
+	pipe = arena_alloc(parser->arena, sizeof(*pipe));
 	check(pipe != NULL);
-	if (!parse_command(parser, pipe) || !parse_user(parser, pipe) ||
-	    !parse_limits(parser, pipe) || !add(parser, place, pipe))
-		return false;
 	*into = pipe;
-	return true;
+	return parse_rest(parser, pipe);
 }
 
 bool
@@ -276,8 +390,8 @@ conf_pipe_mailboxes_parse(struct conf_parser *parser)
 	return conf_pipe_parse(parser, &parser->conf->mailbox_pipe);
 }
 
-void
-conf_pipe_show(struct buf *out, const struct conf_pipe *pipe)
+static void
+show_rest(struct buf *out, const struct conf_pipe *pipe)
 {
 	conf_value_write_word(out, pipe->command);
 	buf_add_str(out, " as ");
@@ -286,6 +400,27 @@ conf_pipe_show(struct buf *out, const struct conf_pipe *pipe)
 		buf_addf(out, " %s ", limits[i].option.words);
 		conf_option_write_number(out, &limits[i].option,
 		    *limit_of((struct conf_pipe *)(uintptr_t)pipe, i));
+	}
+}
+
+void
+conf_pipe_show(struct buf *out, const struct conf_pipe *pipe)
+{
+	if (pipe->title.len > 0)
+		buf_add(out, pipe->title);
+	else
+		show_rest(out, pipe);
+}
+
+void
+conf_programs_show(struct buf *out, const struct conf *conf)
+{
+	for (const struct conf_pipe *pipe = conf->pipes; pipe; pipe = pipe->next) {
+		if (pipe->title.len == 0)
+			continue;
+		buf_addf(out, "program %.*s runs ", SPAN_ARGS(pipe->title));
+		show_rest(out, pipe);
+		buf_add_char(out, '\n');
 	}
 }
 

@@ -111,6 +111,34 @@ statements_have_names_users_and_limits(void **state)
 	kit_fini(&kit);
 }
 
+static void
+programs_are_declared_once_and_named_anywhere(void **state)
+{
+	const struct conf_pipe *pipe;
+	struct kit kit;
+
+	(void)state;
+	kit_init(&kit,
+	    KIT_BASE "pipe mail for a.org to Robot\n"
+		     "pipe mail for b.org to /x as v\n"
+		     "program robot runs \"/x {id}\" as v processes 3\n"
+		     "pipe mail for c.org to /x as v\n"
+		     "deliver to pipe robot\nmailboxes from m\n");
+	kit_assert_good(&kit);
+	pipe = kit.conf->routes[0].pipe;
+	kit_assert_span(pipe->name, "v:robot");
+	kit_assert_span(pipe->title, "robot");
+	kit_assert_span(pipe->command, "/x {id}");
+	assert_int_equal(pipe->processes_max, 3);
+	assert_ptr_equal(kit.conf->mailbox_pipe, pipe);
+	/* It counts as none of those that are called by their path. */
+	kit_assert_span(kit.conf->routes[1].pipe->name, "v:/x");
+	kit_assert_span(kit.conf->routes[2].pipe->name, "v:/x#2");
+	assert_ptr_equal(kit.conf->pipes, kit.conf->routes[1].pipe);
+	assert_ptr_equal(kit.conf->pipes->next, pipe);
+	kit_fini(&kit);
+}
+
 int
 main(void)
 {
@@ -118,6 +146,7 @@ main(void)
 	    cmocka_unit_test(commands_are_cut_at_blanks),
 	    cmocka_unit_test(words_have_parts),
 	    cmocka_unit_test(statements_have_names_users_and_limits),
+	    cmocka_unit_test(programs_are_declared_once_and_named_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

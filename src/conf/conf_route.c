@@ -454,6 +454,11 @@ conf_route_way(struct conf_parser *parser, struct conf_route *way)
 		conf_parser_advance(parser);
 		target.route.kind = CONF_ROUTE_REFUSE;
 		good = parse_refusal(parser, &target);
+	} else if (conf_parser_is(parser, "pipe")) {
+		conf_parser_advance(parser);
+		target.route.kind = CONF_ROUTE_PIPE;
+		good = conf_parser_expect(parser, "to") &&
+		       conf_program_named(parser, &target.route.pipe);
 	} else {
 		good = parse_target(parser, &target) && parse_details(parser, &target) &&
 		       settle(parser, &target);

@@ -47,6 +47,7 @@ expected(const struct conf_option *option)
 	case CONF_VERP:
 	case CONF_DISCARD:
 	case CONF_REFUSE:
+	case CONF_PROGRAM:
 	case CONF_PIPE:
 	case CONF_PIPE_MAILBOXES:
 	case CONF_FALLBACK:

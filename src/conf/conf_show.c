@@ -199,6 +199,17 @@ show_way(struct buf *out, const struct conf_route *route)
 	show_target(out, route);
 }
 
+/* "pipe to tickets (/usr/local/bin/tickets as tickets)" */
+static void
+write_pipe(struct buf *out, const struct conf_pipe *pipe)
+{
+	buf_add_str(out, " to ");
+	if (pipe->title.len > 0)
+		buf_addf(out, "%.*s (", SPAN_ARGS(pipe->title));
+	buf_addf(out, "%.*s as %.*s%s", SPAN_ARGS(pipe->words[0]), SPAN_ARGS(pipe->user),
+	    pipe->title.len > 0 ? ")" : "");
+}
+
 void
 conf_route_write(struct buf *out, const struct conf_route *route)
 {
@@ -206,8 +217,7 @@ conf_route_write(struct buf *out, const struct conf_route *route)
 		buf_add_str(out, conf_route_kind_name(route->kind));
 	/* The words of its command are for whoever reads the configuration. */
 	if (route->kind == CONF_ROUTE_PIPE)
-		buf_addf(out, " to %.*s as %.*s", SPAN_ARGS(route->pipe->words[0]),
-		    SPAN_ARGS(route->pipe->user));
+		write_pipe(out, route->pipe);
 	else if (!show_rule(out, route))
 		show_way(out, route);
 }
@@ -362,6 +372,7 @@ show_option(struct buf *out, const struct conf *conf, const struct conf_option *
 	    [CONF_DOMAINS] = show_domains,
 	    [CONF_MAILDIR] = show_maildir,
 	    [CONF_LMTP] = show_lmtp,
+	    [CONF_PROGRAM] = conf_programs_show,
 	    [CONF_PIPE_MAILBOXES] = conf_pipe_mailboxes_show,
 	    [CONF_ROUTE] = show_routes,
 	    [CONF_SOURCE] = conf_source_show,

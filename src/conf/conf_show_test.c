@@ -40,6 +40,8 @@ static const char *const confs[] = {
     "'{{ \\\"x y\\\"'\" as v.m processes 3\n"
     "pipe mail for .k.l, m@n to /b as b-2 time 90 s output 0\n"
     "send mail by mx\n",
+    "hostname a\nprogram r-1 runs \"/a {id}\" as v processes 2\npipe mail for b.c to r-1\n"
+    "mailboxes from m\naccept mail for d\ndeliver to pipe R-1\npipe mail for k to /b as v\n",
     "hostname a\naccept mail for b.c, c.d\npipe mail for b.c, .d to \"/a {id}\" as v\n",
     "hostname a\nsend mail from .a.b, <>, C@d for e by mx\nsend mail from c.d by mx\n"
     "send mail from c.e by mx; send mail for c.e by mx\nroutes from \"r 1.routes\"\n"

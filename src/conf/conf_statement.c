@@ -351,6 +351,7 @@ conf_statement_parse(struct conf_parser *parser, const struct conf_option *optio
 	    [CONF_VERP] = conf_verp_parse,
 	    [CONF_DISCARD] = conf_discard_parse,
 	    [CONF_REFUSE] = conf_refuse_parse,
+	    [CONF_PROGRAM] = conf_program_parse,
 	    [CONF_PIPE] = conf_pipe_route_parse,
 	    [CONF_PIPE_MAILBOXES] = conf_pipe_mailboxes_parse,
 	    [CONF_FALLBACK] = conf_fallback_parse,

@@ -79,6 +79,22 @@ conf_table_find(const struct conf_table *table, struct span pattern, unsigned *l
 	return &table->ways[entry->way];
 }
 
+const struct conf_route *
+conf_table_nearest(const struct conf_table *table, struct span address, unsigned *line)
+{
+	const struct conf_route *way = conf_table_find(table, address, line);
+	struct span domain = span_skip(address, span_find_last(address, '@') + 1);
+
+	if (span_find_last(address, '@') == address.len)
+		domain = address;
+	else if (!way)
+		way = conf_table_find(table, domain, line);
+	for (size_t i = 1; i < domain.len && !way; i++)
+		if (domain.ptr[i] == '.')
+			way = conf_table_find(table, span_skip(domain, i), line);
+	return way ? way : conf_table_find(table, SPAN("*"), line);
+}
+
 /* Where the pattern ends: at a blank or a colon. */
 static size_t
 pattern_end(struct span line)

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#define MAIN KIT_BASE "credentials from c\n"
+#define MAIN KIT_BASE "program robot runs /bin/robot as v; credentials from c\n"
 
 static void
 kit_table(struct kit *kit, const char *main, struct span table)
@@ -54,7 +54,12 @@ lines_are_ways(void **state)
 		 "bad.example: refuse with 550 5.1.6 \"We are # new\"\n"
 		 "gone.example: discard #\n"
 		 "a.example: through smart.example:587 as isp\n"
-		 "*:  by mx"));
+		 "*:  by mx\n"
+		 "lists.example: pipe to Robot\n"
+		 "b.lists.example: pipe to robot # the same\n"
+		 "m.example: by lmtp mail.example with tls required as isp\n"
+		 "d.example: by mx with tls dane\n"
+		 "i.example: through s.example:465 as isp"));
 	kit_assert_good(&kit);
 	assert_int_equal(kit.conf->route_count, 2);
 	assert_int_equal(kit.conf->routes[0].line, 3);
@@ -63,7 +68,7 @@ lines_are_ways(void **state)
 	table = kit.conf->routes[1].table;
 	kit_assert_span(conf_table_path(table), "/etc/p/routes");
 	assert_false(conf_table_is_by_sender(table));
-	assert_int_equal(conf_table_count(table), 8);
+	assert_int_equal(conf_table_count(table), 13);
 	assert_way(table, "eXample.org", 3, "through smart.example:587 with tls verified as isp");
 	assert_way(table, "joe@example.org", 4, "by mx with tls required");
 	assert_way(table, ".example.org", 5, "by lmtp /lmtp");
@@ -71,6 +76,12 @@ lines_are_ways(void **state)
 	assert_way(table, "bad.example", 7, "refuse with 550 5.1.6 \"We are # new\"");
 	assert_way(table, "gone.example", 8, "discard");
 	assert_way(table, "*", 10, "by mx with tls may");
+	assert_way(table, "lists.example", 11, "pipe to robot (/bin/robot as v)");
+	assert_ptr_equal(conf_table_find(table, SPAN("b.lists.example"), NULL)->pipe,
+	    kit.conf->pipes);
+	assert_way(table, "m.example", 13, "by lmtp mail.example:24 with tls required as isp");
+	assert_way(table, "d.example", 14, "by mx with tls dane");
+	assert_way(table, "i.example", 15, "through s.example:465 with tls implicit as isp");
 	assert_way(table, "b.example", 0, NULL);
 	assert_way(table, "", 0, NULL);
 	/* Two lines that say the same are one way. */
@@ -78,7 +89,7 @@ lines_are_ways(void **state)
 	    conf_table_find(table, SPAN("example.org"), NULL));
 	while (conf_ways_next(kit.conf, &ways))
 		count++;
-	assert_int_equal(count, 1 + 7);
+	assert_int_equal(count, 1 + 7 + 5);
 	conf_drop_tables(kit.conf);
 	assert_null(conf_table_find(kit.conf->routes[1].table, SPAN("*"), NULL));
 	kit_fini(&kit);
@@ -105,6 +116,22 @@ static const struct {
     {"routes from r", "a.org: refuse with 450 4.1.1 x", "/etc/p/r:1:20: \"450\" is not the"},
     {"routes from r", "a.org: by \xff", "/etc/p/r:1:11: the byte 0xFF is not UTF-8"},
     {"routes from r", "a.org: discard#", "/etc/p/r:1:8: expected through or by mx, not"},
+    {"routes from r", "a.org: pipe to robot", NULL},
+    {"accept mail for a.org\nroutes from r", "a.org: pipe to robot", NULL},
+    {"accept mail for b.a.org\nroutes from r", ".org: pipe to robot", NULL},
+    {"accept mail for a.org\nroutes from r", "x@a.org: pipe to robot", "nothing says who has a"},
+    {"accept mail for a.org\nroutes by sender from r", "a.org: pipe to robot",
+	"nothing says who has a mailbox"},
+    {"routes from r", "a.org: pipe to robbot",
+	"/etc/p/r:1:16: there is no program \"robbot\"; did you mean \"robot\"?"},
+    {"routes from r", "b.org: by mx\na.org: pipe to other",
+	"/etc/p/r:2:16: there is no program \"other\"; say \"program other runs"},
+    {"routes from r", "a.org: pipe to /bin/robot as v",
+	"/etc/p/r:1:16: a table has names of programs, and no commands"},
+    {"routes from r", "a.org: pipe to \"/bin/sh -c x\" as v", "a table has names of programs"},
+    {"routes from r", "a.org: pipe to robot as v", "/etc/p/r:1:22: expected the end of the line"},
+    {"routes from r", "a.org: pipe robot", "/etc/p/r:1:13: expected \"to\", not \"robot\""},
+    {"routes from r", "a.org: program x runs /bin/sh as v", "expected through or by mx, not"},
     {"routes from r", "*: by mx\n*: by mx", "/etc/p/r:2:1: \"*\" was said already"},
     {"routes from r\nroutes from r", "a: by mx", "main.conf:4:13: \"/etc/p/r\" was said"},
     {"send mail by mx\nroutes from r", "a: by mx", "main.conf:4:13: a route for all mail was"},

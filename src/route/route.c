@@ -29,21 +29,6 @@ route_takes_sender(struct span pattern, struct span reverse_path)
 	return route_takes(pattern, reverse_path);
 }
 
-/* The nearest line: the address, its domain, the domains above that, all. */
-static const struct conf_route *
-find_line(const struct conf_table *table, struct span address, unsigned *line)
-{
-	const struct conf_route *way = conf_table_find(table, address, line);
-	struct span domain = span_skip(address, span_find_last(address, '@') + 1);
-
-	if (!way && address.len > domain.len)
-		way = conf_table_find(table, domain, line);
-	for (size_t i = 1; i < domain.len && !way; i++)
-		if (domain.ptr[i] == '.')
-			way = conf_table_find(table, span_skip(domain, i), line);
-	return way ? way : conf_table_find(table, SPAN("*"), line);
-}
-
 const struct conf_route *
 route_find_place(const struct conf *conf, struct span reverse_path, struct span address,
     struct route_place *place)
@@ -59,10 +44,10 @@ route_find_place(const struct conf *conf, struct span reverse_path, struct span 
 			continue;
 		}
 		if (conf_table_is_by_sender(route->table))
-			way = find_line(route->table,
+			way = conf_table_nearest(route->table,
 			    reverse_path.len > 0 ? reverse_path : SPAN("<>"), &place->line);
 		else
-			way = find_line(route->table, address, &place->line);
+			way = conf_table_nearest(route->table, address, &place->line);
 		if (way) {
 			place->file = way->file;
 			return way;

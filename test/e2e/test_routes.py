@@ -4,6 +4,8 @@ import json
 import logs
 from talk import Talk, message, submit
 from test_delivery import ALICE, RELAY, through
+from test_pipe import OTHER, USER
+from waiting import until
 
 BOB = "bob@home.example"
 
@@ -137,3 +139,87 @@ def test_a_reload_reads_the_table_and_a_mistake_keeps_the_old_one(postrider, sin
     ways.unlink()
     check = server.run("config", "check", str(server.config), config=False)
     assert check.returncode == 78 and b"ways: No such file" in check.stderr, check
+
+
+# Says in a file of its first word's name for whom it was run.
+PROGRAM = "#!/bin/sh\ncat >/dev/null\necho \"$RECIPIENT $1\" >>{out}/$1.part\nmv {out}/$1.part {out}/$1\n"
+
+
+def test_every_kind_of_way_may_stand_in_a_table(postrider, sink, certificate):
+    """LMTP by port and socket, a smart host with a password and its TLS, programs that are declared, rules."""
+    shop, near = sink(certificate=certificate, login=("shop", "secret words")), sink(lmtp=True)
+    server = postrider(extra=RELAY, domains=["home.example", "lists.example"], retry="1 h")
+    path = server.directory / "far.socket"
+    socket = sink(lmtp=True, path=path)
+    path.chmod(0o777)
+    out, script = server.directory / "out", server.directory / "robot"
+    out.mkdir()
+    out.chmod(0o777)
+    script.write_text(PROGRAM.format(out=out))
+    script.chmod(0o755)
+    (server.directory / "credentials").write_text("shop: shop secret words\n")
+    (server.directory / "credentials").chmod(0o600)
+    ways = server.directory / "ways"
+    ways.write_text(f"shop.example: through 127.0.0.1:{shop.port} with tls required as shop\n"
+                    f"port.example: by lmtp 127.0.0.1:{near.port} with tls never\n"
+                    f"socket.example: by lmtp {path}\n"
+                    "lists.example: pipe to robot\n"
+                    "joe@home.example: pipe to Robot\n"
+                    "void.example: discard\n")
+    (server.directory / "tenants").write_text("robots@t.example: pipe to senders\n")
+    server.routes = [f'program robot runs "{script} {{local}}" as {USER}', f"credentials from {server.directory}/credentials",
+                     "routes by sender from tenants", "routes from ways",
+                     f'program senders runs "{script} from-{{local}}" as {USER}']
+    server.start()
+    found = submit(server.smtp_port, ALICE, [
+        "ann@shop.example", "ann@port.example", "ann@socket.example", "news@lists.example",
+        "joe@home.example", "x@void.example"], message("all"))
+    got = shop.wait_messages()[0]
+    assert got["tls"] and got["login"] == "shop" and got["rcpts"] == ["ann@shop.example"]
+    assert near.wait_messages()[0]["taken"] == ["ann@port.example"]
+    assert socket.wait_messages()[0]["taken"] == ["ann@socket.example"]
+    for name, rcpt in (("news", "news@lists.example"), ("joe", "joe@home.example")):
+        until((out / name).exists, lambda: server.log_tail())
+        assert (out / name).read_text() == f"{rcpt} {name}\n"
+    server.wait_event("discarded", id=found, to="x@void.example")
+    submit(server.smtp_port, "robots@t.example", "bob@anywhere.example", message("by sender"))
+    until((out / "from-bob").exists, lambda: server.log_tail())
+    server.wait_queue_empty()
+    for address, way in (("ann@shop.example", f"through 127.0.0.1:{shop.port} with tls required as shop"),
+                         ("ann@port.example", f"by lmtp 127.0.0.1:{near.port} with tls never"),
+                         ("ann@socket.example", f"by lmtp {path}"),
+                         ("news@lists.example", f"pipe to robot ({script} as {USER})"),
+                         ("joe@home.example", f"pipe to robot ({script} as {USER})"),
+                         ("x@void.example", "discard")):
+        told = json.loads(server.run("route", address, "--json").stdout)
+        assert told["route"] == way and told["file"] == str(ways) and not told["ours"], told
+    # A table names programs; what they run is said in the configuration only.
+    for line, text in ((f"a.example: pipe to {script} as {USER}\n", "names of programs, and no commands"),
+                       ("a.example: pipe to robt\n", 'no program "robt"; did you mean "robot"?')):
+        ways.write_text(line)
+        check = server.run("config", "check", str(server.config), config=False)
+        assert check.returncode == 78 and text in check.stderr.decode(), check
+
+
+def test_a_program_that_a_table_names_may_become_another_users(postrider):
+    """What waits goes to it after the restart, though the table is as it was."""
+    server = postrider(extra=RELAY, retry="1 h", routes=["routes from ways"])
+    out, script = server.directory / "out", server.directory / "robot"
+    out.mkdir()
+    out.chmod(0o777)
+    script.write_text("#!/bin/sh\nexit 75\n")
+    script.chmod(0o755)
+    (server.directory / "ways").write_text("far.example: pipe to robot\n")
+    server.routes.append(f'program robot runs "{script}" as {USER}')
+    server.start()
+    found = submit(server.smtp_port, ALICE, "ann@far.example", message("waits"))
+    server.wait_event(logs.DEFERRED, id=found)
+    shown = json.loads(server.queue("show", found, "--json"))["recipients"][0]
+    assert shown["destination"] == f"pipe:{USER}:robot" and shown["route"].startswith("pipe to robot ("), shown
+    server.stop()
+    script.write_text(PROGRAM.format(out=out))
+    server.routes[-1] = f'program robot runs "{script} {{local}}" as {OTHER}'
+    server.start()
+    server.queue("retry", found)
+    until((out / "ann").exists, lambda: server.log_tail())
+    server.wait_queue_empty()

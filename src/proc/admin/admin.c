@@ -96,181 +96,123 @@ end_query(struct admin *admin, uint64_t query)
 	return client;
 }
 
-static void
-take_flushed(struct admin *admin, const struct ipc_qa_ledger_flushed *flushed)
-{
-	struct client *client = end_query(admin, flushed->query);
+/*
+ * Of each answer that is passed on as one line: it is decoded, and sent to the client that asked,
+ * if that is still there.
+ */
+#define ANSWER(name)                                                                      \
+	static enum err receive_##name(struct admin *admin, struct span payload)          \
+	{                                                                                 \
+		struct ipc_qa_##name answer;                                              \
+		struct client *client;                                                    \
+                                                                                          \
+		if (ipc_qa_##name##_decode(payload, &answer))                             \
+			return ERR_SYNTAX;                                                \
+		client = map_get_u64(&admin->queries, answer.query);                      \
+		if (client)                                                               \
+			send_json(client, admin_##name(&answer));                         \
+		return OK;                                                                \
+	}
 
+ANSWER(message)
+ANSWER(rcpt)
+ANSWER(destination)
+ANSWER(tally)
+ANSWER(transcript)
+ANSWER(suspension)
+ANSWER(suppression)
+ANSWER(standing)
+ANSWER(source)
+
+/* The last of an answer. */
+static enum err
+receive_done(struct admin *admin, struct span payload)
+{
+	struct ipc_qa_done done;
+	struct client *client;
+
+	if (ipc_qa_done_decode(payload, &done))
+		return ERR_SYNTAX;
+	client = end_query(admin, done.query);
 	if (!client)
-		return;
-	if (flushed->done)
+		return OK;
+	send_json(client, admin_done(&done));
+	take_lines(client);
+	return OK;
+}
+
+static enum err
+receive_flushed(struct admin *admin, struct span payload)
+{
+	struct ipc_qa_ledger_flushed flushed;
+	struct client *client;
+
+	if (ipc_qa_ledger_flushed_decode(payload, &flushed))
+		return ERR_SYNTAX;
+	client = end_query(admin, flushed.query);
+	if (!client)
+		return OK;
+	if (flushed.done)
 		send_json(client, json_pack("{s:{}}", "done"));
 	else
 		admin_send_error(client,
 		    "the ledger cannot be written for now; the server's log says why");
 	take_lines(client);
+	return OK;
 }
 
-static void
-take_waiting(struct admin *admin, const struct ipc_qa_still_waiting *waiting)
+static enum err
+receive_waiting(struct admin *admin, struct span payload)
 {
-	struct client *client = end_query(admin, waiting->query);
-	struct reader reader = reader_init(waiting->messages);
-	json_t *list = json_array();
+	struct ipc_qa_still_waiting waiting;
+	struct client *client;
+	struct reader reader;
+	json_t *list;
 
+	if (ipc_qa_still_waiting_decode(payload, &waiting))
+		return ERR_SYNTAX;
+	client = end_query(admin, waiting.query);
+	if (!client)
+		return OK;
+	list = json_array();
+	reader = reader_init(waiting.messages);
 	while (reader.rest.len > 0 && !reader.failed) {
 		uint64_t id = reader_u64(&reader), arrival = reader_u64(&reader);
 
 		json_array_append_new(list, json_pack("[I,I,I]", (json_int_t)id,
 		    (json_int_t)arrival, (json_int_t)reader_u32(&reader)));
 	}
-	if (!client) {
-		json_decref(list);
-		return;
-	}
 	send_json(client, json_pack("{s:o}", "waiting", list));
-	send_json(client, json_pack("{s:{s:b}}", "done", "lost", (int)waiting->lost));
+	send_json(client, json_pack("{s:{s:b}}", "done", "lost", (int)waiting.lost));
 	take_lines(client);
-}
-
-static enum err
-receive_tally(struct admin *admin, struct span payload)
-{
-	struct ipc_qa_tally tally;
-	struct client *client;
-
-	if (ipc_qa_tally_decode(payload, &tally))
-		return ERR_SYNTAX;
-	client = map_get_u64(&admin->queries, tally.query);
-	if (client)
-		send_json(client, admin_tally(&tally));
 	return OK;
-}
-
-static enum err
-receive_audit(struct admin *admin, unsigned type, struct span payload)
-{
-	struct ipc_qa_ledger_flushed flushed;
-	struct ipc_qa_still_waiting waiting;
-
-	if (type == IPC_qa_LEDGER_FLUSHED && !ipc_qa_ledger_flushed_decode(payload, &flushed))
-		take_flushed(admin, &flushed);
-	else if (type == IPC_qa_STILL_WAITING &&
-	    !ipc_qa_still_waiting_decode(payload, &waiting))
-		take_waiting(admin, &waiting);
-	else
-		return ERR_SYNTAX;
-	return OK;
-}
-
-static void
-take_done(struct admin *admin, const struct ipc_qa_done *done)
-{
-	struct client *client = end_query(admin, done->query);
-
-	if (!client)
-		return;
-	send_json(client, admin_done(done));
-	take_lines(client);
-}
-
-static enum err
-receive_of_destinations(struct admin *admin, unsigned type, struct span payload)
-{
-	struct ipc_qa_suspension suspension;
-	struct ipc_qa_suppression suppression;
-	struct ipc_qa_standing standing;
-	struct ipc_qa_source source;
-	struct client *client;
-
-	switch (type) {
-	case IPC_qa_STANDING:
-		if (ipc_qa_standing_decode(payload, &standing))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, standing.query);
-		if (client)
-			send_json(client, admin_standing(&standing));
-		return OK;
-	case IPC_qa_SOURCE:
-		if (ipc_qa_source_decode(payload, &source))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, source.query);
-		if (client)
-			send_json(client, admin_source(&source));
-		return OK;
-	case IPC_qa_SUSPENSION:
-		if (ipc_qa_suspension_decode(payload, &suspension))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, suspension.query);
-		if (client)
-			send_json(client, admin_suspension(&suspension));
-		return OK;
-	case IPC_qa_SUPPRESSION:
-		if (ipc_qa_suppression_decode(payload, &suppression))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, suppression.query);
-		if (client)
-			send_json(client, admin_suppression(&suppression));
-		return OK;
-	default:
-		return receive_audit(admin, type, payload);
-	}
 }
 
 static enum err
 receive_queue(
     void *owner, struct ipc_channel *channel, unsigned type, struct span payload, int fd)
 {
-	struct admin *admin = owner;
-	struct ipc_qa_message message;
-	struct ipc_qa_rcpt rcpt;
-	struct ipc_qa_destination destination;
-	struct ipc_qa_transcript transcript;
-	struct ipc_qa_done done;
-	struct client *client;
+	static enum err (*const answers[])(struct admin *, struct span) = {
+	    [IPC_qa_MESSAGE] = receive_message,
+	    [IPC_qa_RCPT] = receive_rcpt,
+	    [IPC_qa_DESTINATION] = receive_destination,
+	    [IPC_qa_TALLY] = receive_tally,
+	    [IPC_qa_TRANSCRIPT] = receive_transcript,
+	    [IPC_qa_SUSPENSION] = receive_suspension,
+	    [IPC_qa_SUPPRESSION] = receive_suppression,
+	    [IPC_qa_STANDING] = receive_standing,
+	    [IPC_qa_SOURCE] = receive_source,
+	    [IPC_qa_DONE] = receive_done,
+	    [IPC_qa_LEDGER_FLUSHED] = receive_flushed,
+	    [IPC_qa_STILL_WAITING] = receive_waiting,
+	};
 
 	(void)channel;
 	if (fd >= 0)
 		io_fd_close(fd);
-	switch (type) {
-	case IPC_qa_MESSAGE:
-		if (ipc_qa_message_decode(payload, &message))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, message.query);
-		if (client)
-			send_json(client, admin_message(&message));
-		return OK;
-	case IPC_qa_RCPT:
-		if (ipc_qa_rcpt_decode(payload, &rcpt))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, rcpt.query);
-		if (client)
-			send_json(client, admin_rcpt(&rcpt));
-		return OK;
-	case IPC_qa_DESTINATION:
-		if (ipc_qa_destination_decode(payload, &destination))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, destination.query);
-		if (client)
-			send_json(client, admin_destination(&destination));
-		return OK;
-	case IPC_qa_TALLY:
-		return receive_tally(admin, payload);
-	case IPC_qa_TRANSCRIPT:
-		if (ipc_qa_transcript_decode(payload, &transcript))
-			return ERR_SYNTAX;
-		client = map_get_u64(&admin->queries, transcript.query);
-		if (client)
-			send_json(client, admin_transcript(&transcript));
-		return OK;
-	case IPC_qa_DONE:
-		if (ipc_qa_done_decode(payload, &done))
-			return ERR_SYNTAX;
-		take_done(admin, &done);
-		return OK;
-	default:
-		return receive_of_destinations(admin, type, payload);
-	}
+	if (type >= LEN(answers) || !answers[type])
+		return ERR_SYNTAX;
+	return answers[type](owner, payload);
 }
 
 static void

@@ -25,7 +25,6 @@ struct client {
 	struct io_op read;
 	struct buf line;
 	uint64_t query; /* under way, or 0 */
-	bool summary; /* which it is */
 };
 
 /* Says, as the answer's last line, what is wrong. */

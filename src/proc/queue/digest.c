@@ -52,6 +52,10 @@ digest_routes(const struct conf *conf)
 		if (route->pipe)
 			hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, route->pipe->name);
 	}
+	/* Tables name them; as whom they run is part of the key. */
+	for (const struct conf_pipe *pipe = conf->pipes; pipe; pipe = pipe->next)
+		if (pipe->title.len > 0)
+			hash = hash * 0x9e3779b97f4a7c15 + map_hash(seed, pipe->name);
 	return (uint32_t)(hash ^ hash >> 32);
 }
 

@@ -147,6 +147,13 @@ one_for_a_program_goes_to_its_user(void **state)
 	/* With another program of the same user it is not the same way any more. */
 	pipe.name = SPAN("v:/y");
 	assert_int_not_equal(digest_routes(&tests[1].conf), tests[1].queue.routes);
+	/* A table names it by its title, whoever it runs as. */
+	tests[1].conf.route_count = 0;
+	pipe.title = SPAN("robot");
+	pipe.name = SPAN("v:robot");
+	tests[1].queue.routes = digest_routes(&tests[1].conf);
+	pipe.name = SPAN("w:robot");
+	assert_int_not_equal(digest_routes(&tests[1].conf), tests[1].queue.routes);
 	buf_fini(&digest);
 	for (size_t i = 0; i < LEN(tests); i++)
 		test_queue_fini(&tests[i]);
