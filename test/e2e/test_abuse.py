@@ -241,6 +241,63 @@ def test_a_message_has_its_time(postrider):
     server.wait_event("refused", limit="message_timeout")
 
 
+def test_the_next_piece_of_a_message_has_its_time(postrider):
+    server = make(postrider, "data timeout 1 s")
+    with Talk(server.smtp_port) as talk:
+        talk.ehlo()
+        talk.start("ann@client.example", ALICE)
+        talk.expect("DATA", 354)
+        reply = talk.reply()
+        assert (reply.code, reply.status) == (421, "4.4.2"), reply
+        assert talk.is_closed()
+    server.wait_event("refused", limit="data_timeout")
+
+
+def test_a_session_has_its_time_though_it_goes_on(postrider):
+    server = make(postrider, "session timeout 2 s")
+    with Talk(server.smtp_port) as talk:
+        start = time.monotonic()
+        talk.ehlo()
+        while (reply := talk.ask("NOOP")).code == 250:
+            settle(0.02)
+        assert (reply.code, reply.status) == (421, "4.4.2") and time.monotonic() - start > 1.5, reply
+        assert talk.is_closed()
+    server.wait_event("refused", limit="session_timeout")
+
+
+def test_commands_and_messages_of_a_session(postrider):
+    server = make(postrider, "commands per session 100", "messages per session 2")
+    with Talk(server.smtp_port) as talk:
+        talk.ehlo()
+        count = 1
+        while (reply := talk.ask("NOOP")).code == 250:
+            count += 1
+        assert (reply.code, reply.status, count) == (421, "4.7.0", 100), (reply, count)
+    with Talk(server.smtp_port) as talk:
+        talk.ehlo()
+        for number in range(2):
+            talk.start("ann@client.example", ALICE)
+            assert talk.data(message(f"m{number}")).code == 250
+        reply = talk.ask("MAIL FROM:<ann@client.example>")
+        assert (reply.code, reply.status) == (421, "4.7.0"), reply
+    for limit in ("commands_per_session", "messages_per_session"):
+        server.wait_event("refused", limit=limit)
+    assert len(server.wait_mail("alice", 2)) == 2
+
+
+def test_recipients_of_a_host_and_a_large_header(postrider):
+    server = make(postrider, "recipient rate per host 20", "rate period 10 m", "header size 4 KB")
+    with Talk(server.smtp_port, source=("127.1.1.1", 0)) as talk:
+        talk.ehlo()
+        talk.start("ann@client.example", ALICE, ALICE)
+        reply = talk.ask(f"RCPT TO:<{ALICE}>")
+        assert (reply.code, reply.status) == (451, "4.7.0"), reply
+        reply = talk.data(message("header", extra="".join(f"X-{n}: {'x' * 70}\r\n" for n in range(60))))
+        assert (reply.code, reply.status) == (552, "5.3.4"), reply
+    for limit in ("recipient_rate_per_host", "message_size"):
+        server.wait_event("refused", limit=limit)
+
+
 def test_a_handshake_has_its_time(postrider):
     server = make(postrider, "handshake timeout 1 s")
     with Talk(server.submissions_port, greeting=False) as talk:
