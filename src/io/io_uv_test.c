@@ -276,7 +276,7 @@ call_waits_for_the_whole_reply(void **state)
 		stream = io_stream_open(io, pair[0]);
 		answerer.fd = pair[1];
 		pthread_create(&thread, NULL, answer, &answerer);
-		/* On a busy machine a thread answers late: only what never comes is not waited for. */
+		/* A thread may be late: only what never comes is not waited for. */
 		err = io_call(stream, SPAN("sign"), reply, sizeof(reply),
 		    cases[i].err == ERR_TIMEOUT ? 100 : PATIENCE_MS);
 		pthread_join(thread, NULL);
