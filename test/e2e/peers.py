@@ -578,7 +578,7 @@ class Sink:
                  lmtp=False, path=None):
         self.script, self.always, self.rcpt_replies = {}, {}, {}
         self.lmtp, self.verdicts = lmtp, {}
-        self.login = login  # (name, password): AUTH PLAIN is asked for
+        self.login, self.mechanisms = login, "PLAIN LOGIN"  # (name, password): AUTH is asked for
         self.messages_per_session = None  # after so many it closes, without a word
         self.extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", *extensions]
         self.messages = []  # dicts: mail, rcpts, data, tls, login, session, at
@@ -730,7 +730,7 @@ class SinkSession:
         if self.sink.context and not self.tls:
             words.append("STARTTLS")
         if self.sink.login and (self.tls or not self.sink.context):
-            words.append("AUTH PLAIN LOGIN")
+            words.append(f"AUTH {self.sink.mechanisms}")
         self.say("ehlo", "\n".join(["250 sink.far.example", *words]))
 
     def on_helo(self, _):

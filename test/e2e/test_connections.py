@@ -48,6 +48,27 @@ def test_messages_follow_each_other_on_one_connection(postrider, sink):
     never(server, "reconnect")
 
 
+def test_commands_are_pipelined_where_that_is_offered(postrider, sink, wire):
+    far = sink()
+    line = wire(far.port)
+    server = start(postrider, line)
+    together = [b"MAIL FROM:<alice@home.example>", b"RCPT TO:<a@far.example>", b"RCPT TO:<b@far.example>",
+                b"\r\nDATA\r\n"]
+    found = submit(server.smtp_port, ALICE, ["a@far.example", "b@far.example"], message("piped"))
+    server.wait_event(logs.RELAYED, 2, id=found)
+    assert line.one_piece_with(*together), line.pieces
+    far.extensions.remove("PIPELINING")
+    far.messages_per_session = 1
+    server.queue("suspend", "127.0.0.1")
+    found = submit(server.smtp_port, ALICE, ["a@far.example", "b@far.example"], message("one by one"))
+    until(lambda: server.queue_ids() == [found], "it waits")
+    server.kill_role("delivery")
+    server.queue("resume", "127.0.0.1")
+    server.wait_event(logs.RELAYED, 2, id=found)
+    assert len(line.pieces) == 2 and all(piece.count(b"\r\n") == 1 for piece in line.pieces[1]
+                                         if b"FROM:" in piece or b"TO:" in piece), line.pieces[1]
+
+
 def test_many_at_a_time_share_few_connections(postrider, sink):
     far = sink()
     server = postrider(extra=[*ONE_PROCESS, "queue { connections per destination 3 }"],

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import logs
+from peers import ZONE as ZONE_OF_MANY
 from server import settle
 from talk import Talk, message, submit
 from waiting import same_day
@@ -222,6 +223,18 @@ def test_policy_of_a_destination_towards_tls(postrider, dns, sink, port_25, cert
     else:
         event = server.wait_event(logs.DEFERRED, id=found)[0]
         assert event["status"] == "4.7.5" and "signed by itself" in event["text"]
+
+
+def test_a_trusted_certificate_of_another_name_is_none(postrider, dns, sink, port_25, certificate):
+    """It is for *.far.example and others, not for mx.two.example."""
+    zone = ZONE_OF_MANY.replace("mx.two       AAAA ::1\n", "")
+    far = sink("127.0.0.2", port_25, certificate=certificate)
+    server = postrider(dns_port=dns(zone).port, env={"SSL_CERT_FILE": certificate[0]}, retry="1 h",
+                       extra=[*RELAY, "destination two.example { tls verified }"]).start()
+    found = submit(server.smtp_port, ALICE, "ann@two.example", message("policy"))
+    event = server.wait_event(logs.DEFERRED, id=found)[0]
+    assert event["status"] == "4.7.5" and "mx.two.example" in event["text"], event
+    assert far.messages == []
 
 
 def test_verified_by_the_systems_roots(postrider, dns, sink, port_25, certificate):

@@ -241,10 +241,13 @@ def test_the_second_mx_stands_in_for_the_first(postrider, dns, sink, port_25):
     assert far.wait_messages()[0]["rcpts"] == ["ann@backup.example"]
 
 
-@pytest.mark.parametrize("domain, status", [("nosuch.example", "5.1.2"), ("null.example", "5.1.10")])
-def test_names_that_take_no_mail_bounce_at_once(postrider, dns, domain, status):
+@pytest.mark.parametrize("domain, code, status", [("nosuch.example", "550", "5.1.2"),
+                                                  ("null.example", "556", "5.1.10")])
+def test_names_that_take_no_mail_bounce_at_once(postrider, dns, domain, code, status):
     server = postrider(extra=RELAY, dns_port=dns().port).start()
-    submit(server.smtp_port, ALICE, f"ann@{domain}", message("nowhere"))
+    found = submit(server.smtp_port, ALICE, f"ann@{domain}", message("nowhere"))
+    event = server.wait_event(logs.BOUNCED, id=found)[0]
+    assert (event["code"], event["status"]) == (code, status), event
     bounce = server.wait_mail("alice")[0]
     assert status.encode() in bounce, bounce.decode()
 
