@@ -78,10 +78,14 @@ def test_what_is_tried_alone_after_a_death_waits_for_its_suspended_destination(
             two.script.clear()
         server.kill_role(role)
     two.wait_messages()
+
+    def reasons():
+        return [to["reason"] for row in json.loads(server.queue("list", "--json"))["messages"]
+                for to in row["recipients"]]
+
+    until(lambda: reasons() == ["suspended"], lambda: server.queue("list"))
     settle(1)
     assert one.messages == [] and one.sessions == deaths
-    [row] = json.loads(server.queue("list", "--json"))["messages"]
-    assert [to["reason"] for to in row["recipients"]] == ["suspended"]
     server.queue("resume", "127.0.0.1")
     one.wait_messages()
     server.wait_queue_empty()
