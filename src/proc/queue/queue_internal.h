@@ -96,6 +96,9 @@ struct attempt {
 	struct place places[ATTEMPT_FAMILIES][ATTEMPT_SHARES]; /* in their shares */
 	uint8_t avoid;       /* families that its pool has no address for now: ATTEMPT_AVOID_... */
 	bool source_failed;  /* this host lacked one of them */
+	bool obstructed;     /* none of its addresses may send now, for the reason and until: */
+	uint32_t obstacle;   /* held */
+	uint64_t obstacle_wall_ms; /* 0: there is no such address */
 	bool trimmed;        /* some recipients are in line again */
 	struct io_op read;   /* of the body, and of the envelope where it is not at hand */
 	struct buf envelope;
@@ -500,6 +503,8 @@ void sources_shares(const struct queue *queue, const struct conf_source *source,
     struct span provider, struct share *shares[ATTEMPT_SHARES]);
 /* The statement that a share comes from; NULL: none. */
 const struct conf_warmup *sources_warmup(const struct conf *conf, const struct share *share);
+/* It is now, and that day. */
+struct share_time sources_time(struct queue *queue);
 
 /* sources_wait.c */
 /* Nothing may send it now: the recipient of the attempt waits until something may. */
