@@ -118,9 +118,9 @@ place_wall_ms(const struct share *share, uint64_t promised, uint64_t places,
 {
 	uint64_t taken = share->used + share->pending, burst = warmup_burst(share->max);
 	uint64_t day_wall_ms = time->wall_ms - time->wall_ms % WARMUP_DAY_MS;
-	uint64_t before = promised > taken ? promised : taken, wall_ms = day_wall_ms, even_ns, all_ns;
+	uint64_t before = promised > taken ? promised : taken, wall_ms, even_ns, all_ns;
 
-	wall_ms += warmup_release_ms(share->max, before + places);
+	wall_ms = day_wall_ms + warmup_release_ms(share->max, before + places);
 	if (wall_ms >= day_wall_ms + WARMUP_DAY_MS)
 		return day_wall_ms + WARMUP_DAY_MS;
 	/* They go no faster than any may. */

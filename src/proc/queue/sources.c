@@ -14,12 +14,9 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
-#include "proc/proc_file.h"
 #include "providers/providers.h"
 #include "route/source.h"
 #include "route/warmup.h"
-
-static const char name[] = "sources", name_new[] = "sources.new";
 
 const uint8_t sources_families[ATTEMPT_FAMILIES] = {4, 6};
 
@@ -86,53 +83,32 @@ index_sources(struct queue *queue)
 static void
 save(struct queue *queue)
 {
-	struct event event;
 	struct buf bytes;
-	enum err err;
 
 	if (!queue->shares.is_changed || queue->conf->warmup_count == 0)
 		return;
 	buf_init(&bytes, SHARES_BYTES_MAX);
 	shares_write(&queue->shares, &bytes);
 	check(buf_finish(&bytes) == OK);
-	err = proc_file_replace(queue->dir, name, name_new, buf_span(&bytes));
+	queue->shares.is_changed = kept_replace(queue, KEPT_SOURCES, buf_span(&bytes)) != OK;
 	buf_fini(&bytes);
-	if (!err) {
-		queue->shares.is_changed = queue->shares_unsaved = false;
-		return;
-	}
-	if (queue->shares_unsaved)
-		return;
-	queue->shares_unsaved = true;
-	event_begin(&event, &queue->env->log, "sources_not_kept");
-	event_err(&event, err);
-	event_str(&event, "text",
-	    "what new addresses have sent today may be forgotten by a restart");
-	event_end(&event);
 }
 
 void
 sources_load(struct queue *queue)
 {
-	struct event event;
 	struct buf bytes;
 	enum err err;
 
 	buf_init(&bytes, SHARES_BYTES_MAX);
-	err = proc_file_read(queue->dir, name, &bytes);
+	err = kept_read(queue, KEPT_SOURCES, &bytes);
 	if (!err)
 		err = shares_read(&queue->shares, buf_span(&bytes),
 		    day_of(io_wall_ms(queue->env->io)));
 	buf_fini(&bytes);
 	(void)sources_time(queue);
 	index_sources(queue);
-	if (!err || err == ERR_NOT_FOUND)
-		return;
-	event_begin(&event, &queue->env->log, "sources_damaged");
-	event_err(&event, err);
-	event_str(&event, "text",
-	    "what new addresses have sent today is not known; they may send a share more");
-	event_end(&event);
+	kept_loaded(queue, KEPT_SOURCES, err);
 }
 
 void
