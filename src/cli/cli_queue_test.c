@@ -339,12 +339,12 @@ static const struct {
 	    DESTINATION("mailbox", "ok", 1) SUMMED(3, 4, 21),
 	EX_OK,
 	"destination                       waiting  oldest        state\n"
-	"the server b.test:25                   12  12 min ago    limited by rate 5 per 1 m, in "
+	"server b.test:25                       12  12 min ago    limited by rate 5 per 1 m, in "
 	"queue; the next may go in 4 min\n"
 	"    421 4.7.0 Busy\n"
 	"a.test                                  7  12 min ago    down, tried again in 4 min\n"
 	"    421 4.7.0 Busy\n"
-	"the mailboxes here                      1  12 min ago    ok\n"
+	"mailboxes                               1  12 min ago    ok\n"
 	"    421 4.7.0 Busy\n"
 	"\nby age                                all   <5 min  <20 min     <1 h     <6 h     <1 d"
 	"    older\n",
@@ -354,7 +354,7 @@ static const struct {
 	    TALLY("reason", "mailbox-full", 3, 4) TALLY("other reasons", "", 5, 0)
 		TALLY("other destinations", "", 1, 2) SUMMED(1, 4, 21),
 	EX_OK,
-	"the server b.test:25                    0        -        -        -        -        -"
+	"server b.test:25                        0        -        -        -        -        -"
 	"        -\n"
 	"all others                              3        1        -        -        -        -"
 	"        2\n"
