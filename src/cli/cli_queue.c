@@ -71,8 +71,8 @@ static const char usage[] =
     "                  (LC_ALL, LC_MESSAGES, LANG)\n"
     "  --json          one JSON document, for programs\n"
     "\n"
-    "Exit codes: 0 done, 65 no such message or destination, 69 the server cannot be reached, 75 try\n"
-    "again, 77 not allowed to ask it, 78 or 66 the configuration, 64 wrong use.\n";
+    "Exit codes: 0 done, 65 no such message or destination, 69 the server cannot be\n"
+    "reached, 75 try again, 77 not allowed to ask it, 78 or 66 the configuration, 64 wrong use.\n";
 
 static int
 take_verb(const char *word, struct cli_queue_options *options)

@@ -203,6 +203,18 @@ take_done(struct talk *talk, json_t *done)
 	return EX_OK;
 }
 
+/* It may have names in it that mail brought. */
+static void
+say_error(const char *error)
+{
+	struct buf clean;
+
+	buf_init(&clean, 16 << 10);
+	reply_clean(&clean, span_str(error));
+	fprintf(stderr, "postrider: %.*s\n", SPAN_ARGS(buf_span(&clean)));
+	buf_fini(&clean);
+}
+
 static int
 take_answer(struct talk *talk, json_t *answer)
 {
@@ -256,7 +268,7 @@ take_answer(struct talk *talk, json_t *answer)
 		return take_done(talk, done);
 	if (!error)
 		return EX_PROTOCOL;
-	fprintf(stderr, "postrider: %s\n", error);
+	say_error(error);
 	return json_is_true(json_object_get(answer, "name")) ? EX_DATAERR : EX_TEMPFAIL;
 }
 

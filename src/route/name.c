@@ -50,7 +50,8 @@ target_of(struct span text)
 
 	if (text.len > 0 && text.ptr[0] == '[') {
 		end = span_find(text, ']');
-		return (struct target){span_skip(span_first(text, end), 1), span_skip(text, end + 2)};
+		return (struct target){
+		    span_skip(span_first(text, end), 1), span_skip(text, end + 2)};
 	}
 	return (struct target){span_first(text, end), span_skip(text, end + 1)};
 }

@@ -38,5 +38,5 @@ bool route_name_site(struct span selector, struct span *site);
 bool route_name_fits_site(struct span wanted, struct span site);
 /* Whether a selector may mean what no configuration names: a domain, or a site. */
 bool route_name_is_open(struct span selector);
-/* What stands behind the word for the kind, if there is one: "relay.example" of "server relay.example". */
+/* What stands behind the word for the kind, if there is one: "a.example" of "server a.example". */
 struct span route_name_rest(struct span words);

@@ -205,7 +205,8 @@ static void
 selectors_of_domains_and_sites_are_open(void **state)
 {
 	static const char *const open[] = {"a.example", "mx:a", "rule:a", "provider:a.b"};
-	static const char *const closed[] = {"a", "host:a.example", "via:a:1", "pipe:a.b", "mailbox"};
+	static const char *const closed[] = {
+	    "a", "host:a.example", "via:a:1", "pipe:a.b", "mailbox"};
 	struct span site;
 
 	(void)state;

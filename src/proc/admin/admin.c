@@ -24,9 +24,9 @@
  *   {"message": {"id", ...}}, then for each of its recipients {"recipient": {...}}
  *   {"destination": {...}}, then {"tally": {"kind", "name", "recipients", "ages"}}
  *   {"transcript": {..., "steps": [{"ms", "kind": "fact" | "sent" | "got" | "gap", "text"}]}}
- *   {"standing": {...}}, and for domains of a provider {"member": {"destination", "recipients", ...}}
- *   {"done": {"count": in this answer, or acted on; "total": in the queue; "nearest": where nothing is
- *    called so, what may have been meant}}
+ *   {"standing": {...}}, and for domains of a provider {"member": {"destination", ...}}
+ *   {"done": {"count": in this answer, or acted on; "total": in the queue; "nearest": where
+ *    nothing is called so, what may have been meant}}
  *   {"done": {..., "more": true, "last": "ID"}}: ask again, after "last"
  *   {"done": {..., "lost": true}}: the message of "after" is gone; ask with an earlier one
  *   {"error": "text for people", "name": true where nothing is called so (or not)}

@@ -145,8 +145,8 @@ admin_destination(const struct ipc_qa_destination *destination)
 	uint64_t total;
 
 	json_object_set_new(value, "destination", proc_json_text(destination->destination));
-	json_object_set_new(
-	    value, "state", json_name(destination_states, LEN(destination_states), destination->state));
+	json_object_set_new(value, "state",
+	    json_name(destination_states, LEN(destination_states), destination->state));
 	json_object_set_new(
 	    value, "reason", json_name(reasons, LEN(reasons), destination->why));
 	json_object_set_new(value, "next_try", json_time(destination->at_wall_ms));

@@ -255,8 +255,9 @@ refuse(struct queue *queue, uint64_t query, struct span words)
 		buf_addf(&text, "; did you mean \"%.*s\"?", SPAN_ARGS(buf_span(&nearest.best)));
 	else
 		buf_add_str(&text,
-		    "; \"postrider queue summary\" has the names of those with mail, \"postrider "
-		    "providers\" those of providers, and a domain without a dot is \"domain NAME\"");
+		    "; \"postrider queue summary\" has the names of those with mail, "
+		    "\"postrider providers\" those of providers, and a domain without a dot is "
+		    "\"domain NAME\"");
 	done.problem = buf_span(&text);
 	ipc_qa_done_send(queue->admin, &done);
 	buf_fini(&text);

@@ -453,7 +453,7 @@ size_t standing_tell_sites(struct queue *queue, uint64_t query, struct span want
 /* The selector that the words mean, added to it; false, answered: they mean none. */
 bool names_take(
     struct queue *queue, uint64_t query, struct span words, struct buf *selector);
-/* Likewise; and false, answered, where neither mail nor the configuration has such a destination. */
+/* Likewise; and false, answered, where neither mail nor the configuration has such. */
 bool names_take_known(
     struct queue *queue, uint64_t query, struct span words, struct buf *selector);
 /* Whether it means the destination. */

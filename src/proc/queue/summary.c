@@ -61,7 +61,8 @@ is_asked_for(const struct summary *summary, struct tally *tally, uint32_t destin
 
 	if (tally->asked == UNKNOWN) {
 		sched_destination_get(summary->queue->sched, destination, &known);
-		tally->asked = names_fit(summary->queue, summary->match, &known) ? MATCHES : IS_OTHER;
+		tally->asked =
+		    names_fit(summary->queue, summary->match, &known) ? MATCHES : IS_OTHER;
 	}
 	return tally->asked == MATCHES;
 }
