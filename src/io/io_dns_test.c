@@ -311,13 +311,13 @@ silence_is_a_timeout(void **state)
 	struct asked silent, host;
 	uint64_t start_ms = io_now_ms(world->io);
 
+	ask(world->io, &host, SPAN("host.example"), IO_DNS_A);
 	world->io->dns_timeout_ms = 150;
 	ask(world->io, &silent, SPAN("silent.example"), IO_DNS_A);
-	ask(world->io, &host, SPAN("host.example"), IO_DNS_A);
 	io_run(world->io);
 	assert_int_equal(silent.done, 1);
 	assert_int_equal(silent.op.err, ERR_TIMEOUT);
-	assert_true(io_now_ms(world->io) - start_ms < 2000);
+	assert_true(io_now_ms(world->io) - start_ms >= 150);
 	assert_int_equal(host.done, 1);
 	assert_int_equal(host.op.err, OK);
 	buf_fini(&host.records);
@@ -332,11 +332,11 @@ answers_that_are_none(void **state)
 	struct world *world = *state;
 	struct asked mad[LEN(names)], host, sane;
 
+	ask(world->io, &host, SPAN("host.example"), IO_DNS_A);
+	ask(world->io, &sane, SPAN("sane.mad"), IO_DNS_MX);
 	world->io->dns_timeout_ms = 400;
 	for (size_t i = 0; i < LEN(names); i++)
 		ask(world->io, &mad[i], span_str(names[i]), IO_DNS_MX);
-	ask(world->io, &host, SPAN("host.example"), IO_DNS_A);
-	ask(world->io, &sane, SPAN("sane.mad"), IO_DNS_MX);
 	io_run(world->io);
 	for (size_t i = 0; i < LEN(names); i++) {
 		assert_int_equal(mad[i].done, 1);

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "io/io_internal.h"
+#include "io/test_run.h"
 
 enum { STREAMS_MAX = 64 };
 
@@ -103,24 +103,6 @@ teardown(void **state)
 	buf_fini(&world->got);
 	mem_free(world);
 	return 0;
-}
-
-static void
-fired_stop(struct io_timer *timer)
-{
-	io_stop(timer->owner);
-}
-
-static void
-run_for(struct io *io, uint64_t ms)
-{
-	struct io_timer timer = {.fired = fired_stop, .owner = io};
-
-	/* From now on, not from when it last ran. */
-	uv_update_time(&io->loop);
-	io_timer_start(io, &timer, ms);
-	io_run(io);
-	io_timer_stop(io, &timer);
 }
 
 /* A connection of ours to the listener, accepted. */

@@ -114,7 +114,7 @@ full_pipe_loses_lines_and_counts_them(void **state)
 	}
 	assert_true(world->io->log.len <= IO_LOG_BYTES_MAX);
 	/* The log retries by itself until all that is kept is out. */
-	for (int i = 0; i < 20 && !lost; i++) {
+	for (int i = 0; i < 500 && !lost; i++) {
 		struct io_timer timer = {.fired = fired_stop, .owner = world->io};
 
 		io_timer_start(world->io, &timer, 60);

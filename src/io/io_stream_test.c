@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/io_internal.h"
+#include "io/test_run.h"
 
 /* One side of a conversation, with what its read and drain operations gave. */
 struct side {
@@ -117,27 +117,6 @@ teardown(void **state)
 	io_destroy(world->io);
 	mem_free(world);
 	return 0;
-}
-
-static void
-stop_late(struct io_timer *timer)
-{
-	struct io **io = timer->owner;
-
-	io_stop(*io);
-}
-
-/* Runs the loop for some time, whatever is under way. */
-static void
-run_for(struct io *io, uint64_t ms)
-{
-	struct io_timer timer = {.fired = stop_late, .owner = &io};
-
-	/* From now on, not from when it last ran. */
-	uv_update_time(&io->loop);
-	io_timer_start(io, &timer, ms);
-	io_run(io);
-	io_timer_stop(io, &timer);
 }
 
 static void

@@ -1,5 +1,4 @@
 """Fixtures: each test builds the world that it needs, and nothing of it is left afterwards."""
-import os
 import shutil
 import sys
 from pathlib import Path

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from server import IS_ROOT, make_directory, process_rows
-from waiting import free_port, until
+from waiting import PATIENCE_S, free_port, until
 
 PROGRAM = "/usr/sbin/dovecot"
 
@@ -96,7 +96,7 @@ service stats {{
         left = self.auth_pids() if self.process else []
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(10)
+            self.process.wait(PATIENCE_S)
         self.socket.unlink(missing_ok=True)
         for pid in left if whole else []:
             try:

@@ -3,6 +3,7 @@ import threading
 import time
 
 from talk import Closed, Talk, message, queue_id
+from waiting import PATIENCE_S
 
 
 class Load:
@@ -26,7 +27,7 @@ class Load:
         count = 0
         while not self.ending.is_set():
             try:
-                with Talk(self.port, timeout=20) as talk:
+                with Talk(self.port) as talk:
                     talk.ehlo()
                     for _ in range(10):
                         count += 1
@@ -55,7 +56,7 @@ class Load:
             with self.lock:
                 self.doubtful.append(token)
 
-    def wait_promised(self, more, seconds=20):
+    def wait_promised(self, more, seconds=PATIENCE_S):
         """Returns once so many more promises were given than now."""
         goal = len(self.promised) + more
         end = time.monotonic() + seconds
@@ -67,5 +68,5 @@ class Load:
     def end(self):
         self.ending.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(2 * PATIENCE_S)
             assert not thread.is_alive(), "a client hangs"

@@ -1,6 +1,7 @@
 """The other side: a real Postfix, a real name server, and a server that fails as told."""
 import base64
 import os
+import select
 import shutil
 import socket
 import ssl
@@ -11,7 +12,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from waiting import free_port, until
+from waiting import PATIENCE_S, free_port, until
 
 IS_ROOT = os.geteuid() == 0
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,7 +154,7 @@ class Postfix:
     def maildir(self):
         return [p.read_bytes() for p in sorted((self.directory / "mail/inbox/new").glob("*"))]
 
-    def wait_mail(self, count=1, seconds=20):
+    def wait_mail(self, count=1, seconds=PATIENCE_S):
         return until(lambda: len(found := self.maildir()) >= count and found,
                      lambda: f"{count} messages at Postfix, only {len(self.maildir())}:\n{self.log()}",
                      seconds)
@@ -172,7 +173,7 @@ message_size_limit = 100M
 chunking_advertise_hosts = *
 dsn_advertise_hosts = *
 smtputf8_advertise_hosts = *
-tls_advertise_hosts =
+{tls}
 keep_environment =
 host_lookup =
 rfc1413_hosts =
@@ -182,9 +183,17 @@ acl_smtp_rcpt = accept_all
 
 begin acl
 accept_all:
+  deny recipients = nobody@far.example
+    message = Nobody of that name
+  defer recipients = later@far.example
+    message = Come again
   accept
 
 begin routers
+keep:
+  driver = accept
+  domains = far.example
+  transport = keep
 to_us:
   driver = manualroute
   domains = home.example
@@ -193,6 +202,11 @@ to_us:
   self = send
 
 begin transports
+keep:
+  driver = appendfile
+  directory = {run}/mail
+  maildir_format
+  return_path_add
 to_us:
   driver = smtp
   port = {hop_port}
@@ -210,25 +224,31 @@ begin retry
 
 class Exim:
     """
-    An Exim that takes all mail and sends that for home.example to next_hop.  It is unpacked, not
-    installed (tools/setup): Debian has one mail server at a time.  settings are lines of the transport.
+    An Exim that takes all mail but for "nobody@far.example" and "later@far.example", keeps that for
+    far.example in one Maildir and sends that for home.example to next_hop.  It is unpacked, not installed
+    (tools/setup): Debian has one mail server at a time.  settings are lines of the transport.
     """
 
-    def __init__(self, next_hop, **settings):
+    def __init__(self, next_hop, certificate=None, **settings):
         assert EXIM.exists(), f"{EXIM} is missing: tools/setup test unpacks it"
         self.directory = Path(tempfile.mkdtemp(prefix="ex-", dir="/var/tmp"))
         self.directory.chmod(0o755)
         self.port = free_port()
-        self.next_hop = next_hop
+        self.next_hop, self.certificate = next_hop, certificate
         self.settings = settings
 
     def start(self):
         run = self.directory
-        for name in ("spool", "log"):
+        for name in ("spool", "log", "mail"):
             (run / name).mkdir()
         shutil.copy(EXIM, run / "exim")  # where its user may reach it
+        tls = "tls_advertise_hosts ="
+        if self.certificate:
+            for name, path in zip(("cert", "key"), self.certificate):
+                shutil.copy(path, run / name)
+            tls = f"tls_advertise_hosts = *\ntls_certificate = {run}/cert\ntls_privatekey = {run}/key"
         (run / "config").write_text(EXIM_CONFIG.format(
-            run=run, port=self.port, host=self.next_hop[0], hop_port=self.next_hop[1],
+            run=run, port=self.port, tls=tls, host=self.next_hop[0], hop_port=self.next_hop[1],
             settings="\n  ".join(f"{k} = {v}" for k, v in self.settings.items())))
         script = 'chown -R Debian-exim "$1" && chown root "$1/config" "$1/exim" && "$1/exim" -C "$1/config" -bd -q1s'
         result = as_root("sh", "-c", script, "sh", str(run))
@@ -257,6 +277,13 @@ class Exim:
 
         until(gone, "Exim still runs")
         as_root("rm", "-rf", str(self.directory))
+
+    def maildir(self):
+        return [p.read_bytes() for p in sorted((self.directory / "mail/new").glob("*"))]
+
+    def wait_mail(self, count=1):
+        return until(lambda: len(found := self.maildir()) >= count and found,
+                     lambda: f"{count} messages at Exim, only {len(self.maildir())}:\n{self.log()}")
 
     def log(self):
         texts = [f"{p.name}: {p.read_text(errors='replace')[-3000:]}"
@@ -390,7 +417,7 @@ class Knot:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -527,6 +554,15 @@ def code_of(reply):
     return int(reply[:3]) if reply[:3].isdigit() and reply.endswith(b"\n") else 0
 
 
+def has_left(connection):
+    """Whether the client has closed it, though its session may not have noticed yet."""
+    if connection.fileno() < 0:  # in the middle of a handshake
+        return False
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
 class Sink:
     """
     An SMTP server that does as it is told.  Stages: banner, ehlo, starttls, auth, mail, rcpt, data,
@@ -542,7 +578,7 @@ class Sink:
                  lmtp=False, path=None):
         self.script, self.always, self.rcpt_replies = {}, {}, {}
         self.lmtp, self.verdicts = lmtp, {}
-        self.login = login  # (name, password): AUTH PLAIN is asked for
+        self.login, self.mechanisms = login, "PLAIN LOGIN"  # (name, password): AUTH is asked for
         self.messages_per_session = None  # after so many it closes, without a word
         self.extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", *extensions]
         self.messages = []  # dicts: mail, rcpts, data, tls, login, session, at
@@ -560,7 +596,8 @@ class Sink:
             self.listener.listen(128)
             self.host, self.port = str(path), 0
         else:
-            self.listener = socket.create_server((host, port), backlog=128)
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self.listener = socket.create_server((host, port), family=family, backlog=128)
             self.host, self.port = self.listener.getsockname()[:2]
         self.open = set()
         self.open_most = 0  # sessions at a time
@@ -590,7 +627,7 @@ class Sink:
                 self.peers.append(peer[0] if peer else "")  # a Unix socket has none
                 self.sessions += 1
                 self.open.add(connection)
-                self.open_most = max(self.open_most, len(self.open))
+                self.open_most = max(self.open_most, sum(not has_left(one) for one in self.open))
                 number = self.sessions
             threading.Thread(target=self.serve, args=(connection, number), daemon=True).start()
 
@@ -602,7 +639,7 @@ class Sink:
             pass
         finally:
             with self.lock:
-                self.open.discard(connection)
+                self.open -= {connection, session.socket}
             session.socket.close()
 
     def reply_for(self, stage, default):
@@ -616,7 +653,7 @@ class Sink:
         with self.lock:
             self.messages.append(message)
 
-    def wait_messages(self, count=1, seconds=20):
+    def wait_messages(self, count=1, seconds=PATIENCE_S):
         return until(lambda: len(self.messages) >= count and list(self.messages),
                      lambda: f"{count} messages at the sink, only {len(self.messages)}; "
                      f"commands: {self.commands[-30:]}", seconds)
@@ -641,7 +678,7 @@ class SinkSession:
             time.sleep(reply.seconds)
             reply = reply.reply
         if isinstance(reply, Held):
-            reply.gone.wait(30)
+            reply.gone.wait(2 * PATIENCE_S)
             reply = reply.reply
         if reply is DROP:
             raise EOFError
@@ -693,7 +730,7 @@ class SinkSession:
         if self.sink.context and not self.tls:
             words.append("STARTTLS")
         if self.sink.login and (self.tls or not self.sink.context):
-            words.append("AUTH PLAIN LOGIN")
+            words.append(f"AUTH {self.sink.mechanisms}")
         self.say("ehlo", "\n".join(["250 sink.far.example", *words]))
 
     def on_helo(self, _):
@@ -705,7 +742,11 @@ class SinkSession:
 
     def on_starttls(self, _):
         if self.say("starttls", "220 2.0.0 Go ahead") == 220:
-            self.socket = self.sink.context.wrap_socket(self.socket, server_side=True)
+            plain = self.socket
+            self.socket = self.sink.context.wrap_socket(plain, server_side=True)
+            with self.sink.lock:
+                self.sink.open.discard(plain)
+                self.sink.open.add(self.socket)
             self.file = self.socket.makefile("rb")
             self.tls = True
             self.reset()

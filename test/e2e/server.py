@@ -218,9 +218,26 @@ class Postrider:
         def gone():
             return not {pid for pid, _, _ in process_rows()} & set(pids)
 
-        until(gone, f"some of the processes {pids} are still there", 5)
+        until(gone, f"some of the processes {pids} are still there")
 
-    def stop(self, how=signal.SIGTERM, seconds=10):
+    def reload(self):
+        """
+        SIGHUP; gives the names of the events until it is done.  The roles hear of it one after the
+        other: where the new configuration was taken, those whose places others took are gone.
+        """
+        seen, old = len(self.events()), self.role_pids("lookup") + self.role_pids("keyring")
+        self.process.send_signal(signal.SIGHUP)
+
+        def said():
+            names = [event["event"] for event in self.events()[seen:]]
+            return {"config_replaced", "config_kept"} & set(names) and names
+
+        names = until(said, self.log_tail)
+        if "config_replaced" in names:
+            self.wait_gone(old)
+        return names
+
+    def stop(self, how=signal.SIGTERM, seconds=PATIENCE_S):
         """Ends the server and gives its exit status; none of its processes may be left."""
         if self.process is None:
             return None
@@ -282,7 +299,7 @@ class Postrider:
 
     # The program as a command.
 
-    def run(self, *arguments, input=None, config=True, timeout=30):
+    def run(self, *arguments, input=None, config=True, timeout=60):
         command = [PROGRAM, *arguments]
         if config:
             command += ["--config", str(self.config)]
@@ -309,7 +326,7 @@ class Postrider:
         until(lambda: not self.queue_ids(), lambda: f"the queue still has {self.queue('list')}", seconds)
 
 
-def program(*arguments, input=None, timeout=30, environment=()):
+def program(*arguments, input=None, timeout=60, environment=()):
     """Runs the program without any configuration, with some variables besides."""
     env = {k: v for k, v in os.environ.items() if k != "POSTRIDER_CONFIG"}
     env.update(environment)

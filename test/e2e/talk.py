@@ -3,6 +3,8 @@ import re
 import socket
 import ssl
 
+from waiting import PATIENCE_S
+
 
 class Closed(Exception):
     """The server closed the connection where a reply was due."""
@@ -23,7 +25,7 @@ class Reply:
 class Talk:
     """One connection.  The greeting has been read already, unless greeting=False."""
 
-    def __init__(self, port, host="127.0.0.1", tls=False, greeting=True, timeout=15, source=None):
+    def __init__(self, port, host="127.0.0.1", tls=False, greeting=True, timeout=PATIENCE_S, source=None):
         self.socket = socket.create_connection((host, port), timeout, source)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.input = b""

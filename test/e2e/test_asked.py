@@ -15,6 +15,7 @@ import pytest
 import logs
 from server import program, settle
 from talk import Talk, message, queue_id
+from waiting import until
 
 ALICE = "alice@home.example"
 BOB = "bob@home.example"
@@ -97,9 +98,8 @@ def test_what_was_delivered_is_told_after_a_crash_and_not_delivered_again(server
             os.kill(pid, signal.SIGSTOP)
         assert talk.data(message("once")).code == 250
     server.wait_event(logs.DELIVERED)
-    settle(0.5)
+    until(lambda: "its sender is being told" in server.queue("show", server.queue_ids()[0]), server.log_tail)
     assert not server.maildir("alice")
-    assert "its sender is being told" in server.queue("show", server.queue_ids()[0])
     server.kill_everything()
     server.start()
     assert fields(server.wait_mail("alice")[0])[1]["Action"] == "delivered"
@@ -225,16 +225,17 @@ def test_held_until_its_time_also_over_a_restart(postrider, sink):
     far = sink()
     server = relay_to(postrider, far)
     begun = time.monotonic()
-    held = submit(server, ALICE, [ANN, BOB], message("held"), "HOLDFOR=6")
+    held = submit(server, ALICE, [ANN, BOB], message("held"), "HOLDFOR=8")
     submit(server, ALICE, [ANN], message("at-once"))
     shown = server.queue("show", held)
     assert "wants it to be sent later" in shown, shown
     assert "until" in server.queue("list", "--json")
     server.kill_everything()
     server.start()
-    assert held in server.queue_ids()
+    # A machine may be so busy that its time has come meanwhile.
+    assert held in server.queue_ids() or time.monotonic() - begun > 7
     server.wait_mail("bob")
-    assert time.monotonic() - begun > 5.9
+    assert time.monotonic() - begun > 7.9
     server.wait_queue_empty()
     # What was just delivered when all was killed may come twice; what was held comes once, at last.
     order = [b"X-Token: held" in m["data"] for m in far.messages]

@@ -3,7 +3,6 @@ import base64
 import hashlib
 import hmac
 import secrets
-import signal
 import ssl
 import subprocess
 import time
@@ -37,7 +36,7 @@ def plain(login, password):
 
 def user(server, *arguments, password=None):
     return subprocess.run([PROGRAM, "user", *arguments, "--config", str(server.config)],
-                          input=password and password + "\n", text=True, timeout=30,
+                          input=password and password + "\n", text=True, timeout=60,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
@@ -193,7 +192,8 @@ def test_user_passwd_and_remove(scram):
     assert user(scram, "passwd", "alice", password="").returncode == 65
     assert user(scram, "passwd", "alice", password="new").returncode == 0
     until(lambda: try_login("new") == 235)
-    assert try_login(PASSWORD) == 535
+    # Another process of reception may still ask the keyring of before.
+    until(lambda: try_login(PASSWORD) == 535)
     assert user(scram, "add", "bob", password="b").returncode == 0
     assert user(scram, "remove", "alice").returncode == 0
     until(lambda: try_login("new") == 535)
@@ -217,38 +217,44 @@ def guess(server, login, password="wrong"):
 
 
 def test_failures_are_told_late_and_alike(postrider):
-    server = guesser(postrider, "authentication delay 400 ms")
-    for login, least in (("alice", 0.4), ("nobody", 0.8)):
+    server = guesser(postrider, "authentication delay 1 s")
+    for login, least in (("alice", 1), ("nobody", 2)):
         reply, took = guess(server, login)
         assert reply.code == 535 and took >= least, (login, took)
     reply, took = guess(server, "alice", PASSWORD)
-    assert reply.code == 235 and took < 1.6, "a success is not told late"
+    assert reply.code == 235 and took < 4, "a success is told as late as a failure would be"
     until(lambda: [e["login"] for e in events(server, "auth_failed")] == ["alice", "nobody"])
 
 
 def test_a_login_that_fails_often_must_pause(postrider):
     server = guesser(postrider, "authentication delay 0 s", "authentication failures per login 3",
-                     "authentication pause 2 s")
+                     "authentication pause 5 min")
     # Nobody can tell from it who exists.
     for login in ("bob", "nobody"):
         assert [guess(server, login)[0].code for _ in range(4)] == [535, 535, 535, 454]
     reply, _ = guess(server, "BOB")
-    assert reply.code == 454 and "try again in 1 minute" in reply.text
+    assert reply.code == 454 and "try again in 5 minutes" in reply.text
     assert guess(server, "alice", PASSWORD)[0].code == 235
     # Where a login has succeeded its user is known, and let through.
     assert [guess(server, "alice")[0].code for _ in range(5)] == [535] * 5
     assert guess(server, "alice", PASSWORD)[0].code == 235
+    server.wait_event("auth_deferred")
+
+
+@pytest.mark.parametrize("per", ["login", "host"])
+def test_a_pause_ends(postrider, per):
+    server = guesser(postrider, "authentication delay 0 s", f"authentication failures per {per} 3",
+                     "authentication pause 2 s")
+    until(lambda: guess(server, "bob")[0].code == 454)
     until(lambda: guess(server, "bob")[0].code == 535)
-    assert events(server, "auth_deferred")
 
 
 def test_an_address_that_fails_often_must_pause(postrider):
     server = guesser(postrider, "authentication delay 0 s", "authentication failures per host 3",
-                     "authentication pause 2 s")
+                     "authentication pause 10 min")
     assert [guess(server, f"user{i}")[0].code for i in range(4)] == [535, 535, 535, 454]
     # The right password is not even looked at.
     assert guess(server, "alice", PASSWORD)[0].code == 454
-    until(lambda: guess(server, "alice", PASSWORD)[0].code == 235)
 
 
 def test_a_reload_forgets_no_failures(postrider):
@@ -256,9 +262,8 @@ def test_a_reload_forgets_no_failures(postrider):
                      "authentication pause 10 min")
     assert [guess(server, "bob")[0].code for _ in range(4)] == [535, 535, 535, 454]
     first = server.role_pids("keyring")
-    server.process.send_signal(signal.SIGHUP)
-    server.wait_event("config_replaced")
-    until_what(lambda: not set(first) & set(server.role_pids("keyring")), "another keyring")
+    assert "config_replaced" in server.reload()
+    assert not set(first) & set(server.role_pids("keyring"))
     assert until(lambda: guess(server, "bob")[0]).code == 454
     # Nor does its end, however it came.
     second = server.kill_role("keyring")

@@ -382,8 +382,9 @@ def test_self(postrider, dns, sink):
     server.config.write_text(text.replace(f"hostname {HOSTNAME}", "hostname localhost"))
     assert "self-name-bare" in look()
     reserve = f"reserve {server.disk_reserve}"
+    whole = 1 + (shutil.disk_usage(server.directory).total >> 30)
     assert reserve in text
-    server.config.write_text(text.replace(reserve, "reserve 1000 GB"))
+    server.config.write_text(text.replace(reserve, f"reserve {whole} GB"))
     assert set(look()) == known | {"self-disk"}
     server.config.write_text(text)
     server.stop()

@@ -15,7 +15,7 @@ BODY = "Hello from a real client.\n.leading dot\nlast line\n"
 
 def run(*command, input=None, env=None):
     result = subprocess.run(command, input=input, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True, timeout=30, env=env)
+                            text=True, timeout=60, env=env)
     assert result.returncode == 0, f"{command}: {result.returncode}\n{result.stdout}"
     return result.stdout
 
@@ -91,7 +91,7 @@ def test_msmtp_is_told_of_a_wrong_password(server):
         server, server.submissions_port, "auth plain", "user alice", "password wrong", "tls on",
         "tls_starttls off", f"tls_trust_file {server.certificate}")
     result = subprocess.run(["msmtp", "-C", config, "bob@home.example"], input=text("x"), text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     assert result.returncode != 0 and "535" in result.stdout, result.stdout
 
 

@@ -1,12 +1,15 @@
 """DANE (RFC 7672): what TLSA records of signed zones demand of the way out, and what they do not."""
 import hashlib
+import json
 import subprocess
 
 import pytest
 
 import logs
+from peers import ZONE as ZONE_OF_MANY
 from server import settle
 from talk import Talk, message, submit
+from waiting import same_day
 
 ALICE = "alice@home.example"
 RELAY = ["relay for 127.0.0.0/8"]
@@ -123,6 +126,29 @@ def test_what_the_records_forbid_waits(world, domain, status, text):
     assert far.messages == [] and clear.messages == [] and server.queue_ids() == [found]
 
 
+def test_what_became_of_sessions_is_counted_for_reports(world):
+    same_day()
+    server, _, _ = world
+    server.start()
+    server.wait_event(logs.RELAYED, id=send(server, "good.signed"))
+    for domain in ("wrong.signed", "clear.signed", "forged.signed"):
+        server.wait_event(logs.DEFERRED, id=send(server, domain))
+    server.wait_event(logs.RELAYED, id=send(server, "any.plain"))
+    server.stop()
+    result = server.run("tlsrpt", "--json")
+    assert result.returncode == 0, result
+    found = {}
+    for row in json.loads(result.stdout)["policies"]:
+        kinds = {f["result-type"]: f["failed-session-count"] for f in row.get("failure-details", [])}
+        found[row["policy"]["policy-domain"], row["policy"]["policy-type"]] = (
+            row["summary"]["total-successful-session-count"], kinds)
+    assert found["good.signed", "tlsa"] == (1, {}), found
+    assert found["wrong.signed", "tlsa"] == (0, {"validation-failure": 1}), found
+    assert found["clear.signed", "tlsa"] == (0, {"starttls-not-supported": 1}), found
+    assert found["forged.signed", "tlsa"] == (0, {"dnssec-invalid": 1}), found
+    assert found["any.plain", "no-policy-found"] == (1, {}), found
+
+
 def test_a_sender_may_waive_it(world):
     server, far, clear = world
     server.start()
@@ -197,6 +223,18 @@ def test_policy_of_a_destination_towards_tls(postrider, dns, sink, port_25, cert
     else:
         event = server.wait_event(logs.DEFERRED, id=found)[0]
         assert event["status"] == "4.7.5" and "signed by itself" in event["text"]
+
+
+def test_a_trusted_certificate_of_another_name_is_none(postrider, dns, sink, port_25, certificate):
+    """It is for *.far.example and others, not for mx.two.example."""
+    zone = ZONE_OF_MANY.replace("mx.two       AAAA ::1\n", "")
+    far = sink("127.0.0.2", port_25, certificate=certificate)
+    server = postrider(dns_port=dns(zone).port, env={"SSL_CERT_FILE": certificate[0]}, retry="1 h",
+                       extra=[*RELAY, "destination two.example { tls verified }"]).start()
+    found = submit(server.smtp_port, ALICE, "ann@two.example", message("policy"))
+    event = server.wait_event(logs.DEFERRED, id=found)[0]
+    assert event["status"] == "4.7.5" and "mx.two.example" in event["text"], event
+    assert far.messages == []
 
 
 def test_verified_by_the_systems_roots(postrider, dns, sink, port_25, certificate):

@@ -76,7 +76,7 @@ def test_failures_look_alike_and_are_told_late(postrider, dovecot):
 
 def test_a_login_that_fails_often_must_pause(postrider, dovecot):
     server = server_with(postrider, dovecot(USERS).socket, "authentication delay 0 s",
-                         "authentication failures per login 2", "authentication pause 5 s")
+                         "authentication failures per login 2", "authentication pause 10 min")
     assert [log_in(server, "alice", "wrong").code for _ in range(3)] == [535, 535, 454]
     assert log_in(server).code == 454, "the right one is not even asked for"
     assert log_in(server, "bob@home.example", "second").code == 235

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 import logs
-from server import PASSWORD
-from talk import Closed, Talk, message, queue_id
+from server import PASSWORD, settle
+from talk import Closed, Talk, message, queue_id, submit
 from waiting import until
 
 LOCAL = "relay for 127.0.0.1"
@@ -58,6 +58,25 @@ def test_who_may_relay_gets_answers(opened):
         assert reply.code == 250 and len(reply.lines) == 2, reply
         assert talk.ask("ETRN far.example").code == 250
         assert talk.ask("ETRN #queue").code == 501
+
+
+def test_etrn_has_a_destination_tried_that_is_down(postrider, sink):
+    far = sink()
+    far.stop()
+    server = postrider(extra=[LOCAL, "offer etrn"], retry="1 h",
+                       routes=[f"send mail for far.example through 127.0.0.1:{far.port}"]).start()
+    found = submit(server.smtp_port, "alice@home.example", "ann@far.example", message("etrn"))
+    server.wait_event(logs.DEFERRED, id=found)
+    # New mail waits for the destination, which is down; what was tried waits for its own time.
+    waits = submit(server.smtp_port, "alice@home.example", "bob@far.example", message("waits"))
+    again = sink("127.0.0.1", far.port)
+    settle(0.3)
+    assert again.sessions == 0
+    with Talk(server.smtp_port) as talk:
+        talk.ehlo()
+        assert talk.ask("ETRN far.example").code == 250
+    server.wait_event(logs.RELAYED, id=waits)
+    assert server.queue_ids() == [found]
 
 
 def test_nobody_else_does(opened):

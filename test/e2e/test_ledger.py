@@ -51,14 +51,15 @@ def test_every_kind_of_end_is_in_it(postrider, sink):
     bounced = submit(server.smtp_port, SENDER, ["nobody@far.example", ALICE], message("bounced"))
     waiting = submit(server.smtp_port, SENDER, "later@far.example", message("later"))
     until(lambda: server.queue_ids() == [waiting], lambda: server.queue("list"))
+    until(lambda: audit(server)["open"] == 1, "the others have not ended")
     found = audit(server)
     assert found["accepted"] == {"messages": 5, "recipients": 6, "notifications": 1}
     # The notification goes to bob, who is here.
     assert found["ended"]["delivered"] == 3 and found["ended"]["relayed"] == 1
     assert found["ended"]["bounced"] == 1 and found["open"] == 1
     server.queue("delete", waiting)
-    found = audit(server)
-    assert found["ended"]["deleted"] == 1 and found["open"] == 0
+    until(lambda: audit(server)["open"] == 0, "it is not deleted")
+    assert audit(server)["ended"]["deleted"] == 1
 
     story = show(server, relayed)
     assert story["from"] == SENDER and story["recipients"][0]["end"] == "relayed"
@@ -83,8 +84,9 @@ def test_expired_mail_is_in_it(postrider, sink):
     far.always["rcpt"] = "450 4.2.1 Come again"
     server = relaying(postrider, far, retry="200 ms", expire="1 s").start()
     identity = submit(server.smtp_port, SENDER, ANN, message("expires"))
-    until(lambda: b"expires" in b"".join(server.maildir("bob")), server.log_tail, 30)
+    until(lambda: b"expires" in b"".join(server.maildir("bob")), server.log_tail)
     server.wait_queue_empty()
+    until(lambda: audit(server)["open"] == 0, "it has not expired")
     assert audit(server)["ended"]["expired"] == 1
     story = show(server, identity)
     assert story["recipients"][0]["end"] == "expired"
@@ -98,6 +100,7 @@ def test_what_is_in_doubt_is_counted(postrider, sink):
     identity = submit(server.smtp_port, SENDER, ANN, message("twice"))
     far.wait_messages(2)
     server.wait_queue_empty()
+    until(lambda: audit(server)["open"] == 0, "it has not ended")
     found = audit(server)
     assert found["in_doubt"] == {"ended": 1, "open": 0}, found
     events = show(server, identity)["events"]
@@ -159,7 +162,7 @@ def test_kills_under_load_leave_it_balanced(postrider, sink, role):
         # While mail comes and goes.
         audit(server)
         if role:
-            until(lambda: server.role_pids(role), f"{role} was not started again", 15)
+            until(lambda: server.role_pids(role), f"{role} was not started again")
             server.kill_role(role)
             load.wait_promised(10)
         else:
@@ -171,6 +174,7 @@ def test_kills_under_load_leave_it_balanced(postrider, sink, role):
             server.start()
         ids += len(load.promised)
     server.wait_queue_empty(60)
+    until(lambda: audit(server)["open"] == 0, "not all have ended")
     found = audit(server)
     assert found["accepted"]["messages"] >= ids and found["open"] == 0
     assert found["ended"]["delivered"] + found["ended"]["relayed"] == found["accepted"]["recipients"]

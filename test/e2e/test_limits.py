@@ -5,7 +5,7 @@ import time
 import logs
 from server import settle
 from talk import message, submit
-from peers import Slow
+from peers import Held
 from waiting import until
 
 ALICE = "alice@home.example"
@@ -26,25 +26,35 @@ def test_a_rate_is_kept(postrider, sink):
     far = sink()
     server = make(postrider, {"far.example": ("127.0.0.1", far.port)},
                   ["destination 127.0.0.1 { rate 4 per 2 s }"]).start()
-    for number in range(8):
+    began = time.monotonic()
+    for number in range(9):
         submit(server.smtp_port, ALICE, "ann@far.example", message(f"m{number}"))
+    far.wait_messages(9)
+    times = sorted(m["at"] - began for m in far.messages)
+    # Never more than four in two seconds, whenever the first of them was begun.
+    assert times[4] > 1.9 and times[8] > 3.9, times
+
+
+def test_a_rate_is_told(postrider, sink):
+    far = sink()
+    server = make(postrider, {"far.example": ("127.0.0.1", far.port)},
+                  ["destination 127.0.0.1 { rate 4 per 1 h }"]).start()
+    for number in range(3):
+        submit(server.smtp_port, ALICE, "ann@far.example", message(f"m{number}"))
+    far.wait_messages(1)
     found = until(lambda: [r for row in rows_of(server, "--reason", "rate")
                            for r in row["recipients"]], lambda: server.log_tail())[0]
-    assert found["limit"] == "rate 4 per 2 s, in destination 127.0.0.1", found
+    assert found["limit"] == "rate 4 per 1 h, in destination 127.0.0.1", found
     assert found["next_try"] and "only so many messages" in found["why"], found
     summary = json.loads(server.queue("summary", "--json"))
     assert summary["destinations"][0]["state"] == "limited", summary
-    assert "limited by rate 4 per 2 s" in server.queue("summary")
-    far.wait_messages(8)
-    times = sorted(m["at"] for m in far.messages)
-    # Never more than four in two seconds; a little is allowed for the way of each.
-    for first, fifth in zip(times, times[4:]):
-        assert fifth - first > 1.8, times
+    assert "limited by rate 4 per 1 h" in server.queue("summary")
+    assert len(far.messages) == 1, far.messages
 
 
 def test_connections_are_limited(postrider, sink):
     far = sink()
-    far.always["dot"] = Slow(0.5, "250 2.0.0 Taken")
+    held = far.always["dot"] = Held("250 2.0.0 Taken")
     server = make(postrider, {"far.example": ("127.0.0.1", far.port)},
                   ["destination any { connections 1; connections at first 1 }"]).start()
     found = [submit(server.smtp_port, ALICE, "ann@far.example", message(f"m{n}")) for n in range(3)]
@@ -53,9 +63,9 @@ def test_connections_are_limited(postrider, sink):
     rcpt = waiting[0]["recipients"][0]
     assert rcpt["limit"] == "connections 1, in destination any", rcpt
     assert rcpt["connections"] == 1 and rcpt["window"] == 1, rcpt
+    held.let_go()
     far.wait_messages(3)
-    times = sorted(m["at"] for m in far.messages)
-    assert times[2] - times[0] > 0.8, times
+    assert far.open_most == 1
 
 
 def test_a_schedule_of_its_own(postrider, sink):
@@ -71,7 +81,7 @@ def test_a_schedule_of_its_own(postrider, sink):
     server.wait_event(logs.EXPIRED, id=fast)
     tries = logs.select(server.events(), logs.DEFERRED, id=fast)
     assert len(tries) >= 2 and {150 < int(t["retry_ms"]) <= 200 for t in tries} == {True}, tries
-    only = logs.select(server.events(), logs.DEFERRED, id=lazy)
+    only = server.wait_event(logs.DEFERRED, id=lazy)
     assert len(only) == 1 and 3000000 < int(only[0]["retry_ms"]) < 4000000, only
     row = rows_of(server, "--for", "127.0.0.2")[0]
     assert row["id"] == lazy
@@ -156,7 +166,5 @@ def test_a_reload_changes_limits(postrider, sink):
     assert len(far.messages) == 1
     server.extra[-1] = "destination any { rate unlimited }"
     server.write_files()
-    began = time.monotonic()
     server.process.send_signal(1)
     far.wait_messages(3)
-    assert time.monotonic() - began < 10

@@ -11,7 +11,7 @@ def nmap(ports, scripts, arguments=(), *more):
     if arguments:
         command += ["--script-args", ",".join(arguments)]
     result = subprocess.run([*command, "127.0.0.1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                            text=True, timeout=90)
+                            text=True, timeout=400)
     assert result.returncode == 0, result.stdout
     found, port = {}, None
     for line in result.stdout.splitlines():

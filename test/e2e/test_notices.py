@@ -49,7 +49,8 @@ def test_an_alias_for_several_is_told_of_once(postrider, sink):
     server.wait_queue_empty()
     settle(0.5)
     assert len(server.maildir("alice")) == 1
-    audit = json.loads(server.run("audit", "--json").stdout)
+    audit = until(lambda: (found := json.loads(server.run("audit", "--json").stdout))["open"] == 0 and found,
+                  server.log_tail)
     assert audit["balanced"] and audit["ended"]["expanded"] == 1, audit
     # An alias for one passes it all on.
     submit(server, ALICE, ["one@home.example"], message("one"), "", "NOTIFY=SUCCESS")
@@ -79,7 +80,6 @@ def test_expanded_is_told_after_a_crash(postrider):
             os.kill(pid, signal.SIGSTOP)
         assert talk.data(message("once")).code == 250
     server.wait_event(logs.DELIVERED, 2)
-    settle(0.5)
     assert len(server.maildir("alice")) == 1
     server.kill_everything()
     server.start()

@@ -185,7 +185,8 @@ echo $$ >$out/parent.$EXTENSION
     for event in home.server.wait_event("deferred", 2, id=queued):
         assert event["status"] == "4.3.0" and "was not done in 1 s" in event["text"]
     assert len(home.server.wait_event("in_doubt", 2, id=queued)) == 2
-    for path in home.out.iterdir():
+    # On a busy machine it may have been ended before it could write all of them.
+    for path in [path for path in home.out.iterdir() if path.read_text()]:
         until(lambda: not alive(int(path.read_text())), f"{path.name} is still there")
 
 
@@ -262,6 +263,11 @@ def test_only_so_many_run_at_a_time(programs):
     home = programs()
     home.pipe("", """
 mkdir $out/running.$$
+# Two do run at a time: the first waits for the other, and then the ones after them need not.
+until [ -d $out/two ]; do
+	[ $(ls -d $out/running.* | wc -l) -ge 2 ] && mkdir $out/two
+	sleep 0.1
+done
 ls -d $out/running.* | wc -l >>$out/counts
 sleep 0.2
 rmdir $out/running.$$""", limits="processes 2")
@@ -281,8 +287,7 @@ def test_a_reload_brings_other_programs_and_users(programs):
     home.pipe("", "(id -un; id -G) >$out/second.tmp; mv $out/second.tmp $out/second", name="two",
               user=OTHER)
     home.server.write_files()
-    home.server.process.send_signal(signal.SIGHUP)
-    home.event("config_replaced")
+    assert "config_replaced" in home.server.reload()
     home.send()
     name, groups = home.wait("second").decode().splitlines()
     gid = pwd.getpwnam(OTHER).pw_gid
@@ -320,7 +325,7 @@ def test_the_server_does_not_start_with_wrong_users_or_programs(programs):
     home.pipe("", "", name="missing", to="b.example").unlink()
     home.pipe("", "", name="plain", to="c.example").chmod(0o644)
     home.server.start(wait=False)
-    assert home.server.process.wait(10) == CONFIG_ERROR
+    assert home.server.process.wait(60) == CONFIG_ERROR
     text = home.server.log_text()
     assert "nobody-of-that-name, a user that does not exist" in text
     assert "missing, but: No such file or directory" in text

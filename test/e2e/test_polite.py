@@ -42,7 +42,7 @@ def test_a_provider_that_wants_less_is_left_alone_with_all_its_domains(postrider
     assert "Microsoft" in found[0]["recipients"][0]["rule"], found
     rows = json.loads(server.queue("summary", "--json"))["destinations"]
     assert {row["state"] for row in rows} == {"paused"} and len(rows) == 2, rows
-    assert logs.select(server.events(), logs.DEFERRED, id=first)[0]["reason"] == "rate-limited"
+    assert server.wait_event(logs.DEFERRED, id=first)[0]["reason"] == "rate-limited"
     [why] = json.loads(server.queue("why", "spare.example", "--json"))["destinations"]
     assert why["state"] == "paused" and why["ready"] == 1 and why["code"] == 451, why
     assert why["asked"]["kind"] == "slow" and why["asked"]["site"] == "mx.far.example", why
@@ -74,10 +74,11 @@ def test_whoever_blocks_us_is_left_alone_longer_and_the_rest_is_not_lost(postrid
     first = submit(server.smtp_port, ALICE, "a@far.example", message("blocked"))
     event = server.wait_event("backoff")[0]
     assert event["kind"] == "pause" and int(event["pause_ms"]) > 1700000, event
+    server.wait_event(logs.BOUNCED, id=first)
     second = submit(server.smtp_port, ALICE, "b@far.example", message("kept"))
     settle(0.5)
     events = server.events()
-    assert logs.select(events, logs.BOUNCED, id=first) and not logs.of_message(events, second)[1:], events
+    assert not logs.of_message(events, second)[1:], events
 
 
 def test_too_many_connections_shrink_the_window(postrider, sink):
@@ -91,11 +92,15 @@ def test_too_many_connections_shrink_the_window(postrider, sink):
 
 def test_what_is_greylisted_comes_back_when_it_was_told_to(postrider, sink):
     far = sink()
-    far.script["rcpt"] = ["450 4.2.0 Recipient address rejected: Greylisted for 1 seconds"]
+    grey = "450 4.2.0 Recipient address rejected: Greylisted for {} seconds"
+    far.script["rcpt"] = [grey.format(1), "250 2.1.5 Ok", grey.format(600)]
     server = start(postrider, far, retry="1 h")
     found = submit(server.smtp_port, ALICE, "a@far.example", message("grey"))
     event = server.wait_event(logs.DEFERRED, id=found)[0]
     assert event["reason"] == "greylisted" and int(event["retry_ms"]) <= 3000, event
+    far.wait_messages(1)
+    found = submit(server.smtp_port, ALICE, "a@far.example", message("greyer"))
+    server.wait_event(logs.DEFERRED, id=found)
     assert "greylisted" in server.queue("show", found)
     # Nobody else waits for it.
     submit(server.smtp_port, ALICE, "b@far.example", message("other"))
@@ -118,14 +123,14 @@ def test_why_a_destination_is_slow_and_when_it_will_be_empty(postrider, sink):
     far = sink()
     server = postrider(extra=[*RELAY, "destination 127.0.0.1 { rate 60 per 1 m }"],
                        routes=[through(far.port)]).start()
-    for number in range(20):
+    for number in range(60):
         submit(server.smtp_port, ALICE, f"a{number}@far.example", message("many"))
     far.wait_messages(8)
     [why] = json.loads(server.queue("why", "127.0.0.1", "--json"))["destinations"]
     assert why["reason"] == "rate" and why["interval_ms"] == 1000, why
     assert why["limit"].startswith("rate 60 per 1 m, in destination"), why
     assert why["left"] >= 7 and why["empty"] and why["asked"] is None, why
-    assert 0 < why["ready"] <= why["recipients"] < 13, why
+    assert 0 < why["ready"] <= why["recipients"] <= 52, why
     text = server.queue("why", "127.0.0.1")
     assert "only so many messages in a time" in text and "empty       about" in text, text
     assert "no mail waits for it" in server.queue("why", "other.example")

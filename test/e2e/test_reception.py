@@ -209,7 +209,7 @@ def test_silence_is_ended_by_421(postrider):
         talk.ehlo()
         started = time.monotonic()
         assert talk.reply().code == 421
-        assert 0.5 < time.monotonic() - started < 5
+        assert time.monotonic() - started > 0.5
         assert talk.is_closed()
 
 

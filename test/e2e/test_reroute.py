@@ -2,7 +2,7 @@
 import json
 
 import logs
-from peers import Slow
+from peers import Held
 from server import settle
 from talk import message, submit
 from test_delivery import ALICE, RELAY, through
@@ -43,7 +43,7 @@ def test_what_waits_goes_another_way_over_restarts_and_crashes(postrider, sink):
     server.start()
     assert rcpts(server) == wanted
     assert f"via {way} " in server.queue("summary")
-    [event] = logs.select(server.events(), "rerouted", id=both)
+    [event] = server.wait_event("rerouted", id=both)
     assert event["via"] == way and event["recipients"] == "1" and event["who"], event
     # Back, by the name of where it goes as usual or of where it goes now.
     back = json.loads(server.queue("reroute", "all", "normal", "--for", "127.0.0.2", "--json"))
@@ -87,12 +87,13 @@ def test_by_sender_and_age(postrider, sink):
 
 def test_what_is_under_way_ends_as_it_is(postrider, sink):
     one, other = sink(), sink("127.0.0.3")
-    one.script["dot"] = [Slow(2, "250 2.0.0 Taken")]
+    one.script["dot"] = [held := Held("250 2.0.0 Taken")]
     server = start(postrider, one)
     submit(server.smtp_port, ALICE, "a@one.example", message("m"))
     until(lambda: "DATA" in one.commands, "the sink has the message")
     said = server.queue("reroute", "all", "via", f"127.0.0.3:{other.port}")
     assert "1 recipient was being tried" in said, said
+    held.let_go()
     one.wait_messages()
     server.wait_queue_empty()
     settle(0.3)

@@ -40,6 +40,7 @@ def test_4xx_is_tried_again_until_it_is_taken(postrider, sink):
     far.wait_messages()
     assert time.monotonic() - started > 0.5, "it did not wait between the attempts"
     server.wait_queue_empty()
+    server.wait_event(logs.RELAYED, id=found)
     events = [e["event"] for e in logs.of_message(server.events(), found)]
     assert events.count(logs.DEFERRED) == 2 and events.count(logs.RELAYED) == 1, events
     deferred = logs.select(server.events(), logs.DEFERRED, id=found)[0]
@@ -93,6 +94,7 @@ def test_5xx_bounces_to_the_sender(postrider, sink):
     assert row["Remote-MTA"]
     assert "X-Token: bounce-me" in original.as_string() and "Lunch?" in original.as_string()
     server.wait_queue_empty()
+    server.wait_event(logs.BOUNCED, id=found)
     assert [e["event"] for e in logs.of_message(server.events(), found)
             if e["event"] in logs.FINAL] == [logs.BOUNCED]
 
@@ -113,6 +115,7 @@ def test_the_null_sender_never_gets_a_bounce(postrider, sink):
     far.always["rcpt"] = "550 5.1.1 Nobody"
     server = postrider(extra=RELAY, routes=route(far)).start()
     found = submit(server.smtp_port, "", "ann@far.example", message("null"))
+    server.wait_event(logs.BOUNCED, id=found)
     server.wait_queue_empty()
     settle(0.5)
     assert far.messages == [] and server.queue_ids() == []
@@ -146,6 +149,7 @@ def test_expiry_bounces(postrider, sink):
     assert status[1]["Action"] == "failed" and status[1]["Status"][0] in "45"
     assert "Never today" in status[1]["Diagnostic-Code"]
     server.wait_queue_empty()
+    server.wait_event(logs.EXPIRED, id=found)
     assert [e["event"] for e in logs.of_message(server.events(), found)
             if e["event"] in logs.FINAL] == [logs.EXPIRED]
 

@@ -1,6 +1,5 @@
 """Routes by sender, and from tables: which way, which line chose it, and what a reload changes."""
 import json
-import signal
 
 import logs
 from talk import Talk, message, submit
@@ -23,8 +22,7 @@ def senders(far):
 
 
 def reload(server, event):
-    server.process.send_signal(signal.SIGHUP)
-    server.wait_event(event)
+    assert event in server.reload()
 
 
 def test_senders_have_ways_of_their_own(postrider, sink):

@@ -214,7 +214,7 @@ def test_a_required_sandbox_that_cannot_be_had_is_fatal(postrider, poor_containe
     poor_container("landlock_create_ruleset")
     server = postrider(extra=["sandbox required yes"])
     server.start(wait=False)
-    assert server.process.wait(20) == UNAVAILABLE
+    assert server.process.wait(60) == UNAVAILABLE
     assert '"sandbox required", but this kernel' in server.log_text()
 
 

@@ -9,7 +9,7 @@ import pytest
 import logs
 from server import make_directory, settle
 from talk import message, submit
-from waiting import until
+from waiting import same_day, until
 
 ALICE = "alice@home.example"
 RELAY = ["relay for 127.0.0.0/8"]
@@ -142,7 +142,7 @@ def test_without_a_policy_that_can_be_had_mail_goes_as_ever(world):
     world.start()
     for domain in ("none", "plain", "broken", "gone", "moved"):
         assert "tls" not in relayed(world, domain)
-    said = {e["domain"]: e["text"] for e in logs.select(world.events(), "tls_policy_not_fetched")}
+    said = {e["domain"]: e["text"] for e in world.wait_event("tls_policy_not_fetched", 3)}
     assert set(said) == {"broken.example", "gone.example", "moved.example"}
     assert "malformed" in said["broken.example"] and "HTTP 404" in said["gone.example"]
     assert "HTTP 301" in said["moved.example"] and "clear.example" not in world.web.fetched
@@ -227,6 +227,7 @@ def kinds_of(policy):
 
 
 def test_what_became_of_sessions_is_counted_for_reports(world):
+    same_day()
     world.start()
     for domain in ("good", "test-good"):
         relayed(world, domain)

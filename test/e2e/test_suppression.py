@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 import logs
-from server import PASSWORD, settle
+from server import PASSWORD
 from talk import Talk, message, submit
 from test_delivery import ALICE, RELAY, through
 from test_retry import delivery_status
@@ -68,7 +68,7 @@ def test_an_address_that_does_not_exist_is_tried_once(postrider, sink):
     assert far.wait_messages(1)[0]["rcpts"] == ["here@far.example"]
     _, text, blocks, _ = delivery_status(server.wait_mail("alice", 2)[-1])
     assert blocks[1]["Status"] == "5.1.1" and "suppression remove gone@far.example" in str(blocks[1]), blocks
-    assert logs.select(server.events(), logs.BOUNCED, id=second)[0]["status"] == "5.1.1"
+    assert server.wait_event(logs.BOUNCED, id=second)[0]["status"] == "5.1.1"
     # Only the domain that sent to it is concerned; and a bounce is nobody's mail.
     submit(server.smtp_port, "bob@other.example", "gone@far.example", message("other"))
     submit(server.smtp_port, "", "gone@far.example", message("null"))
@@ -110,7 +110,8 @@ def test_it_is_known_after_a_crash_until_an_operator_removes_it(postrider, sink)
     server = start(postrider, far, LEARN)
     submit(server.smtp_port, ALICE, "gone@far.example", message("first"))
     server.wait_mail("alice", 1)
-    settle(1.5)
+    kept = server.spool / "suppressions"
+    until(lambda: kept.exists() and b"gone@far.example" in kept.read_bytes(), server.log_tail)
     server.kill_everything()
     server.start()
     assert [row["address"] for row in listed(server)] == ["gone@far.example"]
@@ -171,7 +172,6 @@ def test_operators_add_import_and_export(postrider, sink, tmp_path):
     assert "3 addresses" in done(server, "import", str(file))
     assert done(server, "export") == exported
     done(server, "add", "short@far.example", "--for", "1s")
-    settle(2.5)
-    assert "short@far.example" not in done(server, "list")
+    until(lambda: "short@far.example" not in done(server, "list"), "it stays")
     assert server.run("suppression", "add", "no-address").returncode == 65
     assert server.run("suppression", "frob").returncode == 64

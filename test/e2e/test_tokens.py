@@ -170,7 +170,7 @@ def test_curl_with_a_token(postrider, issuer, mechanism):
     run(*send(issuer.token("ES256")))
     assert b"X-Token: curl" in server.wait_mail("bob")[0]
     refused = subprocess.run(send(issuer.token("ES256", exp=1)), stdout=subprocess.PIPE,
-                             stderr=subprocess.STDOUT, text=True, timeout=30)
+                             stderr=subprocess.STDOUT, text=True, timeout=60)
     assert refused.returncode == 67, refused  # CURLE_LOGIN_DENIED
 
 
@@ -230,7 +230,7 @@ def test_made_up_tokens_are_counted_and_lock_no_user_out(postrider, issuer):
         assert time.monotonic() - begun >= 0.3
     assert attempt(server, login)[0].code == 235
     assert attempt(server, "AUTH XOAUTH2 " + xoauth2("x"))[0].code == 535
-    assert attempt(server, "AUTH XOAUTH2 " + xoauth2("x"))[0].code == 454
+    until(lambda: attempt(server, "AUTH XOAUTH2 " + xoauth2("x"))[0].code == 454)
     until(lambda: attempt(server, login)[0].code == 235)
 
 
@@ -240,7 +240,8 @@ def test_other_keys_come_with_a_reload(postrider, issuer, issuers):
     (server.directory / "keys").write_bytes(other.jwks())
     server.process.send_signal(signal.SIGHUP)
     until(lambda: attempt(server, "AUTH XOAUTH2 " + xoauth2(other.token("ES256")))[0].code == 235)
-    assert attempt(server, "AUTH XOAUTH2 " + xoauth2(issuer.token()))[0].code == 535
+    # Another process of reception may still ask the keyring of before.
+    until(lambda: attempt(server, "AUTH XOAUTH2 " + xoauth2(issuer.token()))[0].code == 535)
     # What cannot be used changes nothing, and keeps a server from starting.
     (server.directory / "keys").write_text("nothing")
     server.process.send_signal(signal.SIGHUP)
@@ -249,13 +250,13 @@ def test_other_keys_come_with_a_reload(postrider, issuer, issuers):
     assert attempt(server, "AUTH XOAUTH2 " + xoauth2(other.token()))[0].code == 235
     server.stop()
     server.launch()
-    assert server.process.wait(15) == 78
+    assert server.process.wait(60) == 78
 
 
 def test_private_keys_are_refused(postrider, issuer):
     server = server_with(postrider, (issuer.directory / "EdDSA").read_bytes())
     server.start(wait=False)
-    assert server.process.wait(15) == 78
+    assert server.process.wait(60) == 78
     assert "only public ones may be here" in server.log_text()
 
 

@@ -74,13 +74,18 @@ def test_what_goes_well_is_not_kept_and_what_is_slow_is(postrider, sink):
                        routes=[through(far.port)]).start()
     for _ in range(2):
         server.wait_event(logs.RELAYED, id=submit(server.smtp_port, ALICE, ANN, message("m")))
-    [attempt] = attempts(server)
-    assert attempt["slow"] and attempt["took_ms"] >= 1200
+    kept = attempts(server)
+    # On a busy machine the first may be slow as well.
+    assert all(attempt["slow"] and attempt["took_ms"] >= 1000 for attempt in kept), kept
+    attempt = kept[-1]
+    assert attempt["took_ms"] >= 1200
     assert lines(attempt, "got")[-1] == "250 2.0.0 at last"
 
 
-def test_passwords_are_not_kept(postrider, sink, certificate):
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_passwords_are_not_kept(postrider, sink, certificate, mechanism):
     far = sink(certificate=certificate, login=("shop", "secret words"))
+    far.mechanisms = mechanism
     far.always["mail"] = "450 4.3.2 later"
     server = postrider(retry="1 h", extra=RELAY, routes=[through(far.port, "with tls required as shop")])
     credentials = server.directory / "credentials"
@@ -89,10 +94,11 @@ def test_passwords_are_not_kept(postrider, sink, certificate):
     server.extra.append(f"credentials from {credentials}")
     server.start()
     [attempt] = attempts(server, deferred(server))
+    assert any(command.startswith(f"AUTH {mechanism}") for command in far.commands)
     assert any("[credentials]" in line for line in lines(attempt, "sent"))
     assert any(fact.startswith("TLS: ") for fact in lines(attempt, "fact"))
     assert "secret" not in json.dumps(attempt) and "c2VjcmV0" not in json.dumps(attempt)
-    assert "AHNob3A" not in json.dumps(attempt)
+    assert "AHNob3A" not in json.dumps(attempt) and "c2hvcA" not in json.dumps(attempt)
 
 
 def test_the_last_of_all_and_those_to_one_destination(postrider, sink):

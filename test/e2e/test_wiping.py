@@ -1,6 +1,8 @@
 """After AUTH no process of the server still has the password in its memory."""
 import re
 import secrets
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -36,9 +38,9 @@ def memory(pid):
     return b"".join(found)
 
 
-def who_has(server, *texts):
+def who_has(server, *texts, roles=ROLES):
     found = set()
-    for role in ROLES:
+    for role in roles:
         for pid in server.role_pids(role):
             bytes_of = memory(pid)
             if role == "reception":
@@ -106,6 +108,24 @@ def test_a_password_that_is_not_whole_is_found_and_forgotten(world):
         talk.send("\r\n")
         assert talk.reply().code == 235
     until_forgotten(server, *secret.forms(line))
+
+
+def test_a_private_key_is_in_the_keyring_alone(postrider):
+    """Not in the process that speaks TLS, not in that which read the configuration."""
+    server = postrider().start()
+    with Talk(server.submissions_port, tls=True) as talk:
+        talk.ehlo()
+        pem = Path(server.key).read_text()
+        # SEC1 in PKCS 8: the number, of which the memory of OpenSSL has the words in its own order.
+        text = subprocess.run(["openssl", "pkey", "-in", server.key, "-noout", "-text"], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
+        number = bytes.fromhex("".join(text.split("priv:")[1].split("pub:")[0].split()).replace(":", ""))[-32:]
+        lines = [line.encode() for line in pem.splitlines()[1:3]]
+        forms = [number, number[::-1], *lines]
+        assert who_has(server, number, number[::-1], roles=("keyring",)) == {"keyring"}, "the test finds none"
+        others = [role for role in (*ROLES, "mailbox", "resolver", "fetcher", "admin") if role != "keyring"]
+        assert not who_has(server, *forms, roles=others)
+        assert not any(form in memory(server.process.pid) for form in forms), "the supervisor has it"
 
 
 def test_wrong_passwords_are_forgotten(world):
