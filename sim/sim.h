@@ -23,6 +23,8 @@ struct sim_faults {
 	uint32_t power_cut;  /* its machine loses power */
 	uint32_t clock_jump; /* its machine's wall clock jumps, forward or back */
 	uint32_t bit_rot;    /* a byte below /spool of its disk changes */
+	/* At each operation on a file, where the spool is in its second segment or later. */
+	uint32_t head_loss; /* its machine loses power, and both headers of the one before rot */
 	/* At each operation of its kind. */
 	uint32_t read_error;
 	uint32_t write_error;

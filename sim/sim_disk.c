@@ -5,6 +5,8 @@
  */
 #include "sim/sim_internal.h"
 
+#include "spool/spool_record.h"
+
 enum { ROT_TRIES = 1000 };
 
 struct sim_disk *
@@ -275,6 +277,52 @@ sim_disk_make(struct sim_disk *disk, const char *path, bool is_dir)
 		}
 	}
 	return at;
+}
+
+/* The sequence of a segment of the spool, and of the one before it that its first record names. */
+static bool
+read_segment(const struct sim_entry *entry, uint64_t *sequence, uint64_t *before)
+{
+	const struct sim_inode *file = entry->durable;
+	const uint64_t bytes = SPOOL_RECORD_HEAD + SPOOL_SEAL_BYTES;
+	struct spool_record record;
+	struct spool_head head;
+	struct spool_seal seal;
+	struct span first;
+
+	if (!span_starts(span_str(entry->name), SPAN("seg-")) || !file ||
+	    file->durable_len < SPOOL_SEGMENT_DATA + bytes ||
+	    spool_head_read(span_of(file->durable, SPOOL_HEAD_BYTES), &head))
+		return false;
+	first = span_of(file->durable + SPOOL_SEGMENT_DATA, bytes);
+	*sequence = head.sequence;
+	*before = 0;
+	if (!spool_record_read(first, spool_key_of(&head), SPOOL_SEGMENT_DATA, &record) &&
+	    record.type == SPOOL_SEAL &&
+	    !spool_seal_read(span_skip(first, SPOOL_RECORD_HEAD), &seal))
+		*before = seal.sequence;
+	return true;
+}
+
+bool
+sim_disk_rot_heads(struct sim_disk *disk, const char *folder)
+{
+	struct sim_inode *dir = sim_disk_walk(disk->root, folder), *chosen = NULL;
+	struct sim_entry *entry = NULL;
+	uint64_t sequence, before, wanted = 0;
+
+	while (dir && (entry = sim_entry_next(dir, entry)))
+		if (read_segment(entry, &sequence, &before) && before > wanted)
+			wanted = before;
+	while (dir && wanted && (entry = sim_entry_next(dir, entry)))
+		if (read_segment(entry, &sequence, &before) && sequence == wanted)
+			chosen = entry->durable;
+	if (!chosen)
+		return false;
+	for (uint64_t copy = 0; copy <= SPOOL_HEAD_SECOND; copy += SPOOL_HEAD_SECOND)
+		sim_inode_rot(chosen, copy + sim_chance(disk->sim, SPOOL_HEAD_BYTES),
+		    (unsigned)sim_chance(disk->sim, 8));
+	return true;
 }
 
 void

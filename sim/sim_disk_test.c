@@ -1,6 +1,8 @@
 /* What survives a power cut, and what a disk that fails does. */
 #include "sim/test_sim.h"
 
+#include "spool/spool_record.h"
+
 enum { TRIES = 200, SECTORS = 8 };
 
 static void
@@ -286,6 +288,72 @@ rot_changes_one_bit_for_good(void **state)
 	test_world_fini(&world);
 }
 
+/* A segment of the spool that names the one before it. */
+static void
+write_segment(struct test_world *world, const char *name, uint64_t sequence, uint64_t before)
+{
+	const struct spool_head head = {.sequence = sequence, .oldest = 1, .epoch = 1};
+	const struct spool_record record = {
+	    .type = SPOOL_SEAL,
+	    .envelope_bytes = SPOOL_SEAL_BYTES,
+	    .durable = SPOOL_SEGMENT_DATA,
+	};
+	const struct spool_seal seal = {.sequence = before};
+	char bytes[SPOOL_SEGMENT_DATA + SPOOL_RECORD_HEAD + SPOOL_SEAL_BYTES] = {0};
+	struct span span = span_of(bytes, sizeof(bytes));
+	struct io_file *file = test_create(world, name);
+	struct io_op op = {0};
+
+	spool_head_write(bytes, &head);
+	spool_head_write(bytes + SPOOL_HEAD_SECOND, &head);
+	spool_record_write(bytes + SPOOL_SEGMENT_DATA, spool_key_of(&head),
+	    SPOOL_SEGMENT_DATA, &record);
+	spool_seal_write(bytes + SPOOL_SEGMENT_DATA + SPOOL_RECORD_HEAD, &seal);
+	io_pwrite(file, &op, &span, 1, 0);
+	test_sync(world, file);
+}
+
+static unsigned
+changes(const char *before, const char *after, size_t from, size_t to)
+{
+	unsigned count = 0;
+
+	for (size_t i = from; i < to; i++)
+		count += before[i] != after[i];
+	return count;
+}
+
+static void
+both_headers_of_the_last_segment_but_one_rot(void **state)
+{
+	static char before[3][SPOOL_SEGMENT_DATA], after[3][SPOOL_SEGMENT_DATA];
+	static const char *const names[] = {"spool/seg-1", "spool/seg-2", "spool/seg-3"};
+	struct test_world world;
+	struct io_op op = {0};
+
+	(void)state;
+	test_world_init(&world, 1);
+	io_mkdir(world.dir, &op, "spool");
+	assert_false(sim_disk_rot_heads(world.server->disk, "/spool"));
+	write_segment(&world, names[0], 9, 8);
+	write_segment(&world, names[1], 7, 6);
+	write_segment(&world, names[2], 8, 7);
+	io_dir_sync(world.dir, &op, "spool");
+	for (size_t i = 0; i < 3; i++)
+		assert_non_null(test_read(&world, names[i], before[i], sizeof(before[i])));
+	assert_true(sim_disk_rot_heads(world.server->disk, "/spool"));
+	test_world_power_cut(&world);
+	for (size_t i = 0; i < 3; i++) {
+		assert_non_null(test_read(&world, names[i], after[i], sizeof(after[i])));
+		assert_int_equal(
+		    changes(before[i], after[i], 0, SPOOL_HEAD_BYTES), i == 2 ? 1 : 0);
+		assert_int_equal(changes(before[i], after[i], SPOOL_HEAD_SECOND,
+		                     SPOOL_HEAD_SECOND + SPOOL_HEAD_BYTES),
+		    i == 2 ? 1 : 0);
+	}
+	test_world_fini(&world);
+}
+
 int
 main(void)
 {
@@ -300,6 +368,7 @@ main(void)
 	    cmocka_unit_test(a_lock_ends_with_its_owner),
 	    cmocka_unit_test(a_write_under_way_may_outlive_its_role),
 	    cmocka_unit_test(rot_changes_one_bit_for_good),
+	    cmocka_unit_test(both_headers_of_the_last_segment_but_one_rot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

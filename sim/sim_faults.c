@@ -15,6 +15,13 @@ jump(struct sim *sim, struct sim_server *server)
 	sim_happened(sim, SIM_CLOCK_JUMP, server, PROC_COUNT);
 }
 
+static void
+lose_power(struct sim *sim, struct sim_server *server)
+{
+	sim_server_power_cut(server);
+	sim_event_start(sim, &server->power, sim_delay_us(sim, OFF_US_MAX));
+}
+
 void
 sim_faults_after(struct sim *sim, struct io *io, bool critical)
 {
@@ -28,8 +35,13 @@ sim_faults_after(struct sim *sim, struct io *io, bool critical)
 		return;
 	}
 	if (sim_happens(sim, faults->power_cut * weight)) {
-		sim_server_power_cut(server);
-		sim_event_start(sim, &server->power, sim_delay_us(sim, OFF_US_MAX));
+		lose_power(sim, server);
+		return;
+	}
+	if (critical && sim_happens(sim, faults->head_loss) &&
+	    sim_disk_rot_heads(server->disk, server->conf->spool_path.ptr)) {
+		sim_happened(sim, SIM_BIT_ROT, server, PROC_COUNT);
+		lose_power(sim, server);
 		return;
 	}
 	if (sim_happens(sim, faults->clock_jump))
@@ -152,6 +164,7 @@ add_kind(struct sim *chance, struct sim_options *options, enum kind kind)
 		break;
 	case ROT:
 		faults->bit_rot = between(chance, 20, 2000);
+		faults->head_loss = sim_chance(chance, 4) == 0 ? 5000 : 0;
 		break;
 	case KIND_COUNT:
 		break;

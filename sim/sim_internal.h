@@ -323,6 +323,8 @@ struct sim_inode *sim_disk_make(struct sim_disk *disk, const char *path, bool is
 void sim_disk_power_cut(struct sim_disk *disk);
 /* A bit of a file in the folder. */
 void sim_disk_rot(struct sim_disk *disk, const char *folder);
+/* A bit in each header of the last segment but one that has records; false: there is none. */
+bool sim_disk_rot_heads(struct sim_disk *disk, const char *folder);
 
 /* sim_job.c */
 void sim_files_kill(struct io *io);

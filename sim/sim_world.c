@@ -24,7 +24,7 @@ world_addr(unsigned a, unsigned b, unsigned c)
 static void
 write_sources(struct dice *dice, const struct town *town, struct buf *conf)
 {
-	unsigned share = 1 + (unsigned)dice_below(dice, 20);
+	unsigned share = 1 + (unsigned)dice_below(dice, 40);
 
 	buf_addf(conf, "send from 10.0.0.%u weight 5\nsend from 10.0.9.%u, 10.0.9.%u\n",
 	    town->addr.bytes[3], town->addr.bytes[3], town->addr.bytes[3] + 100);

@@ -16,6 +16,23 @@ write_count(struct buf *out, json_t *share)
 		buf_add_str(out, "any number");
 }
 
+/* A warm-up spreads its share over the day: "; 12 more may go now" */
+static void
+write_free(const struct cli_queue_printer *printer, struct buf *out, json_t *warmup)
+{
+	const char *next = cli_queue_text(warmup, "next_free");
+
+	if (json_is_null(json_object_get(warmup, "share")) ||
+	    cli_queue_number(warmup, "day") == 0)
+		return;
+	if (next[0]) {
+		buf_add_str(out, "; the next may go ");
+		cli_queue_write_time(printer, out, next);
+	} else {
+		buf_addf(out, "; %lld more may go now", cli_queue_number(warmup, "free"));
+	}
+}
+
 /* "27 of 50 today, day 3 of its schedule; 100 from 28 Nov 00:00:00 UTC (in 9 h)" */
 static void
 write_use(const struct cli_queue_printer *printer, struct buf *out, json_t *source)
@@ -32,6 +49,8 @@ write_use(const struct cli_queue_printer *printer, struct buf *out, json_t *sour
 	buf_add_str(out, " today");
 	if (under_way > 0)
 		buf_addf(out, ", and %lld under way", under_way);
+	if (json_is_object(warmup))
+		write_free(printer, out, warmup);
 	buf_add_char(out, '\n');
 	if (!json_is_object(warmup))
 		return;

@@ -386,7 +386,9 @@ static const struct conf_option options[] = {
 		  "[to X]",
 	.doc = "A new address sends only so much a day at first: to N recipients on that "
 	       "date, and with each step (of one day, without \"every\") \"times\" as many, 2 "
-	       "without. Days are those of UTC; before the date nothing leaves from it. "
+	       "without. Days are those of UTC; before the date nothing leaves from it. 20 "
+	       "of a day's share, or what an hour has of it, go at once where they wait, and "
+	       "the rest evenly over the day. "
 	       "Where the share reaches the N of \"until\" (100000 without) the address is "
 	       "warm, and has no limit any more; with \"at most\" it stays at that. What is "
 	       "more goes by the other addresses of its pool, and waits where none has any "

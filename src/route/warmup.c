@@ -41,3 +41,39 @@ warmup_next_change(const struct conf_warmup *warmup, uint64_t day)
 			return next;
 	return 0;
 }
+
+uint64_t
+warmup_burst(uint64_t share)
+{
+	uint64_t burst = share / 24;
+
+	if (burst < WARMUP_BURST_MIN)
+		burst = WARMUP_BURST_MIN;
+	return burst < share ? burst : share;
+}
+
+uint64_t
+warmup_released(uint64_t share, uint64_t into_day_ms)
+{
+	uint64_t burst = warmup_burst(share);
+
+	return burst + (share - burst) * into_day_ms / WARMUP_DAY_MS;
+}
+
+uint64_t
+warmup_release_ms(uint64_t share, uint64_t count)
+{
+	uint64_t burst = warmup_burst(share), even = share - burst;
+
+	if (count > share)
+		return WARMUP_DAY_MS;
+	if (count <= burst)
+		return 0;
+	return ((count - burst) * WARMUP_DAY_MS + even - 1) / even;
+}
+
+uint64_t
+warmup_interval_ns(uint64_t share)
+{
+	return WARMUP_DAY_MS * 1000000 / WARMUP_HASTE / share;
+}

@@ -74,6 +74,48 @@ one_knows_the_day_and_what_comes(void **state)
 	assert_int_equal(warmup_next_change(&one, 1000), 1008);
 }
 
+static void
+a_share_is_spread_over_its_day(void **state)
+{
+	const uint64_t hour = WARMUP_DAY_MS / 24;
+
+	(void)state;
+	/* A low one goes at once. */
+	assert_int_equal(warmup_burst(3), 3);
+	assert_int_equal(warmup_released(3, 0), 3);
+	assert_int_equal(warmup_release_ms(3, 3), 0);
+	assert_int_equal(warmup_burst(100), 20);
+	assert_int_equal(warmup_burst(24000), 1000);
+	assert_int_equal(warmup_released(100, 0), 20);
+	assert_int_equal(warmup_released(100, 12 * hour), 60);
+	assert_int_equal(warmup_released(100, 24 * hour - 1), 99);
+	assert_int_equal(warmup_release_ms(100, 20), 0);
+	assert_int_equal(warmup_release_ms(100, 60), 12 * hour);
+	assert_int_equal(warmup_release_ms(100, 100), 24 * hour);
+	assert_int_equal(warmup_release_ms(100, 101), 24 * hour);
+	/* Four times as fast: a share in six hours. */
+	assert_int_equal(warmup_interval_ns(6), hour * 1000000);
+}
+
+static void
+what_is_released_then_was_not_a_moment_before(void **state)
+{
+	static const uint64_t shares[] = {21, 50, 333, 20000, CONF_SHARE_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+		uint64_t share = shares[i], step = share / 17 + 1;
+
+		for (uint64_t n = warmup_burst(share) + 1; n < share; n += step) {
+			uint64_t ms = warmup_release_ms(share, n);
+
+			assert_true(ms < WARMUP_DAY_MS);
+			assert_true(warmup_released(share, ms) >= n);
+			assert_true(warmup_released(share, ms - 1) < n);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -81,6 +123,8 @@ main(void)
 	    cmocka_unit_test(a_share_grows_to_its_end),
 	    cmocka_unit_test(it_grows_by_steps_and_fractions),
 	    cmocka_unit_test(one_knows_the_day_and_what_comes),
+	    cmocka_unit_test(a_share_is_spread_over_its_day),
+	    cmocka_unit_test(what_is_released_then_was_not_a_moment_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,6 +223,30 @@ def test_what_no_address_may_send_waits(postrider, sink):
     assert far.peers.count("127.0.0.41") >= 2 and server.wait_event("relayed", id=found)
 
 
+def test_a_share_does_not_go_at_once(postrider, sink):
+    far = sink()
+    server = start(postrider, far, *POOLS, f"warm up 127.0.0.41 from {today()} with 40 a day at most 40")
+    rcpts = [f"a{number}@far.example" for number in range(19)]
+    submit(server.smtp_port, ALICE, rcpts, message("many", extra=TO_NEWS))
+    far.wait_messages(1)
+    server.wait_queue_empty()
+    # Twenty go whatever the time of the day; the others each have a time of their own.
+    found = submit(server.smtp_port, ALICE, ["b1@far.example", "b2@far.example"],
+                   message("two", extra=TO_NEWS))
+    [event] = server.wait_event("deferred", id=found)
+    assert "of pool news have sent what may go by now of their share of today (40)" in event["text"]
+    assert 0 < int(event["retry_ms"]) <= 3600 * 1000
+    far.wait_messages(2)
+    row = sources(server)["127.0.0.41"]
+    assert row["used"] == 20 and row["warm_up"]["share"] == 40, row
+    assert row["warm_up"]["free"] == 0 and row["warm_up"]["next_free"], row
+    assert "  sent        20 of 40 today; the next may go " in server.queue("sources")
+    assert "what may go by now of their share" in server.queue("why", "127.0.0.1")
+    late = submit(server.smtp_port, ALICE, "c@far.example", message("late", extra=TO_NEWS))
+    [later] = server.wait_event("deferred", id=late)
+    assert int(later["retry_ms"]) >= int(event["retry_ms"]) - 1000, (event, later)
+
+
 SOA = "$TTL 60\n@ SOA ns hostmaster 1 60 60 600 60\n@ NS ns\nns A 127.0.0.1\n"
 GMAIL = "$ORIGIN google.com.\n" + SOA + "mx A 127.0.0.2\n"
 AT_GMAIL = ("$ORIGIN example.\n" + SOA + "mx A 127.0.0.2\na MX 10 mx.google.com.\n"
@@ -248,7 +272,7 @@ def test_a_provider_has_a_share_of_its_own(postrider, dns, sink, port_25):
     server.wait_event("relayed", 3)
     rows = json.loads(server.queue("sources", "--json"))["sources"]
     assert [(row["provider"], row["used"]) for row in rows] == [(None, 3), ("Gmail", 2)], rows
-    assert "  to Gmail:\n  sent        2 of 2 today\n" in server.queue("sources")
+    assert "  to Gmail:\n  sent        2 of 2 today; the next may go " in server.queue("sources")
 
 
 def test_an_address_before_its_day_sends_nothing(postrider, sink):

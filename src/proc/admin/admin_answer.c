@@ -324,6 +324,8 @@ admin_source(const struct ipc_qa_source *source)
 		warmup = json_object();
 		json_object_set_new(warmup, "day", json_number(source->number));
 		json_object_set_new(warmup, "share", json_share(source->share));
+		json_object_set_new(warmup, "free", json_share(source->free));
+		json_object_set_new(warmup, "next_free", json_time(source->free_wall_ms));
 		json_object_set_new(warmup, "next", json_time(source->next_wall_ms));
 		json_object_set_new(warmup, "next_share",
 		    source->next_wall_ms ? json_share(source->next_share) : json_null());

@@ -262,6 +262,7 @@ test_source(void **state)
 	    .warms = true,
 	    .share = 50,
 	    .number = 1,
+	    .free_wall_ms = UINT64_C(1795823999000),
 	    .next_wall_ms = UINT64_C(1795824000000),
 	    .next_share = UINT64_MAX};
 	const struct ipc_qa_source failed = {.address = SPAN("::1"), .why = SPAN("not here")};
@@ -270,7 +271,8 @@ test_source(void **state)
 	assert_json(admin_source(&warm),
 	    "{\"source\":{\"address\":\"192.0.2.7\",\"pool\":\"bulk\",\"senders\":\"\","
 	    "\"provider\":\"\",\"helo\":\"a.example\",\"weight\":2,\"used\":45,\"under_way\":3,"
-	    "\"warm_up\":{\"day\":1,\"share\":50,\"next\":\"2026-11-28T00:00:00.000Z\","
+	    "\"warm_up\":{\"day\":1,\"share\":50,\"free\":0,"
+	    "\"next_free\":\"2026-11-27T23:59:59.000Z\",\"next\":\"2026-11-28T00:00:00.000Z\","
 	    "\"next_share\":null},\"failed\":null}}");
 	assert_json(admin_source(&failed),
 	    "{\"source\":{\"address\":\"::1\",\"pool\":\"\",\"senders\":\"\","

@@ -212,6 +212,7 @@ end_attempt(struct attempt *attempt, enum sched_feedback feedback)
 	sched_attempt_over(queue->sched, attempt->destination, feedback, attempt->reply,
 	    io_now_ms(queue->env->io));
 	sched_reply_drop(queue->sched, attempt->reply);
+	sched_reply_drop(queue->sched, attempt->obstacle);
 	if (!attempt->lost)
 		poison_ended(message);
 	outcome_settle(message);

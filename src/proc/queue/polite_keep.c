@@ -6,15 +6,12 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
-#include "proc/proc_file.h"
 #include "proc/queue/backoffs_file.h"
 
 enum {
 	KEEP_MS = 5 * 1000,       /* at most once in so long */
 	KEEP_SITES_MS = 60 * 1000, /* who waits for a site changes all the time */
 };
-
-static const char name[] = BACKOFFS_NAME, name_new[] = BACKOFFS_NAME ".new";
 
 static struct backoffs_clock
 clock_of(const struct queue *queue)
@@ -31,21 +28,14 @@ polite_load(struct queue *queue)
 	enum err err;
 
 	buf_init(&bytes, BACKOFFS_BYTES_MAX);
-	err = proc_file_read(queue->dir, name, &bytes);
+	err = kept_read(queue, KEPT_BACKOFFS, &bytes);
 	if (!err && queue->conf->heed_replies)
 		err = backoffs_read(
 		    &queue->backoffs, &queue->sites, clock_of(queue), buf_span(&bytes));
 	buf_fini(&bytes);
-	if (err == ERR_NOT_FOUND)
+	kept_loaded(queue, KEPT_BACKOFFS, err);
+	if (err)
 		return;
-	if (err) {
-		event_begin(&event, &queue->env->log, "backoffs_damaged");
-		event_err(&event, err);
-		event_str(&event, "text",
-		    "who asked for less mail before is not known; the next reply tells");
-		event_end(&event);
-		return;
-	}
 	queue->backoffs_filed = true;
 	if (queue->backoffs.count == 0)
 		return;
@@ -82,9 +72,7 @@ write_waiting(const struct queue *queue, struct buf *out)
 static void
 keep(struct queue *queue)
 {
-	struct event event;
 	struct buf bytes;
-	enum err err;
 
 	/* Nothing is written where there is nothing, and was nothing. */
 	if (queue->backoffs.count == 0 && !queue->backoffs_filed)
@@ -93,16 +81,10 @@ keep(struct queue *queue)
 	backoffs_write(&queue->backoffs, clock_of(queue), &bytes);
 	write_waiting(queue, &bytes);
 	check(buf_finish(&bytes) == OK);
-	err = proc_file_replace(queue->dir, name, name_new, buf_span(&bytes));
+	err_ignore(kept_replace(queue, KEPT_BACKOFFS, buf_span(&bytes)),
+	    "the next change tries again");
 	buf_fini(&bytes);
 	queue->backoffs_filed = true;
-	if (err && !queue->backoffs_unkept) {
-		event_begin(&event, &queue->env->log, "backoffs_not_kept");
-		event_err(&event, err);
-		event_str(&event, "text", "a restart forgets who asked for less mail");
-		event_end(&event);
-	}
-	queue->backoffs_unkept = err != OK;
 }
 
 void

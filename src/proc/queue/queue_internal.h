@@ -60,6 +60,15 @@ struct place {
 
 _Static_assert((int)QUEUE_KINDS <= (int)SCHED_KINDS, "each has turns of its own");
 
+/* What is kept in a small file beside the spool's. */
+enum kept {
+	KEPT_BACKOFFS,
+	KEPT_SOURCES,
+	KEPT_SUPPRESSIONS,
+	KEPT_SUSPENSIONS,
+	KEPT_COUNT,
+};
+
 struct queue;
 struct suspect;
 
@@ -96,6 +105,9 @@ struct attempt {
 	struct place places[ATTEMPT_FAMILIES][ATTEMPT_SHARES]; /* in their shares */
 	uint8_t avoid;       /* families that its pool has no address for now: ATTEMPT_AVOID_... */
 	bool source_failed;  /* this host lacked one of them */
+	bool obstructed;     /* none of its addresses may send now, for the reason and until: */
+	uint32_t obstacle;   /* held */
+	uint64_t obstacle_wall_ms; /* 0: there is no such address */
 	bool trimmed;        /* some recipients are in line again */
 	struct io_op read;   /* of the body, and of the envelope where it is not at hand */
 	struct buf envelope;
@@ -198,12 +210,12 @@ struct queue {
 	uint64_t backoffs_kept_ms; /* when their file was last written */
 	bool backoffs_changed;     /* since then */
 	bool backoffs_filed;       /* there is such a file */
-	bool backoffs_unkept;      /* it could not be written, and the log says so */
 	struct shares shares;
 	struct share **source_shares; /* for each source of the configuration */
-	bool shares_unsaved;          /* and the log has told so */
 	struct suppressions suppressions;
-	uint64_t suppression_lines; /* of their file */
+	bool kept_failing[KEPT_COUNT]; /* it could not be written, and the log says so */
+	bool suppressions_filed;    /* there is a file of them */
+	uint64_t suppression_lines; /* of it */
 	bool suppressions_whole;    /* it is to be written anew */
 	uint32_t routes;      /* digest_routes of the configuration */
 	uint64_t next_query, next_attempt;
@@ -491,6 +503,14 @@ void suspend_tell(const struct queue *queue, struct ipc_channel *delivery);
 void suspend_found(struct attempt *attempt, uint32_t index, const struct outcome *outcome);
 void suspend_list(struct queue *queue, const struct ipc_aq_suspended *asked);
 
+/* kept.c: the small files beside the spool's; each call waits for the disk */
+MUST_USE enum err kept_read(const struct queue *queue, enum kept which, struct buf *out);
+/* So it was read: OK, ERR_NOT_FOUND, or how it is damaged, which is said. */
+void kept_loaded(const struct queue *queue, enum kept which, enum err err);
+/* Durably; an error is said once, until it works.  The latter: at the end of one that is there. */
+MUST_USE enum err kept_replace(struct queue *queue, enum kept which, struct span bytes);
+MUST_USE enum err kept_append(struct queue *queue, enum kept which, struct span bytes);
+
 /* suppress.c: addresses that do not exist */
 void suppress_load(struct queue *queue);
 /* Once a second: writes what is new, forgets what is over. */
@@ -535,6 +555,8 @@ void sources_shares(const struct queue *queue, const struct conf_source *source,
     struct span provider, struct share *shares[ATTEMPT_SHARES]);
 /* The statement that a share comes from; NULL: none. */
 const struct conf_warmup *sources_warmup(const struct conf *conf, const struct share *share);
+/* It is now, and that day. */
+struct share_time sources_time(struct queue *queue);
 
 /* sources_wait.c */
 /* Nothing may send it now: the recipient of the attempt waits until something may. */

@@ -13,6 +13,8 @@ enum {
 	FAILED_MS_MAX = 600 * 1000,
 };
 
+#define MS_NS UINT64_C(1000000)
+
 void
 shares_fini(struct shares *shares)
 {
@@ -54,19 +56,100 @@ shares_begin(struct shares *shares, uint64_t day)
 	shares->day = day;
 	for (size_t i = 0; i < shares->count; i++) {
 		shares->is_changed |= shares->rows[i].used > 0;
-		shares->rows[i].used = 0;
+		shares->rows[i].used = shares->rows[i].promised = 0;
 	}
 	return true;
 }
 
-uint64_t
-share_left(const struct share *share)
+/* How many may go at once, after those that just went. */
+static uint64_t
+at_once(const struct share *share, uint64_t now_ms)
 {
-	uint64_t taken = share->used + share->pending;
+	uint64_t interval_ns = warmup_interval_ns(share->max), now_ns = now_ms * MS_NS;
+	uint64_t owed_ns = share->even_ns > now_ns ? share->even_ns - now_ns : 0;
+	uint64_t burst = warmup_burst(share->max), owed = (owed_ns + interval_ns - 1) / interval_ns;
 
-	if (share->max == WARMUP_NO_LIMIT)
-		return WARMUP_NO_LIMIT;
-	return taken < share->max ? share->max - taken : 0;
+	return owed < burst ? burst - owed : 0;
+}
+
+uint64_t
+share_left(const struct share *share, const struct share_time *time)
+{
+	uint64_t taken = share->used + share->pending, released, most;
+
+	if (share->max == WARMUP_NO_LIMIT || share->max == 0)
+		return share->max;
+	released = warmup_released(share->max, time->wall_ms % WARMUP_DAY_MS);
+	if (taken >= released)
+		return 0;
+	most = at_once(share, time->now_ms);
+	return released - taken < most ? released - taken : most;
+}
+
+void
+share_keep(struct share *share, uint64_t places, const struct share_time *time)
+{
+	share->pending += places;
+	if (share->max == WARMUP_NO_LIMIT || share->max == 0)
+		return;
+	if (share->even_ns < time->now_ms * MS_NS)
+		share->even_ns = time->now_ms * MS_NS;
+	share->even_ns += places * warmup_interval_ns(share->max);
+}
+
+void
+share_give_back(struct share *share, uint64_t places)
+{
+	uint64_t ns;
+
+	check(places <= share->pending);
+	share->pending -= places;
+	if (share->max == WARMUP_NO_LIMIT || share->max == 0)
+		return;
+	ns = places * warmup_interval_ns(share->max);
+	share->even_ns -= ns < share->even_ns ? ns : share->even_ns;
+	share->promised -= places < share->promised ? places : share->promised;
+}
+
+/* When it has so many places more than those that are taken, and promised to others. */
+static uint64_t
+place_wall_ms(const struct share *share, uint64_t promised, uint64_t places,
+    const struct share_time *time)
+{
+	uint64_t taken = share->used + share->pending, burst = warmup_burst(share->max);
+	uint64_t day_wall_ms = time->wall_ms - time->wall_ms % WARMUP_DAY_MS;
+	uint64_t before = promised > taken ? promised : taken, wall_ms, even_ns, all_ns;
+
+	wall_ms = day_wall_ms + warmup_release_ms(share->max, before + places);
+	if (wall_ms >= day_wall_ms + WARMUP_DAY_MS)
+		return day_wall_ms + WARMUP_DAY_MS;
+	/* They go no faster than any may. */
+	even_ns = share->even_ns > time->now_ms * MS_NS ? share->even_ns - time->now_ms * MS_NS : 0;
+	even_ns += (before - taken + places) * warmup_interval_ns(share->max);
+	all_ns = burst * warmup_interval_ns(share->max);
+	if (even_ns > all_ns && wall_ms < time->wall_ms + (even_ns - all_ns + MS_NS - 1) / MS_NS)
+		wall_ms = time->wall_ms + (even_ns - all_ns + MS_NS - 1) / MS_NS;
+	return wall_ms < day_wall_ms + WARMUP_DAY_MS ? wall_ms : day_wall_ms + WARMUP_DAY_MS;
+}
+
+uint64_t
+share_next_wall_ms(const struct share *share, const struct share_time *time)
+{
+	return place_wall_ms(share, 0, 1, time);
+}
+
+uint64_t
+share_promise(struct share *share, uint64_t places, const struct share_time *time,
+    uint64_t until_wall_ms)
+{
+	uint64_t taken = share->used + share->pending, burst = warmup_burst(share->max), wall_ms;
+
+	if (places > burst)
+		places = burst;
+	wall_ms = place_wall_ms(share, share->promised, places, time);
+	if (wall_ms <= until_wall_ms)
+		share->promised = (share->promised > taken ? share->promised : taken) + places;
+	return wall_ms;
 }
 
 bool

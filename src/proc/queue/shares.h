@@ -24,10 +24,16 @@ struct share {
 	uint64_t used;    /* recipients that a server was asked about today */
 	uint64_t pending; /* of attempts that are under way */
 	uint64_t max;     /* today's; WARMUP_NO_LIMIT: any */
+	uint64_t promised; /* as many of them go before who is put off next */
+	uint64_t even_ns; /* when it may send as many at once as ever; see warmup.h */
 	uint64_t failed_until_ms; /* this host lacked it: it is left alone until then */
 	bool trying;              /* an attempt tries it again */
 	unsigned failures;        /* in a row; 0: it works, as far as known */
 	char why[SHARE_WHY_MAX];
+};
+
+struct share_time {
+	uint64_t wall_ms, now_ms;
 };
 
 struct shares {
@@ -48,8 +54,19 @@ struct share *shares_find(
     const struct shares *shares, const struct net_addr *addr, struct span provider);
 /* It is that day: what was sent on another counts no more.  True: it was another. */
 bool shares_begin(struct shares *shares, uint64_t day);
-/* How many more it may have, beside what is under way. */
-uint64_t share_left(const struct share *share);
+/* How many more it may have now, beside what is under way. */
+uint64_t share_left(const struct share *share, const struct share_time *time);
+/* Keeps so many places; and gives back those that were not used. */
+void share_keep(struct share *share, uint64_t places, const struct share_time *time);
+void share_give_back(struct share *share, uint64_t places);
+/* When it has another place, by the wall clock; it has none now, and a limit that is not 0. */
+uint64_t share_next_wall_ms(const struct share *share, const struct share_time *time);
+/*
+ * When it has that many more (or as many as ever go at once), beside those that are promised:
+ * they are promised then, where that is by until_wall_ms.
+ */
+uint64_t share_promise(struct share *share, uint64_t places, const struct share_time *time,
+    uint64_t until_wall_ms);
 /* Whether it is left alone since this host lacked it. */
 bool share_is_failed(const struct share *share, uint64_t now_ms);
 /* This host lacks it; true: that is news. */

@@ -20,9 +20,20 @@ row(struct shares *shares, uint8_t last)
 	return shares_take(shares, &addr, SPAN(""));
 }
 
+#define HOUR_MS (WARMUP_DAY_MS / 24)
+#define MIDNIGHT (TODAY * WARMUP_DAY_MS)
+
+/* So long after midnight, by both clocks. */
+static struct share_time
+at(uint64_t into_day_ms)
+{
+	return (struct share_time){MIDNIGHT + into_day_ms, 5000 + into_day_ms};
+}
+
 static void
 places_are_taken_and_given_back(void **state)
 {
+	const struct share_time time = at(HOUR_MS);
 	struct shares shares = {0};
 	struct share *share;
 
@@ -30,19 +41,118 @@ places_are_taken_and_given_back(void **state)
 	shares_begin(&shares, TODAY);
 	share = row(&shares, 1);
 	assert_ptr_equal(row(&shares, 1), share);
-	assert_true(share_left(share) == WARMUP_NO_LIMIT);
+	assert_true(share_left(share, &time) == WARMUP_NO_LIMIT);
 	share->max = 10;
 	share->used = 4;
-	share->pending = 5;
-	assert_int_equal(share_left(share), 1);
+	share_keep(share, 5, &time);
+	assert_int_equal(share_left(share, &time), 1);
+	share_give_back(share, 3);
+	assert_int_equal(share_left(share, &time), 4);
+	share_keep(share, 3, &time);
 	/* A reload may leave less than is under way. */
 	share->max = 3;
-	assert_int_equal(share_left(share), 0);
+	assert_int_equal(share_left(share, &time), 0);
+	assert_int_equal(share_next_wall_ms(share, &time), MIDNIGHT + WARMUP_DAY_MS);
+	share->max = 0;
+	assert_int_equal(share_left(share, &time), 0);
 	assert_false(shares_begin(&shares, TODAY));
 	assert_true(shares_begin(&shares, TODAY + 1));
 	assert_int_equal(share->used, 0);
 	assert_int_equal(share->pending, 5);
 	assert_true(shares.is_changed);
+	shares_fini(&shares);
+}
+
+static void
+use(struct share *share, uint64_t places, const struct share_time *time)
+{
+	share_keep(share, places, time);
+	share->pending -= places;
+	share->used += places;
+}
+
+/* 20 at once, and 5 an hour. */
+static void
+a_share_goes_evenly(void **state)
+{
+	struct share_time time = at(0);
+	struct shares shares = {0};
+	struct share *share;
+
+	(void)state;
+	shares_begin(&shares, TODAY);
+	share = row(&shares, 1);
+	share->max = 140;
+	assert_int_equal(share_left(share, &time), 20);
+	use(share, 20, &time);
+	assert_int_equal(share_left(share, &time), 0);
+	assert_int_equal(share_next_wall_ms(share, &time), MIDNIGHT + HOUR_MS / 5);
+	/* No hour has more than its part, to the last. */
+	for (unsigned hour = 1; hour < 24; hour++) {
+		time = at(hour * HOUR_MS);
+		assert_int_equal(share_left(share, &time), 5);
+		use(share, 5, &time);
+	}
+	time = at(24 * HOUR_MS - 1);
+	use(share, share_left(share, &time), &time);
+	assert_int_equal(share->used, 139);
+	assert_int_equal(share_next_wall_ms(share, &time), MIDNIGHT + 24 * HOUR_MS);
+	shares_fini(&shares);
+}
+
+static void
+what_nobody_used_goes_later_but_not_at_once(void **state)
+{
+	struct share_time time = at(12 * HOUR_MS);
+	struct shares shares = {0};
+	struct share *share;
+
+	(void)state;
+	shares_begin(&shares, TODAY);
+	share = row(&shares, 1);
+	share->max = 240;
+	/* 130 have been released; 20 go, and then one in 90 s: 240 in 6 h. */
+	assert_int_equal(share_left(share, &time), 20);
+	use(share, 20, &time);
+	assert_int_equal(share_left(share, &time), 0);
+	assert_int_equal(share_next_wall_ms(share, &time), time.wall_ms + 90000);
+	time = at(12 * HOUR_MS + 89999);
+	assert_int_equal(share_left(share, &time), 0);
+	time = at(12 * HOUR_MS + 90000);
+	assert_int_equal(share_left(share, &time), 1);
+	time = at(12 * HOUR_MS + 900000);
+	assert_int_equal(share_left(share, &time), 10);
+	/* Until it has caught up with the clock. */
+	for (unsigned hour = 13; hour < 24; hour++) {
+		time = at(hour * HOUR_MS);
+		use(share, share_left(share, &time), &time);
+	}
+	assert_int_equal(share->used, warmup_released(240, 23 * HOUR_MS));
+	shares_fini(&shares);
+}
+
+static void
+who_waits_has_a_time_of_its_own(void **state)
+{
+	const struct share_time time = at(0);
+	const uint64_t hour = MIDNIGHT + HOUR_MS, step = HOUR_MS / 5;
+	struct shares shares = {0};
+	struct share *share;
+
+	(void)state;
+	shares_begin(&shares, TODAY);
+	share = row(&shares, 1);
+	share->max = 140;
+	use(share, 20, &time);
+	assert_int_equal(share_promise(share, 1, &time, hour), MIDNIGHT + step);
+	assert_int_equal(share_promise(share, 3, &time, hour), MIDNIGHT + 4 * step);
+	/* What is too late is not promised, and others may still have that place. */
+	assert_int_equal(share_promise(share, 2, &time, hour), MIDNIGHT + 6 * step);
+	assert_int_equal(share_promise(share, 1, &time, hour), MIDNIGHT + 5 * step);
+	/* More than ever go at once do not wait for it. */
+	assert_int_equal(share_promise(share, 1000, &time, hour), MIDNIGHT + 25 * step);
+	/* The first of all that are promised comes when it would for anybody. */
+	assert_int_equal(share_next_wall_ms(share, &time), MIDNIGHT + step);
 	shares_fini(&shares);
 }
 
@@ -127,6 +237,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(places_are_taken_and_given_back),
+	    cmocka_unit_test(a_share_goes_evenly),
+	    cmocka_unit_test(what_nobody_used_goes_later_but_not_at_once),
+	    cmocka_unit_test(who_waits_has_a_time_of_its_own),
 	    cmocka_unit_test(one_that_is_lacking_is_left_alone),
 	    cmocka_unit_test(the_file_brings_back_today),
 	    cmocka_unit_test(what_is_no_line_is_refused),

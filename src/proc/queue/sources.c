@@ -14,12 +14,9 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
-#include "proc/proc_file.h"
 #include "providers/providers.h"
 #include "route/source.h"
 #include "route/warmup.h"
-
-static const char name[] = "sources", name_new[] = "sources.new";
 
 const uint8_t sources_families[ATTEMPT_FAMILIES] = {4, 6};
 
@@ -46,8 +43,10 @@ set_shares(struct queue *queue)
 	struct shares *shares = &queue->shares;
 	const struct conf *conf = queue->conf;
 
-	for (size_t i = 0; i < shares->count; i++)
+	for (size_t i = 0; i < shares->count; i++) {
 		shares->rows[i].max = WARMUP_NO_LIMIT;
+		shares->rows[i].promised = 0;
+	}
 	for (size_t i = 0; i < conf->warmup_count; i++) {
 		struct share *share =
 		    shares_take(shares, &conf->warmups[i].addr, conf->warmups[i].provider);
@@ -57,11 +56,14 @@ set_shares(struct queue *queue)
 	}
 }
 
-static void
-begin_day(struct queue *queue)
+struct share_time
+sources_time(struct queue *queue)
 {
-	if (shares_begin(&queue->shares, day_of(io_wall_ms(queue->env->io))))
+	const struct share_time time = {io_wall_ms(queue->env->io), io_now_ms(queue->env->io)};
+
+	if (shares_begin(&queue->shares, day_of(time.wall_ms)))
 		set_shares(queue);
+	return time;
 }
 
 static void
@@ -81,53 +83,32 @@ index_sources(struct queue *queue)
 static void
 save(struct queue *queue)
 {
-	struct event event;
 	struct buf bytes;
-	enum err err;
 
 	if (!queue->shares.is_changed || queue->conf->warmup_count == 0)
 		return;
 	buf_init(&bytes, SHARES_BYTES_MAX);
 	shares_write(&queue->shares, &bytes);
 	check(buf_finish(&bytes) == OK);
-	err = proc_file_replace(queue->dir, name, name_new, buf_span(&bytes));
+	queue->shares.is_changed = kept_replace(queue, KEPT_SOURCES, buf_span(&bytes)) != OK;
 	buf_fini(&bytes);
-	if (!err) {
-		queue->shares.is_changed = queue->shares_unsaved = false;
-		return;
-	}
-	if (queue->shares_unsaved)
-		return;
-	queue->shares_unsaved = true;
-	event_begin(&event, &queue->env->log, "sources_not_kept");
-	event_err(&event, err);
-	event_str(&event, "text",
-	    "what new addresses have sent today may be forgotten by a restart");
-	event_end(&event);
 }
 
 void
 sources_load(struct queue *queue)
 {
-	struct event event;
 	struct buf bytes;
 	enum err err;
 
 	buf_init(&bytes, SHARES_BYTES_MAX);
-	err = proc_file_read(queue->dir, name, &bytes);
+	err = kept_read(queue, KEPT_SOURCES, &bytes);
 	if (!err)
 		err = shares_read(&queue->shares, buf_span(&bytes),
 		    day_of(io_wall_ms(queue->env->io)));
 	buf_fini(&bytes);
-	begin_day(queue);
+	(void)sources_time(queue);
 	index_sources(queue);
-	if (!err || err == ERR_NOT_FOUND)
-		return;
-	event_begin(&event, &queue->env->log, "sources_damaged");
-	event_err(&event, err);
-	event_str(&event, "text",
-	    "what new addresses have sent today is not known; they may send a share more");
-	event_end(&event);
+	kept_loaded(queue, KEPT_SOURCES, err);
 }
 
 void
@@ -142,7 +123,7 @@ sources_sweep(struct queue *queue)
 {
 	if (queue->conf->source_count == 0)
 		return;
-	begin_day(queue);
+	(void)sources_time(queue);
 	save(queue);
 }
 
@@ -178,6 +159,7 @@ sources_shares(const struct queue *queue, const struct conf_source *source, stru
 struct choice {
 	const struct queue *queue;
 	struct span provider;
+	const struct share_time *time;
 };
 
 static bool
@@ -188,10 +170,10 @@ may(const void *owner, const struct conf_source *source)
 
 	sources_shares(choice->queue, source, choice->provider, shares);
 	for (size_t i = 0; i < ATTEMPT_SHARES; i++)
-		if (shares[i] && share_left(shares[i]) == 0)
+		if (shares[i] && share_left(shares[i], choice->time) == 0)
 			return false;
 	/* One that there is no room to count for has none. */
-	return !shares[0] || !share_is_failed(shares[0], io_now_ms(choice->queue->env->io));
+	return !shares[0] || !share_is_failed(shares[0], choice->time->now_ms);
 }
 
 struct route_source_asked
@@ -241,11 +223,11 @@ say_pool_gone(const struct attempt *attempt)
 }
 
 static void
-choose(struct attempt *attempt, size_t family)
+choose(struct attempt *attempt, size_t family, const struct share_time *time)
 {
 	struct queue *queue = attempt->queue;
 	struct route_source_asked asked = sources_asked(attempt, sources_families[family]);
-	const struct choice choice = {queue, sources_provider(attempt)};
+	const struct choice choice = {queue, sources_provider(attempt), time};
 	const struct conf_source *source;
 	enum route_source_found found;
 
@@ -259,7 +241,7 @@ choose(struct attempt *attempt, size_t family)
 }
 
 static void
-reserve_of(struct attempt *attempt, size_t family, uint64_t *places)
+reserve_of(struct attempt *attempt, size_t family, const struct share_time *time, uint64_t *places)
 {
 	const struct conf_source *source = attempt->sources[family];
 	struct share *shares[ATTEMPT_SHARES];
@@ -269,19 +251,19 @@ reserve_of(struct attempt *attempt, size_t family, uint64_t *places)
 	sources_shares(attempt->queue, source, sources_provider(attempt), shares);
 	for (size_t i = 0; i < ATTEMPT_SHARES; i++) {
 		attempt->places[family][i].share = shares[i];
-		if (shares[i] && share_left(shares[i]) < *places)
-			*places = share_left(shares[i]);
+		if (shares[i] && share_left(shares[i], time) < *places)
+			*places = share_left(shares[i], time);
 	}
 }
 
 /* Keeps a place for each recipient; there may be fewer than recipients, who then go later. */
 static void
-reserve(struct attempt *attempt)
+reserve(struct attempt *attempt, const struct share_time *time)
 {
-	uint64_t now_ms = io_now_ms(attempt->queue->env->io), places = attempt->rcpt_count;
+	uint64_t places = attempt->rcpt_count;
 
 	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++)
-		reserve_of(attempt, f, &places);
+		reserve_of(attempt, f, time, &places);
 	check(places > 0);
 	dispatch_trim(attempt, (uint32_t)places);
 	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++)
@@ -291,27 +273,29 @@ reserve(struct attempt *attempt)
 			if (!place->share)
 				continue;
 			place->reserved = (uint32_t)places;
-			place->share->pending += places;
-			share_try(place->share, now_ms);
+			share_keep(place->share, places, time);
+			share_try(place->share, time->now_ms);
 		}
 }
 
 bool
 sources_attempt(struct attempt *attempt)
 {
+	struct share_time time;
+
 	if (attempt->queue->conf->source_count == 0 || stays_in_house(attempt))
 		return false;
-	begin_day(attempt->queue);
+	time = sources_time(attempt->queue);
 	say_pool_gone(attempt);
 	for (size_t f = 0; f < ATTEMPT_FAMILIES; f++)
-		choose(attempt, f);
+		choose(attempt, f, &time);
 	if (attempt->avoid == (ATTEMPT_AVOID_4 | ATTEMPT_AVOID_6)) {
 		for (uint32_t i = 0; i < attempt->rcpt_count; i++)
 			if (!attempt->told[i])
 				sources_put_off(attempt, i);
 		return true;
 	}
-	reserve(attempt);
+	reserve(attempt, &time);
 	return false;
 }
 
@@ -359,8 +343,12 @@ use(struct attempt *attempt, struct place *place)
 		return;
 	if (place->reserved > 0) {
 		place->reserved--;
-		place->share->pending--;
+	} else {
+		const struct share_time time = sources_time(attempt->queue);
+
+		share_keep(place->share, 1, &time);
 	}
+	place->share->pending--;
 	place->share->used++;
 	attempt->queue->shares.is_changed = true;
 }
@@ -426,13 +414,14 @@ sources_over(struct attempt *attempt)
 			struct place *place = &attempt->places[f][i];
 
 			if (place->share)
-				place->share->pending -= place->reserved;
+				share_give_back(place->share, place->reserved);
 			*place = (struct place){0};
 		}
 }
 
 static void
-add_course(const struct queue *queue, const struct share *share, struct ipc_qa_source *answer)
+add_course(const struct queue *queue, const struct share *share, const struct share_time *time,
+    struct ipc_qa_source *answer)
 {
 	const struct conf_warmup *warmup = sources_warmup(queue->conf, share);
 	uint64_t next_day;
@@ -444,6 +433,11 @@ add_course(const struct queue *queue, const struct share *share, struct ipc_qa_s
 	answer->warms = true;
 	answer->share = warmup_share(warmup, queue->shares.day);
 	answer->number = warmup_number(warmup, queue->shares.day);
+	answer->free = share_left(share, time);
+	if (share->max == 0)
+		answer->free_wall_ms = warmup->from_day * WARMUP_DAY_MS;
+	else if (answer->free == 0)
+		answer->free_wall_ms = share_next_wall_ms(share, time);
 	next_day = warmup_next_change(warmup, queue->shares.day);
 	if (next_day == 0)
 		return;
@@ -453,10 +447,10 @@ add_course(const struct queue *queue, const struct share *share, struct ipc_qa_s
 
 /* An answer for all that it sends, and one for each provider that has a share of its own. */
 static void
-tell(struct queue *queue, uint64_t query, const struct conf_source *source)
+tell(struct queue *queue, uint64_t query, const struct conf_source *source,
+    const struct share_time *time)
 {
 	const struct share *share = queue->source_shares[source - queue->conf->sources];
-	uint64_t now_ms = io_now_ms(queue->env->io);
 	const struct ipc_qa_source empty = {.query = query,
 	    .pool = source->pool,
 	    .sender = source->sender,
@@ -469,12 +463,12 @@ tell(struct queue *queue, uint64_t query, const struct conf_source *source)
 	net_addr_write(&addr, &source->addr);
 	answer.address = buf_span(&addr);
 	if (share) {
-		add_course(queue, share, &answer);
+		add_course(queue, share, time, &answer);
 		if (share->failures > 0)
 			answer.why = span_str(share->why);
-		if (share_is_failed(share, now_ms))
+		if (share_is_failed(share, time->now_ms))
 			answer.again_wall_ms =
-			    io_wall_ms(queue->env->io) + share->failed_until_ms - now_ms;
+			    time->wall_ms + share->failed_until_ms - time->now_ms;
 	}
 	ipc_qa_source_send(queue->admin, &answer);
 	for (size_t i = 0; i < queue->shares.count; i++) {
@@ -485,7 +479,7 @@ tell(struct queue *queue, uint64_t query, const struct conf_source *source)
 		answer = empty;
 		answer.address = buf_span(&addr);
 		answer.provider = span_str(share->provider);
-		add_course(queue, share, &answer);
+		add_course(queue, share, time, &answer);
 		ipc_qa_source_send(queue->admin, &answer);
 	}
 	buf_fini(&addr);
@@ -495,11 +489,11 @@ void
 sources_tell(struct queue *queue, const struct ipc_aq_sources *asked)
 {
 	const struct conf *conf = queue->conf;
+	const struct share_time time = sources_time(queue);
 	struct ipc_qa_done done = {.query = asked->query, .total = conf->source_count};
 
-	begin_day(queue);
 	for (size_t i = 0; i < conf->source_count; i++) {
-		tell(queue, asked->query, &conf->sources[i]);
+		tell(queue, asked->query, &conf->sources[i], &time);
 		done.count++;
 	}
 	ipc_qa_done_send(queue->admin, &done);

@@ -9,7 +9,6 @@
 #include "base/date.h"
 #include "base/sim_point.h"
 #include "ipc/suppressed.h"
-#include "proc/proc_file.h"
 
 enum {
 	EXPIRE_LOOKS = 1000,     /* a second */
@@ -18,34 +17,14 @@ enum {
 	SUPPRESSED_TEXT_MAX = 900,
 };
 
-static const char name[] = "suppressions", name_new[] = "suppressions.new";
-
-static enum err
-append(struct queue *queue, struct span bytes)
-{
-	struct io_op op = {0};
-	struct io_file *file;
-
-	io_open(queue->dir, &op, name, IO_OPEN_READ | IO_OPEN_WRITE);
-	if (op.err)
-		return op.err;
-	file = op.file;
-	io_pwrite(file, &op, &bytes, 1, io_file_bytes(file));
-	if (!op.err)
-		io_sync(file, &op);
-	io_file_close(file);
-	return op.err;
-}
-
 /* What is new, or all of it where the file has to be another one. */
 static enum err
 save(struct queue *queue)
 {
 	struct suppressions *is = &queue->suppressions;
-	bool whole = queue->suppressions_whole ||
+	bool whole = queue->suppressions_whole || !queue->suppressions_filed ||
 	    queue->suppression_lines > 2 * is->count + LINES_SPARE;
 	size_t fresh = is->unwritten;
-	struct event event;
 	struct buf bytes;
 	enum err err;
 
@@ -54,22 +33,12 @@ save(struct queue *queue)
 	buf_init(&bytes, SUPPRESSIONS_BYTES_MAX);
 	suppressions_write(is, &bytes, whole);
 	check(buf_finish(&bytes) == OK);
-	err = whole ? proc_file_replace(queue->dir, name, name_new, buf_span(&bytes))
-	            : append(queue, buf_span(&bytes));
+	err = whole ? kept_replace(queue, KEPT_SUPPRESSIONS, buf_span(&bytes))
+	            : kept_append(queue, KEPT_SUPPRESSIONS, buf_span(&bytes));
 	buf_fini(&bytes);
 	queue->suppression_lines = whole ? is->count : queue->suppression_lines + fresh;
-	if (!err) {
-		queue->suppressions_whole = false;
-		return OK;
-	}
-	if (!queue->suppressions_whole || fresh > 0) {
-		event_begin(&event, &queue->env->log, "suppressions_not_kept");
-		event_err(&event, err);
-		event_str(&event, "text",
-		    "addresses that were suppressed or released may not be so after a restart");
-		event_end(&event);
-	}
-	queue->suppressions_whole = true;
+	queue->suppressions_filed |= !err;
+	queue->suppressions_whole = err != OK;
 	return err;
 }
 
@@ -80,7 +49,7 @@ read_file(struct queue *queue)
 	enum err err;
 
 	buf_init(&bytes, SUPPRESSIONS_BYTES_MAX);
-	err = proc_file_read(queue->dir, name, &bytes);
+	err = kept_read(queue, KEPT_SUPPRESSIONS, &bytes);
 	if (!err) {
 		struct span text = buf_span(&bytes);
 
@@ -135,24 +104,14 @@ suppress_tell(const struct queue *queue, struct ipc_channel *reception)
 void
 suppress_load(struct queue *queue)
 {
-	struct event event;
 	enum err err = read_file(queue);
 
 	queue->suppressions.changed = changed;
 	queue->suppressions.owner = queue;
-
+	/* The first one makes it. */
+	queue->suppressions_filed = err != ERR_NOT_FOUND;
 	queue->suppression_lines = queue->suppressions.count;
-	if (err == ERR_NOT_FOUND) {
-		/* The first one makes it. */
-		queue->suppression_lines = UINT64_MAX / 2;
-		return;
-	}
-	if (!err)
-		return;
-	event_begin(&event, &queue->env->log, "suppressions_damaged");
-	event_err(&event, err);
-	event_str(&event, "text", "no address is suppressed any more");
-	event_end(&event);
+	kept_loaded(queue, KEPT_SUPPRESSIONS, err);
 }
 
 void

@@ -8,11 +8,8 @@
 #include "proc/queue/queue_internal.h"
 
 #include "base/check.h"
-#include "proc/proc_file.h"
 #include "base/sim_point.h"
 #include "route/name.h"
-
-static const char name[] = SUSPENSIONS_NAME, name_new[] = SUSPENSIONS_NAME ".new";
 
 static void
 say(struct queue *queue, const char *what, struct span pattern, struct span who,
@@ -32,42 +29,29 @@ say(struct queue *queue, const char *what, struct span pattern, struct span who,
 static enum err
 save(struct queue *queue)
 {
-	struct event event;
 	struct buf bytes;
 	enum err err;
 
 	buf_init(&bytes, SUSPENSIONS_BYTES_MAX);
 	suspensions_write(&queue->suspensions, &bytes);
 	check(buf_finish(&bytes) == OK);
-	err = proc_file_replace(queue->dir, name, name_new, buf_span(&bytes));
+	err = kept_replace(queue, KEPT_SUSPENSIONS, buf_span(&bytes));
 	buf_fini(&bytes);
-	if (!err)
-		return OK;
-	event_begin(&event, &queue->env->log, "suspensions_not_kept");
-	event_err(&event, err);
-	event_str(&event, "text", "what was suspended or resumed may not be so after a restart");
-	event_end(&event);
 	return err;
 }
 
 void
 suspend_load(struct queue *queue)
 {
-	struct event event;
 	struct buf bytes;
 	enum err err;
 
 	buf_init(&bytes, SUSPENSIONS_BYTES_MAX);
-	err = proc_file_read(queue->dir, name, &bytes);
+	err = kept_read(queue, KEPT_SUSPENSIONS, &bytes);
 	if (!err)
 		err = suspensions_read(&queue->suspensions, buf_span(&bytes));
 	buf_fini(&bytes);
-	if (!err || err == ERR_NOT_FOUND)
-		return;
-	event_begin(&event, &queue->env->log, "suspensions_damaged");
-	event_err(&event, err);
-	event_str(&event, "text", "no destination is suspended any more");
-	event_end(&event);
+	kept_loaded(queue, KEPT_SUSPENSIONS, err);
 }
 
 void
