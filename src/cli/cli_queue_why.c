@@ -46,28 +46,48 @@ reason_of(json_t *object)
 }
 
 void
+cli_queue_write_name(struct buf *out, const char *key)
+{
+	struct buf name;
+
+	buf_init(&name, 2 * ROUTE_NAME_BYTES_MAX);
+	route_name_write(&name, span_str(key));
+	reply_clean(out, buf_span(&name));
+	buf_fini(&name);
+}
+
+void
 cli_queue_write_destination(struct buf *out, const char *key)
 {
-	struct span span = span_str(key);
+	static const struct {
+		const char *prefix, *before, *behind;
+	} kinds[] = {
+	    {"rule:", "what is ruled for ", ""},
+	    {"host:", "the server ", ""},
+	    {"lmtp:", "the server ", ""},
+	    {"via:", "", " (rerouted)"}, /* as an operator said with "reroute" */
+	    {"pipe:", "the program ", ""},
+	    {"provider:", "", ""},
+	};
+	struct buf name;
 
-	if (span_eq(span, SPAN("mailbox"))) {
+	if (strcmp(key, "mailbox") == 0) {
 		buf_add_str(out, "the mailboxes here");
-	} else if (span_starts(span, SPAN("rule:"))) {
-		buf_add_str(out, "what is ruled for ");
-		reply_clean(out, span_skip(span, 5));
-	} else if (span_starts(span, SPAN("host:")) || span_starts(span, SPAN("lmtp:"))) {
-		buf_add_str(out, "the server ");
-		reply_clean(out, span_skip(span, 5));
-	} else if (span_starts(span, SPAN("via:"))) {
-		/* As an operator said with "reroute"; port 0 is the usual one. */
-		if (span.len > 2 && span_eq(span_skip(span, span.len - 2), SPAN(":0")))
-			span = span_first(span, span.len - 2);
-		reply_clean(out, span_skip(span, 4));
-		buf_add_str(out, " (rerouted)");
-	} else {
-		reply_clean(
-		    out, span_starts(span, SPAN("mx:")) ? span_skip(span, 3) : span);
+		return;
 	}
+	buf_init(&name, 2 * ROUTE_NAME_BYTES_MAX);
+	route_name_write(&name, span_str(key));
+	for (size_t i = 0; i < LEN(kinds); i++) {
+		if (!span_starts(span_str(key), span_str(kinds[i].prefix)))
+			continue;
+		buf_add_str(out, kinds[i].before);
+		reply_clean(out, route_name_rest(buf_span(&name)));
+		buf_add_str(out, kinds[i].behind);
+		buf_fini(&name);
+		return;
+	}
+	buf_fini(&name);
+	reply_clean(out, span_skip(span_str(key), span_starts(span_str(key), SPAN("mx:")) ? 3 : 0));
 }
 
 static void

@@ -95,7 +95,7 @@ static void
 write_head(const struct cli_queue_printer *printer, struct buf *out, json_t *transcript)
 {
 	buf_addf(out, "%s to ", cli_queue_text(transcript, "id"));
-	cli_queue_write_destination(out, cli_queue_text(transcript, "destination"));
+	cli_queue_write_name(out, cli_queue_text(transcript, "destination"));
 	buf_add_str(out, ", ");
 	cli_queue_write_time(printer, out, cli_queue_text(transcript, "began"));
 	buf_addf(out, ", took %lld ms%s\n", cli_queue_number(transcript, "took_ms"),

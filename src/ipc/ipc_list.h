@@ -11,6 +11,7 @@
 enum {
 	IPC_PATH_MAX = 320,
 	IPC_DOMAIN_MAX = 255,
+	IPC_NAME_MAX = 320, /* what operators call a destination, see route/name.h */
 	IPC_TEXT_MAX = 2100,
 	IPC_REPLY_MAX = 500,
 	IPC_LIMIT_MAX = 1000,
@@ -44,6 +45,7 @@ enum ipc_outcome {
 	IPC_DEFERRED,  /* try again later */
 	IPC_FAILED,    /* never will */
 	IPC_UNSENT,    /* there was no address to send it from; nobody was asked */
+	IPC_SUSPENDED, /* its servers are a provider's that is suspended; nobody was asked */
 	IPC_OUTCOME_COUNT,
 };
 

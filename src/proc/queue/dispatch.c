@@ -162,6 +162,12 @@ take_result(struct peer *peer, const struct ipc_dq_result *result)
 		sources_unsent(attempt, result->index);
 		return OK;
 	}
+	if (result->outcome == IPC_SUSPENDED) {
+		if (peer->proc != PROC_DELIVERY || !attempt->ordered)
+			return ERR_SYNTAX;
+		suspend_found(attempt, result->index, &outcome);
+		return OK;
+	}
 	if (peer->proc == PROC_DELIVERY) {
 		sources_used(attempt, &outcome);
 		outcome.rule = polite_rule(peer->queue, &outcome);
@@ -352,5 +358,7 @@ dispatch_peer_link(struct queue *queue, struct peer *peer, struct io_stream *str
 	peer->channel = ipc_channel_create(stream, &handlers);
 	if (peer->proc == PROC_DELIVERY && instance_of(peer) >= queue->delivery_count)
 		queue->delivery_count = instance_of(peer) + 1;
+	if (peer->proc == PROC_DELIVERY)
+		suspend_tell(queue, peer->channel);
 	dispatch(queue);
 }

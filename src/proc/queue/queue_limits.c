@@ -3,7 +3,6 @@
 
 #include "base/check.h"
 #include "conf/conf_option.h"
-#include "route/route.h"
 #include "route/site.h"
 
 struct span
@@ -103,12 +102,4 @@ queue_limits_write(struct buf *out, const struct conf *conf, struct span key,
 	else
 		buf_addf(out, ", in destination %.*s",
 		    SPAN_ARGS(block->pattern.len ? block->pattern : SPAN("any")));
-}
-
-bool
-queue_limits_match(struct span match, struct span key)
-{
-	struct span name = queue_limits_name(key);
-
-	return match.len == 0 || (name.len > 0 && route_matches(match, name));
 }

@@ -123,18 +123,6 @@ test_hold_all(void **state)
 	buf_fini(&out);
 }
 
-static void
-test_matches(void **state)
-{
-	(void)state;
-	assert_true(queue_limits_match(SPAN(""), SPAN("mailbox")));
-	assert_true(queue_limits_match(SPAN(""), SPAN("mx:a.example")));
-	assert_true(queue_limits_match(SPAN("A.example"), SPAN("mx:a.example")));
-	assert_true(queue_limits_match(SPAN(".example"), SPAN("host:a.example:25")));
-	assert_false(queue_limits_match(SPAN("example"), SPAN("mx:a.example")));
-	assert_false(queue_limits_match(SPAN("mailbox"), SPAN("mailbox")));
-}
-
 int
 main(void)
 {
@@ -142,7 +130,6 @@ main(void)
 	    cmocka_unit_test(test_statements),
 	    cmocka_unit_test(test_sites),
 	    cmocka_unit_test(test_hold_all),
-	    cmocka_unit_test(test_matches),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
