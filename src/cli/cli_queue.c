@@ -65,7 +65,7 @@ static const char usage[] =
     "  --for NAME      only what is for this DESTINATION, one word or in quotes\n"
     "  --reason WORD   only what waits for this: time, down, connections, rate, turn,\n"
     "                  held, aside, suspect, active, bouncing, until, suspended,\n"
-    "                  pause, site, site-rate, source; or several, with commas\n"
+    "                  pause, site, site-rate, full, source; or several, with commas\n"
     "  --pool NAME     only messages that name this pool of addresses to leave from\n"
     "  --from SENDER   only what has this sender: ann@home.example; @home.example: any of it\n"
     "  --older TIME    only what has waited longer: 30m, 2h, 1d\n"
@@ -207,7 +207,7 @@ take_filters(struct cli_queue_options *options)
 {
 	static const char *const reasons[] = {"time", "down", "connections", "rate",
 	    "turn", "held", "aside", "suspect", "active", "bouncing", "until",
-	    "suspended", "pause", "site", "site-rate", "source"};
+	    "suspended", "pause", "site", "site-rate", "full", "source"};
 	struct span rest = span_str(options->reasons), word;
 
 	if (options->match && options->verb != CLI_QUEUE_LIST &&

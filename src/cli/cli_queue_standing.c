@@ -50,6 +50,8 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *st
 	             "may have now"},
 	    {"site-rate", "the servers that it shares with others get only so many messages in a "
 	                  "time; the next may go "},
+	    {"full", "this server has as many deliveries under way as it makes at a time, but for "
+	             "some that it keeps for destinations with little under way"},
 	    {"suspended", "an operator suspended it; resumed "},
 	    {"source", "no address that mail for it may leave from can take it now"},
 	    {"turn", "nothing: what is ready goes as soon as its turn comes"},

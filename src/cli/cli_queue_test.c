@@ -318,6 +318,12 @@ static const struct {
 	"             03:04:00 UTC (in 4 min). 3 recipients", ""},
     {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("site-rate") DONE(1, 1, false), EX_OK,
 	"waits for the rate limit of its provider, in 4 min, 3 ahead", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("full") SHOWN, EX_OK,
+	"This server has as many deliveries under way as it\n"
+	"             makes at a time, but for some that it keeps for destinations with\n"
+	"             little under way; b.test has its turn when others have ended. 3\n", ""},
+    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("full") DONE(1, 1, false), EX_OK,
+	"waits until fewer deliveries are under way, 3 ahead", ""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("turn") SHOWN, EX_OK,
 	"It waits its turn for b.test. 3 recipients are", ""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("new") SHOWN, EX_OK,

@@ -26,6 +26,7 @@ enum reason {
 	PAUSE,
 	SITE,
 	SITE_RATE,
+	FULL,
 	SOURCE,
 	REASON_COUNT
 };
@@ -35,7 +36,7 @@ reason_of(json_t *object)
 {
 	static const char *const names[REASON_COUNT] = {"time", "down", "probe",
 	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing",
-	    "until", "suspended", "pause", "site", "site-rate", "source"};
+	    "until", "suspended", "pause", "site", "site-rate", "full", "source"};
 	const char *name = cli_queue_text(object, "reason");
 	unsigned reason = 0;
 
@@ -152,6 +153,30 @@ write_site_window(struct buf *out, json_t *rcpt)
 	    cli_queue_number(rcpt, "connections"), cli_queue_number(rcpt, "window"));
 }
 
+static void
+write_suspended(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
+{
+	buf_add_str(out, "An operator suspended ");
+	cli_queue_write_destination(out, cli_queue_text(rcpt, "destination"));
+	if (has_time(rcpt)) {
+		buf_add_str(out, "; it is resumed ");
+		write_when(printer, out, rcpt);
+		buf_add_char(out, '.');
+	} else {
+		buf_add_str(out, ", until: postrider queue resume.");
+	}
+}
+
+static void
+write_full(struct buf *out, const char *destination)
+{
+	buf_add_str(out,
+	    "This server has as many deliveries under way as it makes at a time, but for some "
+	    "that it keeps for destinations with little under way; ");
+	cli_queue_write_destination(out, destination);
+	buf_add_str(out, " has its turn when others have ended.");
+}
+
 /* What is said of the mail that waits for a destination. */
 static void
 write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
@@ -193,21 +218,16 @@ write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcp
 		buf_add_char(out, '.');
 		break;
 	case SUSPENDED:
-		buf_add_str(out, "An operator suspended ");
-		cli_queue_write_destination(out, destination);
-		if (has_time(rcpt)) {
-			buf_add_str(out, "; it is resumed ");
-			write_when(printer, out, rcpt);
-			buf_add_char(out, '.');
-		} else {
-			buf_add_str(out, ", until: postrider queue resume.");
-		}
+		write_suspended(printer, out, rcpt);
 		break;
 	case PAUSE:
 		cli_queue_write_destination(out, destination);
 		buf_add_str(out, " asked for less mail, so all for it waits; it goes on ");
 		write_when(printer, out, rcpt);
 		buf_add_char(out, '.');
+		break;
+	case FULL:
+		write_full(out, destination);
 		break;
 	case TURN:
 	case TIME:
@@ -283,6 +303,7 @@ cli_queue_write_why(
 	case PAUSE:
 	case SITE:
 	case SITE_RATE:
+	case FULL:
 		write_line(printer, out, rcpt);
 		return;
 	case REASON_COUNT:
@@ -313,6 +334,7 @@ cli_queue_write_why_short(
 	    [PAUSE] = "its destination asked for less mail, goes on",
 	    [SITE] = "waits for a free connection to its provider",
 	    [SITE_RATE] = "waits for the rate limit of its provider",
+	    [FULL] = "waits until fewer deliveries are under way",
 	    [SOURCE] = "no address may send it now, goes on",
 	    [REASON_COUNT] = "waits",
 	};
@@ -351,6 +373,7 @@ next_word_of(enum reason reason)
 	    [PAUSE] = WORD_WHY_NEXT_TURN,
 	    [SITE] = WORD_WHY_NEXT_TURN,
 	    [SITE_RATE] = WORD_WHY_NEXT_TURN,
+	    [FULL] = WORD_WHY_NEXT_TURN,
 	    [SOURCE] = WORD_WHY_NEXT_TURN,
 	    [ACTIVE] = WORD_WHY_NEXT_NOW,
 	};

@@ -163,7 +163,7 @@ enum ipc_why {
 	IPC_WHY_PROBE,    /* the destination is down; it is being probed */
 	IPC_WHY_WINDOW,   /* the destination has as many connections as it may */
 	IPC_WHY_RATE,     /* the destination's rate; its next attempt may start at a time */
-	IPC_WHY_TURN,     /* others are before it, or no process is free */
+	IPC_WHY_TURN,     /* others are before it, or no process is there */
 	IPC_WHY_HELD,     /* an operator must release it */
 	IPC_WHY_ASIDE,    /* it was set aside; an operator must decide */
 	IPC_WHY_SUSPECT,  /* a process ended while it had it; it is tried by itself soon */
@@ -174,6 +174,7 @@ enum ipc_why {
 	IPC_WHY_PAUSE,     /* the destination's words asked for a pause, until a time */
 	IPC_WHY_SITE,      /* its site has as many connections as it may */
 	IPC_WHY_SITE_RATE, /* its site's rate; the next attempt there may start at a time */
+	IPC_WHY_FULL,   /* as many attempts are under way as may be, but for some kept for others */
 	IPC_WHY_SOURCE, /* no address that it may leave from can take it now: see queue/sources.c */
 	IPC_WHY_COUNT,
 };

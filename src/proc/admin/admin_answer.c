@@ -26,6 +26,7 @@ static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_PAUSE] = "pause",
     [IPC_WHY_SITE] = "site",
     [IPC_WHY_SITE_RATE] = "site-rate",
+    [IPC_WHY_FULL] = "full",
     [IPC_WHY_SOURCE] = "source",
 };
 

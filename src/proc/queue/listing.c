@@ -60,6 +60,7 @@ static_assert(SCHED_WHY_TIME == (int)IPC_WHY_TIME && SCHED_WHY_DOWN == (int)IPC_
 	SCHED_WHY_SUSPENDED == (int)IPC_WHY_SUSPENDED &&
 	SCHED_WHY_PAUSE == (int)IPC_WHY_PAUSE && SCHED_WHY_SITE == (int)IPC_WHY_SITE &&
 	SCHED_WHY_SITE_RATE == (int)IPC_WHY_SITE_RATE &&
+	SCHED_WHY_FULL == (int)IPC_WHY_FULL &&
 	SCHED_WHY_COUNT == (int)IPC_WHY_SOURCE && IPC_WHY_SOURCE + 1 == IPC_WHY_COUNT,
     "the scheduler's reasons are those of the link, but for the last");
 

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/sim_point.h"
 #include "ipc/targets.h"
 #include "proc/queue/backoffs.h"
 #include "proc/queue/mark.h"
@@ -32,7 +33,9 @@ enum {
 	QUEUE_PUSH_BYTES = 64 << 10,    /* a body up to this goes along with its attempt */
 	QUEUE_REWINDS_MAX = 8,          /* so often an attempt may have pieces of it again */
 	QUEUE_PEER_BYTES = 2 << 20,     /* of bodies, on their way to one process */
-	QUEUE_ATTEMPTS_MAX = 500,       /* of one delivery process */
+	QUEUE_ATTEMPTS_MAX = SIM_SMALLER(576, 16), /* of one delivery process */
+	/* Of these, for each of three kinds that none of the others can take: see sched_room. */
+	QUEUE_ATTEMPTS_SPARE = SIM_SMALLER(64, 2),
 	QUEUE_MAILBOX_ATTEMPTS_MAX = 64,
 	QUEUE_PIPE_ATTEMPTS_MAX = 100,  /* of all programs of one user */
 	QUEUE_PIPES_MAX = CONF_PIPE_USERS_MAX,

@@ -135,6 +135,8 @@ summary_standing(const struct sched_destination *known, const struct sched_site 
 	if (ready && site && site->token_ms > now_ms)
 		return (struct summary_standing){
 		    IPC_DESTINATION_LIMITED, IPC_WHY_SITE_RATE, site->token_ms};
+	if (ready && known->full)
+		return (struct summary_standing){IPC_DESTINATION_LIMITED, IPC_WHY_FULL, 0};
 	return (struct summary_standing){
 	    IPC_DESTINATION_OK, ready ? IPC_WHY_TURN : IPC_WHY_TIME, 0};
 }
