@@ -97,6 +97,8 @@ void operator_do(struct operator *operator, const char *verb, uint64_t id);
 /* Asks how many messages are in the queue; the answer, or -1: none came yet. */
 /* What waits for a domain goes through a host; NULL: as usual. */
 void operator_reroute(struct operator *operator, const char *domain, const char *host);
+/* Nothing goes to a destination, or to a provider's servers, for a time. */
+void operator_suspend(struct operator *operator, const char *destination, unsigned seconds);
 void operator_ask_total(struct operator *operator);
 const char *operator_said(const struct operator *operator);
 int64_t operator_total(const struct operator *operator);

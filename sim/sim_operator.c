@@ -1,6 +1,6 @@
 /*
  * Somebody at the control socket: asks how many messages there are, holds, releases, retries,
- * reroutes and deletes.  One question at a time; one that gets no answer is given up.
+ * reroutes, suspends and deletes.  One question at a time; one that gets no answer is given up.
  */
 #include <stdio.h>
 
@@ -153,6 +153,18 @@ operator_reroute(struct operator *operator, const char *domain, const char *host
 	    "{\"do\": \"reroute\", \"id\": \"all\", \"for\": \"%s\"%s%s%s, "
 	    "\"who\": \"operator\"}\n",
 	    domain, host ? ", \"host\": \"" : "", host ? host : "", host ? "\"" : "");
+	sim_trace(oracle_sim(operator->oracle), "operator: %s", operator->request);
+	ask(operator);
+}
+
+void
+operator_suspend(struct operator *operator, const char *destination, unsigned seconds)
+{
+	over(operator);
+	snprintf(operator->request, sizeof(operator->request),
+	    "{\"do\": \"suspend\", \"for\": \"%s\", \"seconds\": %u, "
+	    "\"who\": \"operator\"}\n",
+	    destination, seconds);
 	sim_trace(oracle_sim(operator->oracle), "operator: %s", operator->request);
 	ask(operator);
 }

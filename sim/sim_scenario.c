@@ -34,6 +34,18 @@ some_id(struct world *world, const struct town *town)
 	return 0;
 }
 
+/* Whose servers are known only from mail, and whose domains are; one has a second host. */
+static void
+suspend(struct world *world, struct town *town)
+{
+	static const char *const destinations[] = {"provider mx1.one.example",
+	    "provider mx2.one.example", "provider mx.three.example", "three.example", "mailboxes"};
+
+	operator_suspend(town->operator,
+	    destinations[sim_chance(world->sim, LEN(destinations))],
+	    (unsigned)(30 + sim_chance(world->sim, 300)));
+}
+
 static void
 act(struct world *world, struct town *town)
 {
@@ -46,6 +58,8 @@ act(struct world *world, struct town *town)
 		operator_reroute(town->operator,
 		    sim_chance(world->sim, 2) ? "one.example" : "two.example",
 		    sim_chance(world->sim, 3) ? "mx.alpha.example" : NULL);
+	else if (sim_chance(world->sim, 5) == 0)
+		suspend(world, town);
 	else if (id)
 		operator_do(town->operator, verbs[sim_chance(world->sim, LEN(verbs))], id);
 }

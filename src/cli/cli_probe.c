@@ -354,7 +354,7 @@ static void
 print_json(const struct probe *probe)
 {
 	static const char *const results[] = {[IPC_DELIVERED] = "goes", [IPC_DEFERRED] = "waits",
-	    [IPC_FAILED] = "is returned", [IPC_UNSENT] = "waits"};
+	    [IPC_FAILED] = "is returned", [IPC_UNSENT] = "waits", [IPC_SUSPENDED] = "waits"};
 	const struct conf_route *route = probe->route;
 	json_t *root = json_object();
 

@@ -17,9 +17,9 @@
 #include "cli/cli_queue_internal.h"
 
 static const char usage[] =
-    "usage: postrider queue list [--for DOMAIN] [--reason WORD,...] [--pool NAME]\n"
+    "usage: postrider queue list [--for NAME] [--reason WORD,...] [--pool NAME]\n"
     "           [--limit N] [--json]\n"
-    "       postrider queue summary [--for DOMAIN] [--limit N] [--json]\n"
+    "       postrider queue summary [--for NAME] [--limit N] [--json]\n"
     "       postrider queue show ID [--lang LANGUAGE] [--json]\n"
     "       postrider queue why DESTINATION [--json]\n"
     "       postrider queue sources [--json]\n"
@@ -27,33 +27,45 @@ static const char usage[] =
     "       postrider queue suspend DESTINATION [--until TIME]\n"
     "       postrider queue resume DESTINATION | suspended [--json]\n"
     "       postrider queue reroute ID | all  via HOST[:PORT] | normal\n"
-    "           [--for DOMAIN] [--from SENDER] [--older TIME] [--json]\n"
+    "           [--for NAME] [--from SENDER] [--older TIME] [--json]\n"
     "\n"
     "  list      the messages that wait, in the order of the queue, and what for\n"
     "  summary   where the mail that waits is to go, and how each destination does\n"
     "  show      one message: why each recipient waits, and what can be done\n"
-    "  why       a domain or smart host (.DOMAIN: all below it): which limit binds it,\n"
-    "            what it asked for and said last, when it will be empty\n"
+    "  why       a destination, or a provider: which limit binds it, what it asked for and\n"
+    "            said last, for which domains most waits, when it will be empty\n"
     "  sources   the addresses that mail leaves from: their pools, what each has sent today,\n"
     "            and what a new one may send\n"
     "  retry     try now, without waiting for the next try\n"
     "  hold      keep a message and try nothing, until it is released\n"
     "  release   end a hold, or that it was set aside, and try now\n"
     "  delete    remove a message; nobody is told\n"
-    "  suspend   send nothing to a domain or smart host (.DOMAIN: to all below it), over\n"
-    "            restarts too; what is under way is finished, and mail for it is taken in\n"
+    "  suspend   send nothing to a destination, or to a provider, over restarts too; what is\n"
+    "            under way is finished, and mail for it is taken in\n"
     "  resume    end that\n"
     "  reroute   send mail that waits to another server, over restarts too; normal ends\n"
     "            that. What is being tried meanwhile goes on as it is\n"
     "  suspended which destinations are, since when, and by whom\n"
     "\n"
+    "DESTINATION is what summary prints of one, or its \"destination\" in --json and the log:\n"
+    "  far.example                       a domain, or a server of that name\n"
+    "  .far.example                      all of these below it\n"
+    "  domain NAME                       a domain only\n"
+    "  server HOST[:PORT], HOST:PORT     a smart host\n"
+    "  lmtp HOST[:PORT] | SOCKET         what takes mail by LMTP\n"
+    "  via HOST[:PORT]                   what is rerouted there\n"
+    "  program NAME | PATH | USER:NAME   what is handed to a program\n"
+    "  rule DOMAIN, mailboxes            what a rule answers; the mailboxes here\n"
+    "  gmail, provider NAME | MX-HOST    all that these servers take mail for; \"postrider\n"
+    "                                    providers\" lists those that are known\n"
+    "\n"
     "  --config FILE   the server's configuration, which names its control socket\n"
     "                  ($POSTRIDER_CONFIG, else /etc/postrider/postrider.conf)\n"
     "  --socket PATH   the control socket itself; no configuration is read\n"
-    "  --for DOMAIN    only what is for this domain or smart host; .DOMAIN: all below it\n"
+    "  --for NAME      only what is for this DESTINATION, one word or in quotes\n"
     "  --reason WORD   only what waits for this: time, down, connections, rate, turn,\n"
     "                  held, aside, suspect, active, bouncing, until, suspended,\n"
-    "                  pause, site, site-rate, source; or several, with commas\n"
+    "                  pause, site, site-rate, full, source; or several, with commas\n"
     "  --pool NAME     only messages that name this pool of addresses to leave from\n"
     "  --from SENDER   only what has this sender: ann@home.example; @home.example: any of it\n"
     "  --older TIME    only what has waited longer: 30m, 2h, 1d\n"
@@ -63,8 +75,8 @@ static const char usage[] =
     "                  (LC_ALL, LC_MESSAGES, LANG)\n"
     "  --json          one JSON document, for programs\n"
     "\n"
-    "Exit codes: 0 done, 65 no such message, 69 the server cannot be reached, 75 try\n"
-    "again, 77 not allowed to ask it, 78 or 66 the configuration, 64 wrong use.\n";
+    "Exit codes: 0 done, 65 no such message or destination, 69 the server cannot be\n"
+    "reached, 75 try again, 77 not allowed to ask it, 78 or 66 the configuration, 64 wrong use.\n";
 
 static int
 take_verb(const char *word, struct cli_queue_options *options)
@@ -119,16 +131,34 @@ take_time(const char *option, enum cli_queue_verb verb, const char *text,
 	                                  cli_quote(text).text);
 }
 
-static int
-take_destination(const char *word, struct cli_queue_options *options)
+static bool
+is_for_destination(enum cli_queue_verb verb)
 {
-	if (!word || !word[0] || strlen(word) > 255)
-		return cli_wrong_use(usage,
-		    "%s which destination? Give a domain, a smart host, or .DOMAIN for all "
-		    "below it",
-		    cli_queue_verb_name(options->verb));
-	options->id = word;
-	return EX_OK;
+	return verb == CLI_QUEUE_SUSPEND || verb == CLI_QUEUE_RESUME || verb == CLI_QUEUE_WHY;
+}
+
+/* One word or several: "provider Microsoft 365". */
+static int
+take_destination(int words, char **argv, struct cli_queue_options *options)
+{
+	struct buf name;
+	bool fits;
+
+	buf_init(&name, sizeof(options->name) - 1);
+	for (int i = 2; i <= words; i++) {
+		buf_add_str(&name, i > 2 ? " " : "");
+		buf_add_str(&name, argv[i]);
+	}
+	fits = buf_finish(&name) == OK && span_trim(buf_span(&name)).len > 0;
+	if (fits)
+		memcpy(options->name, name.ptr, name.len);
+	buf_fini(&name);
+	options->id = options->name;
+	return fits ? EX_OK
+	            : cli_wrong_use(usage,
+	                  "%s which destination? Give a domain, or another name as \"postrider "
+	                  "queue summary\" prints them",
+	                  cli_queue_verb_name(options->verb));
 }
 
 static int
@@ -137,9 +167,6 @@ take_id(const char *word, struct cli_queue_options *options)
 	const char *verb = cli_queue_verb_name(options->verb);
 	uint64_t id;
 
-	if (options->verb == CLI_QUEUE_SUSPEND || options->verb == CLI_QUEUE_RESUME ||
-	    options->verb == CLI_QUEUE_WHY)
-		return take_destination(word, options);
 	if (options->verb == CLI_QUEUE_LIST || options->verb == CLI_QUEUE_SUMMARY ||
 	    options->verb == CLI_QUEUE_SUSPENDED || options->verb == CLI_QUEUE_SOURCES)
 		return word ? cli_wrong_use(usage,
@@ -180,7 +207,7 @@ take_filters(struct cli_queue_options *options)
 {
 	static const char *const reasons[] = {"time", "down", "connections", "rate",
 	    "turn", "held", "aside", "suspect", "active", "bouncing", "until",
-	    "suspended", "pause", "site", "site-rate", "source"};
+	    "suspended", "pause", "site", "site-rate", "full", "source"};
 	struct span rest = span_str(options->reasons), word;
 
 	if (options->match && options->verb != CLI_QUEUE_LIST &&
@@ -190,8 +217,9 @@ take_filters(struct cli_queue_options *options)
 		return cli_wrong_use(usage, "--from is for reroute");
 	if (options->from && (strlen(options->from) > 255 || !strchr(options->from, '@')))
 		return cli_wrong_use(usage, "--from takes an address, or @DOMAIN");
-	if (options->match && strlen(options->match) > 255)
-		return cli_wrong_use(usage, "--for takes a domain, not so long a text");
+	if (options->match && strlen(options->match) > ROUTE_NAME_BYTES_MAX)
+		return cli_wrong_use(
+		    usage, "--for takes the name of a destination, not so long a text");
 	if (options->pool && (options->verb != CLI_QUEUE_LIST || strlen(options->pool) > 63))
 		return cli_wrong_use(usage, "--pool is for list, and takes the name of a pool");
 	if (options->reasons && options->verb != CLI_QUEUE_LIST)
@@ -252,10 +280,12 @@ take_words(int words, char **argv, const char *limit, struct cli_queue_options *
 	status = take_verb(argv[1], options);
 	if (status == EX_OK && options->verb == CLI_QUEUE_REROUTE)
 		status = take_way(words, argv, options);
-	else if (status == EX_OK && words > 2)
+	else if (status == EX_OK && !is_for_destination(options->verb) && words > 2)
 		return cli_wrong_use(usage, "one message, or all: what is \"%s\"?",
 		    cli_quote(argv[3]).text);
-	if (status == EX_OK)
+	if (status == EX_OK && is_for_destination(options->verb))
+		status = take_destination(words, argv, options);
+	else if (status == EX_OK)
 		status = take_id(words > 1 ? argv[2] : NULL, options);
 	if (status == EX_OK)
 		status = take_filters(options);

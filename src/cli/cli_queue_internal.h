@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "replies/page.h"
+#include "route/name.h"
 #include "rules/story.h"
 
 enum cli_queue_verb {
@@ -31,7 +32,8 @@ enum cli_queue_verb {
 
 struct cli_queue_options {
 	enum cli_queue_verb verb;
-	const char *id; /* or "all", or a destination; NULL for a list */
+	const char *id; /* or "all", or a destination (name); NULL for a list */
+	char name[ROUTE_NAME_BYTES_MAX + 1]; /* of a destination, as it was typed */
 	uint64_t seconds; /* of a suspension; 0: until it is resumed.  --older, of reroute */
 	bool json;
 	const struct language *language; /* of what the catalogue explains; NULL: English */
@@ -51,6 +53,8 @@ struct cli_queue_printer {
 	uint64_t shown; /* messages, or destinations */
 	uint64_t rcpt_count; /* of a summary */
 	json_t *by_age, *tallies; /* of a summary, gathered for its end; or NULL */
+	json_t *standing; /* gathered so far, of a provider with its "domains"; or NULL */
+	char nearest[ROUTE_NAME_BYTES_MAX + 1]; /* nothing is called as was asked, but so; or "" */
 };
 
 /* A message of the answer begins; whatever was gathered before is printed. */
@@ -94,8 +98,13 @@ void cli_queue_write_why_short(
     const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt);
 /* The same as "postrider why" tells it; all but the address, pointing into waiting. */
 void cli_queue_tell(struct story_rcpt *rcpt, json_t *waiting, struct span id);
-/* How people call a destination: "far.example", "the smart host relay.example:25". */
+/* How people call a destination in a sentence: "far.example", "the server relay.example:25". */
 void cli_queue_write_destination(struct buf *out, const char *key);
+/* What it is called where it may be typed back: "server relay.example:25". */
+void cli_queue_write_name(struct buf *out, const char *key);
+/* "; did you mean "server relay.example:25"?", or nothing; and as a member of an object. */
+void cli_queue_print_nearest(const struct cli_queue_printer *printer);
+void cli_queue_print_nearest_json(const struct cli_queue_printer *printer);
 
 /* The end of a summary; total is how many destinations there are. */
 void cli_queue_summary_end(struct cli_queue_printer *printer, uint64_t total);
@@ -111,11 +120,12 @@ void cli_queue_write_transcript_end(
 
 /* A destination that is suspended, and the end of these, and of suspending one. */
 void cli_queue_print_suspension(struct cli_queue_printer *printer, json_t *suspension);
-void cli_queue_suspension_end(const struct cli_queue_printer *printer);
+void cli_queue_suspension_end(const struct cli_queue_printer *printer, uint64_t total);
 
-/* How a destination stands, and the end of these. */
+/* How a destination stands, a domain of the provider before, and the end of these. */
 void cli_queue_print_standing(struct cli_queue_printer *printer, json_t *standing);
-void cli_queue_standing_end(const struct cli_queue_printer *printer);
+void cli_queue_print_member(struct cli_queue_printer *printer, json_t *member);
+void cli_queue_standing_end(struct cli_queue_printer *printer);
 
 /* An address that mail leaves from, and the end of these. */
 void cli_queue_print_source(struct cli_queue_printer *printer, json_t *source);

@@ -529,18 +529,23 @@ static void
 print_list_end(const struct cli_queue_printer *printer, unsigned long long count,
     unsigned long long total)
 {
-	if (printer->options->json)
-		printf("%s],\"count\":%llu,\"total\":%llu}\n",
+	if (printer->options->json) {
+		printf("%s],\"count\":%llu,\"total\":%llu",
 		    printer->shown == 0 ? "{\"messages\":[" : "\n", count, total);
-	else if (count == 0 && total > 0)
-		printf("None of %llu message%s waits for that.\n", total,
+		cli_queue_print_nearest_json(printer);
+		printf("}\n");
+	} else if (count == 0 && total > 0) {
+		printf("None of %llu message%s waits for that", total,
 		    total == 1 ? "" : "s");
-	else if (count == 0)
+		cli_queue_print_nearest(printer);
+		printf("%s\n", printer->nearest[0] ? "" : ".");
+	} else if (count == 0) {
 		printf("The queue is empty.\n");
-	else
+	} else {
 		printf(
 		    "%llu of %llu message%s. More about one: postrider queue show ID\n",
 		    count, total > count ? total : count, total == 1 ? "" : "s");
+	}
 }
 
 static void
@@ -607,7 +612,7 @@ cli_queue_print_end(struct cli_queue_printer *printer, uint64_t count, uint64_t 
 	else if (printer->options->verb == CLI_QUEUE_SUSPENDED ||
 	    printer->options->verb == CLI_QUEUE_SUSPEND ||
 	    printer->options->verb == CLI_QUEUE_RESUME)
-		cli_queue_suspension_end(printer);
+		cli_queue_suspension_end(printer, total);
 	else if (printer->options->verb == CLI_QUEUE_REROUTE)
 		print_reroute_end(printer, count, total);
 	else if (printer->options->verb == CLI_QUEUE_TRACE)
@@ -625,5 +630,7 @@ cli_queue_print_stop(struct cli_queue_printer *printer)
 {
 	json_decref(printer->message);
 	printer->message = NULL;
+	json_decref(printer->standing);
+	printer->standing = NULL;
 	cli_queue_summary_stop(printer);
 }

@@ -1,6 +1,6 @@
 /*
- * "postrider queue why DESTINATION": which limit binds a destination, what it asked for and said
- * last, and when it will be empty.
+ * "postrider queue why DESTINATION": which limit binds a destination, or a provider, what it asked
+ * for and said last, and when it will be empty.
  */
 #include <stdio.h>
 
@@ -28,6 +28,13 @@ write_span(struct buf *out, long long ms)
 		buf_addf(out, "%lld ms", ms);
 }
 
+static bool
+is_of(json_t *standing, const char *prefix)
+{
+	return span_starts(
+	    span_str(cli_queue_text(standing, "destination")), span_str(prefix));
+}
+
 static void
 write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *standing)
 {
@@ -43,6 +50,8 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *st
 	             "may have now"},
 	    {"site-rate", "the servers that it shares with others get only so many messages in a "
 	                  "time; the next may go "},
+	    {"full", "this server has as many deliveries under way as it makes at a time, but for "
+	             "some that it keeps for destinations with little under way"},
 	    {"suspended", "an operator suspended it; resumed "},
 	    {"source", "no address that mail for it may leave from can take it now"},
 	    {"turn", "nothing: what is ready goes as soon as its turn comes"},
@@ -52,9 +61,14 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *st
 	const char *when = cli_queue_text(standing, "next_try");
 	const char *text = reason;
 
+	/* It is the one that the others share. */
+	if (is_of(standing, "provider:") && strncmp(reason, "site", 4) == 0)
+		reason = strcmp(reason, "site") == 0 ? "connections" : "rate";
 	for (size_t i = 0; i < LEN(texts); i++)
 		if (strcmp(texts[i].reason, reason) == 0)
 			text = texts[i].text;
+	if (is_of(standing, "pipe:") && strcmp(reason, "connections") == 0)
+		text = "as many of it run as may at a time";
 	if (cli_queue_number(standing, "recipients") == 0 && strcmp(reason, "time") == 0)
 		text = "nothing: no mail waits for it";
 	row(out, "what binds");
@@ -84,6 +98,12 @@ write_load(struct buf *out, json_t *standing)
 	row(out, "waiting");
 	buf_addf(out, "%lld recipient%s, %lld of them ready to go before a new one\n", rcpts,
 	    cli_queue_plural(rcpts), ready);
+	if (is_of(standing, "pipe:") || is_of(standing, "mailbox")) {
+		row(out, "under way");
+		buf_addf(out, "%lld, at most %lld\n", cli_queue_number(standing, "connections"),
+		    cli_queue_number(standing, "window_max"));
+		return;
+	}
 	row(out, "connections");
 	buf_addf(out, "%lld in use, %lld allowed now, at most %lld\n",
 	    cli_queue_number(standing, "connections"), cli_queue_number(standing, "window"),
@@ -96,14 +116,45 @@ write_load(struct buf *out, json_t *standing)
 	buf_add_char(out, '\n');
 }
 
+/* Those of a provider's domains that have most mail. */
+static void
+write_members(struct buf *out, json_t *standing)
+{
+	json_t *members = json_object_get(standing, "domains");
+	long long all = cli_queue_number(json_object_get(standing, "site"), "destinations");
+	size_t count = json_array_size(members);
+
+	if (count == 0)
+		return;
+	row(out, "domains");
+	buf_addf(out, "%lld with mail%s\n", all,
+	    all > (long long)count ? "; those with most of it:" : ":");
+	for (size_t i = 0; i < count; i++) {
+		json_t *member = json_array_get(members, i);
+		const char *state = cli_queue_text(member, "state");
+		long long rcpts = cli_queue_number(member, "recipients");
+
+		buf_addf(out, "%16s", "");
+		cli_queue_write_name(out, cli_queue_text(member, "destination"));
+		buf_addf(out, ": %lld recipient%s, %lld ready", rcpts, cli_queue_plural(rcpts),
+		    cli_queue_number(member, "ready"));
+		if (strcmp(state, "ok") != 0) {
+			buf_add_str(out, "; ");
+			reply_clean(out, span_str(state));
+		}
+		buf_add_char(out, '\n');
+	}
+}
+
 /* What it shares with all that the same servers take mail for. */
 static void
-write_site(struct buf *out, json_t *site)
+write_site(struct buf *out, json_t *standing)
 {
+	json_t *site = json_object_get(standing, "site");
 	long long destinations = cli_queue_number(site, "destinations");
 	long long interval_ms = cli_queue_number(site, "interval_ms");
 
-	if (!json_is_object(site))
+	if (!json_is_object(site) || is_of(standing, "provider:"))
 		return;
 	row(out, "shared");
 	reply_clean(out, span_str(cli_queue_text(site, "name")));
@@ -163,8 +214,8 @@ write_forecast(const struct cli_queue_printer *printer, struct buf *out, json_t 
 	}
 }
 
-void
-cli_queue_print_standing(struct cli_queue_printer *printer, json_t *standing)
+static void
+print(struct cli_queue_printer *printer, json_t *standing)
 {
 	static const char *const keys[] = {
 	    "limit", "window", "code", "status", "host", "reply"};
@@ -179,13 +230,14 @@ cli_queue_print_standing(struct cli_queue_printer *printer, json_t *standing)
 	buf_init(&out, TEXT_BYTES_MAX);
 	if (printer->shown++ > 0)
 		buf_add_char(&out, '\n');
-	cli_queue_write_destination(&out, cli_queue_text(standing, "destination"));
+	cli_queue_write_name(&out, cli_queue_text(standing, "destination"));
 	buf_add_str(&out, ": ");
 	reply_clean(&out, span_str(cli_queue_text(standing, "state")));
 	buf_add_char(&out, '\n');
 	write_state(printer, &out, standing);
 	write_load(&out, standing);
-	write_site(&out, json_object_get(standing, "site"));
+	write_site(&out, standing);
+	write_members(&out, standing);
 	write_asked(printer, &out, json_object_get(standing, "asked"));
 	if (cli_queue_has_reply(standing)) {
 		row(&out, "last reply");
@@ -204,12 +256,49 @@ cli_queue_print_standing(struct cli_queue_printer *printer, json_t *standing)
 	buf_fini(&out);
 }
 
-void
-cli_queue_standing_end(const struct cli_queue_printer *printer)
+/* What was gathered is whole. */
+static void
+print_gathered(struct cli_queue_printer *printer)
 {
-	if (printer->options->json)
-		printf("%s],\"count\":%llu}\n", printer->shown == 0 ? "{\"destinations\":[" : "\n",
+	if (!printer->standing)
+		return;
+	print(printer, printer->standing);
+	json_decref(printer->standing);
+	printer->standing = NULL;
+}
+
+void
+cli_queue_print_standing(struct cli_queue_printer *printer, json_t *standing)
+{
+	print_gathered(printer);
+	if (is_of(standing, "provider:"))
+		json_object_set_new(standing, "domains", json_array());
+	printer->standing = json_incref(standing);
+}
+
+void
+cli_queue_print_member(struct cli_queue_printer *printer, json_t *member)
+{
+	/* Where there is none, or no provider, it goes nowhere. */
+	(void)json_array_append(json_object_get(printer->standing, "domains"), member);
+}
+
+void
+cli_queue_standing_end(struct cli_queue_printer *printer)
+{
+	print_gathered(printer);
+	if (printer->options->json) {
+		printf("%s],\"count\":%llu", printer->shown == 0 ? "{\"destinations\":[" : "\n",
 		    (unsigned long long)printer->shown);
-	else if (printer->shown == 0)
-		printf("No mail waits for that.\n");
+		cli_queue_print_nearest_json(printer);
+		printf("}\n");
+	} else if (printer->shown == 0) {
+		printf("No mail waits for that");
+		cli_queue_print_nearest(printer);
+		printf("%s\n", printer->nearest[0] ? "" : ".");
+	} else if (printer->nearest[0]) {
+		printf("\nNo mail waits for it");
+		cli_queue_print_nearest(printer);
+		putchar('\n');
+	}
 }

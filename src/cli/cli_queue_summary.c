@@ -49,7 +49,7 @@ write_row(const struct cli_queue_printer *printer, struct buf *out, json_t *dest
 	uint64_t oldest_ms;
 	size_t start;
 
-	cli_queue_write_destination(out, cli_queue_text(destination, "destination"));
+	cli_queue_write_name(out, cli_queue_text(destination, "destination"));
 	pad(out, 0, NAME_COLUMNS);
 	buf_addf(out, " %8lld  ", cli_queue_number(destination, "recipients"));
 	start = out->len;
@@ -173,7 +173,7 @@ print_ages(const char *what, json_t *rows, const char *key, struct age_row *rest
 		add_row(&row, object);
 		buf_init(&name, LINE_BYTES_MAX);
 		if (strcmp(key, "destination") == 0)
-			cli_queue_write_destination(&name, cli_queue_text(object, key));
+			cli_queue_write_name(&name, cli_queue_text(object, key));
 		else
 			reply_clean(&name, span_str(cli_queue_text(object, key)));
 		print_age_row(buf_span(&name), &row);
@@ -245,9 +245,11 @@ print_json_end(const struct cli_queue_printer *printer, uint64_t total)
 			printf("null");
 		json_decref(found);
 	}
-	printf(",\"count\":%llu,\"total\":%llu,\"recipients\":%llu}\n",
+	printf(",\"count\":%llu,\"total\":%llu,\"recipients\":%llu",
 	    (unsigned long long)printer->shown, (unsigned long long)total,
 	    (unsigned long long)printer->rcpt_count);
+	cli_queue_print_nearest_json(printer);
+	printf("}\n");
 }
 
 void
@@ -258,8 +260,10 @@ cli_queue_summary_end(struct cli_queue_printer *printer, uint64_t total)
 	if (printer->options->json) {
 		print_json_end(printer, total);
 	} else if (all == 0) {
-		printf("%s\n", printer->options->match ? "No mail waits for that."
-						       : "The queue is empty.");
+		printf("%s", printer->options->match ? "No mail waits for that"
+						     : "The queue is empty");
+		cli_queue_print_nearest(printer);
+		printf("%s\n", printer->nearest[0] ? "" : ".");
 	} else {
 		print_tables(printer);
 		printf("%llu destination%s, %llu recipient%s.", all, all == 1 ? "" : "s",
@@ -274,7 +278,7 @@ cli_queue_summary_end(struct cli_queue_printer *printer, uint64_t total)
 void
 cli_queue_print_suspension(struct cli_queue_printer *printer, json_t *suspension)
 {
-	struct buf line;
+	struct buf line, name;
 
 	if (printer->options->json) {
 		printf(printer->shown++ == 0 ? "{\"suspended\":[\n" : ",\n");
@@ -283,7 +287,10 @@ cli_queue_print_suspension(struct cli_queue_printer *printer, json_t *suspension
 	}
 	printer->shown++;
 	buf_init(&line, LINE_BYTES_MAX);
-	reply_clean(&line, span_str(cli_queue_text(suspension, "destination")));
+	buf_init(&name, 2 * ROUTE_NAME_BYTES_MAX);
+	route_name_write_selector(&name, span_str(cli_queue_text(suspension, "destination")));
+	reply_clean(&line, buf_span(&name));
+	buf_fini(&name);
 	buf_add_str(&line, ": by ");
 	reply_clean(&line, span_str(cli_queue_text(suspension, "who")));
 	buf_add_str(&line, ", since ");
@@ -301,7 +308,45 @@ cli_queue_print_suspension(struct cli_queue_printer *printer, json_t *suspension
 }
 
 void
-cli_queue_suspension_end(const struct cli_queue_printer *printer)
+cli_queue_print_nearest(const struct cli_queue_printer *printer)
+{
+	if (printer->nearest[0])
+		printf("; did you mean \"%s\"?", printer->nearest);
+}
+
+void
+cli_queue_print_nearest_json(const struct cli_queue_printer *printer)
+{
+	json_t *nearest;
+
+	if (!printer->nearest[0])
+		return;
+	nearest = json_string(printer->nearest);
+	printf(",\"nearest\":");
+	(void)json_dumpf(nearest, stdout, JSON_ENCODE_ANY | JSON_COMPACT);
+	json_decref(nearest);
+}
+
+static void
+print_suspended(const struct cli_queue_printer *printer, uint64_t total)
+{
+	const struct cli_queue_options *options = printer->options;
+
+	if (options->seconds == 0)
+		printf("%s is suspended: mail for it waits, until: postrider queue resume %s\n",
+		    options->id, options->id);
+	else
+		printf("%s is suspended for %llu s: mail for it waits so long\n", options->id,
+		    (unsigned long long)options->seconds);
+	if (total > 0)
+		return;
+	printf("No mail waits for it now");
+	cli_queue_print_nearest(printer);
+	printf("%s\n", printer->nearest[0] ? "" : ".");
+}
+
+void
+cli_queue_suspension_end(const struct cli_queue_printer *printer, uint64_t total)
 {
 	const struct cli_queue_options *options = printer->options;
 
@@ -310,14 +355,13 @@ cli_queue_suspension_end(const struct cli_queue_printer *printer)
 		    (unsigned long long)printer->shown);
 	else if (options->verb == CLI_QUEUE_SUSPENDED && printer->shown == 0)
 		printf("No destination is suspended.\n");
-	else if (options->verb != CLI_QUEUE_SUSPENDED && options->json)
-		printf("{\"count\":1}\n");
-	else if (options->verb == CLI_QUEUE_RESUME)
+	else if (options->verb == CLI_QUEUE_RESUME && !options->json)
 		printf("%s is resumed.\n", options->id);
-	else if (options->verb == CLI_QUEUE_SUSPEND && options->seconds == 0)
-		printf("%s is suspended: mail for it waits, until: postrider queue resume %s\n",
-		    options->id, options->id);
-	else if (options->verb == CLI_QUEUE_SUSPEND)
-		printf("%s is suspended for %llu s: mail for it waits so long\n", options->id,
-		    (unsigned long long)options->seconds);
+	else if (options->verb == CLI_QUEUE_SUSPEND && !options->json)
+		print_suspended(printer, total);
+	else if (options->json) {
+		printf("{\"count\":1");
+		cli_queue_print_nearest_json(printer);
+		printf("}\n");
+	}
 }

@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/id.h"
 #include "cli/cli_queue_internal.h"
+#include "replies/reply.h"
 
 enum {
 	PAGE_MESSAGES = 200,
@@ -130,7 +131,7 @@ cli_queue_connect(const char *path, int *status)
 static int
 send_request(const struct talk *talk, json_t *request)
 {
-	char text[1024];
+	char text[4096]; /* what the server takes */
 	size_t len = json_dumpb(request, text, sizeof(text) - 1, JSON_COMPACT);
 
 	check(len > 0 && len < sizeof(text));
@@ -167,6 +168,19 @@ take_message(struct talk *talk, json_t *message)
 	return MORE;
 }
 
+/* As a line, whatever it has in it. */
+static void
+keep_nearest(struct cli_queue_printer *printer, const char *text)
+{
+	struct buf clean;
+
+	buf_init(&clean, 4 * ROUTE_NAME_BYTES_MAX);
+	reply_clean(&clean, span_str(text));
+	(void)snprintf(printer->nearest, sizeof(printer->nearest), "%.*s",
+	    SPAN_ARGS(buf_span(&clean)));
+	buf_fini(&clean);
+}
+
 static int
 take_done(struct talk *talk, json_t *done)
 {
@@ -177,6 +191,7 @@ take_done(struct talk *talk, json_t *done)
 	talk->lost = json_is_true(json_object_get(done, "lost"));
 	talk->more = json_is_true(json_object_get(done, "more"));
 	talk->printer->rcpt_count = number_of(done, "recipients");
+	keep_nearest(talk->printer, cli_queue_text(done, "nearest"));
 	if (json_is_string(last) &&
 	    id_parse(span_str(json_string_value(last)), &talk->last) != OK)
 		return EX_PROTOCOL;
@@ -188,6 +203,18 @@ take_done(struct talk *talk, json_t *done)
 	return EX_OK;
 }
 
+/* It may have names in it that mail brought. */
+static void
+say_error(const char *error)
+{
+	struct buf clean;
+
+	buf_init(&clean, 16 << 10);
+	reply_clean(&clean, span_str(error));
+	fprintf(stderr, "postrider: %.*s\n", SPAN_ARGS(buf_span(&clean)));
+	buf_fini(&clean);
+}
+
 static int
 take_answer(struct talk *talk, json_t *answer)
 {
@@ -196,6 +223,7 @@ take_answer(struct talk *talk, json_t *answer)
 	json_t *destination = json_object_get(answer, "destination");
 	json_t *suspension = json_object_get(answer, "suspension");
 	json_t *standing = json_object_get(answer, "standing");
+	json_t *member = json_object_get(answer, "member");
 	json_t *source = json_object_get(answer, "source");
 	json_t *transcript = json_object_get(answer, "transcript");
 	json_t *tally = json_object_get(answer, "tally");
@@ -224,6 +252,10 @@ take_answer(struct talk *talk, json_t *answer)
 		cli_queue_print_standing(talk->printer, standing);
 		return MORE;
 	}
+	if (json_is_object(member)) {
+		cli_queue_print_member(talk->printer, member);
+		return MORE;
+	}
 	if (json_is_object(source)) {
 		cli_queue_print_source(talk->printer, source);
 		return MORE;
@@ -236,8 +268,8 @@ take_answer(struct talk *talk, json_t *answer)
 		return take_done(talk, done);
 	if (!error)
 		return EX_PROTOCOL;
-	fprintf(stderr, "postrider: %s\n", error);
-	return EX_TEMPFAIL;
+	say_error(error);
+	return json_is_true(json_object_get(answer, "name")) ? EX_DATAERR : EX_TEMPFAIL;
 }
 
 static int
@@ -408,12 +440,13 @@ suspend(struct talk *talk, const struct cli_queue_options *options)
 	if (status != EX_OK)
 		return status;
 	if (talk->count == 0) {
-		fprintf(stderr,
-		    resume ? "postrider: %s is not suspended; postrider queue suspended lists "
-		             "those that are\n"
-		           : "postrider: %s is not suspended: it is no name, or as many as may "
-		             "be are suspended already\n",
-		    options->id);
+		const char *nearest = talk->printer->nearest;
+
+		fprintf(stderr, "postrider: %s is not suspended%s%s%s\n", options->id,
+		    !resume ? ": it is no name, or as many as may be are suspended already"
+		    : nearest[0] ? "; did you mean \""
+				 : "; postrider queue suspended lists those that are",
+		    resume ? nearest : "", resume && nearest[0] ? "\"?" : "");
 		return EX_DATAERR;
 	}
 	if (!talk->lost)

@@ -71,6 +71,17 @@ enum { TEXT_BYTES_MAX = 65536 };
 	"\"host\":\"mx.b.test\",\"reply\":\"too \\u001b[31m fast\"}}\n"
 #define DONE(count, total, lost)                                                         \
 	"{\"done\":{\"count\":" #count ",\"total\":" #total ",\"lost\":" #lost "}}\n"
+#define PROVIDER                                                                         \
+	"{\"standing\":{\"destination\":\"provider:Gmail\",\"state\":\"limited\","           \
+	"\"reason\":\"site\",\"limit\":\"connections 5, in provider Gmail\","               \
+	"\"recipients\":12,\"ready\":3,\"connections\":5,\"window\":5,\"window_max\":5,"    \
+	"\"site\":{\"name\":\"Gmail\",\"destinations\":3}}}\n"                              \
+	"{\"member\":{\"destination\":\"mx:a.test\",\"recipients\":9,\"ready\":3,"          \
+	"\"state\":\"limited\",\"reason\":\"site\"}}\n"                                   \
+	"{\"member\":{\"destination\":\"mx:b\",\"recipients\":1,\"ready\":0,"               \
+	"\"state\":\"ok\",\"reason\":\"time\"}}\n"
+#define NEAREST(count)                                                                   \
+	"{\"done\":{\"count\":" #count ",\"total\":0,\"nearest\":\"server \\u001b[31m.test\"}}\n"
 #define SHOWN DONE(1, 1, false) DONE(0, 0, false)
 #define ATTEMPT(id, slow, steps)                                                         \
 	"{\"transcript\":{\"id\":\"" id "\",\"destination\":\"mx:b.test\","               \
@@ -307,6 +318,12 @@ static const struct {
 	"             03:04:00 UTC (in 4 min). 3 recipients", ""},
     {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("site-rate") DONE(1, 1, false), EX_OK,
 	"waits for the rate limit of its provider, in 4 min, 3 ahead", ""},
+    {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("full") SHOWN, EX_OK,
+	"This server has as many deliveries under way as it\n"
+	"             makes at a time, but for some that it keeps for destinations with\n"
+	"             little under way; b.test has its turn when others have ended. 3\n", ""},
+    {CLI_QUEUE_LIST, NULL, false, MESSAGE("a1") RCPT("full") DONE(1, 1, false), EX_OK,
+	"waits until fewer deliveries are under way, 3 ahead", ""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("turn") SHOWN, EX_OK,
 	"It waits its turn for b.test. 3 recipients are", ""},
     {CLI_QUEUE_SHOW, "a1", false, MESSAGE("a1") RCPT("new") SHOWN, EX_OK,
@@ -339,12 +356,12 @@ static const struct {
 	    DESTINATION("mailbox", "ok", 1) SUMMED(3, 4, 21),
 	EX_OK,
 	"destination                       waiting  oldest        state\n"
-	"the server b.test:25                   12  12 min ago    limited by rate 5 per 1 m, in "
+	"server b.test:25                       12  12 min ago    limited by rate 5 per 1 m, in "
 	"queue; the next may go in 4 min\n"
 	"    421 4.7.0 Busy\n"
 	"a.test                                  7  12 min ago    down, tried again in 4 min\n"
 	"    421 4.7.0 Busy\n"
-	"the mailboxes here                      1  12 min ago    ok\n"
+	"mailboxes                               1  12 min ago    ok\n"
 	"    421 4.7.0 Busy\n"
 	"\nby age                                all   <5 min  <20 min     <1 h     <6 h     <1 d"
 	"    older\n",
@@ -354,7 +371,7 @@ static const struct {
 	    TALLY("reason", "mailbox-full", 3, 4) TALLY("other reasons", "", 5, 0)
 		TALLY("other destinations", "", 1, 2) SUMMED(1, 4, 21),
 	EX_OK,
-	"the server b.test:25                    0        -        -        -        -        -"
+	"server b.test:25                        0        -        -        -        -        -"
 	"        -\n"
 	"all others                              3        1        -        -        -        -"
 	"        2\n"
@@ -462,6 +479,30 @@ static const struct {
     {CLI_QUEUE_WHY, "b.test", true, STANDING DONE(1, 1, false), EX_OK,
 	"\"kind\":\"slow\"", ""},
     {CLI_QUEUE_WHY, ".b.test", false, DONE(0, 0, false), EX_OK, "No mail waits for that.\n", ""},
+    {CLI_QUEUE_WHY, "gmail", false, PROVIDER STANDING DONE(2, 0, false), EX_OK,
+	"provider Gmail: limited\n"
+	"  what binds  it has as many connections as it may have now\n"
+	"  limit       connections 5, in provider Gmail\n"
+	"  waiting     12 recipients, 3 of them ready to go before a new one\n"
+	"  connections 5 in use, 5 allowed now, at most 5\n"
+	"  domains     3 with mail; those with most of it:\n"
+	"                a.test: 9 recipients, 3 ready; limited\n"
+	"                domain b: 1 recipient, 0 ready\n"
+	"  empty       nobody knows: nothing has left it lately\n"
+	"\nb.test: paused\n",
+	""},
+    {CLI_QUEUE_WHY, "gmail", true, PROVIDER DONE(1, 0, false), EX_OK,
+	"\"domains\":[{\"destination\":\"mx:a.test\",\"recipients\":9,", ""},
+    {CLI_QUEUE_WHY, "s", false, NEAREST(0), EX_OK,
+	"No mail waits for that; did you mean \"server ?[31m.test\"?\n", ""},
+    {CLI_QUEUE_SUSPEND, "s", false, NEAREST(1), EX_OK,
+	"No mail waits for it now; did you mean \"server ?[31m.test\"?\n", ""},
+    {CLI_QUEUE_SUSPEND, "s", true, NEAREST(1), EX_OK,
+	"{\"count\":1,\"nearest\":\"server ?[31m.test\"}\n", ""},
+    {CLI_QUEUE_RESUME, "s", false, NEAREST(0), EX_DATAERR, "",
+	"s is not suspended; did you mean \"server ?[31m.test\"?\n"},
+    {CLI_QUEUE_SUSPEND, "s", false, "{\"error\":\"no \\u001b s\",\"name\":true}\n", EX_DATAERR, "",
+	"postrider: no ? s\n"},
     {CLI_QUEUE_WHY, ".b.test", true, DONE(0, 0, false), EX_OK,
 	"{\"destinations\":[],\"count\":0}\n", ""},
     {CLI_QUEUE_HOLD, "a1", false, DONE(1, 5, false), EX_OK, "a1 is on hold, until", ""},

@@ -26,6 +26,7 @@ enum reason {
 	PAUSE,
 	SITE,
 	SITE_RATE,
+	FULL,
 	SOURCE,
 	REASON_COUNT
 };
@@ -35,7 +36,7 @@ reason_of(json_t *object)
 {
 	static const char *const names[REASON_COUNT] = {"time", "down", "probe",
 	    "connections", "rate", "turn", "held", "aside", "suspect", "active", "bouncing",
-	    "until", "suspended", "pause", "site", "site-rate", "source"};
+	    "until", "suspended", "pause", "site", "site-rate", "full", "source"};
 	const char *name = cli_queue_text(object, "reason");
 	unsigned reason = 0;
 
@@ -45,28 +46,48 @@ reason_of(json_t *object)
 }
 
 void
+cli_queue_write_name(struct buf *out, const char *key)
+{
+	struct buf name;
+
+	buf_init(&name, 2 * ROUTE_NAME_BYTES_MAX);
+	route_name_write(&name, span_str(key));
+	reply_clean(out, buf_span(&name));
+	buf_fini(&name);
+}
+
+void
 cli_queue_write_destination(struct buf *out, const char *key)
 {
-	struct span span = span_str(key);
+	static const struct {
+		const char *prefix, *before, *behind;
+	} kinds[] = {
+	    {"rule:", "what is ruled for ", ""},
+	    {"host:", "the server ", ""},
+	    {"lmtp:", "the server ", ""},
+	    {"via:", "", " (rerouted)"}, /* as an operator said with "reroute" */
+	    {"pipe:", "the program ", ""},
+	    {"provider:", "", ""},
+	};
+	struct buf name;
 
-	if (span_eq(span, SPAN("mailbox"))) {
+	if (strcmp(key, "mailbox") == 0) {
 		buf_add_str(out, "the mailboxes here");
-	} else if (span_starts(span, SPAN("rule:"))) {
-		buf_add_str(out, "what is ruled for ");
-		reply_clean(out, span_skip(span, 5));
-	} else if (span_starts(span, SPAN("host:")) || span_starts(span, SPAN("lmtp:"))) {
-		buf_add_str(out, "the server ");
-		reply_clean(out, span_skip(span, 5));
-	} else if (span_starts(span, SPAN("via:"))) {
-		/* As an operator said with "reroute"; port 0 is the usual one. */
-		if (span.len > 2 && span_eq(span_skip(span, span.len - 2), SPAN(":0")))
-			span = span_first(span, span.len - 2);
-		reply_clean(out, span_skip(span, 4));
-		buf_add_str(out, " (rerouted)");
-	} else {
-		reply_clean(
-		    out, span_starts(span, SPAN("mx:")) ? span_skip(span, 3) : span);
+		return;
 	}
+	buf_init(&name, 2 * ROUTE_NAME_BYTES_MAX);
+	route_name_write(&name, span_str(key));
+	for (size_t i = 0; i < LEN(kinds); i++) {
+		if (!span_starts(span_str(key), span_str(kinds[i].prefix)))
+			continue;
+		buf_add_str(out, kinds[i].before);
+		reply_clean(out, route_name_rest(buf_span(&name)));
+		buf_add_str(out, kinds[i].behind);
+		buf_fini(&name);
+		return;
+	}
+	buf_fini(&name);
+	reply_clean(out, span_skip(span_str(key), span_starts(span_str(key), SPAN("mx:")) ? 3 : 0));
 }
 
 static void
@@ -99,6 +120,13 @@ write_window(struct buf *out, json_t *rcpt)
 {
 	long long window = cli_queue_number(rcpt, "window");
 
+	if (span_starts(span_str(cli_queue_text(rcpt, "destination")), SPAN("pipe:"))) {
+		buf_add_str(out, "It waits until ");
+		cli_queue_write_destination(out, cli_queue_text(rcpt, "destination"));
+		buf_addf(out, " has run for others: %lld of %lld that may run at a time do.",
+		    cli_queue_number(rcpt, "connections"), window);
+		return;
+	}
 	buf_add_str(out, "It waits for a free connection to ");
 	cli_queue_write_destination(out, cli_queue_text(rcpt, "destination"));
 	buf_addf(out, ", which has %lld of %lld that it may have now.",
@@ -123,6 +151,30 @@ write_site_window(struct buf *out, json_t *rcpt)
 	write_site(out, rcpt);
 	buf_addf(out, " has %lld of %lld that it may have now.",
 	    cli_queue_number(rcpt, "connections"), cli_queue_number(rcpt, "window"));
+}
+
+static void
+write_suspended(const struct cli_queue_printer *printer, struct buf *out, json_t *rcpt)
+{
+	buf_add_str(out, "An operator suspended ");
+	cli_queue_write_destination(out, cli_queue_text(rcpt, "destination"));
+	if (has_time(rcpt)) {
+		buf_add_str(out, "; it is resumed ");
+		write_when(printer, out, rcpt);
+		buf_add_char(out, '.');
+	} else {
+		buf_add_str(out, ", until: postrider queue resume.");
+	}
+}
+
+static void
+write_full(struct buf *out, const char *destination)
+{
+	buf_add_str(out,
+	    "This server has as many deliveries under way as it makes at a time, but for some "
+	    "that it keeps for destinations with little under way; ");
+	cli_queue_write_destination(out, destination);
+	buf_add_str(out, " has its turn when others have ended.");
 }
 
 /* What is said of the mail that waits for a destination. */
@@ -166,21 +218,16 @@ write_line(const struct cli_queue_printer *printer, struct buf *out, json_t *rcp
 		buf_add_char(out, '.');
 		break;
 	case SUSPENDED:
-		buf_add_str(out, "An operator suspended ");
-		cli_queue_write_destination(out, destination);
-		if (has_time(rcpt)) {
-			buf_add_str(out, "; it is resumed ");
-			write_when(printer, out, rcpt);
-			buf_add_char(out, '.');
-		} else {
-			buf_add_str(out, ", until: postrider queue resume.");
-		}
+		write_suspended(printer, out, rcpt);
 		break;
 	case PAUSE:
 		cli_queue_write_destination(out, destination);
 		buf_add_str(out, " asked for less mail, so all for it waits; it goes on ");
 		write_when(printer, out, rcpt);
 		buf_add_char(out, '.');
+		break;
+	case FULL:
+		write_full(out, destination);
 		break;
 	case TURN:
 	case TIME:
@@ -256,6 +303,7 @@ cli_queue_write_why(
 	case PAUSE:
 	case SITE:
 	case SITE_RATE:
+	case FULL:
 		write_line(printer, out, rcpt);
 		return;
 	case REASON_COUNT:
@@ -286,6 +334,7 @@ cli_queue_write_why_short(
 	    [PAUSE] = "its destination asked for less mail, goes on",
 	    [SITE] = "waits for a free connection to its provider",
 	    [SITE_RATE] = "waits for the rate limit of its provider",
+	    [FULL] = "waits until fewer deliveries are under way",
 	    [SOURCE] = "no address may send it now, goes on",
 	    [REASON_COUNT] = "waits",
 	};
@@ -324,6 +373,7 @@ next_word_of(enum reason reason)
 	    [PAUSE] = WORD_WHY_NEXT_TURN,
 	    [SITE] = WORD_WHY_NEXT_TURN,
 	    [SITE_RATE] = WORD_WHY_NEXT_TURN,
+	    [FULL] = WORD_WHY_NEXT_TURN,
 	    [SOURCE] = WORD_WHY_NEXT_TURN,
 	    [ACTIVE] = WORD_WHY_NEXT_NOW,
 	};

@@ -11,6 +11,7 @@
 enum {
 	IPC_PATH_MAX = 320,
 	IPC_DOMAIN_MAX = 255,
+	IPC_NAME_MAX = 320, /* what operators call a destination, see route/name.h */
 	IPC_TEXT_MAX = 2100,
 	IPC_REPLY_MAX = 500,
 	IPC_LIMIT_MAX = 1000,
@@ -44,6 +45,7 @@ enum ipc_outcome {
 	IPC_DEFERRED,  /* try again later */
 	IPC_FAILED,    /* never will */
 	IPC_UNSENT,    /* there was no address to send it from; nobody was asked */
+	IPC_SUSPENDED, /* its servers are a provider's that is suspended; nobody was asked */
 	IPC_OUTCOME_COUNT,
 };
 
@@ -161,7 +163,7 @@ enum ipc_why {
 	IPC_WHY_PROBE,    /* the destination is down; it is being probed */
 	IPC_WHY_WINDOW,   /* the destination has as many connections as it may */
 	IPC_WHY_RATE,     /* the destination's rate; its next attempt may start at a time */
-	IPC_WHY_TURN,     /* others are before it, or no process is free */
+	IPC_WHY_TURN,     /* others are before it, or no process is there */
 	IPC_WHY_HELD,     /* an operator must release it */
 	IPC_WHY_ASIDE,    /* it was set aside; an operator must decide */
 	IPC_WHY_SUSPECT,  /* a process ended while it had it; it is tried by itself soon */
@@ -172,6 +174,7 @@ enum ipc_why {
 	IPC_WHY_PAUSE,     /* the destination's words asked for a pause, until a time */
 	IPC_WHY_SITE,      /* its site has as many connections as it may */
 	IPC_WHY_SITE_RATE, /* its site's rate; the next attempt there may start at a time */
+	IPC_WHY_FULL,   /* as many attempts are under way as may be, but for some kept for others */
 	IPC_WHY_SOURCE, /* no address that it may leave from can take it now: see queue/sources.c */
 	IPC_WHY_COUNT,
 };

@@ -16,6 +16,7 @@ sched_create(const struct sched_options *options, uint64_t now_ms, uint64_t now_
 	sched->now_wall_ms = now_wall_ms;
 	sched_message_init(sched);
 	sched_line_init(sched);
+	sched_room_init(sched);
 	sched_destination_init(sched);
 	sched_site_init(sched);
 	sched_reply_init(sched);
@@ -64,12 +65,12 @@ sched_advance(struct sched *sched, uint64_t now_ms, uint64_t now_wall_ms, unsign
 		sched_rcpts_set_back(sched);
 	while ((at = sched_wheel_pop(&sched->destination_wheel, sched->now_ms, &budget)) !=
 	    SCHED_NONE) {
-		destination_at(sched, at)->in_wheel = false;
+		destination_at(sched, at)->turn.in_wheel = false;
 		sched_destination_look(sched, at);
 	}
 	while ((at = sched_wheel_pop(&sched->site_wheel, sched->now_ms, &budget)) !=
 	    SCHED_NONE) {
-		site_at(sched, at)->in_wheel = false;
+		site_at(sched, at)->turn.in_wheel = false;
 		sched_site_look(sched, at);
 	}
 	while ((at = sched_wheel_pop(&sched->rcpt_wheel, now_wall_ms, &budget)) != SCHED_NONE)

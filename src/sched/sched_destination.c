@@ -27,7 +27,7 @@ is_destination(const void *owner, uint32_t slot, const void *wanted)
 	const struct destination *destination = destination_at(owner, slot);
 	const struct destination_key *key = wanted;
 
-	return destination->hash == key->hash && destination->kind == key->kind &&
+	return destination->hash == key->hash && destination->turn.kind == key->kind &&
 	    span_eq(span_of(destination->key, destination->key_bytes), key->key);
 }
 
@@ -36,8 +36,6 @@ sched_destination_init(struct sched *sched)
 {
 	sched_pool_init(&sched->destinations, sizeof(struct destination));
 	sched_index_init(&sched->destination_index, sched, destination_hash);
-	for (unsigned kind = 0; kind < SCHED_KINDS; kind++)
-		sched_ring_init(sched->rings[kind]);
 }
 
 void
@@ -62,7 +60,7 @@ static void
 ask_limits(struct sched *sched, struct destination *destination)
 {
 	destination->limits_age = sched->limits_age;
-	sched->options.limits(sched->options.owner, destination->kind,
+	sched->options.limits(sched->options.owner, destination->turn.kind,
 	    span_of(destination->key, destination->key_bytes), &destination->limits);
 	check(destination->limits.concurrency_max > 0);
 }
@@ -72,7 +70,7 @@ site_of(const struct sched *sched, const struct destination *destination)
 {
 	if (!sched->options.site)
 		return SPAN("");
-	return sched->options.site(sched->options.owner, destination->kind,
+	return sched->options.site(sched->options.owner, destination->turn.kind,
 	    span_of(destination->key, destination->key_bytes));
 }
 
@@ -88,7 +86,7 @@ new_destination(struct sched *sched, unsigned kind, struct span key)
 	    .key_bytes = (uint32_t)key.len,
 	    .hash = name_hash(sched, kind, key),
 	    .site = SCHED_NONE,
-	    .kind = (uint8_t)kind,
+	    .turn = {.kind = (uint8_t)kind, .began = RING_ALL},
 	};
 	for (unsigned i = 0; i < LINE_COUNT; i++)
 		destination->lines[i].first = destination->lines[i].last = SCHED_NONE;
@@ -98,7 +96,7 @@ new_destination(struct sched *sched, unsigned kind, struct span key)
 	    destination->limits.concurrency_max);
 	site = site_of(sched, destination);
 	if (site.len > 0)
-		destination->site = sched_site_join(sched, kind, site, 0);
+		destination->site = sched_site_join(sched, kind, site);
 	return at;
 }
 
@@ -114,35 +112,18 @@ sched_destination_join(struct sched *sched, unsigned kind, struct span key)
 	return at;
 }
 
+/* So many attempts more, or fewer, are under way. */
 static void
-set_turns(struct sched *sched, uint32_t at, bool may)
-{
-	const struct destination *destination = destination_at(sched, at);
-	struct ring *rings = destination->site != SCHED_NONE
-	    ? site_at(sched, destination->site)->turns
-	    : sched->rings[destination->kind];
-
-	sched_ring_set(sched, &rings[RING_ALL], at, RING_ALL, may);
-	sched_ring_set(sched, &rings[RING_LIGHT], at, RING_LIGHT,
-	    may && destination->lines[LINE_HIGH].ready_count +
-	                destination->lines[LINE_RAISED].ready_count +
-	                destination->lines[LINE_LIGHT].ready_count > 0);
-}
-
-/* wake_ms 0: nothing changes by itself. */
-static void
-set_wake(struct sched *sched, uint32_t at, uint64_t wake_ms)
+count_active(struct sched *sched, uint32_t at, int64_t change)
 {
 	struct destination *destination = destination_at(sched, at);
 
-	if (destination->in_wheel) {
-		if (wake_ms == destination->node.due_ms)
-			return;
-		sched_wheel_remove(&sched->destination_wheel, at);
+	if (destination->site == SCHED_NONE) {
+		sched_room_count(sched, at, change);
+		return;
 	}
-	destination->in_wheel = wake_ms > 0;
-	if (wake_ms > 0)
-		sched_wheel_add(&sched->destination_wheel, at, wake_ms);
+	destination->turn.active = (uint32_t)(destination->turn.active + change);
+	sched_room_count(sched, destination->site | RING_SITE, change);
 }
 
 static void
@@ -150,10 +131,10 @@ forget(struct sched *sched, uint32_t at)
 {
 	struct destination *destination = destination_at(sched, at);
 
-	set_turns(sched, at, false);
-	set_wake(sched, at, 0);
+	sched_ring_set(sched, at, false, false);
+	sched_ring_wake(sched, at, 0);
 	if (destination->site != SCHED_NONE)
-		sched_site_leave(sched, destination->site, 0);
+		sched_site_leave(sched, destination->site);
 	sched_reply_drop(sched, destination->reply);
 	sched_index_remove(&sched->destination_index, at);
 	mem_free(destination->key);
@@ -166,7 +147,7 @@ static void
 refresh(struct sched *sched, uint32_t at)
 {
 	struct destination *destination = destination_at(sched, at);
-	uint32_t was = destination->site, site = SCHED_NONE;
+	uint32_t was = destination->site, site = SCHED_NONE, active = destination->turn.active;
 	struct span name;
 
 	if (destination->limits_age == sched->limits_age)
@@ -175,12 +156,15 @@ refresh(struct sched *sched, uint32_t at)
 	window_limit(&destination->window, destination->limits.concurrency_max);
 	name = site_of(sched, destination);
 	if (name.len > 0)
-		site = sched_site_join(sched, destination->kind, name, destination->active);
-	if (site != was)
-		set_turns(sched, at, false);
-	destination->site = site;
+		site = sched_site_join(sched, destination->turn.kind, name);
+	if (site != was) {
+		sched_ring_set(sched, at, false, false);
+		count_active(sched, at, -(int64_t)active);
+		destination->site = site;
+		count_active(sched, at, active);
+	}
 	if (was != SCHED_NONE)
-		sched_site_leave(sched, was, destination->active);
+		sched_site_leave(sched, was);
 }
 
 static uint32_t
@@ -191,6 +175,14 @@ ready_count(const struct destination *destination)
 	for (unsigned i = 0; i < LINE_COUNT; i++)
 		count += destination->lines[i].ready_count;
 	return count;
+}
+
+static bool
+has_light(const struct destination *destination)
+{
+	return destination->lines[LINE_HIGH].ready_count +
+	    destination->lines[LINE_RAISED].ready_count +
+	    destination->lines[LINE_LIGHT].ready_count > 0;
 }
 
 /* May it start an attempt?  If not, *wake_ms is when that changes by itself, if it does. */
@@ -208,9 +200,9 @@ may_start(const struct sched *sched, const struct destination *destination, uint
 	if (destination->down_count > 0) {
 		if (destination->down_until_ms > sched->now_ms)
 			*wake_ms = destination->down_until_ms;
-		if (destination->down_until_ms > sched->now_ms || destination->active > 0)
+		if (destination->down_until_ms > sched->now_ms || destination->turn.active > 0)
 			return false;
-	} else if (!window_has_room(&destination->window, destination->active)) {
+	} else if (!window_has_room(&destination->window, destination->turn.active)) {
 		return false;
 	}
 	token_ms =
@@ -225,9 +217,10 @@ sched_destination_look(struct sched *sched, uint32_t at)
 {
 	struct destination *destination = destination_at(sched, at);
 	uint64_t wake_ms = 0;
+	bool may;
 
 	refresh(sched, at);
-	if (destination->rcpt_count == 0 && destination->active == 0) {
+	if (destination->rcpt_count == 0 && destination->turn.active == 0) {
 		/* Whoever has had its share for now is not forgotten before that is over. */
 		if (destination->limits.rate.count == 0 ||
 		    rate_is_full(&destination->rate, sched->now_ms)) {
@@ -236,8 +229,9 @@ sched_destination_look(struct sched *sched, uint32_t at)
 		}
 		wake_ms = rate_full_ms(&destination->rate);
 	}
-	set_turns(sched, at, may_start(sched, destination, &wake_ms));
-	set_wake(sched, at, wake_ms);
+	may = may_start(sched, destination, &wake_ms);
+	sched_ring_set(sched, at, may && has_light(destination), may);
+	sched_ring_wake(sched, at, wake_ms);
 	if (destination->site != SCHED_NONE)
 		sched_site_look(sched, destination->site);
 }
@@ -267,24 +261,6 @@ sched_destination_leave(struct sched *sched, uint32_t at)
 	sched_destination_look(sched, at);
 }
 
-bool
-sched_has_turn(const struct sched *sched, unsigned kind)
-{
-	return sched->rings[kind][RING_ALL].first != SCHED_NONE;
-}
-
-/* Counts a turn of whoever goes first; false: it is the other's turn, after so many. */
-static bool
-goes_first(uint8_t *run, unsigned run_max)
-{
-	if (*run < run_max) {
-		++*run;
-		return true;
-	}
-	*run = 0;
-	return false;
-}
-
 static unsigned
 choose_line(struct destination *destination)
 {
@@ -308,39 +284,32 @@ choose_line(struct destination *destination)
 	return LINE_LIGHT;
 }
 
-/* Light mail goes first, but one turn in four is one for all. */
-static unsigned
-choose_ring(struct sched *sched, unsigned kind)
-{
-	if (sched->rings[kind][RING_LIGHT].first == SCHED_NONE)
-		return RING_ALL;
-	return goes_first(&sched->light_run[kind], LIGHT_RUN) ? RING_LIGHT : RING_ALL;
-}
-
 uint32_t
 sched_take(struct sched *sched, unsigned kind, uint64_t now_ms)
 {
 	struct destination *destination;
-	uint32_t at, rcpt;
+	uint32_t turn, at, rcpt;
 	unsigned which;
 
-	if (!sched_has_turn(sched, kind))
+	turn = sched_room_next(sched, kind, &which);
+	if (turn == SCHED_NONE)
 		return SCHED_NONE;
 	if (now_ms > sched->now_ms)
 		sched->now_ms = now_ms;
-	which = choose_ring(sched, kind);
-	at = sched->rings[kind][which].first;
-	if (at & RING_SITE)
-		at = site_at(sched, at & ~RING_SITE)->turns[which].first;
+	at = turn & RING_SITE ? site_at(sched, turn & ~RING_SITE)->turns[which].first : turn;
 	destination = destination_at(sched, at);
 	rate_take(&destination->rate, &destination->limits.rate, sched->now_ms);
-	destination->active++;
+	if (turn & RING_SITE) {
+		struct site *site = site_at(sched, turn & ~RING_SITE);
+
+		rate_take(&site->rate, &site->limits.rate, sched->now_ms);
+	}
 	rcpt = sched_line_next(sched, at, choose_line(destination));
 	rcpt_at(sched, rcpt)->state = SCHED_ACTIVE;
 	/* To the end of the turns, in both rings. */
-	set_turns(sched, at, false);
-	if (destination->site != SCHED_NONE)
-		sched_site_take(sched, destination->site);
+	sched_ring_set(sched, at, false, false);
+	sched_ring_set(sched, turn, false, false);
+	count_active(sched, at, 1);
 	sched_destination_look(sched, at);
 	return rcpt;
 }
@@ -348,13 +317,8 @@ sched_take(struct sched *sched, unsigned kind, uint64_t now_ms)
 void
 sched_take_this(struct sched *sched, uint32_t rcpt)
 {
-	struct destination *destination =
-	    destination_at(sched, rcpt_at(sched, rcpt)->destination);
-
 	check(rcpt_at(sched, rcpt)->state == SCHED_READY);
-	destination->active++;
-	if (destination->site != SCHED_NONE)
-		site_at(sched, destination->site)->active++;
+	count_active(sched, rcpt_at(sched, rcpt)->destination, 1);
 	sched_join(sched, rcpt);
 }
 
@@ -418,13 +382,13 @@ take_feedback(
 	case SCHED_REFUSED:
 		come_up(destination);
 		destination->served = false;
-		window_fail(&destination->window, destination->active);
+		window_fail(&destination->window, destination->turn.active);
 		return;
 	case SCHED_NO_ANSWER:
 		/* While others get through it is rather that there are too many at a time. */
 		if (destination->down_count == 0 && destination->served &&
-		    destination->active > 0)
-			window_fail(&destination->window, destination->active);
+		    destination->turn.active > 0)
+			window_fail(&destination->window, destination->turn.active);
 		else
 			go_down(sched, destination);
 		destination->served = false;
@@ -441,10 +405,10 @@ sched_attempt_over(struct sched *sched, uint32_t at, enum sched_feedback feedbac
 {
 	struct destination *destination = destination_at(sched, at);
 
-	check(destination->active > 0);
+	check(destination->turn.active > 0);
 	if (now_ms > sched->now_ms)
 		sched->now_ms = now_ms;
-	destination->active--;
+	count_active(sched, at, -1);
 	if (destination->site != SCHED_NONE)
 		sched_site_over(
 		    sched, destination->site, feedback, destination->down_count == 0);
@@ -464,10 +428,10 @@ sched_destination_get(
 
 	*into = (struct sched_destination){
 	    .key = span_of(destination->key, destination->key_bytes),
-	    .kind = destination->kind,
+	    .kind = destination->turn.kind,
 	    .rcpt_count = destination->rcpt_count,
 	    .ready_count = ready_count(destination),
-	    .active = destination->active,
+	    .active = destination->turn.active,
 	    .window = destination->window.size,
 	    .down_count = destination->down_count,
 	    .down_until_ms = destination->down_until_ms,
@@ -479,6 +443,7 @@ sched_destination_get(
 	    .left_count = destination->left_count + (had_before ? destination->left_before : 0),
 	    .left_ms = destination->left_ms == 0 ? 0 : left_ms + (had_before ? LEFT_MS : 0),
 	    .site = destination->site,
+	    .full = sched_room_lacks(sched, at),
 	    .limits = destination->limits,
 	};
 }

@@ -22,6 +22,7 @@ enum {
 	FRESH_RUN = 7, /* turns of fresh mail (also light) before one of tried mail */
 	PRIORITY_RUN = 7, /* turns of what has a priority before one of other fresh mail */
 	HIGH_RUN = 3, /* turns of a high priority before one of a lower */
+	IDLE_RUN = 3, /* turns of who has nothing under way before one of who is down */
 	SENDER_BITS = 16,
 	LEFT_MS = 300 * 1000, /* how fast a destination empties: over one or two of these */
 };
@@ -33,6 +34,12 @@ enum {
 enum { RING_LIGHT, RING_ALL, RING_COUNT };
 #define RING_SITE 0x80000000u
 
+/*
+ * By how much is under way there: nothing; nothing, for it is down; 1, 2 to 3, 4 to 7, and so on,
+ * the last one without an end.
+ */
+enum { LEVEL_IDLE, LEVEL_PROBE, LEVEL_BUSY, LEVEL_COUNT = LEVEL_BUSY + 7 };
+
 struct ring {
 	uint32_t first, last;
 };
@@ -40,6 +47,26 @@ struct ring {
 struct ring_node {
 	uint32_t prev, next;
 	bool in;
+	uint8_t level; /* of the ring that it is in; in a site there is only LEVEL_IDLE */
+};
+
+/* What takes turns: a destination, or a site. */
+struct turn {
+	struct wheel_node node; /* in the wheel until something changes by itself */
+	struct ring_node rings[RING_COUNT];
+	uint32_t active;
+	uint8_t kind;
+	uint8_t began; /* in which ring it was when its first attempt of those under way began */
+	bool in_wheel;
+};
+
+/* All turns of a kind, and what there is to share. */
+struct turns {
+	struct ring rings[RING_COUNT][LEVEL_COUNT];
+	uint16_t filled[RING_COUNT]; /* a bit for each level that has somebody */
+	uint32_t active, max, spare;
+	uint32_t firsts[RING_COUNT]; /* who has something under way, by where they began */
+	uint8_t light_run, idle_run[RING_COUNT];
 };
 
 struct rcpt {
@@ -93,11 +120,10 @@ struct line {
 };
 
 struct destination {
-	struct wheel_node node; /* in the wheel until something changes by itself */
+	struct turn turn;
 	char *key;
 	uint32_t key_bytes, hash;
-	struct ring_node rings[RING_COUNT];
-	uint32_t rcpt_count, active;
+	uint32_t rcpt_count;
 	struct line lines[LINE_COUNT];
 	struct sched_limits limits;
 	struct rate rate;
@@ -109,25 +135,21 @@ struct destination {
 	uint64_t left_ms;                 /* 0: nobody has left */
 	uint32_t limits_age; /* sched->limits_age when limits were asked for */
 	uint32_t site;       /* SCHED_NONE: none is known */
-	uint8_t kind, light_run, fresh_run, priority_run, high_run;
-	bool in_wheel;
+	uint8_t light_run, fresh_run, priority_run, high_run;
 	bool served; /* since it last failed */
 };
 
 /* What the destinations share that the same servers take mail for; it lives while there is one. */
 struct site {
-	struct wheel_node node; /* in the wheel until something changes by itself */
+	struct turn turn;
 	char *name;
 	uint32_t name_bytes, hash;
-	struct ring_node rings[RING_COUNT]; /* its own turns */
-	struct ring turns[RING_COUNT];      /* those of its destinations */
-	uint32_t destination_count, active;
+	struct ring turns[RING_COUNT]; /* those of its destinations */
+	uint32_t destination_count;
 	struct sched_site_limits limits;
 	struct rate rate;
 	struct window window;
 	uint32_t limits_age;
-	uint8_t kind;
-	bool in_wheel;
 	bool served; /* since it last failed */
 };
 
@@ -149,8 +171,7 @@ struct sched {
 	struct wheel destination_wheel; /* by now_ms */
 	struct wheel site_wheel;        /* by now_ms */
 	uint32_t oldest, newest;        /* messages */
-	struct ring rings[SCHED_KINDS][RING_COUNT];
-	uint8_t light_run[SCHED_KINDS];
+	struct turns turns[SCHED_KINDS];
 	/* READY recipients by sender; those whose hashes end alike share a number. */
 	uint32_t sender_ready[1 << SENDER_BITS];
 	uint32_t limits_age;
@@ -188,6 +209,26 @@ site_at(const struct sched *sched, uint32_t site)
 	return sched_pool_at(&sched->sites, site);
 }
 
+/* A destination, or with RING_SITE a site. */
+static inline struct turn *
+turn_at(const struct sched *sched, uint32_t turn)
+{
+	return turn & RING_SITE ? &site_at(sched, turn & ~RING_SITE)->turn
+	                        : &destination_at(sched, turn)->turn;
+}
+
+/* Counts a turn of whoever goes first; false: it is the other's turn, after so many. */
+static inline bool
+goes_first(uint8_t *run, unsigned run_max)
+{
+	if (*run < run_max) {
+		++*run;
+		return true;
+	}
+	*run = 0;
+	return false;
+}
+
 /* Of a destination's key, or a site's name, by kind. */
 static inline uint32_t
 name_hash(const struct sched *sched, unsigned kind, struct span name)
@@ -196,10 +237,23 @@ name_hash(const struct sched *sched, unsigned kind, struct span name)
 }
 
 /* sched_ring.c: turns */
-void sched_ring_init(struct ring rings[RING_COUNT]);
-/* In a ring or not; one that comes goes to its end. */
-void sched_ring_set(
-    struct sched *sched, struct ring *ring, uint32_t turn, unsigned which, bool may);
+void sched_ring_init(struct ring *ring);
+/*
+ * Who has turns among those with light mail, and among all, by the level that it has now; whoever
+ * comes, or has another level than before, goes to the end.
+ */
+void sched_ring_set(struct sched *sched, uint32_t turn, bool light, bool all);
+/* It is looked at then; 0: nothing changes by itself. */
+void sched_ring_wake(struct sched *sched, uint32_t turn, uint64_t wake_ms);
+
+/* sched_room.c: who may start an attempt, of those who have turns */
+void sched_room_init(struct sched *sched);
+/* So many attempts more, or fewer, are under way there; not for destinations that share a site. */
+void sched_room_count(struct sched *sched, uint32_t turn, int64_t change);
+/* Whose turn it is, which is counted as one; SCHED_NONE. */
+uint32_t sched_room_next(struct sched *sched, unsigned kind, unsigned *which);
+/* Whether attempts that others have under way are what keeps a destination from its turn. */
+bool sched_room_lacks(const struct sched *sched, uint32_t destination);
 
 /* sched_line.c: the lines of a destination */
 void sched_line_init(struct sched *sched);
@@ -224,16 +278,13 @@ void sched_destination_look(struct sched *sched, uint32_t destination);
 /* sched_site.c: what destinations share */
 void sched_site_init(struct sched *sched);
 void sched_site_fini(struct sched *sched);
-/* Finds or makes it, and counts a destination more, which has so many attempts. */
-uint32_t sched_site_join(
-    struct sched *sched, unsigned kind, struct span name, uint32_t active);
-/* The destination is in none of its turns. */
-void sched_site_leave(struct sched *sched, uint32_t site, uint32_t active);
+/* Finds or makes it, and counts a destination more. */
+uint32_t sched_site_join(struct sched *sched, unsigned kind, struct span name);
+/* The destination is in none of its turns, and its attempts are counted there no more. */
+void sched_site_leave(struct sched *sched, uint32_t site);
 /* Something about it has changed: has it a turn?  It may be forgotten here. */
 void sched_site_look(struct sched *sched, uint32_t site);
-/* One of its destinations is in its turns no more, and begins an attempt. */
-void sched_site_take(struct sched *sched, uint32_t site);
-/* An attempt is over; was_up: its destination was not down. */
+/* An attempt is over, and is counted no more; was_up: its destination was not down. */
 void sched_site_over(
     struct sched *sched, uint32_t site, enum sched_feedback feedback, bool was_up);
 /* Whether one of its destinations may start an attempt, or what keeps it. */

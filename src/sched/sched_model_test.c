@@ -26,7 +26,8 @@ it_does_as_the_model_does(void **state)
 {
 	static char bytes[BYTES];
 	uint64_t seed = 88172645463325252, takes = 0, expired = 0;
-	uint64_t site_takes = 0, site_waits = 0;
+	uint64_t site_takes = 0, site_waits = 0, full_waits = 0, probe_turns = 0;
+	uint64_t light_firsts = 0;
 	struct model model;
 
 	(void)state;
@@ -38,11 +39,16 @@ it_does_as_the_model_does(void **state)
 		expired += model.expired;
 		site_takes += model.site_takes;
 		site_waits += model.site_waits;
+		full_waits += model.full_waits;
+		probe_turns += model.probe_turns;
+		light_firsts += model.light_firsts;
 	}
 	/* The runs went where they were meant to go. */
 	assert_true(takes > RUNS * 100);
 	assert_true(expired > RUNS);
 	assert_true(site_takes > RUNS * 30 && site_waits > RUNS * 100);
+	assert_true(full_waits > RUNS * 100 && probe_turns > RUNS * 10);
+	assert_true(light_firsts > RUNS * 20);
 }
 
 int

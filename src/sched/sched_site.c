@@ -35,7 +35,7 @@ is_site(const void *owner, uint32_t slot, const void *wanted)
 	const struct site *site = site_at(owner, slot);
 	const struct site_key *key = wanted;
 
-	return site->hash == key->hash && site->kind == key->kind &&
+	return site->hash == key->hash && site->turn.kind == key->kind &&
 	    span_eq(span_of(site->name, site->name_bytes), key->name);
 }
 
@@ -74,7 +74,7 @@ static void
 ask_limits(struct sched *sched, struct site *site)
 {
 	site->limits_age = sched->limits_age;
-	sched->options.site_limits(sched->options.owner, site->kind,
+	sched->options.site_limits(sched->options.owner, site->turn.kind,
 	    span_of(site->name, site->name_bytes), &site->limits);
 	check(site->limits.concurrency_max > 0);
 }
@@ -90,9 +90,10 @@ new_site(struct sched *sched, unsigned kind, struct span name)
 	    .name = mem_copy(name),
 	    .name_bytes = (uint32_t)name.len,
 	    .hash = key_of(sched, kind, name).hash,
-	    .kind = (uint8_t)kind,
+	    .turn = {.kind = (uint8_t)kind, .began = RING_ALL},
 	};
-	sched_ring_init(site->turns);
+	for (unsigned which = 0; which < RING_COUNT; which++)
+		sched_ring_init(&site->turns[which]);
 	sched_index_add(&sched->site_index, at);
 	ask_limits(sched, site);
 	window_init(
@@ -101,25 +102,23 @@ new_site(struct sched *sched, unsigned kind, struct span name)
 }
 
 uint32_t
-sched_site_join(struct sched *sched, unsigned kind, struct span name, uint32_t active)
+sched_site_join(struct sched *sched, unsigned kind, struct span name)
 {
 	uint32_t at = sched_site_find(sched, kind, name);
 
 	if (at == SCHED_NONE)
 		at = new_site(sched, kind, name);
 	site_at(sched, at)->destination_count++;
-	site_at(sched, at)->active += active;
 	return at;
 }
 
 void
-sched_site_leave(struct sched *sched, uint32_t at, uint32_t active)
+sched_site_leave(struct sched *sched, uint32_t at)
 {
 	struct site *site = site_at(sched, at);
 
-	check(site->destination_count > 0 && site->active >= active);
+	check(site->destination_count > 0);
 	site->destination_count--;
-	site->active -= active;
 	sched_site_look(sched, at);
 }
 
@@ -134,7 +133,7 @@ sched_site_may(const struct sched *sched, const struct site *site, enum sched_re
 		*reason = SCHED_WHY_PAUSE;
 		return false;
 	}
-	if (!window_has_room(&site->window, site->active)) {
+	if (!window_has_room(&site->window, site->turn.active)) {
 		*reason = SCHED_WHY_SITE;
 		return false;
 	}
@@ -147,38 +146,13 @@ sched_site_may(const struct sched *sched, const struct site *site, enum sched_re
 }
 
 static void
-set_turns(struct sched *sched, uint32_t at, bool may)
-{
-	struct site *site = site_at(sched, at);
-
-	for (unsigned which = 0; which < RING_COUNT; which++)
-		sched_ring_set(sched, &sched->rings[site->kind][which], at | RING_SITE, which,
-		    may && site->turns[which].first != SCHED_NONE);
-}
-
-static void
-set_wake(struct sched *sched, uint32_t at, uint64_t wake_ms)
-{
-	struct site *site = site_at(sched, at);
-
-	if (site->in_wheel) {
-		if (wake_ms == site->node.due_ms)
-			return;
-		sched_wheel_remove(&sched->site_wheel, at);
-	}
-	site->in_wheel = wake_ms > 0;
-	if (wake_ms > 0)
-		sched_wheel_add(&sched->site_wheel, at, wake_ms);
-}
-
-static void
 forget(struct sched *sched, uint32_t at)
 {
 	struct site *site = site_at(sched, at);
 
-	check(site->active == 0);
-	set_turns(sched, at, false);
-	set_wake(sched, at, 0);
+	check(site->turn.active == 0);
+	sched_ring_set(sched, at | RING_SITE, false, false);
+	sched_ring_wake(sched, at | RING_SITE, 0);
 	sched_index_remove(&sched->site_index, at);
 	mem_free(site->name);
 	site->name = NULL;
@@ -191,7 +165,7 @@ sched_site_look(struct sched *sched, uint32_t at)
 	struct site *site = site_at(sched, at);
 	enum sched_reason reason;
 	uint64_t wake_ms = 0;
-	bool may;
+	bool may, any;
 
 	if (site->limits_age != sched->limits_age) {
 		ask_limits(sched, site);
@@ -205,24 +179,14 @@ sched_site_look(struct sched *sched, uint32_t at)
 		}
 		wake_ms = rate_full_ms(&site->rate);
 	}
+	any = site->turns[RING_ALL].first != SCHED_NONE;
 	may = sched_site_may(sched, site, &reason, &wake_ms);
-	if (!may && reason == SCHED_WHY_SITE && site->turns[RING_ALL].first != SCHED_NONE)
+	if (!may && reason == SCHED_WHY_SITE && any)
 		SIM_MARK("sched.site_window_binds");
-	set_turns(sched, at, may);
-	set_wake(sched, at,
-	    site->destination_count == 0 || site->turns[RING_ALL].first != SCHED_NONE ? wake_ms
-	                                                                             : 0);
-}
-
-void
-sched_site_take(struct sched *sched, uint32_t at)
-{
-	struct site *site = site_at(sched, at);
-
-	rate_take(&site->rate, &site->limits.rate, sched->now_ms);
-	site->active++;
-	/* To the end of the turns; sched_site_look follows. */
-	set_turns(sched, at, false);
+	sched_ring_set(sched, at | RING_SITE,
+	    may && site->turns[RING_LIGHT].first != SCHED_NONE, may && any);
+	sched_ring_wake(
+	    sched, at | RING_SITE, site->destination_count == 0 || any ? wake_ms : 0);
 }
 
 void
@@ -231,8 +195,6 @@ sched_site_over(
 {
 	struct site *site = site_at(sched, at);
 
-	check(site->active > 0);
-	site->active--;
 	switch (feedback) {
 	case SCHED_SERVED:
 		site->served = true;
@@ -240,7 +202,7 @@ sched_site_over(
 		return;
 	case SCHED_REFUSED:
 		site->served = false;
-		window_fail(&site->window, site->active);
+		window_fail(&site->window, site->turn.active);
 		return;
 	case SCHED_NO_ANSWER:
 		/*
@@ -249,8 +211,8 @@ sched_site_over(
 		 */
 		if (!was_up)
 			return;
-		if (site->served && site->active > 0)
-			window_fail(&site->window, site->active);
+		if (site->served && site->turn.active > 0)
+			window_fail(&site->window, site->turn.active);
 		site->served = false;
 		return;
 	case SCHED_UNTRIED:
@@ -267,7 +229,7 @@ sched_site_get(const struct sched *sched, uint32_t at, struct sched_site *into)
 	*into = (struct sched_site){
 	    .name = span_of(site->name, site->name_bytes),
 	    .destination_count = site->destination_count,
-	    .active = site->active,
+	    .active = site->turn.active,
 	    .window = site->window.size,
 	    .token_ms = rate_next_ms(&site->rate, &site->limits.rate, sched->now_ms),
 	    .limits = site->limits,

@@ -1,9 +1,10 @@
 /*
  * Whose turn it is: attempts, destinations, and why a recipient waits.
  *
- * Destinations of a kind take turns.  At one destination fresh mail goes first, and every
- * eighth turn is one for what was tried before, or has a priority below 0; within each the
- * senders take turns; and for each sender it goes by who came first.
+ * Destinations of a kind take turns: who has nothing under way goes first, then who has least.
+ * At one destination fresh mail goes first, and every eighth turn is one for what was tried
+ * before, or has a priority below 0; within each the senders take turns; and for each sender it
+ * goes by who came first.
  *
  * Fresh mail of a sender who has only few recipients ready (light_max) is light.  Three
  * turns of four are for light mail, among destinations and at each: a letter does not wait
@@ -19,6 +20,9 @@
  *
  * Destinations that the same servers take mail for are one site.  It has a window and a rate as
  * well, which all of them share; they take turns in it, and it takes turns as one destination.
+ *
+ * There may be a limit of all attempts of a kind.  Then a part of them can be had whatever others
+ * have: see sched_room.
  */
 #pragma once
 
@@ -34,6 +38,13 @@ uint32_t sched_take(struct sched *sched, unsigned kind, uint64_t now_ms);
  * have: for what has to be tried by itself.
  */
 void sched_take_this(struct sched *sched, uint32_t rcpt);
+/*
+ * There may be so many attempts of a kind more than are under way now; until that is said, any
+ * number.  Of all that there may be, spare are to be had by light mail for who has nothing under
+ * way, as many by any mail for who has nothing under way, and as many by who has: whatever else
+ * is under way.
+ */
+void sched_room(struct sched *sched, unsigned kind, uint32_t free, uint32_t spare);
 /* Whether sched_take would give one. */
 bool sched_has_turn(const struct sched *sched, unsigned kind);
 /* A recipient that is READY joins an attempt at its destination; or leaves it again (READY). */
@@ -68,6 +79,7 @@ struct sched_destination {
 	uint32_t left_count; /* recipients that have left it in the last left_ms */
 	uint64_t left_ms;    /* some minutes; 0: nothing is known */
 	uint32_t site;       /* SCHED_NONE: none is known */
+	bool full;           /* it may start an attempt, but others have all that there may be */
 	struct sched_limits limits;
 };
 void sched_destination_get(
@@ -97,7 +109,7 @@ enum sched_reason {
 	SCHED_WHY_PROBE,    /* the destination is down; it is being probed */
 	SCHED_WHY_WINDOW,   /* the destination has as many attempts as it may */
 	SCHED_WHY_RATE,     /* the destination's next attempt may start at a time */
-	SCHED_WHY_TURN,     /* others are before it, or no process is free */
+	SCHED_WHY_TURN,     /* others are before it, or no process is there */
 	SCHED_WHY_HELD,     /* an operator must release it */
 	SCHED_WHY_ASIDE,    /* it was set aside; an operator must decide */
 	SCHED_WHY_SUSPECT,  /* it is tried by itself soon */
@@ -108,6 +120,7 @@ enum sched_reason {
 	SCHED_WHY_PAUSE,     /* the destination or its site asked for a pause, until a time */
 	SCHED_WHY_SITE,      /* its site has as many attempts as it may */
 	SCHED_WHY_SITE_RATE, /* the next attempt to its site may start at a time */
+	SCHED_WHY_FULL,      /* as many attempts are under way as may be: see sched_room */
 	SCHED_WHY_COUNT,
 };
 struct sched_why {

@@ -31,11 +31,11 @@ why_ready(const struct sched *sched, uint32_t at, struct sched_why *why)
 	} else if (destination->down_count > 0) {
 		bool waits = destination->down_until_ms > sched->now_ms;
 
-		why->reason = !waits && destination->active > 0 ? SCHED_WHY_PROBE
+		why->reason = !waits && destination->turn.active > 0 ? SCHED_WHY_PROBE
 		                                                : SCHED_WHY_DOWN;
 		if (why->reason == SCHED_WHY_DOWN)
 			why->at_wall_ms = wall_of(sched, destination->down_until_ms);
-	} else if (!window_has_room(&destination->window, destination->active)) {
+	} else if (!window_has_room(&destination->window, destination->turn.active)) {
 		why->reason = SCHED_WHY_WINDOW;
 	} else if (site == SCHED_WHY_SITE) {
 		why->reason = SCHED_WHY_SITE;
@@ -46,7 +46,9 @@ why_ready(const struct sched *sched, uint32_t at, struct sched_why *why)
 		why->reason = SCHED_WHY_SITE_RATE;
 		why->at_wall_ms = wall_of(sched, site_ms);
 	} else {
-		why->reason = SCHED_WHY_TURN;
+		why->reason = sched_room_lacks(sched, rcpt_at(sched, at)->destination)
+		    ? SCHED_WHY_FULL
+		    : SCHED_WHY_TURN;
 	}
 }
 

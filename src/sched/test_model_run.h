@@ -1,7 +1,7 @@
 /* The operations of test_model.h, and what is compared after each. */
 #pragma once
 
-#include "sched/test_model.h"
+#include "sched/test_model_turn.h"
 
 static inline uint32_t
 model_reply(struct model *model)
@@ -439,9 +439,12 @@ model_check_why(struct model *model, const struct model_message *message,
 		reason = site;
 	else if (rate_next_ms(&destination->rate, &limits.rate, model->now_ms) > model->now_ms)
 		reason = SCHED_WHY_RATE;
+	else if (site == SCHED_WHY_TURN && model_lacks_room(model, rcpt->destination))
+		reason = SCHED_WHY_FULL;
 	else
 		reason = site;
 	model->site_waits += reason == SCHED_WHY_SITE;
+	model->full_waits += reason == SCHED_WHY_FULL;
 	check(why.reason == reason);
 	check(why.ahead < model_ready(model, rcpt->destination) ||
 	    (why.ahead == 0 && rcpt->state != SCHED_READY));
@@ -545,7 +548,7 @@ model_step(struct model *model)
 	model->operation++;
 	if (operation < 4)
 		model_add(model);
-	else if (operation < 7)
+	else if (operation < 8)
 		model_take(model);
 	else if (operation < 10)
 		model_attempt_over(model);
@@ -592,6 +595,7 @@ model_run(struct model *model, struct span input)
 
 	*model = (struct model){
 	    .input = input, .now_ms = 1000, .now_wall_ms = UINT64_C(1764000000000)};
+	model->attempts_max[0] = model->attempts_max[1] = UINT32_MAX;
 	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++)
 		model->site_of[at] = at >= MODEL_DESTINATIONS - 2 ? 0 : MODEL_SITES;
 	model->sched = sched_create(&options, model->now_ms, model->now_wall_ms);

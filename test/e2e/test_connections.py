@@ -1,4 +1,5 @@
 """Connections to other servers are used for one message after another, as long as that serves."""
+import json
 import re
 import signal
 import subprocess
@@ -306,3 +307,29 @@ def test_smtp_sink_takes_many_on_few(postrider):
     said = process.stdout.read()
     assert len(re.findall(r"connect \(", said)) == 1, said[:2000]
     assert said.count("MAIL FROM") == 20
+
+
+def test_a_slow_server_leaves_room_for_others(postrider, sink, mute):
+    """However many wait for a server that may have them all, mail for others goes at once."""
+    silent_port, far = free_port(), sink("127.0.0.2")
+    mute("127.0.0.1", silent_port)
+    server = postrider(extra=[*ONE_PROCESS, "destination any { connections 1000",
+                              "connections at first 1000", "recipients per transaction 1 }"],
+                       routes=[through(silent_port, domain="for slow.example"),
+                               f"send mail through 127.0.0.2:{far.port} with tls never"]).start()
+    slow = [submit(server.smtp_port, ALICE, [f"u{n}@slow.example" for n in range(100)], message("slow"))
+            for _ in range(7)]
+
+    def standing():
+        [row] = json.loads(server.queue("why", "127.0.0.1", "--json"))["destinations"]
+        return row
+
+    until(lambda: standing()["recipients"] == 700, standing)
+    row = standing()
+    # All that a process makes at a time, but for those that it keeps.
+    assert row["reason"] == "full" and row["state"] == "limited" and row["connections"] == 512, row
+    assert "as many deliveries under way as it makes at a time" in server.queue("why", "127.0.0.1")
+    words = " ".join(server.queue("show", slow[-1]).split())
+    assert "as many deliveries under way as it makes at a time" in words, words
+    pass_on(server, far, 3)
+    assert len(json.loads(server.queue("list", "--reason", "full", "--json"))["messages"]) > 0

@@ -42,7 +42,7 @@ def test_what_waits_goes_another_way_over_restarts_and_crashes(postrider, sink):
     server.stop()
     server.start()
     assert rcpts(server) == wanted
-    assert f"{way} (rerouted)" in server.queue("summary")
+    assert f"via {way} " in server.queue("summary")
     [event] = server.wait_event("rerouted", id=both)
     assert event["via"] == way and event["recipients"] == "1" and event["who"], event
     # Back, by the name of where it goes as usual or of where it goes now.

@@ -4,7 +4,8 @@
  *
  *   {"do": "list", "after": "ID", "limit": 100, "for": "example.net", "reason": "down,rate",
  *    "pool": "NAME"}
- *   {"do": "summary", "limit": 100, "for": ".example.net"}
+ *   {"do": "summary", "limit": 100, "for": ".example.net"}: "for" is whatever is printed of a
+ *    destination, "provider Gmail" and "program NAME" too (route/name.h)
  *   {"do": "show", "id": "ID"}
  *   {"do": "trace", "id": "ID" (or not: of any message), "limit": 100, "for": "example.net"}
  *   {"do": "suspend" | "resume", "for": ".example.net", "seconds": 3600 (or not), "who": "NAME"}
@@ -23,10 +24,12 @@
  *   {"message": {"id", ...}}, then for each of its recipients {"recipient": {...}}
  *   {"destination": {...}}, then {"tally": {"kind", "name", "recipients", "ages"}}
  *   {"transcript": {..., "steps": [{"ms", "kind": "fact" | "sent" | "got" | "gap", "text"}]}}
- *   {"done": {"count": in this answer, or acted on; "total": in the queue}}
+ *   {"standing": {...}}, and for domains of a provider {"member": {"destination", ...}}
+ *   {"done": {"count": in this answer, or acted on; "total": in the queue; "nearest": where
+ *    nothing is called so, what may have been meant}}
  *   {"done": {..., "more": true, "last": "ID"}}: ask again, after "last"
  *   {"done": {..., "lost": true}}: the message of "after" is gone; ask with an earlier one
- *   {"error": "text for people"}
+ *   {"error": "text for people", "name": true where nothing is called so (or not)}
  *
  *   {"do": "flush-ledger"}: done when all that happened until now is in the ledger's files
  *   {"do": "waiting", "after": "ID", "limit": 1000}: what waits, for an audit
@@ -122,6 +125,7 @@ ANSWER(transcript)
 ANSWER(suspension)
 ANSWER(suppression)
 ANSWER(standing)
+ANSWER(member)
 ANSWER(source)
 
 /* The last of an answer. */
@@ -201,6 +205,7 @@ receive_queue(
 	    [IPC_qa_SUSPENSION] = receive_suspension,
 	    [IPC_qa_SUPPRESSION] = receive_suppression,
 	    [IPC_qa_STANDING] = receive_standing,
+	    [IPC_qa_MEMBER] = receive_member,
 	    [IPC_qa_SOURCE] = receive_source,
 	    [IPC_qa_DONE] = receive_done,
 	    [IPC_qa_LEDGER_FLUSHED] = receive_flushed,

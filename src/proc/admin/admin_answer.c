@@ -26,8 +26,12 @@ static const char *const reasons[IPC_WHY_COUNT] = {
     [IPC_WHY_PAUSE] = "pause",
     [IPC_WHY_SITE] = "site",
     [IPC_WHY_SITE_RATE] = "site-rate",
+    [IPC_WHY_FULL] = "full",
     [IPC_WHY_SOURCE] = "source",
 };
+
+static const char *const destination_states[IPC_DESTINATION_COUNT] = {
+    "ok", "limited", "down", "suspended", "paused"};
 
 static json_t *
 json_id(uint64_t id)
@@ -138,14 +142,12 @@ admin_rcpt(const struct ipc_qa_rcpt *rcpt)
 json_t *
 admin_destination(const struct ipc_qa_destination *destination)
 {
-	static const char *const states[IPC_DESTINATION_COUNT] = {
-	    "ok", "limited", "down", "suspended", "paused"};
 	json_t *value = json_object();
 	uint64_t total;
 
 	json_object_set_new(value, "destination", proc_json_text(destination->destination));
-	json_object_set_new(
-	    value, "state", json_name(states, LEN(states), destination->state));
+	json_object_set_new(value, "state",
+	    json_name(destination_states, LEN(destination_states), destination->state));
 	json_object_set_new(
 	    value, "reason", json_name(reasons, LEN(reasons), destination->why));
 	json_object_set_new(value, "next_try", json_time(destination->at_wall_ms));
@@ -215,8 +217,6 @@ admin_transcript(const struct ipc_qa_transcript *transcript)
 json_t *
 admin_standing(const struct ipc_qa_standing *standing)
 {
-	static const char *const states[IPC_DESTINATION_COUNT] = {
-	    "ok", "limited", "down", "suspended", "paused"};
 	static const char *const asks[] = {"", "connections", "slow", "pause"};
 	json_t *value = json_object(), *asked = json_null(), *site = json_null();
 
@@ -243,7 +243,8 @@ admin_standing(const struct ipc_qa_standing *standing)
 		json_object_set_new(asked, "until", json_time(standing->until_wall_ms));
 	}
 	json_object_set_new(value, "destination", proc_json_text(standing->destination));
-	json_object_set_new(value, "state", json_name(states, LEN(states), standing->state));
+	json_object_set_new(value, "state",
+	    json_name(destination_states, LEN(destination_states), standing->state));
 	json_object_set_new(value, "reason", json_name(reasons, LEN(reasons), standing->why));
 	json_object_set_new(value, "next_try", json_time(standing->at_wall_ms));
 	json_object_set_new(value, "limit", proc_json_text(standing->limit));
@@ -265,6 +266,20 @@ admin_standing(const struct ipc_qa_standing *standing)
 	json_object_set_new(value, "host", proc_json_text(standing->remote));
 	json_object_set_new(value, "reply", proc_json_text(standing->text));
 	return json_pack("{s:o}", "standing", value);
+}
+
+json_t *
+admin_member(const struct ipc_qa_member *member)
+{
+	json_t *value = json_object();
+
+	json_object_set_new(value, "destination", proc_json_text(member->destination));
+	json_object_set_new(value, "recipients", json_number(member->rcpt_count));
+	json_object_set_new(value, "ready", json_number(member->ready));
+	json_object_set_new(value, "state",
+	    json_name(destination_states, LEN(destination_states), member->state));
+	json_object_set_new(value, "reason", json_name(reasons, LEN(reasons), member->why));
+	return json_pack("{s:o}", "member", value);
 }
 
 json_t *
@@ -337,8 +352,11 @@ admin_source(const struct ipc_qa_source *source)
 json_t *
 admin_done(const struct ipc_qa_done *done)
 {
-	json_t *value = json_object();
+	json_t *value;
 
+	if (done->problem.len > 0)
+		return json_pack("{s:o, s:b}", "error", proc_json_text(done->problem), "name", 1);
+	value = json_object();
 	json_object_set_new(value, "count", json_number(done->count));
 	json_object_set_new(value, "total", json_number(done->total));
 	json_object_set_new(value, "lost", json_boolean(done->lost));
@@ -347,6 +365,8 @@ admin_done(const struct ipc_qa_done *done)
 		json_object_set_new(value, "last", json_id(done->last));
 	if (done->rcpts)
 		json_object_set_new(value, "recipients", json_number(done->rcpts));
+	if (done->nearest.len > 0)
+		json_object_set_new(value, "nearest", proc_json_text(done->nearest));
 	return json_pack("{s:o}", "done", value);
 }
 

@@ -15,6 +15,7 @@ json_t *admin_tally(const struct ipc_qa_tally *tally);
 json_t *admin_transcript(const struct ipc_qa_transcript *transcript);
 json_t *admin_suppression(const struct ipc_qa_suppression *suppression);
 json_t *admin_standing(const struct ipc_qa_standing *standing);
+json_t *admin_member(const struct ipc_qa_member *member);
 json_t *admin_suspension(const struct ipc_qa_suspension *suspension);
 json_t *admin_source(const struct ipc_qa_source *source);
 json_t *admin_done(const struct ipc_qa_done *done);

@@ -25,14 +25,14 @@ start_query(struct client *client)
 	return client->query;
 }
 
-/* "for": a domain, a host, or one with a dot in front; false, told: it is too long. */
+/* "for": what operators call a destination, see route/name.h; false, told: it is too long. */
 static bool
 match_of(struct client *client, json_t *request, struct span *match)
 {
 	*match = span_str(json_string_value(json_object_get(request, "for")));
-	if (match->len <= IPC_DOMAIN_MAX)
+	if (match->len <= IPC_NAME_MAX)
 		return true;
-	admin_send_error(client, "\"for\" is longer than a domain may be");
+	admin_send_error(client, "\"for\" is longer than the name of a destination may be");
 	return false;
 }
 

@@ -540,11 +540,12 @@ attempt_use_hosts(struct attempt *attempt, struct span hosts)
 	else if (attempt->addr_count == 0 && !attempt->failure.status[0])
 		fail_unreachable(
 		    attempt, "4.4.4", "no mail exchanger of the domain has an address");
-	put_silent_last(attempt);
-	if (attempt->addr_count > 0)
-		talk_start(attempt);
-	else
+	if (attempt->addr_count == 0 || suspended_stops(attempt)) {
 		attempt_finish(attempt);
+		return;
+	}
+	put_silent_last(attempt);
+	talk_start(attempt);
 }
 
 static void

@@ -138,6 +138,7 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 	struct ipc_qd_attempt order;
 	struct ipc_qd_rcpt rcpt;
 	struct ipc_qd_body body;
+	struct ipc_qd_suspended suspended;
 
 	(void)channel;
 	if (fd >= 0)
@@ -152,6 +153,10 @@ receive_queue(void *owner, struct ipc_channel *channel, unsigned type, struct sp
 	case IPC_qd_BODY:
 		return ipc_qd_body_decode(payload, &body) ? ERR_SYNTAX
 		                                          : take_body(delivery, &body);
+	case IPC_qd_SUSPENDED:
+		return ipc_qd_suspended_decode(payload, &suspended)
+		    ? ERR_SYNTAX
+		    : suspended_take(delivery, &suspended);
 	default:
 		return ERR_SYNTAX;
 	}

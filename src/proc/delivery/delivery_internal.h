@@ -183,6 +183,8 @@ struct delivery {
 	struct pool pool;
 	struct health health;
 	uint64_t generation; /* of the configuration */
+	struct span *suspended; /* providers, or patterns of MX hosts */
+	size_t suspended_count;
 	struct map attempt_map, query_map;
 	uint64_t next_query;
 	struct ipc_channel *queue, *resolver, *keyring, *fetcher;
@@ -200,6 +202,14 @@ void attempt_drop(struct attempt *attempt);
 /* The order is complete. */
 void attempt_start(struct attempt *attempt);
 uint16_t attempt_port(const struct attempt *attempt);
+/* suspended.c: what the queue tells of them */
+MUST_USE enum err suspended_take(
+    struct delivery *delivery, const struct ipc_qd_suspended *told);
+/*
+ * True: the first host of the attempt is a suspended one's, and that is its failure.  Else those
+ * behind it that are, are left out.
+ */
+bool suspended_stops(struct attempt *attempt);
 /* The address of that index, with its port. */
 struct net_addr attempt_to(const struct attempt *attempt, size_t index);
 void attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *credential);

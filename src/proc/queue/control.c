@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "proc/queue/ledger_feed.h"
-#include "proc/queue/queue_limits.h"
+#include "route/name.h"
 
 enum { LIST_MAX = 1000, TRACE_MAX = 100 };
 
@@ -19,7 +19,7 @@ control_send_done(struct queue *queue, struct ipc_qa_done *done)
 }
 
 static void
-list(struct queue *queue, struct ipc_aq_list *asked)
+list_named(struct queue *queue, struct ipc_aq_list *asked)
 {
 	uint32_t slot = sched_message_first(queue->sched);
 
@@ -36,6 +36,19 @@ list(struct queue *queue, struct ipc_aq_list *asked)
 		slot = sched_message_next(queue->sched, slot);
 	}
 	listing_start(queue, asked, slot);
+}
+
+static void
+list(struct queue *queue, struct ipc_aq_list *asked)
+{
+	struct buf selector;
+
+	buf_init(&selector, IPC_NAME_MAX);
+	if (names_take(queue, asked->query, asked->match, &selector)) {
+		asked->match = buf_span(&selector);
+		list_named(queue, asked);
+	}
+	buf_fini(&selector);
 }
 
 static void
@@ -199,21 +212,23 @@ show(struct queue *queue, const struct ipc_aq_show *asked)
 }
 
 static bool
-is_traced(const struct transcript_kept *kept, const struct ipc_aq_trace *asked)
+is_traced(const struct queue *queue, const struct transcript_kept *kept,
+    const struct ipc_aq_trace *asked)
 {
 	return (asked->id == 0 || kept->id == asked->id) &&
-	    (asked->match.len == 0 || queue_limits_match(asked->match, kept->destination));
+	    route_name_fits(asked->match, kept->destination,
+	        sites_of(&queue->sites, kept->destination));
 }
 
 /* The latest that are asked for, the oldest of them first. */
 static void
-trace(struct queue *queue, const struct ipc_aq_trace *asked)
+trace_named(struct queue *queue, const struct ipc_aq_trace *asked)
 {
 	struct ipc_qa_done done = {.query = asked->query, .total = queue->transcripts.count};
 	uint64_t found = 0, limit = asked->limit < TRACE_MAX ? asked->limit : TRACE_MAX;
 
 	list_for_each (node, &queue->transcripts.kept)
-		found += is_traced(container_of(node, struct transcript_kept, node), asked);
+		found += is_traced(queue, container_of(node, struct transcript_kept, node), asked);
 	list_for_each (node, &queue->transcripts.kept) {
 		const struct transcript_kept *kept =
 		    container_of(node, struct transcript_kept, node);
@@ -221,12 +236,25 @@ trace(struct queue *queue, const struct ipc_aq_trace *asked)
 		    kept->began_wall_ms, kept->took_ms, kept->slow, kept->destination,
 		    kept->steps};
 
-		if (!is_traced(kept, asked) || found-- > limit)
+		if (!is_traced(queue, kept, asked) || found-- > limit)
 			continue;
 		ipc_qa_transcript_send(queue->admin, &answer);
 		done.count++;
 	}
 	ipc_qa_done_send(queue->admin, &done);
+}
+
+static void
+trace(struct queue *queue, struct ipc_aq_trace *asked)
+{
+	struct buf selector;
+
+	buf_init(&selector, IPC_NAME_MAX);
+	if (names_take(queue, asked->query, asked->match, &selector)) {
+		asked->match = buf_span(&selector);
+		trace_named(queue, asked);
+	}
+	buf_fini(&selector);
 }
 
 static enum err

@@ -38,23 +38,29 @@ dispatch_only_peer(struct queue *queue, unsigned kind)
 }
 
 static bool
-has_room(const struct peer *peer)
+is_open(const struct peer *peer)
 {
-	return peer->channel && !peer->reserved &&
-	    peer->attempt_count < peer->attempt_max;
+	return peer->channel && !peer->reserved;
 }
 
-static bool
-any_has_room(struct queue *queue, unsigned kind)
+/* How many attempts of a kind the processes that are there can take. */
+static void
+say_room(struct queue *queue, unsigned kind)
 {
 	const struct peer *only = dispatch_only_peer(queue, kind);
+	unsigned free = 0, spare = 0;
 
-	if (only)
-		return has_room(only);
-	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++)
-		if (has_room(&queue->deliveries[i]))
-			return true;
-	return false;
+	for (unsigned i = 0; !only && i < queue->delivery_count; i++) {
+		const struct peer *peer = &queue->deliveries[i];
+
+		if (!is_open(peer))
+			continue;
+		free += peer->attempt_max - peer->attempt_count;
+		spare += QUEUE_ATTEMPTS_SPARE;
+	}
+	if (only && is_open(only))
+		free = only->attempt_max - only->attempt_count;
+	sched_room(queue->sched, kind, free, spare);
 }
 
 /*
@@ -82,7 +88,7 @@ choose_peer(struct queue *queue, unsigned kind, uint32_t rcpt)
 	for (unsigned i = 0; i < QUEUE_PEERS_MAX; i++) {
 		struct peer *peer = &queue->deliveries[(first + i) % QUEUE_PEERS_MAX];
 
-		if (has_room(peer))
+		if (is_open(peer) && peer->attempt_count < peer->attempt_max)
 			return peer;
 	}
 	check(false);
@@ -92,12 +98,12 @@ choose_peer(struct queue *queue, unsigned kind, uint32_t rcpt)
 static void
 dispatch_kind(struct queue *queue, unsigned kind)
 {
-	poison_dispatch(queue, kind);
-	while (sched_has_turn(queue->sched, kind) && any_has_room(queue, kind)) {
-		uint32_t rcpt = sched_take(queue->sched, kind, io_now_ms(queue->env->io));
+	uint32_t rcpt;
 
+	poison_dispatch(queue, kind);
+	say_room(queue, kind);
+	while ((rcpt = sched_take(queue->sched, kind, io_now_ms(queue->env->io))) != SCHED_NONE)
 		dispatch_start(queue, rcpt, choose_peer(queue, kind, rcpt));
-	}
 }
 
 void
@@ -154,6 +160,12 @@ take_result(struct peer *peer, const struct ipc_dq_result *result)
 		if (peer->proc != PROC_DELIVERY || !attempt->ordered)
 			return ERR_SYNTAX;
 		sources_unsent(attempt, result->index);
+		return OK;
+	}
+	if (result->outcome == IPC_SUSPENDED) {
+		if (peer->proc != PROC_DELIVERY || !attempt->ordered)
+			return ERR_SYNTAX;
+		suspend_found(attempt, result->index, &outcome);
 		return OK;
 	}
 	if (peer->proc == PROC_DELIVERY) {
@@ -346,5 +358,7 @@ dispatch_peer_link(struct queue *queue, struct peer *peer, struct io_stream *str
 	peer->channel = ipc_channel_create(stream, &handlers);
 	if (peer->proc == PROC_DELIVERY && instance_of(peer) >= queue->delivery_count)
 		queue->delivery_count = instance_of(peer) + 1;
+	if (peer->proc == PROC_DELIVERY)
+		suspend_tell(queue, peer->channel);
 	dispatch(queue);
 }

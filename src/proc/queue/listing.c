@@ -40,7 +40,8 @@ struct listing {
 	uint64_t last;    /* the message that was looked at last */
 	bool more;        /* there are others behind it */
 	bool stopped; /* nobody listens any more */
-	struct span match; /* of destinations; the bytes are behind the messages */
+	struct span match; /* a selector of destinations; the bytes are behind the messages */
+	bool from_start;
 	uint32_t reasons;  /* bits of enum ipc_why; 0: all */
 	char pool[IPC_POOL_MAX]; /* that messages name; none: all */
 	size_t pool_bytes;
@@ -59,6 +60,7 @@ static_assert(SCHED_WHY_TIME == (int)IPC_WHY_TIME && SCHED_WHY_DOWN == (int)IPC_
 	SCHED_WHY_SUSPENDED == (int)IPC_WHY_SUSPENDED &&
 	SCHED_WHY_PAUSE == (int)IPC_WHY_PAUSE && SCHED_WHY_SITE == (int)IPC_WHY_SITE &&
 	SCHED_WHY_SITE_RATE == (int)IPC_WHY_SITE_RATE &&
+	SCHED_WHY_FULL == (int)IPC_WHY_FULL &&
 	SCHED_WHY_COUNT == (int)IPC_WHY_SOURCE && IPC_WHY_SOURCE + 1 == IPC_WHY_COUNT,
     "the scheduler's reasons are those of the link, but for the last");
 
@@ -89,7 +91,7 @@ fits(const struct listing *listing, uint32_t at)
 	if (listing->match.len > 0) {
 		sched_rcpt_get(sched, at, &rcpt);
 		sched_destination_get(sched, rcpt.destination, &destination);
-		if (!queue_limits_match(listing->match, destination.key))
+		if (!names_fit(listing->queue, listing->match, &destination))
 			return false;
 	}
 	if (listing->reasons == 0)
@@ -315,6 +317,24 @@ end_early(struct listing *listing)
 }
 
 static void
+end(const struct listing *listing)
+{
+	struct queue *queue = listing->queue;
+	struct ipc_qa_done done = {.query = listing->query,
+	    .count = listing->sent,
+	    .total = sched_message_count(queue->sched),
+	    .more = listing->more,
+	    .last = listing->last};
+
+	/* It may be a slip. */
+	if (listing->sent == 0 && !listing->more && listing->from_start &&
+	    listing->match.len > 0 && names_waiting(queue, listing->match) == 0)
+		names_send_none(queue, &done, listing->match);
+	else
+		ipc_qa_done_send(queue->admin, &done);
+}
+
+static void
 go_on(struct listing *listing)
 {
 	struct queue *queue = listing->queue;
@@ -330,10 +350,7 @@ go_on(struct listing *listing)
 	if (listing->reading > 0)
 		return;
 	if (!listing->stopped)
-		control_send_done(queue, &(struct ipc_qa_done){.query = listing->query,
-					     .count = listing->sent,
-					     .more = listing->more,
-					     .last = listing->last});
+		end(listing);
 	free_listing(listing);
 }
 
@@ -399,6 +416,7 @@ listing_start(struct queue *queue, const struct ipc_aq_list *asked, uint32_t slo
 	listing->queue = queue;
 	listing->query = asked->query;
 	listing->reasons = asked->reasons;
+	listing->from_start = asked->after == 0;
 	listing->pool_bytes = asked->pool.len;
 	if (asked->pool.len)
 		memcpy(listing->pool, asked->pool.ptr, asked->pool.len);

@@ -92,10 +92,19 @@ learn_site(struct attempt *attempt, const struct sched_destination *known, struc
 }
 
 void
+polite_learn_site(struct attempt *attempt, struct span remote)
+{
+	struct sched_destination known;
+
+	sched_destination_get(attempt->queue->sched, attempt->destination, &known);
+	if (has_site(known.key, remote))
+		learn_site(attempt, &known, remote);
+}
+
+void
 polite_note(struct attempt *attempt, const struct outcome *outcome)
 {
 	struct sched *sched = attempt->queue->sched;
-	struct sched_destination known;
 	const struct sched_reply reply = {
 	    outcome->code, outcome->status, outcome->remote, outcome->text};
 
@@ -104,9 +113,8 @@ polite_note(struct attempt *attempt, const struct outcome *outcome)
 		sched_reply_drop(sched, attempt->rule_reply);
 		attempt->rule_reply = sched_reply_keep(sched, &reply);
 	}
-	sched_destination_get(sched, attempt->destination, &known);
-	if (outcome->code > 0 && has_site(known.key, outcome->remote))
-		learn_site(attempt, &known, outcome->remote);
+	if (outcome->code > 0)
+		polite_learn_site(attempt, outcome->remote);
 }
 
 static void

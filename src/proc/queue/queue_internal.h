@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "base/sim_point.h"
 #include "ipc/targets.h"
 #include "proc/queue/backoffs.h"
 #include "proc/queue/mark.h"
@@ -32,7 +33,9 @@ enum {
 	QUEUE_PUSH_BYTES = 64 << 10,    /* a body up to this goes along with its attempt */
 	QUEUE_REWINDS_MAX = 8,          /* so often an attempt may have pieces of it again */
 	QUEUE_PEER_BYTES = 2 << 20,     /* of bodies, on their way to one process */
-	QUEUE_ATTEMPTS_MAX = 500,       /* of one delivery process */
+	QUEUE_ATTEMPTS_MAX = SIM_SMALLER(576, 16), /* of one delivery process */
+	/* Of these, for each of three kinds that none of the others can take: see sched_room. */
+	QUEUE_ATTEMPTS_SPARE = SIM_SMALLER(64, 2),
 	QUEUE_MAILBOX_ATTEMPTS_MAX = 64,
 	QUEUE_PIPE_ATTEMPTS_MAX = 100,  /* of all programs of one user */
 	QUEUE_PIPES_MAX = CONF_PIPE_USERS_MAX,
@@ -452,6 +455,34 @@ struct summary_standing summary_standing(const struct sched_destination *known,
     const struct sched_site *site, uint64_t now_ms);
 /* standing.c: which limit binds a destination, and what is foretold */
 void standing_tell(struct queue *queue, const struct ipc_aq_why *asked);
+/* When all have left, where it goes on as in the last left_ms; 0: nobody knows. */
+uint64_t standing_empty_wall_ms(
+    size_t rcpt_count, uint64_t left, uint64_t left_ms, uint64_t from_wall_ms);
+void standing_tell_backoff(const struct queue *queue, struct span key,
+    const struct sched_site *site, struct ipc_qa_standing *answer, struct buf *rule);
+void standing_tell_site(const struct sched_site *site, struct ipc_qa_standing *answer);
+/* standing_site.c: the same of providers, by a site's name or a pattern; gives how many it told */
+size_t standing_tell_sites(struct queue *queue, uint64_t query, struct span wanted);
+
+/* names.c: what operators call destinations, see route/name.h */
+/* The selector that the words mean, added to it; false, answered: they mean none. */
+bool names_take(
+    struct queue *queue, uint64_t query, struct span words, struct buf *selector);
+/* Likewise; and false, answered, where neither mail nor the configuration has such. */
+bool names_take_known(
+    struct queue *queue, uint64_t query, struct span words, struct buf *selector);
+/* Whether it means the destination. */
+bool names_fit(const struct queue *queue, struct span selector,
+    const struct sched_destination *known);
+/* Adds the key of the first destination that it means and the configuration has; false: none. */
+bool names_configured(const struct queue *queue, struct span selector, struct buf *key);
+/* How many destinations with mail it means. */
+size_t names_waiting(const struct queue *queue, struct span selector);
+/* Ends an answer of "resume", where nothing that is suspended is called so. */
+void names_send_not_suspended(
+    struct queue *queue, struct ipc_qa_done *done, struct span words);
+/* Ends an answer in which nothing was found, with the nearest name of what there is. */
+void names_send_none(struct queue *queue, struct ipc_qa_done *done, struct span selector);
 
 /* reroute.c: mail that an operator sends another way, or back to the usual one */
 void reroute_start(struct queue *queue, const struct ipc_aq_reroute *asked);
@@ -466,6 +497,13 @@ void suspend_limits(const struct queue *queue, struct span key, struct sched_lim
 /* Once a second: those whose time is over. */
 void suspend_expire(struct queue *queue);
 void suspend_act(struct queue *queue, const struct ipc_aq_suspend *asked);
+/* Which providers are suspended, to a delivery that is new. */
+void suspend_tell(const struct queue *queue, struct ipc_channel *delivery);
+/*
+ * The servers of the attempt's destination are a provider's that is suspended, and were not asked:
+ * now it is known to be so, and the recipient waits as all others for it.
+ */
+void suspend_found(struct attempt *attempt, uint32_t index, const struct outcome *outcome);
 void suspend_list(struct queue *queue, const struct ipc_aq_suspended *asked);
 
 /* kept.c: the small files beside the spool's; each call waits for the disk */
@@ -538,6 +576,8 @@ const struct rule *polite_rule(const struct queue *queue, const struct outcome *
 bool polite_is_recipients(const struct rule *rule);
 /* A result of the attempt: learns who serves its destination, keeps the gravest rule. */
 void polite_note(struct attempt *attempt, const struct outcome *outcome);
+/* Only the first of that: remote is a server of the destination. */
+void polite_learn_site(struct attempt *attempt, struct span remote);
 /* The attempt is over: where its rule says so, its destination or its whole site is spared. */
 void polite_strike(struct attempt *attempt);
 /* The wait of a recipient that was deferred: wait_ms, or what the rule makes of it. */

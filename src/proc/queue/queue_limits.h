@@ -19,5 +19,3 @@ const struct conf_limits *queue_limits_of(const struct conf *conf, struct span k
  */
 void queue_limits_write(struct buf *out, const struct conf *conf, struct span key,
     struct span site, enum ipc_why why);
-/* Whether a destination's name is asked for: "example.net", ".example.net", "" for all. */
-bool queue_limits_match(struct span match, struct span key);

@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/sim_point.h"
-#include "proc/queue/queue_limits.h"
+#include "route/name.h"
 
 enum {
 	LOOKS = 5000, /* at recipients, before others have their turn */
@@ -89,6 +89,7 @@ is_asked_for(const struct reroute *reroute, struct looking *looking,
     const struct sched_rcpt *rcpt, struct buf *usual, struct span *key)
 {
 	struct sched_destination to;
+	struct span site;
 
 	sched_destination_get(reroute->queue->sched, rcpt->destination, &to);
 	if (to.kind != IPC_TARGET_REMOTE)
@@ -102,9 +103,10 @@ is_asked_for(const struct reroute *reroute, struct looking *looking,
 	} else if (reroute->normal) {
 		return false;
 	}
+	site = sites_of(&reroute->queue->sites, usual->len > 0 ? buf_span(usual) : to.key);
 	return !span_eq(*key, to.key) &&
-	    (queue_limits_match(reroute->match, to.key) ||
-	        (usual->len > 0 && queue_limits_match(reroute->match, buf_span(usual))));
+	    (route_name_fits(reroute->match, to.key, site) ||
+	        (usual->len > 0 && route_name_fits(reroute->match, buf_span(usual), site)));
 }
 
 static void
@@ -236,12 +238,12 @@ go_on(struct io_timer *timer)
 
 /* The words of the operator, kept while it lasts. */
 static void
-keep_words(struct reroute *reroute, const struct ipc_aq_reroute *asked)
+keep_words(struct reroute *reroute, const struct ipc_aq_reroute *asked, struct span selector)
 {
 	struct buf *words = &reroute->words;
 	struct span all;
 
-	buf_add(words, asked->match);
+	buf_add(words, selector);
 	buf_add(words, asked->from);
 	buf_add(words, asked->who);
 	if (!asked->normal) {
@@ -251,8 +253,8 @@ keep_words(struct reroute *reroute, const struct ipc_aq_reroute *asked)
 	}
 	check(buf_finish(words) == OK);
 	all = buf_span(words);
-	reroute->match = span_first(all, asked->match.len);
-	all = span_skip(all, asked->match.len);
+	reroute->match = span_first(all, selector.len);
+	all = span_skip(all, selector.len);
 	reroute->from = span_first(all, asked->from.len);
 	all = span_skip(all, asked->from.len);
 	reroute->who = span_first(all, asked->who.len);
@@ -262,9 +264,16 @@ keep_words(struct reroute *reroute, const struct ipc_aq_reroute *asked)
 void
 reroute_start(struct queue *queue, const struct ipc_aq_reroute *asked)
 {
-	struct reroute *reroute = mem_alloc(sizeof(*reroute));
 	uint64_t now_wall_ms = io_wall_ms(queue->env->io);
+	struct reroute *reroute;
+	struct buf selector;
 
+	buf_init(&selector, IPC_NAME_MAX);
+	if (!names_take(queue, asked->query, asked->match, &selector)) {
+		buf_fini(&selector);
+		return;
+	}
+	reroute = mem_alloc(sizeof(*reroute));
 	reroute->queue = queue;
 	reroute->query = asked->query;
 	reroute->one = asked->id != 0;
@@ -275,7 +284,8 @@ reroute_start(struct queue *queue, const struct ipc_aq_reroute *asked)
 	reroute->slot = asked->id ? sched_message_find(queue->sched, asked->id)
 	                          : sched_message_first(queue->sched);
 	buf_init(&reroute->words, WORDS_BYTES);
-	keep_words(reroute, asked);
+	keep_words(reroute, asked, buf_span(&selector));
+	buf_fini(&selector);
 	reroute->timer = (struct io_timer){.fired = go_on, .owner = reroute};
 	list_push(&queue->reroutes, &reroute->node);
 	io_timer_start(queue->env->io, &reroute->timer, 0);

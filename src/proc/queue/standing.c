@@ -5,21 +5,22 @@
 #include "proc/queue/queue_internal.h"
 
 #include "proc/queue/queue_limits.h"
+#include "route/name.h"
 
 enum { TOLD_MAX = 100 };
 
-/* From now on, or from when it may go on. */
-static uint64_t
-empty_wall_ms(const struct sched_destination *known, uint64_t from_wall_ms)
+uint64_t
+standing_empty_wall_ms(
+    size_t rcpt_count, uint64_t left, uint64_t left_ms, uint64_t from_wall_ms)
 {
-	if (known->left_count == 0 || known->left_ms < 1000 || known->rcpt_count == 0)
+	if (left == 0 || left_ms < 1000 || rcpt_count == 0)
 		return 0;
-	return from_wall_ms + known->rcpt_count * known->left_ms / known->left_count;
+	return from_wall_ms + rcpt_count * left_ms / left;
 }
 
-static void
-tell_backoff(const struct queue *queue, struct span key, const struct sched_site *site,
-    struct ipc_qa_standing *answer, struct buf *rule)
+void
+standing_tell_backoff(const struct queue *queue, struct span key,
+    const struct sched_site *site, struct ipc_qa_standing *answer, struct buf *rule)
 {
 	const struct backoff *backoff = polite_backoff(queue, key, site);
 	uint64_t now_ms = io_now_ms(queue->env->io);
@@ -43,8 +44,8 @@ tell_backoff(const struct queue *queue, struct span key, const struct sched_site
 }
 
 /* What all that the same servers take mail for have together. */
-static void
-tell_site(const struct sched_site *site, struct ipc_qa_standing *answer)
+void
+standing_tell_site(const struct sched_site *site, struct ipc_qa_standing *answer)
 {
 	answer->site = span_first(site->name, IPC_DOMAIN_MAX);
 	answer->site_destinations = site->destination_count;
@@ -73,7 +74,7 @@ tell(struct queue *queue, uint64_t query, const struct sched_destination *known,
 		standing.state = IPC_DESTINATION_LIMITED;
 	}
 	if (site)
-		tell_site(site, &answer);
+		standing_tell_site(site, &answer);
 	if (standing.at_ms > 0)
 		answer.at_wall_ms = now_wall_ms + standing.at_ms - now_ms;
 	if (standing.why == IPC_WHY_SUSPENDED)
@@ -83,8 +84,9 @@ tell(struct queue *queue, uint64_t query, const struct sched_destination *known,
 		    &limit, queue->conf, known->key, answer.site, standing.why);
 	if (standing.state != IPC_DESTINATION_DOWN &&
 	    (standing.why != IPC_WHY_SUSPENDED || answer.at_wall_ms > 0))
-		answer.empty_wall_ms = empty_wall_ms(
-		    known, answer.at_wall_ms > now_wall_ms ? answer.at_wall_ms : now_wall_ms);
+		answer.empty_wall_ms = standing_empty_wall_ms(known->rcpt_count, known->left_count,
+		    known->left_ms,
+		    answer.at_wall_ms > now_wall_ms ? answer.at_wall_ms : now_wall_ms);
 	answer.destination = span_first(known->key, IPC_DOMAIN_MAX);
 	answer.state = (uint8_t)standing.state;
 	answer.why = (uint8_t)standing.why;
@@ -104,28 +106,36 @@ tell(struct queue *queue, uint64_t query, const struct sched_destination *known,
 	answer.status = reply.status;
 	answer.remote = reply.remote;
 	answer.text = reply.text;
-	tell_backoff(queue, known->key, site, &answer, &rule);
+	standing_tell_backoff(queue, known->key, site, &answer, &rule);
 	answer.rule = buf_span(&rule);
 	ipc_qa_standing_send(queue->admin, &answer);
 	buf_fini(&rule);
 	buf_fini(&limit);
 }
 
-/* Nothing waits for it: what new mail would meet. */
-static void
-tell_empty(struct queue *queue, const struct ipc_aq_why *asked)
+/* Nothing waits for it: what new mail would meet.  False: it is no domain, and not configured. */
+static bool
+tell_empty(struct queue *queue, uint64_t query, struct span selector)
 {
-	struct sched_destination known = {0};
+	struct sched_destination known = {.site = SCHED_NONE};
 	struct sched_site site = {0};
 	uint32_t at;
 	struct buf key;
 
-	buf_init(&key, IPC_DOMAIN_MAX + 3);
-	buf_add_str(&key, "mx:");
-	buf_add_lower(&key, asked->match);
+	buf_init(&key, 2 * ROUTE_NAME_BYTES_MAX);
+	if (!names_configured(queue, selector, &key)) {
+		if (!span_starts_nocase(selector, SPAN("mx:")))
+			buf_add_str(&key, "mx:");
+		buf_add_lower(&key, selector);
+	}
 	known.key = buf_span(&key);
-	known.kind = IPC_TARGET_REMOTE;
-	schedule_sched_limits(queue, IPC_TARGET_REMOTE, known.key, &known.limits);
+	known.kind = schedule_kind(queue, known.key,
+	    span_eq(known.key, SPAN("mailbox")) ? IPC_TARGET_MAILBOX : IPC_TARGET_REMOTE);
+	if (!route_name_fits(selector, known.key, SPAN(""))) {
+		buf_fini(&key);
+		return false;
+	}
+	schedule_sched_limits(queue, known.kind, known.key, &known.limits);
 	known.window = known.limits.concurrency_start;
 	site.name = sites_of(&queue->sites, known.key);
 	at = sched_site_find(queue->sched, IPC_TARGET_REMOTE, site.name);
@@ -135,15 +145,15 @@ tell_empty(struct queue *queue, const struct ipc_aq_why *asked)
 		schedule_site_limits(queue, site.name, &site.limits);
 		site.window = site.limits.concurrency_start;
 	}
-	tell(queue, asked->query, &known, site.name.len > 0 ? &site : NULL);
+	tell(queue, query, &known, site.name.len > 0 ? &site : NULL);
 	buf_fini(&key);
+	return true;
 }
 
-void
-standing_tell(struct queue *queue, const struct ipc_aq_why *asked)
+static void
+tell_destinations(struct queue *queue, struct span selector, struct ipc_qa_done *done)
 {
 	struct sched *sched = queue->sched;
-	struct ipc_qa_done done = {.query = asked->query};
 
 	for (uint32_t at = sched_destination_next(sched, SCHED_NONE); at != SCHED_NONE;
 	     at = sched_destination_next(sched, at)) {
@@ -151,17 +161,41 @@ standing_tell(struct queue *queue, const struct ipc_aq_why *asked)
 		struct sched_site site;
 
 		sched_destination_get(sched, at, &known);
-		if (known.rcpt_count == 0 || !queue_limits_match(asked->match, known.key))
+		if (known.rcpt_count == 0 || !names_fit(queue, selector, &known))
 			continue;
-		done.total++;
-		if (done.count < TOLD_MAX) {
-			tell(queue, asked->query, &known, schedule_site(queue, &known, &site));
-			done.count++;
+		done->total++;
+		if (done->count < TOLD_MAX) {
+			tell(queue, done->query, &known, schedule_site(queue, &known, &site));
+			done->count++;
 		}
 	}
-	if (done.count == 0 && asked->match.ptr[0] != '.') {
-		tell_empty(queue, asked);
-		done.count = 1;
+}
+
+void
+standing_tell(struct queue *queue, const struct ipc_aq_why *asked)
+{
+	struct ipc_qa_done done = {.query = asked->query};
+	struct span selector, site;
+	struct buf bytes;
+
+	buf_init(&bytes, IPC_NAME_MAX);
+	if (!names_take_known(queue, asked->query, asked->match, &bytes)) {
+		buf_fini(&bytes);
+		return;
 	}
-	ipc_qa_done_send(queue->admin, &done);
+	selector = buf_span(&bytes);
+	if (route_name_site(selector, &site)) {
+		done.count = standing_tell_sites(queue, asked->query, site);
+		ipc_qa_done_send(queue->admin, &done);
+		buf_fini(&bytes);
+		return;
+	}
+	tell_destinations(queue, selector, &done);
+	if (done.count > 0) {
+		ipc_qa_done_send(queue->admin, &done);
+	} else {
+		done.count = selector.ptr[0] != '.' && tell_empty(queue, asked->query, selector);
+		names_send_none(queue, &done, selector);
+	}
+	buf_fini(&bytes);
 }

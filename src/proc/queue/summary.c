@@ -35,8 +35,8 @@ struct summary {
 	uint32_t tally_count;
 	struct reasons reasons;
 	struct io_timer timer;
-	struct span match;
-	char match_bytes[IPC_DOMAIN_MAX];
+	struct buf match_bytes;
+	struct span match; /* a selector of destinations */
 };
 
 static struct tally *
@@ -62,7 +62,7 @@ is_asked_for(const struct summary *summary, struct tally *tally, uint32_t destin
 	if (tally->asked == UNKNOWN) {
 		sched_destination_get(summary->queue->sched, destination, &known);
 		tally->asked =
-		    queue_limits_match(summary->match, known.key) ? MATCHES : IS_OTHER;
+		    names_fit(summary->queue, summary->match, &known) ? MATCHES : IS_OTHER;
 	}
 	return tally->asked == MATCHES;
 }
@@ -135,6 +135,8 @@ summary_standing(const struct sched_destination *known, const struct sched_site 
 	if (ready && site && site->token_ms > now_ms)
 		return (struct summary_standing){
 		    IPC_DESTINATION_LIMITED, IPC_WHY_SITE_RATE, site->token_ms};
+	if (ready && known->full)
+		return (struct summary_standing){IPC_DESTINATION_LIMITED, IPC_WHY_FULL, 0};
 	return (struct summary_standing){
 	    IPC_DESTINATION_OK, ready ? IPC_WHY_TURN : IPC_WHY_TIME, 0};
 }
@@ -221,6 +223,7 @@ free_summary(struct summary *summary)
 	list_remove(&summary->node);
 	io_timer_stop(summary->queue->env->io, &summary->timer);
 	reasons_fini(&summary->reasons);
+	buf_fini(&summary->match_bytes);
 	mem_free(summary->tallies);
 	mem_free(summary);
 }
@@ -266,8 +269,7 @@ finish(struct summary *summary)
 		struct sched_destination known;
 
 		sched_destination_get(sched, at, &known);
-		if (known.rcpt_count == 0 ||
-		    !queue_limits_match(summary->match, known.key))
+		if (known.rcpt_count == 0 || !names_fit(summary->queue, summary->match, &known))
 			continue;
 		rows[count++] = (struct row){known.rcpt_count, at};
 		done.rcpts += known.rcpt_count;
@@ -281,7 +283,10 @@ finish(struct summary *summary)
 	send_reasons(summary);
 	done.total = count;
 	mem_free(rows);
-	ipc_qa_done_send(summary->queue->admin, &done);
+	if (count == 0 && summary->match.len > 0)
+		names_send_none(summary->queue, &done, summary->match);
+	else
+		ipc_qa_done_send(summary->queue->admin, &done);
 	free_summary(summary);
 }
 
@@ -311,15 +316,19 @@ summary_start(struct queue *queue, const struct ipc_aq_summary *asked)
 {
 	struct summary *summary = mem_alloc(sizeof(*summary));
 
+	buf_init(&summary->match_bytes, IPC_NAME_MAX);
+	if (!names_take(queue, asked->query, asked->match, &summary->match_bytes)) {
+		buf_fini(&summary->match_bytes);
+		mem_free(summary);
+		return;
+	}
+	summary->match = buf_span(&summary->match_bytes);
 	summary->queue = queue;
 	summary->query = asked->query;
 	summary->reasons.sched = queue->sched;
 	summary->limit = asked->limit < SHOWN_MAX ? asked->limit : SHOWN_MAX;
 	summary->slot = sched_message_first(queue->sched);
 	summary->timer = (struct io_timer){.fired = go_on, .owner = summary};
-	if (asked->match.len)
-		memcpy(summary->match_bytes, asked->match.ptr, asked->match.len);
-	summary->match = span_of(summary->match_bytes, asked->match.len);
 	list_push(&queue->summaries, &summary->node);
 	io_timer_start(queue->env->io, &summary->timer, 0);
 }

@@ -3,7 +3,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
-#include "route/route.h"
+#include "route/name.h"
 
 static const char head[] = "postrider suspensions 1";
 
@@ -15,14 +15,28 @@ suspensions_fini(struct suspensions *suspensions)
 }
 
 static bool
-is_word(struct span text, size_t bytes_max)
+is_text(struct span text, size_t bytes_max, char least)
 {
 	if (text.len == 0 || text.len > bytes_max)
 		return false;
 	for (size_t i = 0; i < text.len; i++)
-		if ((unsigned char)text.ptr[i] <= ' ' || text.ptr[i] == 0x7f)
+		if ((unsigned char)text.ptr[i] < (unsigned char)least || text.ptr[i] == 0x7f)
 			return false;
 	return true;
+}
+
+static bool
+is_word(struct span text, size_t bytes_max)
+{
+	return is_text(text, bytes_max, ' ' + 1);
+}
+
+/* Names of providers, and paths of programs, may have blanks within. */
+static bool
+is_selector(struct span text)
+{
+	return is_text(text, SUSPENSION_PATTERN_MAX, ' ') && text.ptr[0] != ' ' &&
+	    text.ptr[text.len - 1] != ' ';
 }
 
 bool
@@ -43,7 +57,7 @@ suspensions_add(struct suspensions *suspensions, struct span pattern, struct spa
 {
 	struct suspension *row;
 
-	if (!is_word(pattern, SUSPENSION_PATTERN_MAX))
+	if (!is_selector(pattern))
 		return ERR_SYNTAX;
 	if (!is_word(who, SUSPENSION_WHO_MAX))
 		who = SPAN("unknown");
@@ -76,10 +90,10 @@ suspensions_expire(struct suspensions *suspensions, uint64_t now_wall_ms)
 }
 
 const struct suspension *
-suspensions_find(const struct suspensions *suspensions, struct span name)
+suspensions_find(const struct suspensions *suspensions, struct span key, struct span site)
 {
-	for (size_t i = 0; name.len > 0 && i < suspensions->count; i++)
-		if (route_matches(span_str(suspensions->rows[i].pattern), name))
+	for (size_t i = 0; i < suspensions->count; i++)
+		if (route_name_fits(span_str(suspensions->rows[i].pattern), key, site))
 			return &suspensions->rows[i];
 	return NULL;
 }

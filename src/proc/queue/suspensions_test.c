@@ -16,17 +16,17 @@ patterns_are_found_and_removed(void **state)
 	(void)state;
 	assert_int_equal(suspensions_add(&is, SPAN("far.example"), SPAN("ann"), 0, 7), OK);
 	assert_int_equal(suspensions_add(&is, SPAN(".test"), SPAN("no name"), 0, 7), OK);
-	assert_string_equal(suspensions_find(&is, SPAN("FAR.example"))->who, "ann");
-	assert_string_equal(suspensions_find(&is, SPAN("a.b.test"))->who, "unknown");
-	assert_null(suspensions_find(&is, SPAN("sub.far.example")));
+	assert_string_equal(suspensions_find(&is, SPAN("mx:FAR.example"), SPAN(""))->who, "ann");
+	assert_string_equal(suspensions_find(&is, SPAN("mx:a.b.test"), SPAN(""))->who, "unknown");
+	assert_null(suspensions_find(&is, SPAN("mx:sub.far.example"), SPAN("")));
 	/* Mailboxes have no name, and are never meant. */
-	assert_null(suspensions_find(&is, SPAN("")));
+	assert_null(suspensions_find(&is, SPAN("mailbox"), SPAN("")));
 	assert_int_equal(suspensions_add(&is, SPAN("Far.Example"), SPAN("bob"), 0, 8), OK);
 	assert_int_equal(is.count, 2);
-	assert_string_equal(suspensions_find(&is, SPAN("far.example"))->who, "bob");
+	assert_string_equal(suspensions_find(&is, SPAN("mx:far.example"), SPAN(""))->who, "bob");
 	assert_true(suspensions_remove(&is, SPAN("far.EXAMPLE")));
 	assert_false(suspensions_remove(&is, SPAN("far.example")));
-	assert_null(suspensions_find(&is, SPAN("far.example")));
+	assert_null(suspensions_find(&is, SPAN("mx:far.example"), SPAN("")));
 	suspensions_fini(&is);
 }
 
@@ -39,7 +39,8 @@ what_is_no_pattern_is_refused(void **state)
 	(void)state;
 	memset(longest, 'x', sizeof(longest));
 	assert_int_equal(suspensions_add(&is, SPAN(""), SPAN("a"), 0, 0), ERR_SYNTAX);
-	assert_int_equal(suspensions_add(&is, SPAN("a b"), SPAN("a"), 0, 0), ERR_SYNTAX);
+	assert_int_equal(suspensions_add(&is, SPAN(" a"), SPAN("a"), 0, 0), ERR_SYNTAX);
+	assert_int_equal(suspensions_add(&is, SPAN("a "), SPAN("a"), 0, 0), ERR_SYNTAX);
 	assert_int_equal(suspensions_add(&is, SPAN("a\nb"), SPAN("a"), 0, 0), ERR_SYNTAX);
 	assert_int_equal(
 	    suspensions_add(&is, span_of(longest, sizeof(longest)), SPAN("a"), 0, 0), ERR_SYNTAX);
@@ -61,8 +62,8 @@ a_time_that_has_come_ends_one(void **state)
 	assert_int_equal(suspensions_add(&is, SPAN("c"), SPAN("x"), 300, 0), OK);
 	assert_int_equal(suspensions_expire(&is, 99), 0);
 	assert_int_equal(suspensions_expire(&is, 100), 1);
-	assert_null(suspensions_find(&is, SPAN("a")));
-	assert_int_equal(suspensions_find(&is, SPAN("c"))->until_wall_ms, 300);
+	assert_null(suspensions_find(&is, SPAN("mx:a"), SPAN("")));
+	assert_int_equal(suspensions_find(&is, SPAN("mx:c"), SPAN(""))->until_wall_ms, 300);
 	suspensions_fini(&is);
 }
 
@@ -76,10 +77,14 @@ bytes_come_back_as_they_were(void **state)
 	buf_init(&out, SUSPENSIONS_BYTES_MAX);
 	assert_int_equal(suspensions_add(&is, SPAN("far.example"), SPAN("ann"), 100, 7), OK);
 	assert_int_equal(suspensions_add(&is, SPAN(".test"), SPAN("bob"), 0, 8), OK);
+	assert_int_equal(
+	    suspensions_add(&is, SPAN("provider:GMX and WEB.DE"), SPAN("bob"), 0, 9), OK);
 	suspensions_write(&is, &out);
 	assert_int_equal(suspensions_read(&again, buf_span(&out)), OK);
-	assert_int_equal(again.count, 2);
-	assert_memory_equal(again.rows, is.rows, 2 * sizeof(*is.rows));
+	assert_int_equal(again.count, 3);
+	assert_memory_equal(again.rows, is.rows, 3 * sizeof(*is.rows));
+	assert_non_null(suspensions_find(&again, SPAN("mx:a.example"), SPAN("GMX and WEB.DE")));
+	assert_null(suspensions_find(&again, SPAN("mx:a.example"), SPAN("")));
 	suspensions_fini(&is);
 	suspensions_fini(&again);
 	buf_fini(&out);
@@ -92,14 +97,14 @@ other_bytes_change_nothing(void **state)
 	    SPAN("postrider suspensions 1\n0 0 a b\n0 0 c d"),
 	    SPAN("postrider suspensions 1\n0 0 a b\nx 0 c d\n"),
 	    SPAN("postrider suspensions 1\n0 0 a\n"),
-	    SPAN("postrider suspensions 1\n0 0 a b c\n")};
+	    SPAN("postrider suspensions 1\n0 0 a b\tc\n")};
 	struct suspensions is = {0};
 
 	(void)state;
 	assert_int_equal(suspensions_add(&is, SPAN("keep"), SPAN("x"), 0, 0), OK);
 	for (size_t i = 0; i < LEN(wrong); i++)
 		assert_int_equal(suspensions_read(&is, wrong[i]), ERR_SYNTAX);
-	assert_non_null(suspensions_find(&is, SPAN("keep")));
+	assert_non_null(suspensions_find(&is, SPAN("mx:keep"), SPAN("")));
 	assert_int_equal(is.count, 1);
 	suspensions_fini(&is);
 }
