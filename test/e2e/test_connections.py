@@ -324,8 +324,7 @@ def test_a_slow_server_leaves_room_for_others(postrider, sink, mute):
         [row] = json.loads(server.queue("why", "127.0.0.1", "--json"))["destinations"]
         return row
 
-    until(lambda: standing()["recipients"] == 700, standing)
-    row = standing()
+    row = until(lambda: (row := standing())["recipients"] == 700 and row["connections"] == 512 and row, standing)
     # All that a process makes at a time, but for those that it keeps.
     assert row["reason"] == "full" and row["state"] == "limited" and row["connections"] == 512, row
     assert "as many deliveries under way as it makes at a time" in server.queue("why", "127.0.0.1")
