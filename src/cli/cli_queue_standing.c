@@ -67,6 +67,8 @@ write_state(const struct cli_queue_printer *printer, struct buf *out, json_t *st
 	for (size_t i = 0; i < LEN(texts); i++)
 		if (strcmp(texts[i].reason, reason) == 0)
 			text = texts[i].text;
+	if (is_of(standing, "pipe:") && strcmp(reason, "connections") == 0)
+		text = "as many of it run as may at a time";
 	if (cli_queue_number(standing, "recipients") == 0 && strcmp(reason, "time") == 0)
 		text = "nothing: no mail waits for it";
 	row(out, "what binds");

@@ -120,6 +120,13 @@ write_window(struct buf *out, json_t *rcpt)
 {
 	long long window = cli_queue_number(rcpt, "window");
 
+	if (span_starts(span_str(cli_queue_text(rcpt, "destination")), SPAN("pipe:"))) {
+		buf_add_str(out, "It waits until ");
+		cli_queue_write_destination(out, cli_queue_text(rcpt, "destination"));
+		buf_addf(out, " has run for others: %lld of %lld that may run at a time do.",
+		    cli_queue_number(rcpt, "connections"), window);
+		return;
+	}
 	buf_add_str(out, "It waits for a free connection to ");
 	cli_queue_write_destination(out, cli_queue_text(rcpt, "destination"));
 	buf_addf(out, ", which has %lld of %lld that it may have now.",

@@ -17,7 +17,7 @@ enum { LAST = 10, LAST_MAX = 100, SHOWN_STEPS = 12, LINE_BYTES_MAX = 8 << 10 };
 
 static const char usage[] =
     "usage: postrider trace ID [--json]\n"
-    "       postrider trace [--last N] [--for DOMAIN] [--json]\n"
+    "       postrider trace [--last N] [--for NAME] [--json]\n"
     "\n"
     "Shows attempts to deliver that failed or were slow, the latest last: what DNS said, what\n"
     "TLS came to, each line that this server (>) and the other one (<) said, and when, in\n"
@@ -26,7 +26,8 @@ static const char usage[] =
     "\n"
     "  ID              all attempts that are kept of this message\n"
     "  --last N        the last N of all messages, at most 100; 10 without\n"
-    "  --for DOMAIN    only those to this domain or smart host; .DOMAIN: all below it\n"
+    "  --for NAME      only those to this destination, as \"queue summary\" prints it, or\n"
+    "                  .DOMAIN: all below it; one word or in quotes\n"
     "  --config FILE   the server's configuration, which names its control socket\n"
     "  --socket PATH   the control socket itself; no configuration is read\n"
     "  --json          one JSON document, for programs\n"
@@ -67,8 +68,9 @@ cli_trace(int argc, char **argv)
 	if (last && (!span_u64(span_str(last), LAST_MAX, &options.limit) || options.limit == 0))
 		return cli_wrong_use(usage, "--last takes a number from 1 to %d, not \"%s\"",
 		    LAST_MAX, cli_quote(last).text);
-	if (options.match && strlen(options.match) > 255)
-		return cli_wrong_use(usage, "--for takes a domain, not so long a text");
+	if (options.match && strlen(options.match) > ROUTE_NAME_BYTES_MAX)
+		return cli_wrong_use(
+		    usage, "--for takes the name of a destination, not so long a text");
 	return cli_queue_run(&options, conf_path, socket_path);
 }
 

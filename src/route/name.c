@@ -6,6 +6,8 @@
 #include "route/route.h"
 #include "route/site.h"
 
+enum { PREFIX_BYTES_MAX = 9 };
+
 enum kind { PLAIN, MX, HOST, LMTP, VIA, RULE, PIPE, PROVIDER, MAILBOX, KIND_COUNT };
 
 static const struct {
@@ -26,12 +28,13 @@ static const struct {
 static enum kind
 kind_of(struct span text, struct span *rest)
 {
-	for (unsigned kind = PLAIN + 1; kind < MAILBOX; kind++) {
-		struct span prefix = span_str(kinds[kind].prefix);
+	/* Most have none, and many are looked at. */
+	size_t prefix_len = span_find(span_first(text, PREFIX_BYTES_MAX), ':') + 1;
 
-		if (!span_starts_nocase(text, prefix))
+	for (unsigned kind = PLAIN + 1; kind < MAILBOX && prefix_len <= PREFIX_BYTES_MAX; kind++) {
+		if (!span_eq_nocase(span_first(text, prefix_len), span_str(kinds[kind].prefix)))
 			continue;
-		*rest = span_skip(text, prefix.len);
+		*rest = span_skip(text, prefix_len);
 		return (enum kind)kind;
 	}
 	*rest = text;

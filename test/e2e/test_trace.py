@@ -166,7 +166,7 @@ def test_what_failed_for_good_can_be_looked_at(postrider, dns):
 
 
 @pytest.mark.parametrize("words", [("--last", "0"), ("--last", "101"), ("not-an-id!",),
-                                   ("1", "2"), ("--for", "x" * 256)])
+                                   ("1", "2"), ("--for", "x" * 400)])
 def test_wrong_use(postrider, words):
     result = postrider().run("trace", *words)
     assert result.returncode == 64 and b"usage: postrider trace" in result.stderr

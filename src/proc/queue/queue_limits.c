@@ -72,6 +72,20 @@ write_site(struct buf *out, const struct conf *conf, struct span name, enum ipc_
 	}
 }
 
+/* How many of a program run at a time stands in the statement that has it. */
+static void
+write_processes(struct buf *out, const struct conf *conf, struct span key)
+{
+	const struct conf_pipe *pipe = conf->pipes;
+
+	while (pipe && !span_eq(pipe->name, span_skip(key, span_find(key, ':') + 1)))
+		pipe = pipe->next;
+	if (pipe)
+		buf_addf(out, "processes %llu, of program %.*s",
+		    (unsigned long long)pipe->processes_max,
+		    SPAN_ARGS(pipe->title.len > 0 ? pipe->title : pipe->name));
+}
+
 void
 queue_limits_write(struct buf *out, const struct conf *conf, struct span key,
     struct span site, enum ipc_why why)
@@ -87,6 +101,10 @@ queue_limits_write(struct buf *out, const struct conf *conf, struct span key,
 		write_site(out, conf, site, why);
 	if (!rows[why].queue)
 		return;
+	if (why == IPC_WHY_WINDOW && span_starts(key, SPAN("pipe:"))) {
+		write_processes(out, conf, key);
+		return;
+	}
 	/* How many are written to Maildirs at a time is not configured. */
 	if (why == IPC_WHY_WINDOW && queue_limits_name(key).len == 0)
 		return;

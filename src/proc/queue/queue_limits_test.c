@@ -111,6 +111,30 @@ test_sites(void **state)
 }
 
 static void
+test_programs(void **state)
+{
+	struct conf_pipe second = {.name = SPAN("list:/bin/x#2"), .processes_max = 7};
+	struct conf_pipe first = {.next = &second, .name = SPAN("list:desk"),
+	    .title = SPAN("desk"), .processes_max = 2};
+	const struct conf conf = {.pipes = &first};
+	static const char *const programs[][2] = {
+	    {"pipe:list:desk", "processes 2, of program desk"},
+	    {"pipe:list:/bin/x#2", "processes 7, of program list:/bin/x#2"},
+	    {"pipe:list:gone", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(programs); i++) {
+		struct buf out;
+
+		buf_init(&out, IPC_LIMIT_MAX);
+		queue_limits_write(&out, &conf, span_str(programs[i][0]), SPAN(""), IPC_WHY_WINDOW);
+		assert_true(span_eq(buf_span(&out), span_str(programs[i][1])));
+		buf_fini(&out);
+	}
+}
+
+static void
 test_hold_all(void **state)
 {
 	const struct conf conf = {.hold_all = true};
@@ -129,6 +153,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_statements),
 	    cmocka_unit_test(test_sites),
+	    cmocka_unit_test(test_programs),
 	    cmocka_unit_test(test_hold_all),
 	};
 
