@@ -183,7 +183,8 @@ without_its_table_a_configuration_is_as_good(void **state)
 
 	(void)state;
 	buf_init(&bytes, 1 << 20);
-	kit_table(&kit, MAIN "accept mail for a.org\nroutes from r\n", SPAN("a.org: pipe to robot"));
+	kit_table(
+	    &kit, MAIN "accept mail for a.org\nroutes from r\n", SPAN("a.org: pipe to robot"));
 	kit_assert_good(&kit);
 	conf_bundle_encode(kit.bundle, &bytes);
 	kit_fini(&kit);
