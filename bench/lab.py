@@ -92,14 +92,14 @@ def wait_greeting(complaint, seconds=60, is_alive=lambda: True):
 class Server:
     """A Postrider in a folder of its own; mode is hold, relay or dead (as bench/peers has them)."""
 
-    def __init__(self, mode, more="", preload=None):
+    def __init__(self, mode, more="", preload=None, routes=""):
         WORK.mkdir(parents=True, exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="run-", dir=WORK))
         self.folder.chmod(0o755)
         atexit.register(self.clean_up)
         self.process, self.preload = None, preload
         self.config = self.folder / "postrider.conf"
-        routes = "".join(
+        routes += "".join(
             f"send mail for d{i}.test through 127.0.1.{i}:{SINK_PORT} with tls never\n"
             for i in range(1, 201)) + f"send mail through 127.0.0.1:{SINK_PORT} with tls never\n"
         self.config.write_text(f"""hostname bench.test
