@@ -92,6 +92,27 @@ write_why(const struct way *way, struct buf *out)
 		buf_add_str(out, "no statement fits");
 }
 
+static bool
+is_piped(const struct way *way)
+{
+	return way->route && way->route->kind == CONF_ROUTE_PIPE;
+}
+
+/* A row of what a destination has; of a program only when it is run again. */
+static bool
+holds(const struct way *way, const struct conf_option *option)
+{
+	static const char *const of_programs[] = {"retry after", "jitter", "expire after"};
+	bool fits = !is_piped(way);
+
+	if (!conf_option_is_limit(option) || strcmp(option->block, "destination") != 0)
+		return false;
+	for (size_t i = 0; i < LEN(of_programs); i++)
+		fits = fits || strcmp(option->words, of_programs[i]) == 0;
+	return fits &&
+	       conf_option_is_said(route_limits(way->conf, way->destination), option);
+}
+
 static void
 print_limits(const struct way *way)
 {
@@ -106,7 +127,7 @@ print_limits(const struct way *way)
 	for (size_t i = 0; i < conf_option_count(); i++) {
 		const struct conf_option *option = conf_option_at(i);
 
-		if (!conf_option_is_limit(option))
+		if (!holds(way, option))
 			continue;
 		buf_init(&text, TEXT_BYTES);
 		if (conf_show_option(
@@ -114,6 +135,9 @@ print_limits(const struct way *way)
 			printf("           %.*s\n", SPAN_ARGS(buf_span(&text)));
 		buf_fini(&text);
 	}
+	if (is_piped(way))
+		printf("           processes %llu, of the program\n",
+		    (unsigned long long)way->route->pipe->processes_max);
 }
 
 static void
@@ -143,7 +167,7 @@ json_limits(const struct way *way)
 		struct span line;
 		struct buf text;
 
-		if (!conf_option_is_limit(option))
+		if (!holds(way, option))
 			continue;
 		buf_init(&text, TEXT_BYTES);
 		if (conf_show_option(
@@ -154,6 +178,9 @@ json_limits(const struct way *way)
 		}
 		buf_fini(&text);
 	}
+	if (is_piped(way))
+		json_object_set_new(object, "processes",
+		    json_integer((json_int_t)way->route->pipe->processes_max));
 	return object;
 }
 

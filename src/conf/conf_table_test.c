@@ -173,6 +173,30 @@ a_password_needs_credentials(void **state)
 	kit_fini(&kit);
 }
 
+/* Whoever chooses no ways has no tables, and believes that a domain of ours is in one. */
+static void
+without_its_table_a_configuration_is_as_good(void **state)
+{
+	struct conf_bundle *bundle = conf_bundle_create();
+	struct buf bytes;
+	struct kit kit;
+
+	(void)state;
+	buf_init(&bytes, 1 << 20);
+	kit_table(
+	    &kit, MAIN "accept mail for a.org\nroutes from r\n", SPAN("a.org: pipe to robot"));
+	kit_assert_good(&kit);
+	conf_bundle_encode(kit.bundle, &bytes);
+	kit_fini(&kit);
+	assert_int_equal(conf_bundle_decode(buf_span(&bytes), bundle), OK);
+	conf_bundle_drop_tables(bundle);
+	kit_parse(&kit, bundle);
+	kit_assert_good(&kit);
+	kit_assert_span(kit.conf->pipes->name, "v:robot");
+	kit_fini(&kit);
+	buf_fini(&bytes);
+}
+
 static void
 many_lines_are_found(void **state)
 {
@@ -222,6 +246,7 @@ main(void)
 	    cmocka_unit_test(lines_are_ways),
 	    cmocka_unit_test(errors_have_a_place),
 	    cmocka_unit_test(a_password_needs_credentials),
+	    cmocka_unit_test(without_its_table_a_configuration_is_as_good),
 	    cmocka_unit_test(many_lines_are_found),
 	};
 

@@ -111,6 +111,10 @@ def test_one_sees_which_line_chose_the_way(postrider, sink):
     assert told["file"] is None and told["route"].startswith("by mx")
     text = server.run("route", "ann@far.example").stdout.decode()
     assert f"because  {ways}:2" in text and "of queue" in text, text
+    # What is not said is not printed, and nothing twice.
+    rows = [line.strip() for line in text.split("of queue")[1].splitlines() if line]
+    assert "connections 20" in rows and len(rows) == len(set(rows)), text
+    assert all(int(word) < 1 << 32 for row in rows for word in row.split() if word.isdigit()), text
     probe = server.run("probe", "far.example", "--from", BOB, "--json", "--timeout", "2")
     assert json.loads(probe.stdout)["route"] == "127.0.0.1" and json.loads(probe.stdout)["route_line"]
     assert server.run("route", "nobody").returncode == 64
@@ -193,6 +197,9 @@ def test_every_kind_of_way_may_stand_in_a_table(postrider, sink, certificate):
                          ("x@void.example", "discard")):
         told = json.loads(server.run("route", address, "--json").stdout)
         assert told["route"] == way and told["file"] == str(ways) and not told["ours"], told
+        limits = told["limits"] or {}
+        assert (limits.get("processes"), "connections" in limits) == (
+            (10, False) if way.startswith("pipe") else (None, way != "discard")), told
     # A table names programs; what they run is said in the configuration only.
     for line, text in ((f"a.example: pipe to {script} as {USER}\n", "names of programs, and no commands"),
                        ("a.example: pipe to robt\n", 'no program "robt"; did you mean "robot"?')):
