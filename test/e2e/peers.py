@@ -22,8 +22,14 @@ POSTFIX_MASTER = Path("/usr/share/postfix/master.cf.dist")
 
 
 def as_root(*command, **options):
-    return subprocess.run([*([] if IS_ROOT else ["sudo", "-n"]), *command],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    """Fails, too, where root is needed and there is no sudo."""
+    command = [*([] if IS_ROOT else ["sudo", "-n"]), *command]
+    try:
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    except OSError as error:
+        if IS_ROOT:
+            raise
+        return subprocess.CompletedProcess(command, 127, str(error))
 
 
 def is_greeting(host, port):

@@ -9,7 +9,7 @@ from load import Load
 from peers import DROP
 from server import settle
 from talk import message, submit
-from waiting import until
+from waiting import same_day, until
 
 ALICE, ANN = "alice@home.example", "ann@far.example"
 SENDER = "bob@home.example"
@@ -109,6 +109,7 @@ def test_what_is_in_doubt_is_counted(postrider, sink):
 
 
 def test_list_finds_what_was_queued(postrider):
+    same_day()
     server = postrider(extra=["hold all mail", "relay for 127.0.0.0/8"]).start()
     net = submit(server.smtp_port, SENDER, "x@example.net", message("net"))
     com = submit(server.smtp_port, "ann@client.example", ["y@example.com", ALICE], message("com"))
