@@ -1,6 +1,7 @@
 /*
  * What the files of "postrider check" share.  cli_check_net.c does the I/O, one
- * thing at a time and each within its time; cli_check_host.c talks to a server;
+ * thing at a time and each within its time; cli_check_talk.c talks to a server,
+ * and cli_check_host.c chooses its addresses and ports;
  * cli_check_domain.c asks what a domain publishes; cli_check_self.c looks at
  * this machine; cli_check_print.c tells.  What follows from what was seen is
  * decided in src/check.

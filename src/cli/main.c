@@ -97,7 +97,7 @@ print_help(FILE *out)
 		     "usage: postrider COMMAND [ARGUMENTS]\n\n");
 	for (size_t i = 0; i < LEN(commands); i++)
 		if (commands[i].line)
-			fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].line);
+			fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].line);
 	fprintf(out, "\nMore of a command: postrider help COMMAND\n");
 }
 

@@ -147,7 +147,7 @@ static const struct conf_option options[] = {
 	.doc = "Connections from these addresses begin with a PROXY header (version 1 or 2), "
 	       "which tells for which client a load balancer speaks; without it they are "
 	       "closed. From everywhere else there must be none. Whoever is here is "
-	       "believed."},
+	       "believed. Clients of \"lmtp socket\" count as 127.0.0.1 here too."},
     {.words = "mailboxes from",
 	.type = CONF_PATH,
 	AT(mailboxes_path),
@@ -346,8 +346,8 @@ static const struct conf_option options[] = {
 	    "required is always, whatever the certificate; verified is always and with "
 	    "the right certificate; dane is always and with a certificate that fits the TLSA "
 	    "records of the server; implicit is verified from the first byte (port "
-	    "465); and never. With may, what the domain itself demands (DANE) is "
-	    "kept to. Without \"with tls\" it is may, but implicit on port 465, "
+	    "465); and never. With may, what the domain itself demands (DANE, MTA-STS) "
+	    "is kept to. Without \"with tls\" it is may, but implicit on port 465, "
 	    "and verified where a password is sent."},
     {.words = "routes from",
 	.type = CONF_ROUTES,

@@ -152,6 +152,11 @@ void smtp_server_input_release(struct smtp_server *server);
 void smtp_server_run_line(
     struct smtp_server *server, struct span line, struct smtp_server_event *event);
 
+/* smtp_server_hello.c: the text of the reply to EHLO or LHLO, a line for each extension. */
+void smtp_server_hello_write(const struct smtp_server *server, struct buf *hello);
+/* Whether this session is one of those. */
+bool smtp_server_is_for(const struct smtp_server *server, enum smtp_server_for who);
+
 /* smtp_server_auth.c: judges AUTH; where that is FINE the event is filled. */
 enum smtp_server_when smtp_server_auth_begin(
     struct smtp_server *server, struct span args, struct smtp_server_event *event);

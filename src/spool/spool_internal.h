@@ -265,26 +265,31 @@ void spool_segment_drop(struct spool *spool, struct segment *segment);
 void spool_segment_move(
     struct spool *spool, struct segment *segment, enum segment_state state);
 void spool_segment_name(char name[NAME_BYTES], uint16_t number);
+/* Opens the handles that batches are synced by, at once; for start-up. */
+enum err spool_segment_open_syncs(struct spool *spool, struct segment *segment);
+void spool_segment_close_syncs(struct segment *segment);
+/* Takes the next ready segment as head. */
+void spool_segment_advance(struct spool *spool);
+void spool_segment_free_oldest(struct spool *spool);
+void spool_segment_attach(struct spool *spool, struct segment *segment, uint32_t slot);
+void spool_segment_detach(struct spool *spool, uint32_t slot);
+/* The first of a list of them; NULL: it is empty. */
+struct segment *spool_segment_first(struct list *list);
+/* Bytes of a message's record, without marks in records of their own. */
+uint64_t spool_message_record_bytes(const struct spool_message *message);
+uint64_t spool_message_rest_bytes(const struct spool_message *message);
+
+/* spool_prepare.c */
 /* Starts to make a segment ready if there are too few; false where that is impossible. */
 bool spool_segment_prepare(struct spool *spool);
 /* The same at once, for start-up. */
 enum err spool_segment_prepare_now(struct spool *spool);
-/* Opens the handles that batches are synced by, at once; for start-up. */
-enum err spool_segment_open_syncs(struct spool *spool, struct segment *segment);
-void spool_segment_close_syncs(struct segment *segment);
+void spool_segment_trim(struct spool *spool);
+
 /* spool_fill.c: fills a new segment ahead of its use; no more is begun after fini. */
 void spool_fill_init(struct spool *spool);
 void spool_fill_fini(struct spool *spool);
 void spool_fill_kick(struct spool *spool);
-/* Takes the next ready segment as head. */
-void spool_segment_advance(struct spool *spool);
-void spool_segment_free_oldest(struct spool *spool);
-void spool_segment_trim(struct spool *spool);
-void spool_segment_attach(struct spool *spool, struct segment *segment, uint32_t slot);
-void spool_segment_detach(struct spool *spool, uint32_t slot);
-/* Bytes of a message's record, without marks in records of their own. */
-uint64_t spool_message_record_bytes(const struct spool_message *message);
-uint64_t spool_message_rest_bytes(const struct spool_message *message);
 
 /* spool_compact.c */
 void spool_compact(struct spool *spool);

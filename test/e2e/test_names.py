@@ -148,11 +148,11 @@ def test_why_of_a_provider_says_what_binds_and_which_domains_wait(postrider, dns
     text = server.queue("why", "gmail")
     assert text.startswith("provider Gmail: ok\n") and "no mail waits for it" in text, text
     assert "connections 0 in use, 2 allowed now, at most 2" in text, text
-    for domain in ("a", "b"):
+    for domain in ("a", "b", "c"):
         server.wait_event(logs.RELAYED, id=submit(
             server.smtp_port, ALICE, f"known@{domain}.example", message("known")))
     held = far.always["dot"] = Held("250 2.0.0 Taken")
-    for domain, count in (("a", 4), ("b", 2)):
+    for domain, count in (("a", 4), ("b", 2), ("c", 1)):
         for number in range(count):
             submit(server.smtp_port, ALICE, f"u{number}@{domain}.example", message("many"))
 
@@ -170,8 +170,17 @@ def test_why_of_a_provider_says_what_binds_and_which_domains_wait(postrider, dns
     assert "6 recipients, 4 of them ready" in text and "2 with mail:" in text, text
     assert re.search(r"\n +a\.example: 4 recipients, \d ready; limited\n", text), text
     assert {row["destination"] for row in destinations(server, "--for", "gmail")} == {"mx:a.example", "mx:b.example"}
+    # An MX host, as "why" prints it of a domain, is a provider too.
+    [row] = until(lambda: (rows := why(server, "c.example")) and rows[0]["site"] and rows, lambda: why(server, "c.example"))
+    [host] = why(server, row["site"]["name"])
+    assert host["destination"] == "provider:mx.example" and host["recipients"] == 1, host
+    server.queue("suspend", "mx.example")
+    assert server.queue("suspended").startswith("provider mx.example: by ")
+    assert why(server, "c.example")[0]["reason"] == "suspended"
+    server.queue("resume", "mx.example")
+    assert "No destination" in server.queue("suspended")
     held.let_go()
-    far.wait_messages(8)
+    far.wait_messages(10)
     server.wait_queue_empty()
     # All left it in the last minutes.
     assert why(server, "gmail")[0]["recipients"] == 0

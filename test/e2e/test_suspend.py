@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import logs
 from peers import Slow
 from server import settle
 from talk import message, submit
@@ -47,6 +48,22 @@ def test_nothing_is_sent_until_it_is_resumed_not_even_after_a_restart(postrider,
     assert "No destination" in server.queue("suspended")
     again = server.run("queue", "resume", "127.0.0.1")
     assert again.returncode == 65
+
+
+def test_what_cannot_be_kept_is_said_once_until_it_can(postrider, sink):
+    server = start(postrider, sink(), sink("127.0.0.2"))
+    # A folder is in the way of the file that takes the place of the one before.
+    in_the_way = server.spool / "suspensions.new"
+    for round in (1, 2):
+        in_the_way.mkdir()
+        for verb in ("suspend", "resume"):
+            assert server.run("queue", verb, "127.0.0.1").returncode != 0
+        [*_, event] = server.wait_event("suspensions_not_kept", round)
+        assert "may not be so after a restart" in event["text"]
+        assert len(logs.select(server.events(), "suspensions_not_kept")) == round
+        in_the_way.rmdir()
+        server.queue("suspend", "127.0.0.2")
+        server.queue("resume", "127.0.0.2")
 
 
 def test_a_time_ends_it(postrider, sink):

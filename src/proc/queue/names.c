@@ -275,6 +275,23 @@ names_take(struct queue *queue, uint64_t query, struct span words, struct buf *s
 	return false;
 }
 
+/* The name of an MX host is printed too; who types it means all that this takes mail for. */
+static void
+prefer_site(const struct queue *queue, struct buf *selector)
+{
+	struct span name = buf_span(selector);
+	char small[ROUTE_NAME_BYTES_MAX];
+
+	if (span_find(name, ':') < name.len || name.len > sizeof(small) ||
+	    names_waiting(queue, name) > 0)
+		return;
+	name = span_lower(small, name);
+	if (sched_site_find(queue->sched, IPC_TARGET_REMOTE, name) == SCHED_NONE)
+		return;
+	buf_reset(selector);
+	buf_addf(selector, "provider:%.*s", SPAN_ARGS(name));
+}
+
 bool
 names_take_known(struct queue *queue, uint64_t query, struct span words, struct buf *selector)
 {
@@ -283,6 +300,7 @@ names_take_known(struct queue *queue, uint64_t query, struct span words, struct 
 
 	if (!names_take(queue, query, words, selector))
 		return false;
+	prefer_site(queue, selector);
 	buf_init(&key, 2 * ROUTE_NAME_BYTES_MAX);
 	known = route_name_is_open(buf_span(selector)) ||
 	    names_configured(queue, buf_span(selector), &key) ||

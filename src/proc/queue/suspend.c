@@ -143,6 +143,11 @@ resume(struct queue *queue, struct span words, struct buf *selector)
 	if (route_name_read(selector, words, queue->conf) && buf_finish(selector) == OK &&
 	    suspensions_remove(&queue->suspensions, buf_span(selector)))
 		return true;
+	/* An MX host by its name alone. */
+	buf_reset(selector);
+	buf_addf(selector, "provider:%.*s", SPAN_ARGS(words));
+	if (suspensions_remove(&queue->suspensions, buf_span(selector)))
+		return true;
 	buf_reset(selector);
 	buf_add(selector, words);
 	return suspensions_remove(&queue->suspensions, words);

@@ -4,7 +4,10 @@
 #include "proc/supervisor/child.h"
 #include "proc/supervisor/supervisor.h"
 
-enum { CHILDREN_MAX = 2 * PROC_INSTANCES_MAX + CONF_PIPE_USERS_MAX + 2 * PROC_COUNT };
+enum {
+	CHILDREN_MAX = 2 * PROC_INSTANCES_MAX + CONF_PIPE_USERS_MAX + 2 * PROC_COUNT,
+	PROBLEM_BYTES_MAX = 64 << 10,
+};
 
 /*
  * Another configuration under way: roles that read files at their start are started with it as
@@ -38,6 +41,15 @@ struct supervisor {
 	struct io_timer rank_timer;
 	int status;
 };
+
+/* opening.c: before the first child.  EX_OK, or how to exit; standard error has been told why. */
+/* Listeners, the control socket, and where the log goes. */
+int opening_sockets(struct supervisor *supervisor);
+/* The users that roles and programs need. */
+int opening_users(const struct supervisor *supervisor);
+void opening_descriptors(void);
+/* The supervisor's own part, and what this machine lacks for those of the roles. */
+int opening_sandbox(struct supervisor *supervisor);
 
 /* reload.c */
 /*
