@@ -47,7 +47,8 @@
 	BUG(BEHIND_SHARES_REPLY, "what is said of a message holds for the one behind it")   \
 	BUG(FALL_BACK_FROM_ROUTES, "mail that a route sends elsewhere falls back too")   \
 	BUG(SUPPRESS_ANY_REFUSAL, "an address is suppressed after any 5xx")              \
-	BUG(REFUSED_IS_DISCARDED, "what a rule refuses is thrown away")
+	BUG(REFUSED_IS_DISCARDED, "what a rule refuses is thrown away")                  \
+	BUG(ACT_NOT_DURABLE, "an operator is answered before what he did is durable")
 
 enum sim_bug {
 #define SIM_BUG_ENUM(name, text) SIM_BUG_##name,

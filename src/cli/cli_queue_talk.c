@@ -507,6 +507,12 @@ act_or_show(struct talk *talk, const struct cli_queue_options *options)
 		status = trace(talk, options, 1);
 		talk->count = 1;
 	}
+	if (status == EX_OK && talk->lost) {
+		fprintf(stderr,
+		    "postrider: this is done for now, but it could not be written to the "
+		    "spool's disk: a restart may undo it\n");
+		return EX_TEMPFAIL;
+	}
 	if (status != EX_OK || talk->count > 0 || strcmp(options->id, "all") == 0)
 		return status;
 	fprintf(stderr,

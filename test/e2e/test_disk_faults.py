@@ -46,6 +46,14 @@ def try_to_send(server, token):
         return "dot", talk.reply()
 
 
+def not_kept(server, *arguments):
+    """Whether a command of "postrider queue" says that what it did is not durable."""
+    result = server.run("queue", *arguments)
+    assert result.returncode in (0, 75), result
+    assert (result.returncode == 75) == (b"a restart may undo it" in result.stderr), result
+    return result.returncode == 75
+
+
 def tokens(server):
     return sorted(text.split(b"X-Token: ")[1].split(b"\r")[0].split(b"\n")[0].decode()
                   for text in server.maildir("alice"))
@@ -69,7 +77,7 @@ def test_a_failed_sync_stops_acceptance_for_good(faulty):
     until(refused_at_mail, faulty.log_tail)
     assert faulty.faults.syncs_failed == 1
     # What is durable is still delivered, ...
-    faulty.queue("release", "all")
+    assert not_kept(faulty, "release", "all")
     faulty.wait_mail("alice", 3)
     # ... and nothing more is written to the log, nor is it synced a second time.
     settle(0.5)
@@ -103,6 +111,29 @@ def test_many_at_once_learn_of_one_failed_sync(faulty):
     assert try_to_send(faulty, "never")[1].code == 451
     for talk in talks:
         talk.close()
+
+
+def test_a_deletion_that_is_not_durable_is_not_promised(faulty):
+    log, _ = segment_of(faulty, b"TEXT0")
+    assert not not_kept(faulty, "hold", faulty.ids[0])
+    faulty.faults.set(sync_inode=log.stat().st_ino, sync_fails=1)
+    assert not_kept(faulty, "delete", faulty.ids[0])
+    assert faulty.faults.syncs_failed == 1
+    [event] = faulty.wait_event("act_not_kept")
+    assert event["who"] and event["error"] and "after a restart" in event["text"]
+    # The disk is well again, but nothing more is written before a restart, and nothing promised.
+    faulty.faults.set(sync_fails=0)
+    assert not_kept(faulty, "hold", faulty.ids[1])
+    assert not_kept(faulty, "delete", "all")
+    assert faulty.queue_ids() == []
+    faulty.stop()
+    faulty.start()
+    # What was not written was not done; the first is what the disk has.
+    assert set(faulty.ids[1:]) <= set(faulty.queue_ids()) <= set(faulty.ids)
+    assert not not_kept(faulty, "delete", "all")
+    faulty.stop()
+    faulty.start()
+    assert faulty.queue_ids() == []
 
 
 def test_a_large_body_that_cannot_be_synced_is_not_accepted(faulty):

@@ -28,7 +28,9 @@
  *   {"done": {"count": in this answer, or acted on; "total": in the queue; "nearest": where
  *    nothing is called so, what may have been meant}}
  *   {"done": {..., "more": true, "last": "ID"}}: ask again, after "last"
- *   {"done": {..., "lost": true}}: the message of "after" is gone; ask with an earlier one
+ *   {"done": {..., "lost": true}}: the message of "after" is gone; ask with an earlier one; or, of
+ *    what changes something: it could not be written, and a restart may undo it
+ *   {"done": {..., "recipients": 1}}: of "delete": so many were under way, and are finished first
  *   {"error": "text for people", "name": true where nothing is called so (or not)}
  *
  *   {"do": "flush-ledger"}: done when all that happened until now is in the ledger's files

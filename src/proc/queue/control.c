@@ -1,6 +1,6 @@
 /*
  * What an operator asks of the queue, through the admin role: to list, to sum up, to show, and to
- * act on messages.  Every act is said in the log with who asked for it.
+ * act on messages (act.c).
  */
 #include "proc/queue/queue_internal.h"
 
@@ -49,154 +49,6 @@ list(struct queue *queue, struct ipc_aq_list *asked)
 		list_named(queue, asked);
 	}
 	buf_fini(&selector);
-}
-
-static void
-hold(struct queue *queue, uint64_t id, uint32_t slot, bool held, struct span who)
-{
-	struct mark mark = {
-	    .kind = held ? MARK_HELD : MARK_RELEASED,
-	    .wall_ms = io_wall_ms(queue->env->io),
-	    .text = who,
-	};
-	struct sched_message known;
-	struct message *message;
-
-	sched_message_get(queue->sched, slot, &known);
-	if (held ? known.flags & SCHED_HELD : !(known.flags & SCHED_PARKED))
-		return;
-	outcome_mark(queue, id, &mark);
-	if (held) {
-		sched_message_flags(queue->sched, slot, SCHED_HELD, SCHED_RELEASED);
-		return;
-	}
-	message_acquit(queue, slot);
-	poison_forget(queue, id);
-	sched_message_flags(queue->sched, slot, SCHED_RELEASED, SCHED_PARKED);
-	message = message_open(queue, slot);
-	outcome_settle(message);
-	message_close(message);
-}
-
-static void
-retry(struct queue *queue, uint32_t slot)
-{
-	struct sched_message known;
-
-	sched_message_get(queue->sched, slot, &known);
-	for (uint32_t i = 0; i < known.rcpt_count && !(known.flags & SCHED_PARKED); i++) {
-		uint32_t at = sched_rcpt_find(queue->sched, slot, i);
-		struct sched_rcpt rcpt;
-
-		if (at == SCHED_NONE)
-			continue;
-		sched_rcpt_get(queue->sched, at, &rcpt);
-		if (rcpt.state == SCHED_ACTIVE)
-			continue;
-		polite_forget(queue, rcpt.destination);
-		sched_destination_up(queue->sched, rcpt.destination);
-		if (rcpt.state == SCHED_WAITING)
-			sched_rcpt_ready(queue->sched, at, true);
-	}
-}
-
-static void
-delete_waiting(struct queue *queue, uint32_t slot, struct span who)
-{
-	struct message *message = message_open(queue, slot);
-	struct sched_message known;
-
-	/* What is under way or bouncing finishes first; it can't be called back. */
-	sched_message_flags(queue->sched, slot, SCHED_DELETING, 0);
-	sched_message_get(queue->sched, slot, &known);
-	for (uint32_t i = 0; i < known.rcpt_count; i++) {
-		uint32_t at = sched_rcpt_find(queue->sched, slot, i);
-		struct mark mark = {.end = END_DELETED, .text = who};
-
-		if (at != SCHED_NONE && (sched_rcpt_state(queue->sched, at) == SCHED_WAITING ||
-		        sched_rcpt_state(queue->sched, at) == SCHED_READY))
-			outcome_end(message, i, &mark);
-	}
-	outcome_settle(message);
-	message_close(message);
-}
-
-/* from: the reverse-path, where the envelope was read for it. */
-static void
-act(struct queue *queue, uint32_t slot, enum ipc_act kind, struct span who,
-    const struct envelope *envelope)
-{
-	static const char *const names[IPC_ACT_COUNT] = {
-	    "operator_retry", "held", "released", "deleted"};
-	struct sched_message known;
-	struct event event;
-
-	sched_message_get(queue->sched, slot, &known);
-	queue_event_begin(&event, queue, names[kind], known.id);
-	event_span(&event, "who", who);
-	if (envelope)
-		event_span(&event, "from", envelope->reverse_path);
-	event_end(&event);
-	switch (kind) {
-	case IPC_ACT_RETRY:
-		retry(queue, slot);
-		return;
-	case IPC_ACT_HOLD:
-	case IPC_ACT_RELEASE:
-		hold(queue, known.id, slot, kind == IPC_ACT_HOLD, who);
-		return;
-	case IPC_ACT_DELETE:
-		delete_waiting(queue, slot, who);
-		return;
-	case IPC_ACT_COUNT:
-		check(false);
-	}
-}
-
-static void
-act_on_one(struct queue *queue, uint32_t slot, const struct ipc_aq_act *asked)
-{
-	struct envelope *envelope = NULL;
-	struct buf bytes;
-
-	buf_init(&bytes, STORE_ENVELOPE_BYTES_MAX);
-	if (store_read_envelope(queue->store, asked->id, &bytes) != OK ||
-	    envelope_read(&bytes, &envelope) != OK)
-		envelope = NULL;
-	act(queue, slot, (enum ipc_act)asked->act, asked->who, envelope);
-	envelope_free(envelope);
-	buf_fini(&bytes);
-}
-
-/* Of a million messages the envelopes are not read; the log has them from when they came. */
-static uint64_t
-act_on_all(struct queue *queue, const struct ipc_aq_act *asked)
-{
-	uint64_t count = 0;
-
-	for (uint32_t slot = sched_message_first(queue->sched), next; slot != SCHED_NONE;
-	     slot = next, count++) {
-		next = sched_message_next(queue->sched, slot);
-		act(queue, slot, (enum ipc_act)asked->act, asked->who, NULL);
-	}
-	return count;
-}
-
-static void
-act_on(struct queue *queue, const struct ipc_aq_act *asked)
-{
-	uint32_t one = sched_message_find(queue->sched, asked->id);
-	uint64_t count = 0;
-
-	if (asked->id == 0) {
-		count = act_on_all(queue, asked);
-	} else if (one != SCHED_NONE) {
-		act_on_one(queue, one, asked);
-		count = 1;
-	}
-	control_send_done(
-	    queue, &(struct ipc_qa_done){.query = asked->query, .count = count});
-	dispatch(queue);
 }
 
 static void
@@ -349,7 +201,7 @@ receive(
 	case IPC_aq_ACT:
 		if (ipc_aq_act_decode(payload, &acted) || acted.act >= IPC_ACT_COUNT)
 			return ERR_SYNTAX;
-		act_on(queue, &acted);
+		act_start(queue, &acted);
 		return OK;
 	default:
 		return receive_of_destinations(queue, type, payload);
@@ -366,6 +218,7 @@ closed(void *owner, struct ipc_channel *channel, enum err err)
 	listing_stop(queue);
 	summary_stop(queue);
 	reroute_stop(queue);
+	act_stop(queue);
 	ipc_channel_destroy(channel);
 	queue->admin = NULL;
 }
@@ -378,6 +231,7 @@ control_link(struct queue *queue, struct io_stream *stream)
 	listing_stop(queue);
 	summary_stop(queue);
 	reroute_stop(queue);
+	act_stop(queue);
 	ipc_channel_destroy(queue->admin);
 	queue->admin = ipc_channel_create(stream, &handlers);
 }

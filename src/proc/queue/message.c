@@ -150,17 +150,18 @@ message_keep_fresh(struct queue *queue, uint32_t slot, struct envelope *envelope
 }
 
 void
-message_remove(struct message *message)
+message_remove(struct message *message, struct store_op *op)
 {
 	struct queue *queue = message->queue;
 
 	check(message->active_count == 0 && !message->bounce);
-	store_remove(queue->store, NULL, message->id, buf_span(&message->why));
+	store_remove(queue->store, op, message->id, buf_span(&message->why));
 	buf_reset(&message->why);
 	poison_forget(queue, message->id);
 	watch_forget(queue, message->id);
 	summary_forget(queue, message->slot);
 	reroute_forget(queue, message->slot);
+	act_forget(queue, message->slot);
 	sched_message_remove(queue->sched, message->slot);
 	message->slot = SCHED_NONE;
 	message_forget_fresh(message);

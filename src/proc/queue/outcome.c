@@ -35,15 +35,22 @@ tell(struct message *message, uint32_t index)
 }
 
 void
-outcome_mark(struct queue *queue, uint64_t id, const struct mark *mark)
+outcome_mark_durably(
+    struct queue *queue, struct store_op *op, uint64_t id, const struct mark *mark)
 {
 	struct buf bytes;
 
 	buf_init(&bytes, MARK_BYTES_MAX);
 	mark_write(&bytes, mark);
 	check(buf_finish(&bytes) == OK);
-	store_mark(queue->store, NULL, id, buf_span(&bytes));
+	store_mark(queue->store, op, id, buf_span(&bytes));
 	buf_fini(&bytes);
+}
+
+void
+outcome_mark(struct queue *queue, uint64_t id, const struct mark *mark)
+{
+	outcome_mark_durably(queue, NULL, id, mark);
 }
 
 static bool
@@ -107,6 +114,15 @@ say(const char *name, const struct told *told, const struct outcome *outcome,
 	event_end(&event);
 }
 
+static void
+fill_in(const struct told *told, struct mark *mark)
+{
+	mark->kind = MARK_ENDED;
+	mark->index = told->rcpt.index;
+	mark->wall_ms = io_wall_ms(told->queue->env->io);
+	mark->in_doubt = told->rcpt.in_doubt;
+}
+
 void
 outcome_end(struct message *message, uint32_t index, struct mark *mark)
 {
@@ -114,10 +130,7 @@ outcome_end(struct message *message, uint32_t index, struct mark *mark)
 	struct told told = tell(message, index);
 	struct sched_message known;
 
-	mark->kind = MARK_ENDED;
-	mark->index = index;
-	mark->wall_ms = io_wall_ms(queue->env->io);
-	mark->in_doubt = told.rcpt.in_doubt;
+	fill_in(&told, mark);
 	sched_message_get(queue->sched, message->slot, &known);
 	/* The last one's end is the removal of the message. */
 	if (known.open_count > 1)
@@ -125,6 +138,17 @@ outcome_end(struct message *message, uint32_t index, struct mark *mark)
 	else
 		mark_write(&message->why, mark);
 	sched_rcpt_end(queue->sched, told.at);
+}
+
+void
+outcome_end_durably(
+    struct message *message, uint32_t index, struct mark *mark, struct store_op *op)
+{
+	struct told told = tell(message, index);
+
+	fill_in(&told, mark);
+	outcome_mark_durably(message->queue, op, message->id, mark);
+	sched_rcpt_end(message->queue->sched, told.at);
 }
 
 static void
@@ -408,7 +432,7 @@ outcome_settle(struct message *message)
 		return;
 	sched_message_get(message->queue->sched, message->slot, &known);
 	if (known.open_count == 0)
-		message_remove(message);
+		message_remove(message, NULL);
 	else if (has_bouncing(message, &known))
 		bounce_start(message);
 }

@@ -223,6 +223,7 @@ init_lists(struct queue *queue)
 	list_init(&queue->listings);
 	list_init(&queue->summaries);
 	list_init(&queue->reroutes);
+	list_init(&queue->acts);
 	transcripts_init(&queue->transcripts);
 	poison_init(queue, seed);
 	watch_init(queue, seed);
@@ -393,6 +394,7 @@ queue_stop(void *role)
 	if (queue->stopping)
 		return;
 	queue->stopping = true;
+	act_leave_off(queue);
 	polite_keep(queue, true);
 	sources_stop(queue);
 	queue->flush = (struct store_op){.done = flushed, .owner = queue};

@@ -206,6 +206,7 @@ struct queue {
 	struct list listings; /* answers to operators that wait for the spool */
 	struct list summaries; /* that are being counted */
 	struct list reroutes; /* that are being done */
+	struct list acts;     /* of operators, to be answered when they are durable */
 	size_t listing_count;
 	struct transcripts transcripts;
 	struct suspensions suspensions;
@@ -252,8 +253,11 @@ MUST_USE enum err message_envelope(struct message *message, struct buf *bytes);
 void message_keep_fresh(struct queue *queue, uint32_t slot, struct envelope *envelope,
     struct buf *body);
 void message_forget_fresh(struct message *message);
-/* Removes the message from scheduler and spool: all its recipients have ended. */
-void message_remove(struct message *message);
+/*
+ * Removes the message from scheduler and spool: all its recipients have ended.  op is told when
+ * that is durable; it may be NULL.
+ */
+void message_remove(struct message *message, struct store_op *op);
 /* Nothing is held against its recipients any more. */
 void message_acquit(struct queue *queue, uint32_t slot);
 /* Applies marks that were read back at start-up, of any format; ERR_SYNTAX. */
@@ -393,6 +397,14 @@ void outcome_settle(struct message *message);
 /* The recipient has its end; mark says which (kind, index and time are filled in). */
 void outcome_end(struct message *message, uint32_t index, struct mark *mark);
 void outcome_mark(struct queue *queue, uint64_t id, const struct mark *mark);
+/*
+ * The same; op (which may be NULL) is told when it is durable.  The end has a mark of its own even
+ * where it is the last: for what is not removed now.
+ */
+void outcome_end_durably(
+    struct message *message, uint32_t index, struct mark *mark, struct store_op *op);
+void outcome_mark_durably(
+    struct queue *queue, struct store_op *op, uint64_t id, const struct mark *mark);
 
 /* bounce.c */
 /* Makes one bounce for all recipients of the message that are BOUNCING. */
@@ -491,6 +503,15 @@ void reroute_start(struct queue *queue, const struct ipc_aq_reroute *asked);
 void reroute_forget(struct queue *queue, uint32_t slot);
 /* Nobody listens any more: no more mail is sent another way. */
 void reroute_stop(struct queue *queue);
+
+/* act.c: what an operator does to messages; he is answered when it is durable */
+void act_start(struct queue *queue, const struct ipc_aq_act *asked);
+/* The message is about to be removed. */
+void act_forget(struct queue *queue, uint32_t slot);
+/* Nobody listens any more: nothing more is done. */
+void act_stop(struct queue *queue);
+/* The queue ends: those that are not through with all messages never are, nor are answered. */
+void act_leave_off(struct queue *queue);
 
 /* suspend.c: destinations that an operator suspends and resumes */
 void suspend_load(struct queue *queue);

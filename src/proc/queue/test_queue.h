@@ -61,6 +61,7 @@ test_queue_init(struct test_queue *test)
 	list_init(&queue->listings);
 	list_init(&queue->summaries);
 	list_init(&queue->reroutes);
+	list_init(&queue->acts);
 	poison_init(queue, seed);
 	watch_init(queue, seed);
 	backoffs_init(&queue->backoffs, seed);
