@@ -130,6 +130,8 @@ bool sim_server_is_whole(const struct sim_server *server);
 /* Everything that was not synced may be lost; nothing happens until it is powered on. */
 void sim_server_power_cut(struct sim_server *server);
 void sim_server_power_on(struct sim_server *server);
+/* An operator was answered: where machines lose power, a good moment for it. */
+void sim_faults_at_answer(struct sim_server *server);
 /* The role's process ends now (SIGKILL), and is started again with a back-off. */
 void sim_server_kill_role(struct sim_server *server, enum proc proc, unsigned instance);
 /* As an operator does: the roles stop in good order, by ranks, and start again. */
@@ -166,6 +168,9 @@ void sim_on_log(struct sim *sim,
  * host.  Never crashed by the world.  What an actor allocates is its own to free.
  */
 struct io *sim_actor_io(struct sim *sim, const struct net_addr *addr);
+/* One who sits at that server: between both bytes take as long as between two roles. */
+struct io *sim_actor_io_beside(
+    struct sim *sim, const struct net_addr *addr, const struct sim_server *server);
 /* A listening socket of the actor's host: the descriptor for io_listener_open. */
 int sim_listen(struct io *io, const struct net_addr *addr);
 /* Two ends of a stream within the actor's host: descriptors for io_stream_open. */

@@ -54,6 +54,13 @@ sim_faults_after(struct sim *sim, struct io *io, bool critical)
 		sim_life_kill(life);
 }
 
+void
+sim_faults_at_answer(struct sim_server *server)
+{
+	if (server->sim->options.faults.power_cut > 0 && sim_chance(server->sim, 2) == 0)
+		lose_power(server->sim, server);
+}
+
 /* What may go wrong with bytes between two hosts; true where they do not leave now. */
 bool
 sim_faults_of_bytes(struct io_stream *stream)

@@ -43,6 +43,7 @@ struct sim_host {
 	uint64_t boot_us; /* when its monotonic clock began */
 	uint16_t next_port;
 	struct sim_server *server; /* NULL: an actor's */
+	const struct sim_host *beside; /* what passes between them crosses no network; or NULL */
 	struct list sockets;       /* listening */
 };
 

@@ -135,7 +135,7 @@ sim_partition(struct sim *sim, struct sim_host *a, struct sim_host *b)
 uint64_t
 sim_net_delay_us(struct sim *sim, const struct sim_host *a, const struct sim_host *b)
 {
-	bool near = !a || !b || a == b;
+	bool near = !a || !b || a == b || a->beside == b || b->beside == a;
 
 	return sim_delay_us(sim, near ? sim->options.ipc_us_max : sim->options.net_us_max);
 }
@@ -373,6 +373,16 @@ struct io *
 sim_actor_io(struct sim *sim, const struct net_addr *addr)
 {
 	return sim_io_create(sim, sim_host_add(sim, addr));
+}
+
+struct io *
+sim_actor_io_beside(
+    struct sim *sim, const struct net_addr *addr, const struct sim_server *server)
+{
+	struct sim_host *host = sim_host_add(sim, addr);
+
+	host->beside = server->host;
+	return sim_io_create(sim, host);
 }
 
 int

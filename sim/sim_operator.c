@@ -18,6 +18,8 @@ struct operator {
 	bool connecting;
 	struct io_op connect, read;
 	struct io_timer timer;
+	const char *verb; /* what is done to one message, by that id; NULL: something else */
+	uint64_t id;
 	char request[200];
 	char said[2000]; /* the beginning of the last answer */
 	struct buf answer;
@@ -36,6 +38,27 @@ over(struct operator *operator)
 	buf_reset(&operator->answer);
 }
 
+/*
+ * What the answer promises is durable now.  Recipients of a deleted message that were under way may
+ * still get it.
+ */
+static void
+take_promise(struct operator *operator)
+{
+	struct witness *witness = oracle_witness(operator->oracle);
+	const char *said = operator->said;
+
+	if (!operator->verb || !strstr(said, "\"count\":1,") || strstr(said, "\"lost\":true"))
+		return;
+	if (strcmp(operator->verb, "hold") == 0)
+		witness_kept(witness, operator->server, operator->id, false);
+	else if (strcmp(operator->verb, "delete") == 0 && !strstr(said, "\"recipients\":"))
+		witness_kept(witness, operator->server, operator->id, true);
+	else
+		return;
+	sim_faults_at_answer(operator->server);
+}
+
 static void
 take_answer(struct operator *operator)
 {
@@ -46,6 +69,7 @@ take_answer(struct operator *operator)
 	struct span rest;
 
 	snprintf(operator->said, sizeof(operator->said), "%.*s", SPAN_ARGS(all));
+	take_promise(operator);
 	if (!total)
 		return;
 	rest = span_skip(all, (size_t)(total - all.ptr) + 8);
@@ -138,6 +162,10 @@ operator_do(struct operator *operator, const char *verb, uint64_t id)
 	char text[ID_TEXT_MAX];
 
 	over(operator);
+	operator->verb = id ? verb : NULL;
+	operator->id = id;
+	if (strcmp(verb, "release") == 0)
+		witness_releases(oracle_witness(operator->oracle), operator->server, id);
 	snprintf(operator->request, sizeof(operator->request),
 	    "{\"do\": \"%s\", \"id\": \"%.*s\", \"who\": \"operator\"}\n", verb,
 	    SPAN_ARGS(id ? id_text(text, id) : SPAN("all")));
@@ -149,6 +177,7 @@ void
 operator_reroute(struct operator *operator, const char *domain, const char *host)
 {
 	over(operator);
+	operator->verb = NULL;
 	snprintf(operator->request, sizeof(operator->request),
 	    "{\"do\": \"reroute\", \"id\": \"all\", \"for\": \"%s\"%s%s%s, "
 	    "\"who\": \"operator\"}\n",
@@ -161,6 +190,7 @@ void
 operator_suspend(struct operator *operator, const char *destination, unsigned seconds)
 {
 	over(operator);
+	operator->verb = NULL;
 	snprintf(operator->request, sizeof(operator->request),
 	    "{\"do\": \"suspend\", \"for\": \"%s\", \"seconds\": %u, "
 	    "\"who\": \"operator\"}\n",
@@ -173,6 +203,7 @@ void
 operator_ask_total(struct operator *operator)
 {
 	over(operator);
+	operator->verb = NULL;
 	operator->total = -1;
 	snprintf(operator->request, sizeof(operator->request),
 	    "{\"do\": \"list\", \"limit\": 1}\n");

@@ -171,6 +171,12 @@ void witness_unknown(struct witness *witness, struct span address, struct span f
 bool witness_crash_between(struct witness *witness, struct sim_server *server,
     uint64_t from_ms, uint64_t to_ms);
 struct witness *oracle_witness(struct oracle *oracle);
+/*
+ * An operator was answered: the message is deleted, and no recipient was under way; or it is on
+ * hold.  And: he begins to release it, or all (0).
+ */
+void witness_kept(struct witness *witness, struct sim_server *server, uint64_t id, bool deleted);
+void witness_releases(struct witness *witness, struct sim_server *server, uint64_t id);
 struct oracle_numbers *oracle_count(struct oracle *oracle);
 
 /* sim_arrival.c: what came out; kept_here: its lines end with LF; place: a Maildir, or NULL */

@@ -38,6 +38,9 @@ enum note_kind {
 	NOTE_MAILDIR_DOUBT,
 	NOTE_DISCARDED,
 	NOTE_UNKNOWN,      /* another server knows nobody of that name; original: the sender */
+	NOTE_KEPT_DELETED, /* so an operator was answered */
+	NOTE_KEPT_HELD,
+	NOTE_RELEASES,     /* an operator asks for it; id 0: all */
 };
 
 struct note {
@@ -274,6 +277,55 @@ take_failed(struct witness *witness, struct sim_server *server, struct span line
 		check_suppressed(witness, server, line);
 }
 
+/*
+ * What an operator was told is so, whatever befell the server since.  On hold, an attempt may still
+ * end that was under way; after the loss of the queue nothing is.
+ */
+static void
+check_kept(struct witness *witness, struct sim_server *server, struct span line)
+{
+	uint64_t id = field_id(line, "id");
+	bool deleted = false, held = false, lost = false;
+
+	for (size_t i = 0; i < witness->count; i++) {
+		const struct note *note = &witness->notes[i];
+
+		if (note->server != server)
+			continue;
+		if (note->kind == NOTE_ROT || note->kind == NOTE_READ_ERROR)
+			return;
+		if (note->kind == NOTE_CRASH)
+			lost |= held && (note->proc == PROC_COUNT || note->proc == PROC_QUEUE);
+		else if (note->kind == NOTE_RELEASES && (note->id == id || note->id == 0))
+			held = lost = false;
+		deleted |= note->kind == NOTE_KEPT_DELETED && note->id == id;
+		held |= note->kind == NOTE_KEPT_HELD && note->id == id;
+	}
+	if (deleted || lost)
+		sim_fail(oracle_sim(witness->oracle),
+		    "property 16: an operator was told that it is %s: %.*s",
+		    deleted ? "deleted" : "on hold", SPAN_ARGS(line));
+}
+
+static void
+take_done(struct witness *witness, struct sim_server *server, struct span line)
+{
+	take_outcome(witness, NOTE_DONE, server, line);
+	check_kept(witness, server, line);
+}
+
+void
+witness_kept(struct witness *witness, struct sim_server *server, uint64_t id, bool deleted)
+{
+	note_add(witness, deleted ? NOTE_KEPT_DELETED : NOTE_KEPT_HELD, server)->id = id;
+}
+
+void
+witness_releases(struct witness *witness, struct sim_server *server, uint64_t id)
+{
+	note_add(witness, NOTE_RELEASES, server)->id = id;
+}
+
 /* The next server is one of ours, and does not know what became of it. */
 static bool
 says_it_may_arrive_twice(struct span line)
@@ -290,7 +342,7 @@ take_line(void *owner, struct sim_server *server, struct span line)
 	if (span_eq(event, SPAN("accepted")))
 		take_accepted(witness, server, line);
 	else if (span_eq(event, SPAN("delivered")) || span_eq(event, SPAN("relayed")))
-		take_outcome(witness, NOTE_DONE, server, line);
+		take_done(witness, server, line);
 	else if (span_eq(event, SPAN("bounced")) || span_eq(event, SPAN("expired")))
 		take_failed(witness, server, line);
 	else if (span_eq(event, SPAN("discarded")))
@@ -460,6 +512,9 @@ excuse_of(const struct witness *witness, const struct note *note, uint64_t id,
 	case NOTE_NO_MARKS:
 	case NOTE_DISCARDED:
 	case NOTE_UNKNOWN:
+	case NOTE_KEPT_DELETED:
+	case NOTE_KEPT_HELD:
+	case NOTE_RELEASES:
 		break;
 	}
 	return NULL;

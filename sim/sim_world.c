@@ -166,7 +166,8 @@ add_town(struct world *world, size_t index)
 	    world->duration_ms / 12 + 1);
 	addr = world_addr(4, (unsigned)index, 1);
 	town->operator =
-	    operator_create(world->oracle, sim_actor_io(world->sim, &addr), town->server);
+	    operator_create(world->oracle,
+	        sim_actor_io_beside(world->sim, &addr, town->server), town->server);
 }
 
 static struct remote_options
