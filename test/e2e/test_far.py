@@ -10,7 +10,6 @@ from talk import message, submit
 from test_delivery import ALICE, RELAY, through
 
 ANN = "ann@far.example"
-LINE_S = 0.03  # what each reply takes: the line is long
 
 
 class Far:
@@ -20,14 +19,16 @@ class Far:
     thought about it.
     """
 
-    def __init__(self, patience=10, thinks=0, dot=b"250 2.0.0 taken", mail=b"250 ok",
+    def __init__(self, patience=10, thinks=0, line_s=0.03, dot=b"250 2.0.0 taken", mail=b"250 ok",
                  offers=b"250-8BITMIME\r\n250 PIPELINING"):
         self.patience, self.thinks, self.offers = patience, thinks, offers
+        self.line_s = line_s  # what each reply takes: the line is long
         self.dot = dot    # the reply to that second message; None: it goes without one
         self.mail = mail  # the reply to the MAIL that came behind it
         self.taken = []   # tokens, in order
         self.behind = []  # what came behind that second message, in lines
         self.begun = []   # when each connection was made
+        self.open = self.open_most = 0
         self.thought = 0  # when the second message was answered
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=20)
@@ -46,6 +47,8 @@ class Far:
                 return
             with self.lock:
                 self.begun.append(time.monotonic())
+                self.open += 1
+                self.open_most = max(self.open_most, self.open)
                 session = Session(self, connection, len(self.begun) == 1)
             threading.Thread(target=session.serve, daemon=True).start()
 
@@ -53,7 +56,7 @@ class Far:
 class Session:
     def __init__(self, far, connection, is_first):
         self.far, self.connection, self.is_first = far, connection, is_first
-        self.input, self.count, self.mail = b"", 0, b"250 ok"
+        self.input, self.count, self.mail, self.has_left = b"", 0, b"250 ok", False
 
     def serve(self):
         try:
@@ -63,6 +66,13 @@ class Session:
                     pass
         except OSError:
             pass
+        self.leave()
+
+    def leave(self):
+        """It is over for the client, however long the last reply takes."""
+        with self.far.lock:
+            self.far.open -= not self.has_left
+        self.has_left = True
 
     def read(self):
         piece = self.connection.recv(1 << 16)
@@ -77,10 +87,12 @@ class Session:
         return line
 
     def say(self, reply):
-        time.sleep(LINE_S)
+        time.sleep(self.far.line_s)
         self.connection.sendall(reply + b"\r\n")
 
     def answer(self, verb):
+        if verb == b"QUIT":
+            self.leave()
         if verb == b"DATA":
             self.say(b"354 go on")
             self.take_message()
@@ -198,3 +210,20 @@ def test_a_quick_line_is_left_as_it_is(postrider, sink):
     far.wait_messages(3)
     server.wait_queue_empty()
     assert far.sessions == 1 and not logs.select(server.events(), "reconnect")
+
+
+def test_the_farther_it_is_the_more_connections_it_may_have(postrider, far_server):
+    """What takes less than 100 ms is near enough for as many as any destination has."""
+    most = {}
+    for line_s in (0.02, 0.12):
+        far = far_server(patience=0.01, line_s=line_s)
+        server = postrider(routes=[through(far.port)], extra=[
+            *RELAY, "hold all mail", "queue { connections per destination 2; connections at first 2\n"
+            "connections per far destination 4 }"]).start()
+        for number in range(12):
+            submit(server.smtp_port, ALICE, ANN, message(f"m{number}"))
+        server.queue("release", "all")
+        server.wait_queue_empty()
+        assert len(far.taken) == 12
+        most[line_s] = far.open_most
+    assert most == {0.02: 2, 0.12: 4}
