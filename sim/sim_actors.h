@@ -62,6 +62,7 @@ struct remote_options {
 	unsigned rcpt_max; /* more get a 452 */
 	bool pipelining;
 	bool seven_bits; /* it has no 8BITMIME */
+	bool forgets;    /* it loses what comes behind a message before it has answered that */
 	/* Of faults, in a million at each step, beside those of the mood. */
 	uint32_t slow_ppm;
 	uint32_t cut_ppm; /* LMTP: the connection is lost before a verdict */

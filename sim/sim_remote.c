@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { LINE_BYTES_MAX = 4096, MESSAGE_BYTES_MAX = 8 << 20, DRIP_BYTES = 250 };
+enum { LINE_BYTES_MAX = 4096, MESSAGE_BYTES_MAX = 8 << 20, DRIP_BYTES = 250, FORGETS_MS = 400 };
 
 static void take_input(struct visit *visit);
 
@@ -38,11 +38,21 @@ static void read_done(struct io_op *op);
 static void
 read_more(struct visit *visit)
 {
-	if (visit->reading || visit->waiting)
+	if (visit->reading || (visit->waiting && !visit->forgetting))
 		return;
 	visit->reading = true;
 	visit->read = (struct io_op){.done = read_done, .owner = visit};
 	io_read(visit->stream, &visit->read);
+}
+
+void
+remote_forget(struct visit *visit)
+{
+	visit->input_used = visit->input.len;
+	visit->forgetting = visit->waiting = true;
+	io_timer_start(visit->remote->options.io, &visit->timer,
+	    FORGETS_MS / 2 + remote_chance(visit, FORGETS_MS));
+	read_more(visit);
 }
 
 bool
@@ -78,6 +88,7 @@ waited(struct io_timer *timer)
 {
 	struct visit *visit = timer->owner;
 
+	visit->forgetting = false;
 	if (remote_flush(visit) && !visit->waiting)
 		take_input(visit);
 }
@@ -243,7 +254,7 @@ read_done(struct io_op *op)
 		remote_visit_over(visit, false);
 		return;
 	}
-	if (visit->half_closed) {
+	if (visit->half_closed || visit->forgetting) {
 		read_more(visit);
 		return;
 	}

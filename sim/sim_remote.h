@@ -27,6 +27,7 @@ struct visit {
 	size_t input_used; /* bytes of input that were taken */
 	bool seven_bits;   /* nobody was told of 8BITMIME */
 	bool hello, mail, in_body, reading, waiting, closing, half_closed;
+	bool forgetting; /* what comes now is lost */
 	size_t output_piece; /* a tarpit's: so many bytes at a time; 0: all */
 	char from[LETTER_ADDRESS_BYTES];
 	char rcpts[REMOTE_RCPTS_MAX][LETTER_ADDRESS_BYTES];
@@ -55,6 +56,8 @@ __attribute__((format(printf, 2, 3))) void remote_say(
 bool remote_flush(struct visit *visit);
 /* True where a fault took the place of the reply; the visit may be over, then it is NULL. */
 bool remote_fault(struct visit **at, enum step step);
+/* It thinks for a while, and loses what comes meanwhile. */
+void remote_forget(struct visit *visit);
 void remote_visit_over(struct visit *visit, bool reset);
 
 /* sim_remote_mail.c: a command, or a line of a message; the visit may be over, then it is NULL. */

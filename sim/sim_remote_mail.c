@@ -198,6 +198,8 @@ take_end(struct visit **at)
 	forget(visit);
 	if (!silent) {
 		remote_say(visit, "250 2.0.0 taken");
+		if (visit->remote->options.forgets)
+			remote_forget(visit);
 		return;
 	}
 	sim_trace(visit->remote->sim, "%s takes and says nothing", visit->remote->options.name);

@@ -72,6 +72,9 @@ write_conf(struct world *world, const struct town *town, size_t index, struct bu
 	if (dice_below(dice, 2))
 		buf_addf(
 		    conf, "\tsuppress unknown addresses for %d m\n", ORACLE_SUPPRESS_MIN);
+	if (dice_below(dice, 3) == 0)
+		buf_addf(conf, "\tconnections per destination %u\n\tconnections at first 1\n",
+		    1 + (unsigned)dice_below(dice, 2));
 	buf_addf(conf, "\texpire after %llu m\n}\n",
 	    (unsigned long long)(world->expire_ms / 60000));
 	buf_addf(conf, "delivery {\n\treply timeout %u m\n\trecipients per transaction %u\n}\n",
@@ -178,6 +181,7 @@ remote_options(struct world *world, const char *host, unsigned number)
 	    .pipelining = dice_below(&world->dice, 2),
 	    .seven_bits = dice_below(&world->dice, 3) == 0,
 	    .slow_ppm = dice_below(&world->dice, 3) ? 0 : 100000,
+	    .forgets = dice_below(&world->dice, 6) == 0,
 	};
 }
 

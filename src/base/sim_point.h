@@ -45,6 +45,7 @@
 	BUG(LEDGER_SYNCED_AGAIN, "a start believes what a failed sync left of the ledger") \
 	BUG(LMTP_ALL_GOOD, "LMTP: whatever a verdict says, it counts as good")           \
 	BUG(LMTP_CUT_IS_GOOD, "LMTP: who has no verdict when the connection is lost is delivered") \
+	BUG(BEHIND_SHARES_REPLY, "what is said of a message holds for the one behind it")   \
 	BUG(FALL_BACK_FROM_ROUTES, "mail that a route sends elsewhere falls back too")   \
 	BUG(SUPPRESS_ANY_REFUSAL, "an address is suppressed after any 5xx")              \
 	BUG(REFUSED_IS_DISCARDED, "what a rule refuses is thrown away")

@@ -156,6 +156,7 @@ struct conf_limits {
 	uint64_t expire_ms;
 	uint64_t connections_max;
 	uint64_t connections_start; /* the window's; at most connections_max */
+	uint64_t connections_far_max; /* where the line is long; 0: see route_far_connections */
 	uint64_t rate_count; /* messages in a period; 0: no limit */
 	uint64_t rate_period_ms;
 	uint64_t tls; /* enum conf_tls; where a route says nothing else than may */
@@ -373,6 +374,7 @@ struct conf {
 	uint64_t hold_max_ms; /* FUTURERELEASE; 0: not offered */
 	uint64_t return_bytes_max; /* of a message in its bounce; 0: never whole */
 	uint64_t idle_timeout_ms;
+	bool send_chunks; /* BDAT where it is offered, for all mail */
 	bool convert_for_old_servers; /* without 8BITMIME or BINARYMIME */
 	uint64_t transcripts_max; /* kept of attempts that failed or were slow; 0: none */
 	uint64_t transcript_bytes_max, transcript_memory_bytes; /* of one, of all */

@@ -118,6 +118,7 @@ conf_destination_open(struct conf_parser *parser, const struct conf_option *opti
 	    .expire_ms = CONF_UNSAID,
 	    .connections_max = CONF_UNSAID,
 	    .connections_start = CONF_UNSAID,
+	    .connections_far_max = CONF_UNSAID,
 	    .rate_count = CONF_UNSAID,
 	    .tls = CONF_UNSAID,
 	    .messages_max = CONF_UNSAID,
@@ -188,6 +189,9 @@ conf_destinations_settle(struct conf *conf)
 		settle(&limits->jitter_percent, queue->jitter_percent);
 		settle(&limits->expire_ms, queue->expire_ms);
 		settle(&limits->tls, CONF_TLS_MAY);
+		settle(&limits->connections_far_max,
+		    limits->connections_max == CONF_UNSAID ? queue->connections_far_max
+							   : limits->connections_max);
 		settle(&limits->connections_max, queue->connections_max);
 		settle(&limits->connections_start, queue->connections_start);
 		if (limits->connections_start > limits->connections_max)

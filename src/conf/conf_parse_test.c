@@ -310,7 +310,8 @@ destinations_have_limits_of_their_own(void **state)
 	kit_init(&kit, KIT_BASE
 	    "destination Slow.Example, [::1] {\n\tretry after 1 m, 5 m; expire after 2 d\n"
 	    "\tconnections 4; rate 100 per 1 m; jitter 20%; tls dane\n}\n"
-	    "queue { jitter 30 %; expire after 3 d; rate per destination 5 per second }\n"
+	    "queue { jitter 30 %; expire after 3 d; rate per destination 5 per second\n"
+	    "connections per far destination 30 }\n"
 	    "destination any { connections at first 9; retry after 7 s; rate unlimited }\n");
 	kit_assert_good(&kit);
 	assert_int_equal(kit.conf->destination_count, 3);
@@ -324,6 +325,7 @@ destinations_have_limits_of_their_own(void **state)
 		assert_int_equal(rows[i].limits.expire_ms, 2 * 86400 * 1000);
 		assert_int_equal(rows[i].limits.connections_max, 4);
 		assert_int_equal(rows[i].limits.connections_start, 4);
+		assert_int_equal(rows[i].limits.connections_far_max, 4);
 		assert_int_equal(rows[i].limits.rate_count, 100);
 		assert_int_equal(rows[i].limits.rate_period_ms, 60000);
 		assert_int_equal(rows[i].limits.jitter_percent, 20);
@@ -335,6 +337,7 @@ destinations_have_limits_of_their_own(void **state)
 	assert_int_equal(rows[2].limits.expire_ms, 3 * 86400 * 1000);
 	assert_int_equal(rows[2].limits.connections_max, 20);
 	assert_int_equal(rows[2].limits.connections_start, 9);
+	assert_int_equal(rows[2].limits.connections_far_max, 30);
 	assert_int_equal(rows[2].limits.rate_count, 0);
 	assert_int_equal(rows[2].limits.jitter_percent, 30);
 	assert_int_equal(kit.conf->limits.rate_count, 5);

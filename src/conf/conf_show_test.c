@@ -118,6 +118,7 @@ assert_same_limits(const struct conf_limits *a, const struct conf_limits *b)
 	assert_int_equal(a->expire_ms, b->expire_ms);
 	assert_int_equal(a->connections_max, b->connections_max);
 	assert_int_equal(a->connections_start, b->connections_start);
+	assert_int_equal(a->connections_far_max, b->connections_far_max);
 	assert_int_equal(a->rate_count, b->rate_count);
 	assert_int_equal(a->rate_period_ms, b->rate_period_ms);
 	assert_int_equal(a->tls, b->tls);

@@ -17,6 +17,19 @@ const struct conf_limits *route_limits(const struct conf *conf, struct span dest
 const struct conf_destination *
 route_destination(const struct conf *conf, struct span destination);
 
+enum { ROUTE_CONNECTIONS = 20, ROUTE_FAR_CONNECTIONS = 50 };
+
+/* Connections at a time where the line is long. */
+static inline uint64_t
+route_far_connections(const struct conf_limits *limits)
+{
+	if (limits->connections_far_max > 0)
+		return limits->connections_far_max;
+	/* Who says how many they are means all. */
+	return limits->connections_max == ROUTE_CONNECTIONS ? ROUTE_FAR_CONNECTIONS
+							    : limits->connections_max;
+}
+
 /* The rate of limits, for rate_take() and the like. */
 static inline struct rate_limit
 route_rate(const struct conf_limits *limits)

@@ -51,6 +51,7 @@ enum {
 /* What a destination may have. */
 struct sched_limits {
 	uint32_t concurrency_start, concurrency_max; /* attempts at a time: first, and at most */
+	uint32_t concurrency_far_max; /* at most, where the line is long; 0: as concurrency_max */
 	struct rate_limit rate;                      /* of attempts; count 0: none */
 	uint64_t down_ms_min, down_ms_max;           /* between two probes while it is down */
 	uint64_t expire_ms;                          /* what waits for it while it is down */

@@ -65,6 +65,15 @@ ask_limits(struct sched *sched, struct destination *destination)
 	check(destination->limits.concurrency_max > 0);
 }
 
+static uint32_t
+window_max(const struct destination *destination)
+{
+	const struct sched_limits *limits = &destination->limits;
+
+	return destination->far && limits->concurrency_far_max > 0 ? limits->concurrency_far_max
+								   : limits->concurrency_max;
+}
+
 static struct span
 site_of(const struct sched *sched, const struct destination *destination)
 {
@@ -126,6 +135,17 @@ count_active(struct sched *sched, uint32_t at, int64_t change)
 	sched_room_count(sched, destination->site | RING_SITE, change);
 }
 
+/* And so many of them yield their places. */
+static void
+count_yielding(struct sched *sched, uint32_t at, int64_t change)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	turn_yields(&destination->turn, change);
+	if (destination->site != SCHED_NONE)
+		turn_yields(&site_at(sched, destination->site)->turn, change);
+}
+
 static void
 forget(struct sched *sched, uint32_t at)
 {
@@ -148,20 +168,23 @@ refresh(struct sched *sched, uint32_t at)
 {
 	struct destination *destination = destination_at(sched, at);
 	uint32_t was = destination->site, site = SCHED_NONE, active = destination->turn.active;
+	uint32_t yielding = destination->turn.yielding;
 	struct span name;
 
 	if (destination->limits_age == sched->limits_age)
 		return;
 	ask_limits(sched, destination);
-	window_limit(&destination->window, destination->limits.concurrency_max);
+	window_limit(&destination->window, window_max(destination));
 	name = site_of(sched, destination);
 	if (name.len > 0)
 		site = sched_site_join(sched, destination->turn.kind, name);
 	if (site != was) {
 		sched_ring_set(sched, at, false, false);
+		count_yielding(sched, at, -(int64_t)yielding);
 		count_active(sched, at, -(int64_t)active);
 		destination->site = site;
 		count_active(sched, at, active);
+		count_yielding(sched, at, yielding);
 	}
 	if (was != SCHED_NONE)
 		sched_site_leave(sched, was);
@@ -202,7 +225,7 @@ may_start(const struct sched *sched, const struct destination *destination, uint
 			*wake_ms = destination->down_until_ms;
 		if (destination->down_until_ms > sched->now_ms || destination->turn.active > 0)
 			return false;
-	} else if (!window_has_room(&destination->window, destination->turn.active)) {
+	} else if (!window_has_room(&destination->window, turn_places(&destination->turn))) {
 		return false;
 	}
 	token_ms =
@@ -377,7 +400,7 @@ take_feedback(
 	case SCHED_SERVED:
 		come_up(destination);
 		destination->served = true;
-		window_succeed(&destination->window, destination->limits.concurrency_max);
+		window_succeed(&destination->window, window_max(destination));
 		return;
 	case SCHED_REFUSED:
 		come_up(destination);
@@ -405,7 +428,7 @@ sched_attempt_over(struct sched *sched, uint32_t at, enum sched_feedback feedbac
 {
 	struct destination *destination = destination_at(sched, at);
 
-	check(destination->turn.active > 0);
+	check(turn_places(&destination->turn) > 0);
 	if (now_ms > sched->now_ms)
 		sched->now_ms = now_ms;
 	count_active(sched, at, -1);
@@ -415,6 +438,25 @@ sched_attempt_over(struct sched *sched, uint32_t at, enum sched_feedback feedbac
 	take_feedback(sched, destination, feedback);
 	if (reply > 0 || destination->down_count > 0)
 		keep_reply(sched, destination, reply);
+	sched_destination_look(sched, at);
+}
+
+void
+sched_attempt_yields(struct sched *sched, uint32_t at, bool yields)
+{
+	count_yielding(sched, at, yields ? 1 : -1);
+	sched_destination_look(sched, at);
+}
+
+void
+sched_destination_far(struct sched *sched, uint32_t at, bool far)
+{
+	struct destination *destination = destination_at(sched, at);
+
+	if (destination->far == far)
+		return;
+	destination->far = far;
+	window_limit(&destination->window, window_max(destination));
 	sched_destination_look(sched, at);
 }
 
@@ -431,8 +473,10 @@ sched_destination_get(
 	    .kind = destination->turn.kind,
 	    .rcpt_count = destination->rcpt_count,
 	    .ready_count = ready_count(destination),
-	    .active = destination->turn.active,
+	    .active = turn_places(&destination->turn),
 	    .window = destination->window.size,
+	    .window_max = window_max(destination),
+	    .far = destination->far,
 	    .down_count = destination->down_count,
 	    .down_until_ms = destination->down_until_ms,
 	    .token_ms = rate_next_ms(

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/check.h"
 #include "base/map.h"
 #include "route/window.h"
 #include "sched/sched_index.h"
@@ -55,6 +56,7 @@ struct turn {
 	struct wheel_node node; /* in the wheel until something changes by itself */
 	struct ring_node rings[RING_COUNT];
 	uint32_t active;
+	uint32_t yielding; /* attempts of these that count for no window */
 	uint8_t kind;
 	uint8_t began; /* in which ring it was when its first attempt of those under way began */
 	bool in_wheel;
@@ -137,6 +139,7 @@ struct destination {
 	uint32_t site;       /* SCHED_NONE: none is known */
 	uint8_t light_run, fresh_run, priority_run, high_run;
 	bool served; /* since it last failed */
+	bool far;    /* the line is long */
 };
 
 /* What the destinations share that the same servers take mail for; it lives while there is one. */
@@ -215,6 +218,21 @@ turn_at(const struct sched *sched, uint32_t turn)
 {
 	return turn & RING_SITE ? &site_at(sched, turn & ~RING_SITE)->turn
 	                        : &destination_at(sched, turn)->turn;
+}
+
+/* Attempts that count for the window. */
+static inline uint32_t
+turn_places(const struct turn *turn)
+{
+	return turn->active - turn->yielding;
+}
+
+/* So many of its attempts more, or fewer, count for no window. */
+static inline void
+turn_yields(struct turn *turn, int64_t change)
+{
+	turn->yielding = (uint32_t)(turn->yielding + change);
+	check(turn->yielding <= turn->active);
 }
 
 /* Counts a turn of whoever goes first; false: it is the other's turn, after so many. */

@@ -27,7 +27,7 @@ it_does_as_the_model_does(void **state)
 	static char bytes[BYTES];
 	uint64_t seed = 88172645463325252, takes = 0, expired = 0;
 	uint64_t site_takes = 0, site_waits = 0, full_waits = 0, probe_turns = 0;
-	uint64_t light_firsts = 0;
+	uint64_t light_firsts = 0, yields = 0;
 	struct model model;
 
 	(void)state;
@@ -42,13 +42,14 @@ it_does_as_the_model_does(void **state)
 		full_waits += model.full_waits;
 		probe_turns += model.probe_turns;
 		light_firsts += model.light_firsts;
+		yields += model.yields;
 	}
 	/* The runs went where they were meant to go. */
 	assert_true(takes > RUNS * 100);
 	assert_true(expired > RUNS);
 	assert_true(site_takes > RUNS * 30 && site_waits > RUNS * 100);
 	assert_true(full_waits > RUNS * 100 && probe_turns > RUNS * 10);
-	assert_true(light_firsts > RUNS * 20);
+	assert_true(light_firsts > RUNS * 20 && yields > RUNS * 20);
 }
 
 int

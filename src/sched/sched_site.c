@@ -133,7 +133,7 @@ sched_site_may(const struct sched *sched, const struct site *site, enum sched_re
 		*reason = SCHED_WHY_PAUSE;
 		return false;
 	}
-	if (!window_has_room(&site->window, site->turn.active)) {
+	if (!window_has_room(&site->window, turn_places(&site->turn))) {
 		*reason = SCHED_WHY_SITE;
 		return false;
 	}
@@ -177,7 +177,10 @@ sched_site_look(struct sched *sched, uint32_t at)
 			forget(sched, at);
 			return;
 		}
-		wake_ms = rate_full_ms(&site->rate);
+		/* A pause beyond that is no reason to remember it. */
+		sched_ring_set(sched, at | RING_SITE, false, false);
+		sched_ring_wake(sched, at | RING_SITE, rate_full_ms(&site->rate));
+		return;
 	}
 	any = site->turns[RING_ALL].first != SCHED_NONE;
 	may = sched_site_may(sched, site, &reason, &wake_ms);
@@ -185,8 +188,7 @@ sched_site_look(struct sched *sched, uint32_t at)
 		SIM_MARK("sched.site_window_binds");
 	sched_ring_set(sched, at | RING_SITE,
 	    may && site->turns[RING_LIGHT].first != SCHED_NONE, may && any);
-	sched_ring_wake(
-	    sched, at | RING_SITE, site->destination_count == 0 || any ? wake_ms : 0);
+	sched_ring_wake(sched, at | RING_SITE, any ? wake_ms : 0);
 }
 
 void
@@ -229,7 +231,7 @@ sched_site_get(const struct sched *sched, uint32_t at, struct sched_site *into)
 	*into = (struct sched_site){
 	    .name = span_of(site->name, site->name_bytes),
 	    .destination_count = site->destination_count,
-	    .active = site->turn.active,
+	    .active = turn_places(&site->turn),
 	    .window = site->window.size,
 	    .token_ms = rate_next_ms(&site->rate, &site->limits.rate, sched->now_ms),
 	    .limits = site->limits,

@@ -62,6 +62,13 @@ enum sched_feedback {
  */
 void sched_attempt_over(struct sched *sched, uint32_t destination,
     enum sched_feedback feedback, uint32_t reply, uint64_t now_ms);
+/*
+ * An attempt under way takes no place in the windows of its destination and its site any more, as
+ * its connection may have another behind it; or it does again: before it is over.
+ */
+void sched_attempt_yields(struct sched *sched, uint32_t destination, bool yields);
+/* The line to the destination is long, or it is not: how many attempts it may have (far_max). */
+void sched_destination_far(struct sched *sched, uint32_t destination, bool far);
 /* An operator wants it tried now: it is not down until the next failure. */
 void sched_destination_up(struct sched *sched, uint32_t destination);
 
@@ -69,7 +76,9 @@ struct sched_destination {
 	struct span key;
 	unsigned kind;
 	size_t rcpt_count, ready_count;
-	uint32_t active, window;
+	uint32_t active, window; /* active: not those that yield their places */
+	uint32_t window_max;     /* that it may have now */
+	bool far;
 	uint32_t down_count;    /* probes that failed; 0: it is not down */
 	uint64_t down_until_ms; /* when it is probed next, by the clock of now_ms */
 	uint64_t token_ms;      /* when its rate lets the next attempt start */

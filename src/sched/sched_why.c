@@ -35,7 +35,7 @@ why_ready(const struct sched *sched, uint32_t at, struct sched_why *why)
 		                                                : SCHED_WHY_DOWN;
 		if (why->reason == SCHED_WHY_DOWN)
 			why->at_wall_ms = wall_of(sched, destination->down_until_ms);
-	} else if (!window_has_room(&destination->window, destination->turn.active)) {
+	} else if (!window_has_room(&destination->window, turn_places(&destination->turn))) {
 		why->reason = SCHED_WHY_WINDOW;
 	} else if (site == SCHED_WHY_SITE) {
 		why->reason = SCHED_WHY_SITE;

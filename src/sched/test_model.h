@@ -55,6 +55,8 @@ struct model_destination {
 	struct moment entered[2];
 	unsigned level;   /* with which it is there */
 	bool began_light; /* where its first attempt of those under way came from */
+	bool far;
+	unsigned yielding; /* attempts of the active ones that count for no window */
 	unsigned kind, active, light_run, fresh_run, priority_run, high_run, down_count;
 	uint64_t down_until_ms;
 	struct window window;
@@ -76,6 +78,7 @@ struct model_site {
 struct model_attempt {
 	unsigned message, destination, rcpt_count;
 	unsigned rcpts[MODEL_RCPTS];
+	bool yields;
 };
 
 struct model {
@@ -94,7 +97,7 @@ struct model {
 	struct model_attempt attempts[MODEL_ATTEMPTS_MAX];
 	unsigned attempt_count;
 	uint64_t takes, expired; /* for tests: that something happened at all */
-	uint64_t site_takes, site_waits, full_waits, probe_turns, light_firsts;
+	uint64_t yields, site_takes, site_waits, full_waits, probe_turns, light_firsts;
 };
 
 static inline unsigned
@@ -127,6 +130,7 @@ model_limits(const struct model *model, unsigned destination)
 	struct sched_limits limits = {
 	    .concurrency_start = 1 + destination % 3,
 	    .concurrency_max = 2 + destination + model->limits_set,
+	    .concurrency_far_max = destination % 2 ? 6 + destination : 0,
 	    .down_ms_min = 300,
 	    .down_ms_max = 1000,
 	    .expire_ms = 20000,
@@ -137,6 +141,23 @@ model_limits(const struct model *model, unsigned destination)
 		limits.rate =
 		    (struct rate_limit){.count = 5 + model->limits_set, .period_ms = 1000};
 	return limits;
+}
+
+static inline unsigned
+model_window_max(const struct model *model, unsigned at)
+{
+	struct sched_limits limits = model_limits(model, at);
+
+	return model->destinations[at].far && limits.concurrency_far_max > 0
+	    ? limits.concurrency_far_max
+	    : limits.concurrency_max;
+}
+
+/* Attempts that count for the window. */
+static inline unsigned
+model_places(const struct model *model, unsigned at)
+{
+	return model->destinations[at].active - model->destinations[at].yielding;
 }
 
 static inline void
@@ -271,7 +292,7 @@ model_may(const struct model *model, unsigned at)
 	if (destination->down_count > 0) {
 		if (destination->down_until_ms > model->now_ms || destination->active > 0)
 			return false;
-	} else if (destination->active >= destination->window.size) {
+	} else if (model_places(model, at) >= destination->window.size) {
 		return false;
 	}
 	return rate_next_ms(&destination->rate, &limits.rate, model->now_ms) == model->now_ms;
@@ -287,6 +308,17 @@ model_site_active(const struct model *model, unsigned site)
 		if (model->destinations[at].known && model->site_of[at] == site)
 			active += model->destinations[at].active;
 	return active;
+}
+
+static inline unsigned
+model_site_places(const struct model *model, unsigned site)
+{
+	unsigned places = 0;
+
+	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++)
+		if (model->destinations[at].known && model->site_of[at] == site)
+			places += model_places(model, at);
+	return places;
 }
 
 static inline unsigned
@@ -307,7 +339,7 @@ model_site_why(const struct model *model, unsigned at)
 
 	if (limits.pause_until_ms > model->now_ms)
 		return SCHED_WHY_PAUSE;
-	if (model_site_active(model, at) >= site->window.size)
+	if (model_site_places(model, at) >= site->window.size)
 		return SCHED_WHY_SITE;
 	if (rate_next_ms(&site->rate, &limits.rate, model->now_ms) > model->now_ms)
 		return SCHED_WHY_SITE_RATE;

@@ -177,6 +177,10 @@ model_attempt_over(struct model *model)
 	reply = model_reply(model);
 	slot = sched_destination_find(
 	    model->sched, attempt.destination > 0, model_key(attempt.destination));
+	if (model_below(model, 4) == 0)
+		model_measure(model, &attempt);
+	if (attempt.yields)
+		model_yield(model, &attempt);
 	sched_attempt_over(model->sched, slot, feedback, reply, model->now_ms);
 	sched_reply_drop(model->sched, reply);
 	model_feedback(model, attempt.destination, feedback);
@@ -352,7 +356,7 @@ model_reload(struct model *model)
 	for (unsigned at = 0; at < MODEL_DESTINATIONS; at++)
 		if (model->destinations[at].known)
 			window_limit(&model->destinations[at].window,
-			    model_limits(model, at).concurrency_max);
+			    model_window_max(model, at));
 	for (unsigned at = 0; at < MODEL_SITES; at++)
 		if (model->sites[at].known)
 			window_limit(&model->sites[at].window,
@@ -433,7 +437,7 @@ model_check_why(struct model *model, const struct model_message *message,
 		reason = destination->down_until_ms <= model->now_ms && destination->active > 0
 		    ? SCHED_WHY_PROBE
 		    : SCHED_WHY_DOWN;
-	else if (destination->active >= destination->window.size)
+	else if (model_places(model, rcpt->destination) >= destination->window.size)
 		reason = SCHED_WHY_WINDOW;
 	else if (site == SCHED_WHY_SITE)
 		reason = site;
@@ -508,7 +512,8 @@ model_check_destinations(const struct model *model)
 		check(is.ready_count == model_ready(model, at));
 		check(is.rcpt_count ==
 		    model_count(model, at, SCHED_STATE_COUNT, MODEL_LINES, MODEL_SENDERS));
-		check(is.active == destination->active);
+		check(is.active == model_places(model, at));
+		check(is.window_max == model_window_max(model, at));
 		check(is.window == destination->window.size);
 		check(is.down_count == destination->down_count);
 		check(is.down_until_ms == destination->down_until_ms);
@@ -532,7 +537,7 @@ model_check_sites(const struct model *model)
 		count++;
 		sched_site_get(model->sched, slot, &is);
 		check(is.destination_count == model_site_members(model, at));
-		check(is.active == model_site_active(model, at));
+		check(is.active == model_site_places(model, at));
 		check(is.window == site->window.size);
 	}
 	check(sched_site_count(model->sched) == count);
@@ -569,6 +574,8 @@ model_step(struct model *model)
 		model_learn(model);
 	else if (operation == 13)
 		model_up(model);
+	else if (model->attempt_count > 0 && operation == 14 && model_below(model, 3) == 0)
+		model_yield(model, &model->attempts[model_below(model, model->attempt_count)]);
 	else if (message->used && operation == 14)
 		model_act(model, message, model_below(model, MODEL_RCPTS));
 	else if (message->used && model_below(model, 3) > 0)

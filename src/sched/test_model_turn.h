@@ -390,6 +390,37 @@ model_take(struct model *model)
 	model_look(model, 1);
 }
 
+/* An attempt gives its place in the windows away, or takes one again. */
+static inline void
+model_yield(struct model *model, struct model_attempt *attempt)
+{
+	struct model_destination *destination = &model->destinations[attempt->destination];
+
+	attempt->yields = !attempt->yields;
+	destination->yielding += attempt->yields ? 1 : -1u;
+	sched_attempt_yields(model->sched,
+	    sched_destination_find(
+		model->sched, attempt->destination > 0, model_key(attempt->destination)),
+	    attempt->yields);
+	model->yields++;
+	model_look(model, 0);
+}
+
+/* The line to where an attempt goes is long, or short. */
+static inline void
+model_measure(struct model *model, const struct model_attempt *attempt)
+{
+	struct model_destination *destination = &model->destinations[attempt->destination];
+
+	destination->far = model_below(model, 2);
+	window_limit(&destination->window, model_window_max(model, attempt->destination));
+	sched_destination_far(model->sched,
+	    sched_destination_find(
+		model->sched, attempt->destination > 0, model_key(attempt->destination)),
+	    destination->far);
+	model_look(model, 0);
+}
+
 static inline void
 model_site_feedback(struct model *model, unsigned at, enum sched_feedback feedback, bool was_up)
 {
@@ -425,7 +456,7 @@ model_feedback(struct model *model, unsigned at, enum sched_feedback feedback)
 		    limits.concurrency_max);
 	}
 	if (feedback == SCHED_SERVED)
-		window_succeed(&destination->window, limits.concurrency_max);
+		window_succeed(&destination->window, model_window_max(model, at));
 	if (feedback == SCHED_REFUSED || (feedback == SCHED_NO_ANSWER && destination->served &&
 	        destination->active > 0 && destination->down_count == 0)) {
 		window_fail(&destination->window, destination->active);

@@ -105,7 +105,7 @@ static const struct {
 	{smtp_client_dot_done, smtp_client_out_of_step, smtp_client_dot_done,
 	    smtp_client_dot_done}},
     [STATE_VERDICT] = {"verdict", SMTP_CLIENT_DATA, 0,
-	TO(DRAIN) | TO(READY) | TO(FAILING), {0}},
+	TO(DRAIN) | TO(READY) | TO(MAIL) | TO(CLOSING) | TO(FAILING), {0}},
     [STATE_DRAIN] = {"drain", SMTP_CLIENT_DATA, WAITING,
 	TO(DROP) | TO(READY) | TO(FAILING),
 	{smtp_client_drain, smtp_client_drain_data, smtp_client_drain,
@@ -190,58 +190,6 @@ smtp_client_touch(struct smtp_client *client)
 	client->wait_ms = client->line_ms = client->now_ms;
 }
 
-static void
-tell_said(const struct smtp_client *client, enum smtp_client_way way, struct span line)
-{
-	client->said(client->said_owner, way, line, client->now_ms);
-}
-
-static bool
-is_secret(const struct smtp_client *client)
-{
-	return BIT(client->state) &
-	    (BIT(STATE_AUTH_PLAIN) | BIT(STATE_AUTH_LOGIN) | BIT(STATE_AUTH_USER) |
-	        BIT(STATE_AUTH_END));
-}
-
-/* A command, without what logs us in. */
-static void
-tell_command(const struct smtp_client *client, struct span line)
-{
-	if (is_secret(client))
-		line = SPAN("[credentials]");
-	else if (span_starts(line, SPAN("AUTH PLAIN ")))
-		line = SPAN("AUTH PLAIN [credentials]");
-	tell_said(client, SMTP_CLIENT_WE_SAID, line);
-}
-
-void
-smtp_client_say_bytes(struct smtp_client *client, uint64_t count)
-{
-	char text[60];
-
-	if (!client->said)
-		return;
-	snprintf(text, sizeof(text), "[the message: %llu bytes]", (unsigned long long)count);
-	tell_said(client, SMTP_CLIENT_WE_SAID, span_str(text));
-}
-
-/* While we log in, the server may repeat what it was told: only its code is shown. */
-void
-smtp_client_hear(struct smtp_client *client, struct span line)
-{
-	struct span password = span_str(client->password);
-
-	if (!client->said)
-		return;
-	if (is_secret(client) && line.len > 0 && line.ptr[0] == '3')
-		line = span_first(line, 3);
-	for (size_t i = 0; password.len > 0 && is_secret(client) && i < line.len; i++)
-		if (span_starts(span_skip(line, i), password))
-			line = span_first(line, i < 3 ? i : 3);
-	tell_said(client, SMTP_CLIENT_THEY_SAID, line);
-}
-
 void
 smtp_client_command(struct smtp_client *client, const char *format, ...)
 {
@@ -254,13 +202,28 @@ smtp_client_command(struct smtp_client *client, const char *format, ...)
 	va_end(args);
 	check(len >= 0 && (size_t)len < sizeof(line));
 	if (client->said)
-		tell_command(client, span_of(line, (size_t)len));
+		smtp_client_tell_command(client, span_of(line, (size_t)len));
 	buf_add(&client->output, span_of(line, (size_t)len));
 	buf_add(&client->output, SPAN("\r\n"));
 	check(buf_finish(&client->output) == OK);
 	mem_wipe(line, (size_t)len);
+	if (client->asked_ms == 0)
+		client->asked_ms = client->now_ms;
 	client->in_flight++;
 	smtp_client_touch(client);
+}
+
+/* How long a reply took: the first one to what was sent since the last. */
+static void
+note_quickness(struct smtp_client *client)
+{
+	uint64_t ms = client->now_ms - client->asked_ms;
+
+	if (client->asked_ms == 0)
+		return;
+	client->asked_ms = 0;
+	if (ms < client->quickest_ms)
+		client->quickest_ms = ms;
 }
 
 /* A reply that no command asked for: never the answer to what comes later. */
@@ -294,6 +257,7 @@ run_reply(struct smtp_client *client, enum smtp_client_event_kind *kind)
 		return true;
 	}
 	client->in_flight--;
+	note_quickness(client);
 	/*
 	 * A 421 says that the server is about to close, whatever was asked.  From LMTP, after the
 	 * message, it is one recipient's, and others may have theirs.
@@ -320,7 +284,7 @@ run_owed(struct smtp_client *client)
 		smtp_client_move(client, STATE_IDLE);
 		return SMTP_CLIENT_READY;
 	case STATE_LOCAL:
-		if (++client->rcpt_index == client->mail.rcpt_count)
+		if (++client->rcpt_index == client->now.mail.rcpt_count)
 			smtp_client_move(client, STATE_VERDICT);
 		return SMTP_CLIENT_RCPT_DONE;
 	case STATE_BODY_WANT:
@@ -329,7 +293,7 @@ run_owed(struct smtp_client *client)
 		smtp_client_move(client, STATE_BODY_GIVE);
 		return SMTP_CLIENT_BODY_WANTED;
 	case STATE_VERDICT:
-		smtp_client_move(client, client->in_flight ? STATE_DRAIN : STATE_READY);
+		smtp_client_mail_over(client);
 		return SMTP_CLIENT_MAIL_DONE;
 	case STATE_CLOSING:
 		smtp_client_move(client, STATE_CLOSED);
@@ -420,13 +384,16 @@ smtp_client_create(const struct smtp_client_options *options, uint64_t now_ms)
 	client->is_tls = options->tls == SMTP_CLIENT_TLS_IMPLICIT;
 	client->auth_without_tls = options->auth_without_tls;
 	client->lmtp = options->lmtp;
+	client->no_chunks = options->no_chunks;
 	client->reply_timeout_ms = options->reply_timeout_ms;
 	client->said = options->said;
 	client->said_owner = options->said_owner;
 	client->helo = mem_copy(options->helo);
 	client->login = mem_copy(options->login);
 	client->password = mem_copy(options->password);
-	arena_init(&client->mail_arena, MAIL_BYTES_MAX);
+	arena_init(&client->now.arena, MAIL_BYTES_MAX);
+	arena_init(&client->ahead.arena, MAIL_BYTES_MAX);
+	client->quickest_ms = UINT64_MAX;
 	buf_init(&client->text, SMTP_CLIENT_REPLY_TEXT_MAX);
 	buf_init(&client->input, INPUT_BYTES_MAX);
 	buf_init(&client->output, OUTPUT_BYTES_MAX);
@@ -447,7 +414,8 @@ smtp_client_destroy(struct smtp_client *client)
 	mem_free(client->helo);
 	mem_free(client->login);
 	mem_free(client->password);
-	arena_fini(&client->mail_arena);
+	arena_fini(&client->now.arena);
+	arena_fini(&client->ahead.arena);
 	buf_fini(&client->text);
 	buf_fini(&client->input);
 	buf_fini(&client->output);
@@ -507,16 +475,53 @@ smtp_client_output_done(struct smtp_client *client, size_t sent)
 	buf_consume(&client->output, sent);
 }
 
+/* A server that forgets what came behind a body is not waited for as one that thinks. */
+static uint64_t
+reply_timeout_ms(const struct smtp_client *client)
+{
+	if (client->state == STATE_MAIL && client->was_ahead &&
+	    client->reply_timeout_ms > SMTP_CLIENT_AHEAD_REPLY_MS)
+		return SMTP_CLIENT_AHEAD_REPLY_MS;
+	return client->reply_timeout_ms;
+}
+
+/*
+ * The end of all replies together, each of which may come just in time: to what comes before the
+ * body; with LMTP, to the body.
+ */
+static uint64_t
+all_end_ms(const struct smtp_client *client)
+{
+	const uint64_t timeout_ms = client->reply_timeout_ms;
+	const uint64_t ms = SMTP_CLIENT_ALL_REPLIES * timeout_ms +
+	    client->now.mail.rcpt_count * (timeout_ms / SMTP_CLIENT_RCPT_SHARE);
+
+	switch ((int)client->state) {
+	case STATE_RSET:
+	case STATE_MAIL:
+	case STATE_RCPT:
+	case STATE_DATA:
+	case STATE_DRAIN:
+		return client->begun_ms + ms;
+	case STATE_DOT:
+		return client->lmtp ? client->end_ms + ms : UINT64_MAX;
+	default:
+		return UINT64_MAX;
+	}
+}
+
 uint64_t
 smtp_client_deadline_ms(const struct smtp_client *client)
 {
-	uint64_t timeout_ms = client->reply_timeout_ms;
+	uint64_t timeout_ms = reply_timeout_ms(client);
 	uint64_t line_end_ms = client->line_ms + timeout_ms;
 	uint64_t reply_end_ms = client->wait_ms + 2 * timeout_ms;
 
 	if (!(states[client->state].is & TIMED))
 		return UINT64_MAX;
-	return line_end_ms < reply_end_ms ? line_end_ms : reply_end_ms;
+	if (line_end_ms > reply_end_ms)
+		line_end_ms = reply_end_ms;
+	return line_end_ms < all_end_ms(client) ? line_end_ms : all_end_ms(client);
 }
 
 void
@@ -531,6 +536,12 @@ bool
 smtp_client_is_tls(const struct smtp_client *client)
 {
 	return client->is_tls;
+}
+
+bool
+smtp_client_was_ahead(const struct smtp_client *client)
+{
+	return client->was_ahead;
 }
 
 bool
@@ -567,6 +578,12 @@ bool
 smtp_client_passes_by(const struct smtp_client *client)
 {
 	return client->offers & OFFER_DELIVERBY;
+}
+
+uint64_t
+smtp_client_quickest_ms(const struct smtp_client *client)
+{
+	return client->quickest_ms;
 }
 
 bool

@@ -21,6 +21,13 @@ enum {
 	SMTP_CLIENT_LINE_BYTES_MAX = 4096,
 	SMTP_CLIENT_RCPT_MAX = 1000,
 	SMTP_CLIENT_INPUT_BYTES = 96 << 10, /* taken at least, after WAIT */
+	/*
+	 * All replies before a body may take so many times what one may, and a part of that more
+	 * for each recipient; as may LMTP's replies to the body.
+	 */
+	SMTP_CLIENT_ALL_REPLIES = 3,
+	SMTP_CLIENT_RCPT_SHARE = 30,
+	SMTP_CLIENT_AHEAD_REPLY_MS = 30 * 1000, /* at most, for the reply to such a MAIL */
 	SMTP_CLIENT_PIECE_BYTES_MAX = 1 << 20, /* of a body, in one call */
 };
 
@@ -42,6 +49,7 @@ struct smtp_client_options {
 	struct span login, password; /* AUTH PLAIN or LOGIN where login is not empty */
 	bool auth_without_tls;       /* allow AUTH on a plain connection (loopback only) */
 	bool lmtp;
+	bool no_chunks; /* BDAT only for what is binary */
 	uint64_t reply_timeout_ms;
 	smtp_client_said *said; /* told of each line of the dialogue; NULL: nobody is */
 	void *said_owner;
@@ -165,7 +173,26 @@ void smtp_client_tls_failed(struct smtp_client *client);
  */
 void smtp_client_send(
     struct smtp_client *client, const struct smtp_client_mail *mail, uint64_t now_ms);
-/* After BODY_WANTED: lines end with CRLF already; dots are stuffed here; last adds the end. */
+/*
+ * Another mail, whose commands go out behind the end of the body that was given last, before that
+ * is answered (RFC 2920 section 3.1).  From that one's MAIL_DONE on, which no READY follows, events
+ * concern this one; or CLOSED follows, and then nothing became of it.  Where the session fails
+ * before MAIL_DONE, nothing became of it either.
+ *
+ * False, and nothing is done: not now, or not with this server (smtp_client_may_send_ahead), or the
+ * server lacks what it needs.
+ */
+bool smtp_client_send_ahead(
+    struct smtp_client *client, const struct smtp_client_mail *mail, uint64_t now_ms);
+bool smtp_client_may_send_ahead(const struct smtp_client *client);
+/* Whether the mail at hand, since its turn came, is one that was sent ahead. */
+bool smtp_client_was_ahead(const struct smtp_client *client);
+/* Before MAIL_DONE: it is not to be sent after all; so the session ends with what is before it. */
+void smtp_client_drop_ahead(struct smtp_client *client);
+/*
+ * After BODY_WANTED: lines end with CRLF already; dots are stuffed here, or the piece becomes a
+ * chunk (BDAT) where the server offers CHUNKING and PIPELINING; last adds the end.
+ */
 void smtp_client_body(
     struct smtp_client *client, struct span bytes, bool last, uint64_t now_ms);
 void smtp_client_quit(struct smtp_client *client, uint64_t now_ms);
@@ -189,5 +216,10 @@ bool smtp_client_takes_binary(const struct smtp_client *client);
 /* Whether the server takes over what the sender wants to be told (DSN), and the time (BY). */
 bool smtp_client_passes_dsn(const struct smtp_client *client);
 bool smtp_client_passes_by(const struct smtp_client *client);
+/*
+ * How long the server took for the quickest of its replies: about what the line takes, where it is
+ * long.  UINT64_MAX: there was none yet.
+ */
+uint64_t smtp_client_quickest_ms(const struct smtp_client *client);
 /* True where the last failure came after the final dot: the server may have taken the message. */
 bool smtp_client_in_doubt(const struct smtp_client *client);

@@ -23,15 +23,17 @@ struct run {
 	bool lmtp;
 	bool accepted[RCPTS]; /* and has no verdict yet */
 	size_t verdict_next;
+	bool ahead;   /* another one is behind it */
 	bool sending; /* between smtp_client_send() and MAIL_DONE */
 	bool resting; /* READY came, and the next mail waits until time passes */
 	bool over; /* FAILED or CLOSED came */
 };
 
+static const struct span rcpts[RCPTS] = {{"b@y", 3}, {"c@y", 3}, {"d@y", 3}};
+
 static void
 send_next(struct run *run)
 {
-	static const struct span rcpts[RCPTS] = {{"b@y", 3}, {"c@y", 3}, {"d@y", 3}};
 	struct smtp_client_mail mail = {
 	    .reverse_path = SPAN("a@x"), .rcpts = rcpts, .rcpt_count = RCPTS};
 
@@ -47,6 +49,26 @@ send_next(struct run *run)
 	run->rcpt_next = run->verdict_next = 0;
 	memset(run->accepted, 0, sizeof(run->accepted));
 	smtp_client_send(run->client, &mail, run->now_ms);
+}
+
+/* Behind the end of a body; at times it is given up, and at times time passes before. */
+static void
+send_ahead(struct run *run)
+{
+	const struct smtp_client_mail mail = {.reverse_path = SPAN("a@x"),
+	    .rcpts = rcpts,
+	    .rcpt_count = RCPTS,
+	    .body_bytes = 7,
+	    .body_binary = run->now_ms % 7 == 3};
+
+	if (run->mail_count >= MAILS_MAX || run->now_ms % 4 == 1 ||
+	    !smtp_client_send_ahead(run->client, &mail, run->now_ms))
+		return;
+	check(!run->lmtp);
+	run->mail_count++;
+	run->ahead = true;
+	if (run->now_ms % 5 == 2)
+		smtp_client_drop_ahead(run->client);
 }
 
 static void
@@ -88,12 +110,16 @@ take(struct run *run, const struct smtp_client_event *event)
 		check(run->sending && run->rcpt_next == RCPTS);
 		smtp_client_body(
 		    run->client, SPAN("Hi\r\n.\r\n"), run->now_ms % 3 == 0, run->now_ms);
+		send_ahead(run);
 		break;
 	case SMTP_CLIENT_MAIL_DONE:
 		check(run->sending && event->reply.code >= 200);
 		for (size_t i = 0; i < RCPTS && run->lmtp; i++)
 			check(!run->accepted[i] || event->stage != SMTP_CLIENT_BODY_SENT);
-		run->sending = false;
+		run->sending = run->ahead;
+		if (run->ahead)
+			run->rcpt_next = 0;
+		run->ahead = false;
 		break;
 	case SMTP_CLIENT_FAILED:
 		check(event->err != OK);
@@ -102,7 +128,8 @@ take(struct run *run, const struct smtp_client_event *event)
 		run->over = true;
 		break;
 	case SMTP_CLIENT_CLOSED:
-		check(!run->sending);
+		/* The one that was sent ahead may end with the session. */
+		check(!run->sending || run->rcpt_next == 0);
 		run->over = true;
 		break;
 	}

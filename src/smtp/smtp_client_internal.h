@@ -16,6 +16,8 @@
  *
  * With LMTP, DOT takes a reply for each recipient that was accepted.
  *
+ * A mail that is sent ahead, in DOT, goes from VERDICT straight to MAIL.
+ *
  * BDAT goes from RCPT straight to BODY_WANT; each of its chunks has a reply.
  *
  * Every reply is counted against a command in flight, so one that nobody asked
@@ -79,12 +81,18 @@ enum smtp_client_offer {
 	OFFER_BINARYMIME = BIT(12),
 };
 
+struct smtp_client_copy {
+	struct arena arena;
+	struct smtp_client_mail mail; /* its spans are in the arena */
+	bool *accepted;               /* by recipient; in the arena */
+};
+
 struct smtp_client {
 	enum smtp_client_state state;
 	enum smtp_client_tls tls;
 	bool is_tls;
 	bool auth_without_tls;
-	bool lmtp;
+	bool lmtp, no_chunks;
 	char *helo, *login, *password;
 	uint64_t reply_timeout_ms;
 	smtp_client_said *said;
@@ -96,15 +104,19 @@ struct smtp_client {
 	uint64_t by_s_min; /* DELIVERBY; 0: any */
 
 	/* The transaction. */
-	struct arena mail_arena;
-	struct smtp_client_mail mail; /* its spans are in mail_arena */
+	struct smtp_client_copy now;
 	size_t rcpt_index, rcpt_ok;
-	bool *accepted;       /* LMTP: by recipient; in mail_arena */
 	size_t verdict_index; /* LMTP: recipients before it have their verdict */
 	bool open; /* the server took MAIL and has not ended the transaction */
 	bool lacks; /* the last mail needs what the server has not */
 	uint64_t body_given; /* bytes of the body so far */
 	char tail[2]; /* the last two bytes of the body */
+
+	/* The one that was sent ahead, behind the end of that. */
+	struct smtp_client_copy ahead;
+	size_t ahead_in_flight; /* its commands; 0: there is none */
+	bool ahead_dropped;
+	bool was_ahead; /* the mail at hand was sent so */
 
 	/* The reply being read, or the last one. */
 	size_t line_count; /* lines read of a reply that goes on; 0: none */
@@ -116,6 +128,9 @@ struct smtp_client {
 	size_t input_done; /* bytes of the input that were read */
 	bool eof;
 
+	uint64_t begun_ms, end_ms; /* the transaction; the last piece of its body was given */
+	uint64_t asked_ms; /* when the first command was sent whose reply is awaited; 0: none was */
+	uint64_t quickest_ms; /* of all replies; UINT64_MAX: there was none */
 	uint64_t now_ms, wait_ms, line_ms; /* now; the wait began; the last line came */
 	enum smtp_client_stage stage; /* of VERDICT and FAILING */
 	enum err err;
@@ -145,10 +160,6 @@ void smtp_client_refuse(struct smtp_client *client, enum err err);
 /* Adds a command line, CRLF included, whose reply is awaited. */
 void smtp_client_command(struct smtp_client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* What went to the server instead of a line: the message. */
-void smtp_client_say_bytes(struct smtp_client *client, uint64_t count);
-/* A line that the server said, of which a reply is made. */
-void smtp_client_hear(struct smtp_client *client, struct span line);
 /* Waiting begins anew. */
 void smtp_client_touch(struct smtp_client *client);
 
@@ -157,6 +168,29 @@ bool smtp_client_read_reply(struct smtp_client *client);
 /* A reply of our own, in the place of one that the server would have given. */
 void smtp_client_reply_local(struct smtp_client *client, unsigned code, unsigned subject,
     unsigned detail, const char *text);
+
+/* smtp_client_said.c: what the owner is told of the dialogue */
+/* A command, without what logs us in. */
+void smtp_client_tell_command(const struct smtp_client *client, struct span line);
+/* What went to the server instead of a line: the message. */
+void smtp_client_say_bytes(struct smtp_client *client, uint64_t count);
+/* A line that the server said, of which a reply is made. */
+void smtp_client_hear(struct smtp_client *client, struct span line);
+
+/* smtp_client_mail.c: a transaction */
+/* Whether its body goes by BDAT. */
+bool smtp_client_is_chunked(
+    const struct smtp_client *client, const struct smtp_client_mail *mail);
+/* Makes a copy of all that mail points to. */
+void smtp_client_copy_mail(struct smtp_client_copy *into, const struct smtp_client_mail *mail);
+/* Whether smtp_client_send() would refuse it by itself. */
+bool smtp_client_cannot_have(const struct smtp_client *client, const struct smtp_client_mail *mail);
+/* All commands that come before the body, in one group. */
+void smtp_client_say_envelope(struct smtp_client *client, const struct smtp_client_mail *mail);
+/* A transaction begins: nobody has answered yet. */
+void smtp_client_begin_mail(struct smtp_client *client);
+/* smtp_client_ahead.c: what follows the end of one. */
+void smtp_client_mail_over(struct smtp_client *client);
 
 /* smtp_client_hello.c: one line of an EHLO reply. */
 void smtp_client_note_offer(struct smtp_client *client, struct span line);

@@ -1,5 +1,5 @@
 /*
- * A transaction: MAIL, RCPT, DATA, the body.
+ * A transaction: MAIL, RCPT, DATA or BDAT.  The body is in smtp_client_body.c.
  *
  * Where the server offers PIPELINING all commands go out at once (RFC 2920), and
  * their replies are taken in the same states, in the same order, as in lockstep.
@@ -10,9 +10,16 @@
 
 #include <stdio.h>
 
-#include "smtp/line_end.h"
-
 enum { MAIL_LINE_BYTES_MAX = 2048, ENVID_BYTES_MAX = 100 };
+
+bool
+smtp_client_is_chunked(const struct smtp_client *client, const struct smtp_client_mail *mail)
+{
+	/* Chunks follow each other without a wait (RFC 3030 section 4.2). */
+	return mail->body_binary ||
+	    (!client->lmtp && !client->no_chunks &&
+	        !(~client->offers & (OFFER_CHUNKING | OFFER_PIPELINING)));
+}
 
 static bool
 is_pipelined(const struct smtp_client *client)
@@ -40,24 +47,23 @@ add_dsn(struct buf *out, const struct smtp_client_mail *mail)
 }
 
 static const char *
-body_of(const struct smtp_client *client)
+body_of(const struct smtp_client *client, const struct smtp_client_mail *mail)
 {
-	if (client->mail.body_binary)
+	if (mail->body_binary)
 		return " BODY=BINARYMIME";
-	return client->mail.body_8bit && (client->offers & OFFER_8BITMIME) ? " BODY=8BITMIME" : "";
+	return mail->body_8bit && (client->offers & OFFER_8BITMIME) ? " BODY=8BITMIME" : "";
 }
 
 static void
-say_mail(struct smtp_client *client)
+say_mail(struct smtp_client *client, const struct smtp_client_mail *mail)
 {
-	const struct smtp_client_mail *mail = &client->mail;
 	struct buf line;
 
 	buf_init(&line, MAIL_LINE_BYTES_MAX);
 	buf_addf(&line, "MAIL FROM:<%.*s>", SPAN_ARGS(mail->reverse_path));
 	if (client->offers & OFFER_SIZE)
 		buf_addf(&line, " SIZE=%llu", (unsigned long long)mail->body_bytes);
-	buf_add_str(&line, body_of(client));
+	buf_add_str(&line, body_of(client, mail));
 	buf_add_str(&line, mail->smtputf8 ? " SMTPUTF8" : "");
 	buf_add_str(&line, mail->requiretls ? " REQUIRETLS" : "");
 	if (client->offers & OFFER_DSN)
@@ -87,13 +93,13 @@ add_notify(struct buf *out, unsigned notify)
 }
 
 static void
-say_rcpt(struct smtp_client *client, size_t index)
+say_rcpt(struct smtp_client *client, const struct smtp_client_mail *mail, size_t index)
 {
-	const struct smtp_client_rcpt_asks *asks = client->mail.asks;
+	const struct smtp_client_rcpt_asks *asks = mail->asks;
 	struct buf line;
 
 	buf_init(&line, MAIL_LINE_BYTES_MAX);
-	buf_addf(&line, "RCPT TO:<%.*s>", SPAN_ARGS(client->mail.rcpts[index]));
+	buf_addf(&line, "RCPT TO:<%.*s>", SPAN_ARGS(mail->rcpts[index]));
 	if (asks && (client->offers & OFFER_DSN)) {
 		add_notify(&line, asks[index].notify);
 		if (is_value(asks[index].orcpt))
@@ -104,6 +110,16 @@ say_rcpt(struct smtp_client *client, size_t index)
 	buf_fini(&line);
 }
 
+void
+smtp_client_say_envelope(struct smtp_client *client, const struct smtp_client_mail *mail)
+{
+	say_mail(client, mail);
+	for (size_t i = 0; i < mail->rcpt_count; i++)
+		say_rcpt(client, mail, i);
+	if (!smtp_client_is_chunked(client, mail) && !mail->envelope_only)
+		smtp_client_command(client, "DATA");
+}
+
 static void
 say_transaction(struct smtp_client *client)
 {
@@ -111,13 +127,10 @@ say_transaction(struct smtp_client *client)
 		smtp_client_command(client, "RSET");
 	if (client->open && !is_pipelined(client))
 		return;
-	say_mail(client);
-	if (!is_pipelined(client))
-		return;
-	for (size_t i = 0; i < client->mail.rcpt_count; i++)
-		say_rcpt(client, i);
-	if (!client->mail.body_binary && !client->mail.envelope_only)
-		smtp_client_command(client, "DATA");
+	if (is_pipelined(client))
+		smtp_client_say_envelope(client, &client->now.mail);
+	else
+		say_mail(client, &client->now.mail);
 }
 
 /* What would not go into a command line as itself; the queue should not hold it. */
@@ -141,10 +154,10 @@ are_speakable(const struct smtp_client_mail *mail)
 	return is_speakable(mail->reverse_path);
 }
 
-static void
-copy_mail(struct smtp_client *client, const struct smtp_client_mail *mail)
+void
+smtp_client_copy_mail(struct smtp_client_copy *into, const struct smtp_client_mail *mail)
 {
-	struct arena *arena = &client->mail_arena;
+	struct arena *arena = &into->arena;
 	struct span *rcpts;
 	struct smtp_client_rcpt_asks *asks = NULL;
 	bool copied = true;
@@ -152,13 +165,13 @@ copy_mail(struct smtp_client *client, const struct smtp_client_mail *mail)
 	arena_reset(arena);
 	rcpts = arena_alloc(arena, mail->rcpt_count * sizeof(*rcpts));
 	check(rcpts != NULL);
-	client->mail = *mail;
-	client->mail.rcpts = rcpts;
-	copied = arena_copy(arena, mail->reverse_path, &client->mail.reverse_path) &&
-	    arena_copy(arena, span_first(mail->envid, ENVID_BYTES_MAX), &client->mail.envid);
+	into->mail = *mail;
+	into->mail.rcpts = rcpts;
+	copied = arena_copy(arena, mail->reverse_path, &into->mail.reverse_path) &&
+	    arena_copy(arena, span_first(mail->envid, ENVID_BYTES_MAX), &into->mail.envid);
 	if (mail->asks)
 		asks = arena_alloc(arena, mail->rcpt_count * sizeof(*asks));
-	client->mail.asks = asks;
+	into->mail.asks = asks;
 	for (size_t i = 0; i < mail->rcpt_count && copied; i++) {
 		copied = arena_copy(arena, mail->rcpts[i], &rcpts[i]);
 		if (!asks)
@@ -167,9 +180,9 @@ copy_mail(struct smtp_client *client, const struct smtp_client_mail *mail)
 		copied = copied && arena_copy(arena,
 		    span_first(mail->asks[i].orcpt, SMTP_CLIENT_ORCPT_BYTES_MAX), &asks[i].orcpt);
 	}
-	client->accepted = arena_alloc(arena, mail->rcpt_count * sizeof(*client->accepted));
-	check(copied && client->accepted);
-	memset(client->accepted, 0, mail->rcpt_count * sizeof(*client->accepted));
+	into->accepted = arena_alloc(arena, mail->rcpt_count * sizeof(*into->accepted));
+	check(copied && into->accepted);
+	memset(into->accepted, 0, mail->rcpt_count * sizeof(*into->accepted));
 }
 
 /* What the mail needs and this server lacks; the enhanced code is made of subject and detail. */
@@ -206,6 +219,22 @@ has_lack(const struct smtp_client *client, const struct smtp_client_mail *mail,
 	return true;
 }
 
+static bool
+is_too_large(const struct smtp_client *client, const struct smtp_client_mail *mail)
+{
+	return client->size_max && mail->body_bytes > client->size_max;
+}
+
+bool
+smtp_client_cannot_have(const struct smtp_client *client, const struct smtp_client_mail *mail)
+{
+	struct lack lack;
+
+	return !are_speakable(mail) ||
+	    (mail->smtputf8 && !(client->offers & OFFER_SMTPUTF8)) ||
+	    has_lack(client, mail, &lack) || is_too_large(client, mail);
+}
+
 /* What this server would refuse anyhow is refused here, before a byte is sent. */
 static bool
 is_refused_here(struct smtp_client *client, const struct smtp_client_mail *mail)
@@ -223,7 +252,7 @@ is_refused_here(struct smtp_client *client, const struct smtp_client_mail *mail)
 	if (mail->smtputf8 && !(client->offers & OFFER_SMTPUTF8)) {
 		smtp_client_reply_local(client, 550, 6, 7,
 		    "The server does not offer SMTPUTF8, which this message needs");
-		client->mail = (struct smtp_client_mail){.rcpt_count = mail->rcpt_count};
+		client->now.mail = (struct smtp_client_mail){.rcpt_count = mail->rcpt_count};
 		smtp_client_move(client, STATE_LOCAL);
 		return true;
 	}
@@ -233,7 +262,7 @@ is_refused_here(struct smtp_client *client, const struct smtp_client_mail *mail)
 		smtp_client_move(client, STATE_VERDICT);
 		return true;
 	}
-	if (client->size_max && mail->body_bytes > client->size_max) {
+	if (is_too_large(client, mail)) {
 		snprintf(
 		    limit, sizeof(limit), "%llu", (unsigned long long)client->size_max);
 		reply.args[0] = span_str(limit);
@@ -247,6 +276,15 @@ is_refused_here(struct smtp_client *client, const struct smtp_client_mail *mail)
 }
 
 void
+smtp_client_begin_mail(struct smtp_client *client)
+{
+	client->begun_ms = client->now_ms;
+	client->rcpt_index = client->rcpt_ok = client->verdict_index = 0;
+	client->body_given = 0;
+	memcpy(client->tail, "\r\n", 2);
+}
+
+void
 smtp_client_send(
     struct smtp_client *client, const struct smtp_client_mail *mail, uint64_t now_ms)
 {
@@ -255,12 +293,11 @@ smtp_client_send(
 		return;
 	check(client->state == STATE_IDLE);
 	check(mail->rcpt_count >= 1 && mail->rcpt_count <= SMTP_CLIENT_RCPT_MAX);
-	client->rcpt_index = client->rcpt_ok = client->verdict_index = 0;
-	client->body_given = 0;
-	memcpy(client->tail, "\r\n", 2);
+	smtp_client_begin_mail(client);
+	client->was_ahead = false;
 	if (is_refused_here(client, mail))
 		return;
-	copy_mail(client, mail);
+	smtp_client_copy_mail(&client->now, mail);
 	say_transaction(client);
 	smtp_client_move(client, client->open ? STATE_RSET : STATE_MAIL);
 }
@@ -270,7 +307,7 @@ smtp_client_reset(struct smtp_client *client)
 {
 	client->open = false;
 	if (!is_pipelined(client))
-		say_mail(client);
+		say_mail(client, &client->now.mail);
 	smtp_client_move(client, STATE_MAIL);
 	return SMTP_CLIENT_WAIT;
 }
@@ -280,7 +317,7 @@ smtp_client_mail_ok(struct smtp_client *client)
 {
 	client->open = true;
 	if (!is_pipelined(client))
-		say_rcpt(client, 0);
+		say_rcpt(client, &client->now.mail, 0);
 	smtp_client_move(client, STATE_RCPT);
 	return SMTP_CLIENT_WAIT;
 }
@@ -296,12 +333,12 @@ enum smtp_client_event_kind
 smtp_client_rcpt_refused(struct smtp_client *client)
 {
 	client->rcpt_index++;
-	if (client->rcpt_index < client->mail.rcpt_count) {
+	if (client->rcpt_index < client->now.mail.rcpt_count) {
 		if (!is_pipelined(client))
-			say_rcpt(client, client->rcpt_index);
-	} else if (client->rcpt_ok == 0 || client->mail.envelope_only) {
+			say_rcpt(client, &client->now.mail, client->rcpt_index);
+	} else if (client->rcpt_ok == 0 || client->now.mail.envelope_only) {
 		smtp_client_move(client, STATE_VERDICT);
-	} else if (client->mail.body_binary) {
+	} else if (smtp_client_is_chunked(client, &client->now.mail)) {
 		smtp_client_move(client, STATE_BODY_WANT);
 	} else {
 		if (!is_pipelined(client))
@@ -315,7 +352,7 @@ enum smtp_client_event_kind
 smtp_client_rcpt_ok(struct smtp_client *client)
 {
 	client->rcpt_ok++;
-	client->accepted[client->rcpt_index] = true;
+	client->now.accepted[client->rcpt_index] = true;
 	return smtp_client_rcpt_refused(client);
 }
 
@@ -352,8 +389,8 @@ smtp_client_chunk_refused(struct smtp_client *client)
 static enum smtp_client_event_kind
 take_verdict(struct smtp_client *client)
 {
-	while (!client->accepted[client->verdict_index++])
-		check(client->verdict_index < client->mail.rcpt_count);
+	while (!client->now.accepted[client->verdict_index++])
+		check(client->verdict_index < client->now.mail.rcpt_count);
 	if (client->in_flight == 0) {
 		client->open = false;
 		smtp_client_move(client, STATE_VERDICT);
@@ -367,11 +404,13 @@ smtp_client_dot_done(struct smtp_client *client)
 	if (client->lmtp)
 		return take_verdict(client);
 	/* The replies to chunks before the last may come as late as this. */
-	if (client->in_flight > 0 && client->reply.code < 300)
+	if (client->in_flight > client->ahead_in_flight && client->reply.code < 300)
 		return SMTP_CLIENT_WAIT;
-	if (client->in_flight > 0)
+	if (client->in_flight > client->ahead_in_flight)
 		return smtp_client_chunk_refused(client);
-	client->open = false;
+	/* RFC 3030 does not say that a chunk that is refused ends the transaction. */
+	client->open =
+	    client->reply.code >= 400 && smtp_client_is_chunked(client, &client->now.mail);
 	smtp_client_move(client, STATE_VERDICT);
 	return SMTP_CLIENT_WAIT;
 }
@@ -389,7 +428,8 @@ enum smtp_client_event_kind
 smtp_client_drain_data(struct smtp_client *client)
 {
 	/* An LMTP server without recipients has nothing to answer to a body. */
-	if (client->in_flight > 0 || client->mail.body_binary || client->lmtp)
+	if (client->in_flight > 0 || smtp_client_is_chunked(client, &client->now.mail) ||
+	    client->lmtp)
 		return smtp_client_out_of_step(client);
 	smtp_client_command(client, ".");
 	smtp_client_move(client, STATE_DROP);
@@ -402,100 +442,4 @@ smtp_client_dropped(struct smtp_client *client)
 	client->open = false;
 	smtp_client_move(client, STATE_READY);
 	return SMTP_CLIENT_WAIT;
-}
-
-static void
-note_tail(struct smtp_client *client, struct span bytes)
-{
-	if (bytes.len >= 2)
-		memcpy(client->tail, bytes.ptr + bytes.len - 2, 2);
-	if (bytes.len == 1) {
-		client->tail[0] = client->tail[1];
-		client->tail[1] = bytes.ptr[0];
-	}
-}
-
-/* Adds a piece with a dot more for each dot at the start of a line. */
-static void
-add_stuffed(struct smtp_client *client, struct span bytes)
-{
-	size_t done = 0;
-	size_t dot = span_find(bytes, '.');
-
-	while (dot < bytes.len) {
-		char before = dot ? bytes.ptr[dot - 1] : client->tail[1];
-
-		if (before == '\n') {
-			buf_add(&client->output, span_of(bytes.ptr + done, dot - done));
-			buf_add_char(&client->output, '.');
-			done = dot;
-		}
-		dot += 1 + span_find(span_skip(bytes, dot + 1), '.');
-	}
-	buf_add(&client->output, span_skip(bytes, done));
-	note_tail(client, bytes);
-}
-
-/*
- * The same, where each CR or LF that stands alone gets its other half.  Bodies have none of these
- * (reception sees to it), and if one ever did, no server could be made to see the end of the
- * message there.
- */
-static void
-add_text(struct smtp_client *client, struct span bytes)
-{
-	size_t at;
-
-	while ((at = line_end_flaw(bytes, client->tail[1] == '\r')) < bytes.len) {
-		add_stuffed(client, span_first(bytes, at));
-		add_stuffed(client, bytes.ptr[at] == '\n' ? SPAN("\r") : SPAN("\n"));
-		bytes = span_skip(bytes, at);
-	}
-	add_stuffed(client, bytes);
-}
-
-static void
-add_chunk(struct smtp_client *client, struct span bytes, bool last)
-{
-	smtp_client_command(client, "BDAT %zu%s", bytes.len, last ? " LAST" : "");
-	smtp_client_say_bytes(client, bytes.len);
-	buf_add(&client->output, bytes);
-}
-
-static void
-add_lines(struct smtp_client *client, struct span bytes, bool last)
-{
-	add_text(client, bytes);
-	client->body_given += bytes.len;
-	if (!last)
-		return;
-	smtp_client_say_bytes(client, client->body_given);
-	if (client->tail[1] == '\r')
-		buf_add(&client->output, SPAN("\n"));
-	else if (client->tail[1] != '\n')
-		buf_add(&client->output, SPAN("\r\n"));
-	smtp_client_command(client, ".");
-	if (client->lmtp)
-		client->in_flight += client->rcpt_ok - 1;
-}
-
-void
-smtp_client_body(
-    struct smtp_client *client, struct span bytes, bool last, uint64_t now_ms)
-{
-	smtp_client_note_time(client, now_ms);
-	if (smtp_client_has_ended(client))
-		return;
-	check(client->state == STATE_BODY_WANT || client->state == STATE_BODY_GIVE);
-	check(bytes.len <= SMTP_CLIENT_PIECE_BYTES_MAX);
-	smtp_client_touch(client);
-	if (client->mail.body_binary)
-		add_chunk(client, bytes, last);
-	else
-		add_lines(client, bytes, last);
-	if (last)
-		smtp_client_move(client, STATE_DOT);
-	else if (client->state == STATE_BODY_GIVE)
-		smtp_client_move(client, STATE_BODY_WANT);
-	check(buf_finish(&client->output) == OK);
 }

@@ -425,10 +425,84 @@ test_extensions_and_bodies(void **state)
 	drive_all(extended, LEN(extended));
 }
 
+/* Chunks: their sizes say where the body ends, so that nothing in it is changed. */
+#define CHUNK_HELLO HELLO S("250-mx") S("250-CHUNKING") S("250 PIPELINING")
+static const struct dialogue chunked[] = {
+    {.name = "a text is one chunk, its dots as they are; no DATA",
+	.whole_only = true,
+	.mails = {&dots, &one},
+	.script = CHUNK_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") S("250 ok") S("250 ok")
+	    C("BDAT 21 LAST") C(".") C("..") C("a.b") C(".") C("") C(".c") S("250 ok")
+		C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") S("250 ok") S("250 ok")
+		    C("BDAT 4 LAST") C("Hi") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; rcpt 0 250; "
+		  "done body-sent 250 ok; ready; closed; "},
+    {.name = "its lines end as they have to",
+	.whole_only = true,
+	.mails = {&open_end},
+	.script = CHUNK_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") S("250 ok") S("250 ok")
+	    C("BDAT 7 LAST") C("a") C(".b") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; closed; "},
+    {.name = "also those that stand alone",
+	.whole_only = true,
+	.mails = {&bare},
+	.script = CHUNK_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") S("250 ok") S("250 ok")
+	    C("BDAT 21 LAST") C("a") C(".") C("b") C(".") C("c") C(".") C("d") S("250 ok")
+		BYE,
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; closed; "},
+    {.name = "an empty one",
+	.mails = {&empty},
+	.script = CHUNK_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") S("250 ok") S("250 ok")
+	    C("BDAT 0 LAST") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; closed; "},
+    {.name = "nothing is sent where nobody is taken",
+	.mails = {&one, &one},
+	.script = CHUNK_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") S("250 ok") S("550 no")
+	    C("RSET") C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") S("250 ok") S("250 ok")
+		S("550 no") BYE,
+	.events = "ready; rcpt 0 550; done rcpt 550 no; ready; rcpt 0 550; done rcpt 550 no; "
+		  "ready; closed; "},
+    {.name = "a chunk is refused; nobody says what became of the transaction",
+	.whole_only = true,
+	.mails = {&one, &one},
+	.script = CHUNK_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") S("250 ok") S("250 ok")
+	    C("BDAT 4 LAST") C("Hi") S("554 no") C("RSET") C("MAIL FROM:<a@x>")
+		C("RCPT TO:<b@y>") S("250 ok") S("250 ok") S("250 ok") C("BDAT 4 LAST") C("Hi")
+		    S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; done body-sent 554 no; ready; rcpt 0 250; "
+		  "done body-sent 250 ok; ready; closed; "},
+    {.name = "without PIPELINING each chunk would have to wait",
+	.mails = {&one},
+	.script = HELLO S("250-mx") S("250 CHUNKING") LOCKSTEP_ONE C("Hi") C(".") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; closed; "},
+    {.name = "it is switched off",
+	.no_chunks = true,
+	.mails = {&one},
+	.script = CHUNK_HELLO C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>") C("DATA") S("250 ok")
+	    S("250 ok") S("354 go") C("Hi") C(".") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; done body-sent 250 ok; ready; closed; "},
+    {.name = "but what is binary goes so",
+	.no_chunks = true,
+	.whole_only = true,
+	.mails = {&binary},
+	.script = HELLO S("250-mx") S("250-BINARYMIME") S("250-PIPELINING") S("250 CHUNKING")
+	    C("MAIL FROM:<a@x> BODY=BINARYMIME") C("RCPT TO:<b@y>") C("RCPT TO:<c@y>") S("250 ok")
+		S("250 ok") S("250 ok") "C: BDAT 5 LAST\r\na\n.\f" S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; rcpt 1 250; done body-sent 250 ok; ready; closed; "},
+};
+
+static void
+test_chunked(void **state)
+{
+	(void)state;
+	drive_all(chunked, LEN(chunked));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_chunked),
 	    cmocka_unit_test(what_is_asked_for_is_passed_on),
 	    cmocka_unit_test(test_lockstep),
 	    cmocka_unit_test(test_kept),

@@ -36,7 +36,10 @@ struct dialogue {
 	const char *login;
 	bool auth_without_tls;
 	bool lmtp;
+	bool no_chunks;
 	bool tls_fails;
+	bool ahead; /* the second mail goes behind the end of the first one */
+	bool drops; /* and is given up at once */
 	bool stays; /* at rest after the last mail, instead of QUIT */
 	bool whole_only; /* what the client does next depends on what came with it */
 	const struct mail *mails[2];
@@ -55,6 +58,7 @@ struct run {
 	uint32_t seed;
 	enum split split;
 	bool tls_wanted;
+	bool is_ahead; /* the second mail is, and the first one has not ended */
 };
 
 /* A linear congruential generator: the splits are the same in each run. */
@@ -96,12 +100,31 @@ note_reply(struct run *run, const struct smtp_client_event *event)
 		    &run->events, reply->text.ptr[i] == '\n' ? '|' : reply->text.ptr[i]);
 }
 
+static struct smtp_client_mail
+make(const struct mail *mail, struct span rcpts[RCPTS])
+{
+	struct smtp_client_mail out = {0};
+
+	if (mail->asks)
+		out = *mail->asks;
+	out.rcpts = rcpts;
+	out.reverse_path = span_str(mail->from);
+	out.body_bytes = mail->bytes ? mail->bytes : strlen(mail->body);
+	out.body_8bit = mail->body_8bit;
+	out.smtputf8 = mail->smtputf8;
+	while (out.rcpt_count < RCPTS && mail->to[out.rcpt_count]) {
+		rcpts[out.rcpt_count] = span_str(mail->to[out.rcpt_count]);
+		out.rcpt_count++;
+	}
+	return out;
+}
+
 static void
 send_next(struct run *run)
 {
 	const struct mail *mail = NULL;
 	struct span rcpts[RCPTS];
-	struct smtp_client_mail out = {0};
+	struct smtp_client_mail out;
 
 	if (run->mail_index < LEN(run->dialogue->mails))
 		mail = run->dialogue->mails[run->mail_index++];
@@ -114,19 +137,26 @@ send_next(struct run *run)
 		smtp_client_quit(run->client, run->now_ms);
 		return;
 	}
-	if (mail->asks)
-		out = *mail->asks;
-	out.rcpts = rcpts;
-	out.reverse_path = span_str(mail->from);
-	out.body_bytes = mail->bytes ? mail->bytes : strlen(mail->body);
-	out.body_8bit = mail->body_8bit;
-	out.smtputf8 = mail->smtputf8;
-	while (out.rcpt_count < RCPTS && mail->to[out.rcpt_count]) {
-		rcpts[out.rcpt_count] = span_str(mail->to[out.rcpt_count]);
-		out.rcpt_count++;
-	}
+	out = make(mail, rcpts);
 	run->body = span_str(mail->body);
 	smtp_client_send(run->client, &out, run->now_ms);
+}
+
+static void
+send_ahead(struct run *run)
+{
+	const struct mail *mail = run->dialogue->mails[1];
+	struct span rcpts[RCPTS];
+	struct smtp_client_mail out = make(mail, rcpts);
+
+	run->is_ahead = smtp_client_send_ahead(run->client, &out, run->now_ms);
+	buf_add_str(&run->events, run->is_ahead ? "ahead; " : "not ahead; ");
+	if (!run->is_ahead)
+		return;
+	assert_false(smtp_client_may_send_ahead(run->client));
+	run->mail_index++;
+	if (run->dialogue->drops)
+		smtp_client_drop_ahead(run->client);
 }
 
 static void
@@ -137,6 +167,8 @@ give_body(struct run *run)
 
 	run->body = span_skip(run->body, n);
 	smtp_client_body(run->client, bytes, run->body.len == 0, run->now_ms);
+	if (run->dialogue->ahead && run->body.len == 0 && run->mail_index == 1)
+		send_ahead(run);
 }
 
 static void
@@ -170,6 +202,9 @@ take(struct run *run, const struct smtp_client_event *event)
 	case SMTP_CLIENT_MAIL_DONE:
 		buf_addf(&run->events, "done %s", stage);
 		note_reply(run, event);
+		if (run->is_ahead)
+			run->body = span_str(run->dialogue->mails[1]->body);
+		run->is_ahead = false;
 		break;
 	case SMTP_CLIENT_FAILED:
 		buf_addf(&run->events, "failed %s, %s", stage, err_text(event->err));
@@ -298,6 +333,7 @@ drive(const struct dialogue *dialogue, enum split split)
 	    .password = span_str(dialogue->login ? "secret" : NULL),
 	    .auth_without_tls = dialogue->auth_without_tls,
 	    .lmtp = dialogue->lmtp,
+	    .no_chunks = dialogue->no_chunks,
 	    .reply_timeout_ms = TIMEOUT_MS,
 	};
 	struct run run = {.dialogue = dialogue,

@@ -153,6 +153,14 @@ static const struct dialogue secured[] = {
 	.events = "ready; closed; "},
 };
 
+static const struct mail three = {
+    .from = "a@x", .to = {"b@y", "c@y", "d@y"}, .body = "Hi\r\n"};
+
+#define THREE                                                                            \
+	HELLO S("250-mx") S("250 PIPELINING") C("MAIL FROM:<a@x>") C("RCPT TO:<b@y>")           \
+	    C("RCPT TO:<c@y>") C("RCPT TO:<d@y>") C("DATA") "T 900\f" S("250 ok")                \
+		"T 900\f" S("250 ok") "T 900\f" S("250 ok")
+
 static const struct dialogue timed[] = {
     {.name = "no greeting",
 	.script = "T 999\f"
@@ -172,6 +180,15 @@ static const struct dialogue timed[] = {
 	.mails = {&one},
 	.script = PLAIN_HELLO LOCKSTEP_ONE C("Hi") C(".") "T 1000\f" S("250 late"),
 	.events = "ready; rcpt 0 250; failed body-sent, timed out, in doubt; "},
+    {.name = "each reply just in time, and all together too late",
+	.mails = {&three},
+	.script = THREE "T 398\fT 1\f",
+	.events = "ready; rcpt 0 250; rcpt 1 250; failed rcpt, timed out; "},
+    {.name = "and one moment earlier",
+	.mails = {&three},
+	.script = THREE "T 398\f" S("250 ok") S("354 go") C("Hi") C(".") S("250 ok") BYE,
+	.events = "ready; rcpt 0 250; rcpt 1 250; rcpt 2 250; done body-sent 250 ok; ready; "
+		  "closed; "},
     {.name = "time is up at QUIT",
 	.script = PLAIN_HELLO C("QUIT") "T 1000\f",
 	.events = "ready; failed quit, timed out; "},

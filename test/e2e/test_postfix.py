@@ -1,6 +1,9 @@
 """Postfix on both ends: the server that we deliver to, and the one that delivers to us."""
 import email
 import email.policy
+import json
+
+import pytest
 
 import logs
 from talk import Talk, message, submit
@@ -33,6 +36,22 @@ def test_we_deliver_to_postfix_as_a_smart_host(postrider, postfix):
             assert talk.data(message(f"hop{number}")).code == 250
     assert len(far.wait_mail(30)) == 30
     server.wait_queue_empty()
+
+
+@pytest.mark.parametrize("chunks", ["yes", "no"])
+def test_a_message_goes_by_chunks_where_they_are_offered(postrider, postfix, chunks):
+    far = postfix()
+    server = postrider(routes=[f"send mail through 127.0.0.1:{far.port}"], extra=[
+        *RELAY, f"delivery {{ slow attempt 1 ms; send chunks {chunks} }}"]).start()
+    content = message("chunks", body=".\r\n..dots\r\n" + "x" * 70 + "\r\n" + (".y" * 35 + "\r\n") * 9000)
+    found = submit(server.smtp_port, ALICE, "ann@far.example", content)
+    [delivered] = far.wait_mail(1)
+    assert delivered.endswith(content.replace(b"\r\n", b"\n"))
+    server.wait_event("relayed", id=found)
+    [attempt] = json.loads(server.run("trace", found, "--json").stdout)["attempts"]
+    said = [step["text"] for step in attempt["steps"] if step["kind"] == "sent"]
+    assert ("DATA" in said) == (chunks == "no"), said
+    assert any(line.startswith("BDAT") and line.endswith(" LAST") for line in said) == (chunks == "yes"), said
 
 
 def test_postfix_refuses_and_our_sender_is_told(postrider, postfix):

@@ -31,6 +31,7 @@ attempt_create(struct delivery *delivery, const struct ipc_qd_attempt *order)
 	attempt->connections_max = order->connections_max;
 	/* The queue is believed; what is read here was read there. */
 	check(ipc_extras_read(order->extras, &attempt->extras) == OK);
+	attempt->quickest_ms = UINT64_MAX;
 	attempt->rcpt_room = order->rcpt_count;
 	arena_init(&attempt->arena, ATTEMPT_BYTES_MAX);
 	check(arena_copy(&attempt->arena, order->domain, &attempt->domain) &&
@@ -259,6 +260,8 @@ attempt_finish(struct attempt *attempt)
 	const struct ipc_dq_done done = {
 	    .attempt = attempt->number,
 	    .destination_down = attempt->failure.down,
+	    .quickest_ms = attempt->quickest_ms < UINT32_MAX ? (uint32_t)attempt->quickest_ms
+							     : UINT32_MAX,
 	};
 
 	if (attempt->state == ATTEMPT_OVER)
@@ -282,6 +285,7 @@ attempt_drop(struct attempt *attempt)
 	struct delivery *delivery = attempt->delivery;
 
 	pool_leave(&attempt->want);
+	talk_take_back(attempt);
 	talk_close(attempt->talk);
 	attempt->state = ATTEMPT_OVER;
 	map_remove_u64(&delivery->attempt_map, attempt->number);
@@ -434,7 +438,7 @@ attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *cred
 static void
 add_host(struct attempt *attempt, const struct ipc_host_entry *host)
 {
-	struct attempt_addr addr = {0};
+	struct attempt_addr addr = {.preference = host->preference};
 
 	if (!arena_copy(&attempt->arena, host->name, &addr.host) ||
 	    !attempt_choose_tls(attempt, host, &addr))

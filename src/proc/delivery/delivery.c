@@ -6,7 +6,15 @@
 
 #include "base/check.h"
 
-enum { TICK_MS = 1000 };
+enum {
+	TICK_MS = 1000,
+	/* How long an address is left alone that let time run out. */
+	SILENT_MS_MIN = 30 * 1000,
+	SILENT_MS_MAX = 5 * 60 * 1000,
+	/* How long nothing goes behind the end of a message where that went wrong. */
+	IN_TURN_MS_MIN = 60 * 60 * 1000,
+	IN_TURN_MS_MAX = 24 * 60 * 60 * 1000,
+};
 
 uint64_t
 delivery_ask(struct attempt *attempt)
@@ -291,7 +299,8 @@ delivery_create(struct proc_env *env)
 	list_init(&delivery->closed);
 	list_init(&delivery->asks);
 	pool_init(&delivery->pool, seed);
-	health_init(&delivery->health, seed);
+	health_init(&delivery->health, seed, SILENT_MS_MIN, SILENT_MS_MAX);
+	health_init(&delivery->in_turn, seed, IN_TURN_MS_MIN, IN_TURN_MS_MAX);
 	delivery->tick = (struct io_timer){.fired = ticked, .owner = delivery};
 	if (tls_client_context_create(false, &delivery->tls_any) ||
 	    tls_client_context_create(true, &delivery->tls_verified) ||

@@ -56,6 +56,7 @@ struct attempt_rcpt {
 
 struct attempt_addr {
 	struct span host;
+	uint16_t preference; /* of the host, where it is an MX */
 	struct net_addr addr; /* of no family: host is the path of a Unix socket */
 	enum conf_tls tls; /* what is done there */
 	struct span base, tlsa; /* DANE: as struct ipc_host_entry has them */
@@ -131,6 +132,7 @@ struct attempt {
 
 	struct pool_want want; /* CONNECTING: waits for a connection to be free, or to be made */
 	struct talk *talk; /* NULL: none yet, or no more */
+	struct talk *ahead; /* CONNECTING: it is behind the attempt that has that one; or NULL */
 	bool mail_sent;    /* the machine has the mail */
 	bool body_wanted;
 	struct buf body;       /* from the queue, not yet sent */
@@ -138,6 +140,7 @@ struct attempt {
 	bool more_asked;
 	struct attempt_conversion conversion;
 	bool in_doubt;
+	uint64_t quickest_ms; /* reply on its connections; UINT64_MAX: there was none */
 	struct buf tls_text; /* what it goes over, for people; empty: in the clear */
 	struct attempt_failure failure;
 	struct transcript transcript;
@@ -154,6 +157,13 @@ struct talk {
 	uint64_t mails;      /* transactions begun */
 	uint32_t messages_max, connections_max; /* as its last attempt has them */
 	bool spent;          /* is not to be kept */
+
+	/* See talk_ahead.c. */
+	struct attempt *behind; /* whose transaction begins before the one at hand has ended */
+	struct attempt *saying; /* what is said now is that attempt's */
+	uint64_t behind_ms;     /* since when there is one */
+	uint64_t end_ms;        /* when all of the last message was sent */
+	bool is_quick;          /* the server answered the last one soon */
 
 	struct io_op connect, read, drain;
 	struct io_timer timer; /* connecting, then the machine's deadline */
@@ -182,6 +192,7 @@ struct delivery {
 	struct list asks;
 	struct pool pool;
 	struct health health;
+	struct health in_turn; /* addresses where nothing is sent behind the end of a message */
 	uint64_t generation; /* of the configuration */
 	struct span *suspended; /* providers, or patterns of MX hosts */
 	size_t suspended_count;
@@ -312,15 +323,48 @@ void attempt_session_failed(struct talk *talk);
 void attempt_session_refused(struct attempt *attempt, struct span host,
     enum ipc_policy_kind kind, enum ipc_tls_result result);
 
-/* talk.c: connections */
+/* talk_ahead.c: one transaction behind another */
+/* All of the message at hand is sent: there may be room behind it. */
+void talk_end_sent(struct talk *talk);
+/* Sends the attempt's mail behind the one at hand; false: it cannot go so. */
+bool talk_go_behind(struct talk *talk, struct attempt *attempt);
+/* The transaction at hand has ended, and the attempt knows: whose turn is it? */
+void talk_mail_over(struct talk *talk, const struct smtp_client_event *event);
+/*
+ * Whether the server lost what came behind the end of a message, or stumbled over it, as far as
+ * can be told; and that nothing is sent so to its address for a while.
+ */
+bool talk_stumbles(const struct talk *talk, const struct smtp_client_event *event);
+void talk_note_stumble(const struct talk *talk);
+/* The attempt is not to be sent behind another any more, if it was. */
+void talk_take_back(struct attempt *attempt);
+/* The one that is behind goes out of the connection's mind; NULL: there is none. */
+struct attempt *talk_part(struct talk *talk);
+/* It goes by another connection, as nothing of it was sent; NULL is nothing. */
+void talk_go_elsewhere(struct attempt *attempt, const char *why);
+/* Takes back what has waited too long. */
+void talk_check_behind(struct talk *talk);
+uint64_t talk_behind_deadline_ms(const struct talk *talk);
+
+/* talk_way.c: which connection an attempt gets */
 /* Goes to the attempt's address: by a connection that is free, or a new one, in its turn. */
 void talk_start(struct attempt *attempt);
+/* Gives connections, free ones and new ones, to those who wait for one on this way. */
+void talk_serve(struct delivery *delivery, struct pool_way *way);
+/* Those who wait for the connection that failed share its fate, where no other is open. */
+void talk_fail_queued(struct talk *talk);
+
+/* talk.c: connections */
+/* A new one, for the attempt. */
+void talk_connect(struct attempt *attempt, struct pool_way *way);
+/* The connection is the attempt's. */
+void talk_have(struct talk *talk, struct attempt *attempt);
+/* Whether another transaction may follow the one at hand. */
+bool talk_may_go_on(const struct talk *talk);
 /* The attempt has the connection no more. */
 void talk_detach(struct talk *talk);
 /* The session is ready for its first mail. */
 void talk_opened(struct talk *talk);
-/* Those who wait for the connection that failed share its fate, where no other is open. */
-void talk_fail_queued(struct talk *talk);
 /* The supervisor's answer to the oldest that asked it: stream, or NULL and why. */
 void talk_socket(struct delivery *delivery, struct io_stream *stream, enum err err);
 /* Begins the handshake. */
@@ -344,6 +388,8 @@ void talk_mail(struct talk *talk);
 void talk_mail_again(struct talk *talk);
 /* The queue gave a piece of the body. */
 void talk_body(struct attempt *attempt);
+/* The attempt's mail, behind the one at hand; false: not now, or not with this server. */
+bool talk_send_ahead(struct talk *talk, struct attempt *attempt);
 /* Sends what the machine says. */
 void talk_flush(struct talk *talk);
 /* There is no connection; text says why. */

@@ -39,8 +39,11 @@ forget(struct health *health, struct silent *silent)
 }
 
 void
-health_init(struct health *health, const uint64_t seed[2])
+health_init(struct health *health, const uint64_t seed[2], uint64_t wait_ms_min,
+    uint64_t wait_ms_max)
 {
+	health->wait_ms_min = wait_ms_min;
+	health->wait_ms_max = wait_ms_max;
 	map_init(&health->silent, seed);
 	list_init(&health->ages);
 	health->count = 0;
@@ -59,7 +62,7 @@ health_silent(struct health *health, const struct net_addr *addr, uint64_t now_m
     uint64_t wait_ms_max)
 {
 	struct silent *silent = find(health, addr);
-	uint64_t max = wait_ms_max < HEALTH_WAIT_MS_MAX ? wait_ms_max : HEALTH_WAIT_MS_MAX;
+	uint64_t max = wait_ms_max < health->wait_ms_max ? wait_ms_max : health->wait_ms_max;
 
 	if (!silent) {
 		if (health->count == HEALTH_COUNT_MAX)
@@ -68,7 +71,7 @@ health_silent(struct health *health, const struct net_addr *addr, uint64_t now_m
 		map_set(&health->silent, key_of(addr, silent->key), silent);
 		list_push(&health->ages, &silent->age);
 		health->count++;
-		silent->wait_ms = HEALTH_WAIT_MS_MIN / 2;
+		silent->wait_ms = health->wait_ms_min / 2;
 	}
 	silent->wait_ms = 2 * silent->wait_ms < max ? 2 * silent->wait_ms : max;
 	silent->until_ms = now_ms + silent->wait_ms;

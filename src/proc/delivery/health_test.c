@@ -10,6 +10,8 @@
 
 enum { LONG_MS = 3600 * 1000, PROBE_MS = 7000 };
 
+enum { WAIT_MS_MIN = 30 * 1000, WAIT_MS_MAX = 5 * 60 * 1000 };
+
 static const uint64_t seed[2] = {3, 4};
 
 static struct net_addr
@@ -31,12 +33,12 @@ one_is_left_alone_and_others_are_not(void **state)
 	struct health health;
 
 	(void)state;
-	health_init(&health, seed);
+	health_init(&health, seed, WAIT_MS_MIN, WAIT_MS_MAX);
 	assert_int_equal(health_wait_ms(&health, &a, 1000), 0);
 	health_silent(&health, &a, 1000, LONG_MS);
-	assert_int_equal(health_wait_ms(&health, &a, 1000), HEALTH_WAIT_MS_MIN);
-	assert_int_equal(health_wait_ms(&health, &a, 1000 + HEALTH_WAIT_MS_MIN - 1), 1);
-	assert_int_equal(health_wait_ms(&health, &a, 1000 + HEALTH_WAIT_MS_MIN), 0);
+	assert_int_equal(health_wait_ms(&health, &a, 1000), WAIT_MS_MIN);
+	assert_int_equal(health_wait_ms(&health, &a, 1000 + WAIT_MS_MIN - 1), 1);
+	assert_int_equal(health_wait_ms(&health, &a, 1000 + WAIT_MS_MIN), 0);
 	for (size_t i = 0; i < LEN(others); i++)
 		assert_int_equal(health_wait_ms(&health, &others[i], 1000), 0);
 	health_answers(&health, &a);
@@ -51,16 +53,16 @@ waits_double_to_their_maximum(void **state)
 {
 	const struct net_addr a = addr_of("192.0.2.1", 25);
 	struct health health;
-	uint64_t wait = HEALTH_WAIT_MS_MIN;
+	uint64_t wait = WAIT_MS_MIN;
 
 	(void)state;
-	health_init(&health, seed);
+	health_init(&health, seed, WAIT_MS_MIN, WAIT_MS_MAX);
 	for (int i = 0; i < 10; i++) {
 		health_silent(&health, &a, 0, LONG_MS);
 		assert_int_equal(health_wait_ms(&health, &a, 0), wait);
-		wait = 2 * wait < HEALTH_WAIT_MS_MAX ? 2 * wait : HEALTH_WAIT_MS_MAX;
+		wait = 2 * wait < WAIT_MS_MAX ? 2 * wait : WAIT_MS_MAX;
 	}
-	assert_int_equal(wait, HEALTH_WAIT_MS_MAX);
+	assert_int_equal(wait, WAIT_MS_MAX);
 	/* Nobody waits longer than for a retry. */
 	health_silent(&health, &a, 0, 200);
 	assert_int_equal(health_wait_ms(&health, &a, 0), 200);
@@ -73,10 +75,10 @@ one_at_a_time_probes(void **state)
 {
 	const struct net_addr a = addr_of("192.0.2.1", 25), b = addr_of("192.0.2.2", 25);
 	struct health health;
-	uint64_t now = HEALTH_WAIT_MS_MIN;
+	uint64_t now = WAIT_MS_MIN;
 
 	(void)state;
-	health_init(&health, seed);
+	health_init(&health, seed, WAIT_MS_MIN, WAIT_MS_MAX);
 	health_silent(&health, &a, 0, LONG_MS);
 	assert_int_equal(health_wait_ms(&health, &a, now), 0);
 	health_probing(&health, &a, now, PROBE_MS);
@@ -88,7 +90,7 @@ one_at_a_time_probes(void **state)
 	assert_int_equal(health_wait_ms(&health, &b, now), 0);
 	/* Its failure doubles the wait. */
 	health_silent(&health, &a, now, LONG_MS);
-	assert_int_equal(health_wait_ms(&health, &a, now), 2 * HEALTH_WAIT_MS_MIN);
+	assert_int_equal(health_wait_ms(&health, &a, now), 2 * WAIT_MS_MIN);
 	health_fini(&health);
 }
 
@@ -99,7 +101,7 @@ the_oldest_is_forgotten(void **state)
 	struct health health;
 
 	(void)state;
-	health_init(&health, seed);
+	health_init(&health, seed, WAIT_MS_MIN, WAIT_MS_MAX);
 	for (unsigned i = 0; i <= HEALTH_COUNT_MAX; i++) {
 		a.bytes[2] = (uint8_t)(i >> 8);
 		a.bytes[3] = (uint8_t)i;
@@ -107,7 +109,7 @@ the_oldest_is_forgotten(void **state)
 	}
 	assert_int_equal(health.count, HEALTH_COUNT_MAX);
 	assert_int_equal(health_wait_ms(&health, &first, 0), 0);
-	assert_int_equal(health_wait_ms(&health, &a, 0), HEALTH_WAIT_MS_MIN);
+	assert_int_equal(health_wait_ms(&health, &a, 0), WAIT_MS_MIN);
 	health_fini(&health);
 }
 

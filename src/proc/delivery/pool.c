@@ -14,7 +14,8 @@ pool_init(struct pool *pool, const uint64_t seed[2])
 	map_init(&pool->sites, seed);
 	list_init(&pool->kept);
 	list_init(&pool->empty);
-	pool->kept_count = 0;
+	list_init(&pool->again);
+	pool->kept_count = pool->room_count = 0;
 }
 
 void
@@ -27,9 +28,15 @@ pool_fini(struct pool *pool)
 }
 
 struct pool_way *
+pool_find(const struct pool *pool, struct span key)
+{
+	return map_get(&pool->ways, key);
+}
+
+struct pool_way *
 pool_way(struct pool *pool, struct span key)
 {
-	struct pool_way *way = map_get(&pool->ways, key);
+	struct pool_way *way = pool_find(pool, key);
 	char *bytes;
 
 	if (way)
@@ -41,6 +48,7 @@ pool_way(struct pool *pool, struct span key)
 	way->key = span_of(bytes, key.len);
 	list_init(&way->queued);
 	list_init(&way->kept);
+	list_init(&way->rooms);
 	map_set(&pool->ways, way->key, way);
 	list_push(&pool->empty, &way->empty);
 	return way;
@@ -62,6 +70,7 @@ pool_sweep(struct pool *pool)
 
 		if (is_used(way))
 			continue;
+		list_remove(&way->blocked);
 		map_remove(&pool->ways, way->key);
 		mem_free(way);
 	}
@@ -90,13 +99,44 @@ pool_first(struct pool_way *way)
 static void
 take(struct pool *pool, struct pool_entry *entry)
 {
-	if (!list_linked(&entry->node))
+	if (!list_linked(&entry->age)) {
+		pool_no_room(pool, entry);
 		return;
-	check(pool->kept_count > 0);
+	}
 	list_remove(&entry->node);
+	check(pool->kept_count > 0);
 	list_remove(&entry->age);
 	list_remove(&entry->in_site);
 	pool->kept_count--;
+}
+
+/* The site has one fewer: those who waited for that may go on. */
+static void
+leave_site(struct pool *pool, struct pool_site *site)
+{
+	struct list *node;
+
+	site->count--;
+	while ((node = list_pop(&site->blocked)) != NULL)
+		list_push(&pool->again, node);
+	if (site->count > 0)
+		return;
+	map_remove_u64(&pool->sites, site->id);
+	mem_free(site);
+}
+
+struct pool_way *
+pool_again(struct pool *pool)
+{
+	struct list *node = list_pop(&pool->again);
+
+	return node ? container_of(node, struct pool_way, blocked) : NULL;
+}
+
+bool
+pool_site_is_wanted(const struct pool_entry *entry)
+{
+	return entry->site && !list_empty(&entry->site->blocked);
 }
 
 void
@@ -107,10 +147,8 @@ pool_set_site(struct pool *pool, struct pool_entry *entry, uint64_t id)
 	check(!list_linked(&entry->in_site));
 	if (site && site->id == id)
 		return;
-	if (site && --site->count == 0) {
-		map_remove_u64(&pool->sites, site->id);
-		mem_free(site);
-	}
+	if (site)
+		leave_site(pool, site);
 	entry->site = NULL;
 	if (id == 0)
 		return;
@@ -119,6 +157,7 @@ pool_set_site(struct pool *pool, struct pool_entry *entry, uint64_t id)
 		site = mem_alloc(sizeof(*site));
 		site->id = id;
 		list_init(&site->kept);
+		list_init(&site->blocked);
 		map_set_u64(&pool->sites, id, site);
 	}
 	site->count++;
@@ -141,20 +180,74 @@ pool_site_spare(const struct pool *pool, uint64_t id, size_t max)
 	return container_of(site->kept.next, struct pool_entry, in_site);
 }
 
-struct pool_want *
-pool_next(struct pool *pool, struct pool_way *way, struct pool_entry **kept)
+/* The site, where it has all that it may, and none of these can make room. */
+static struct pool_site *
+full_site(const struct pool *pool, const struct pool_want *want)
+{
+	struct pool_site *site = want->site != 0 ? map_get_u64(&pool->sites, want->site) : NULL;
+
+	return site && site->count >= want->site_max && list_empty(&site->kept) ? site : NULL;
+}
+
+static bool
+may_open(struct pool *pool, struct pool_way *way, const struct pool_want *want)
 {
 	size_t opening_max = way->open > 0 ? way->open : 1;
+	struct pool_site *full;
 
-	*kept = NULL;
+	if (way->opening >= opening_max)
+		return false;
+	full = full_site(pool, want);
+	if (full && !list_linked(&way->blocked))
+		list_push(&full->blocked, &way->blocked);
+	return !full;
+}
+
+struct pool_want *
+pool_next(struct pool *pool, struct pool_way *way, enum pool_by *by, struct pool_entry **entry)
+{
+	struct pool_want *want;
+	struct list *node;
+
+	*entry = NULL;
 	if (list_empty(&way->queued))
 		return NULL;
-	if (!list_empty(&way->kept)) {
-		*kept = container_of(way->kept.next, struct pool_entry, node);
-		take(pool, *kept);
-		return pool_first(way);
-	}
-	return way->opening < opening_max ? pool_first(way) : NULL;
+	want = container_of(way->queued.next, struct pool_want, node);
+	node = !list_empty(&way->kept)          ? way->kept.next
+	    : !list_empty(&way->rooms) && !want->alone ? way->rooms.next
+	                                               : NULL;
+	*by = !list_empty(&way->kept) ? POOL_KEPT : node ? POOL_ROOM : POOL_NEW;
+	if (*by == POOL_NEW)
+		return may_open(pool, way, want) ? pool_first(way) : NULL;
+	*entry = container_of(node, struct pool_entry, node);
+	take(pool, *entry);
+	return pool_first(way);
+}
+
+void
+pool_unsend(struct pool_way *way, struct pool_want *want)
+{
+	want->alone = true;
+	list_push_front(&way->queued, &want->node);
+}
+
+void
+pool_room(struct pool *pool, struct pool_entry *entry)
+{
+	check(entry->is_open && !list_linked(&entry->node));
+	list_push(&entry->way->rooms, &entry->node);
+	pool->room_count++;
+}
+
+void
+pool_no_room(struct pool *pool, struct pool_entry *entry)
+{
+	check(!list_linked(&entry->age));
+	if (!list_linked(&entry->node))
+		return;
+	list_remove(&entry->node);
+	check(pool->room_count > 0);
+	pool->room_count--;
 }
 
 void

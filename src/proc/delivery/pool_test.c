@@ -20,6 +20,17 @@ open_one(struct pool_way *way, struct pool_entry *entry)
 	pool_opened(entry);
 }
 
+/* The next one, by a kept connection or a new one. */
+static struct pool_want *
+next_of(struct pool *pool, struct pool_way *way, struct pool_entry **kept)
+{
+	enum pool_by by;
+	struct pool_want *want = pool_next(pool, way, &by, kept);
+
+	assert_true(!want || by == (*kept ? POOL_KEPT : POOL_NEW));
+	return want;
+}
+
 static void
 the_last_kept_goes_first(void **state)
 {
@@ -43,17 +54,102 @@ the_last_kept_goes_first(void **state)
 	assert_ptr_equal(pool_oldest(&pool), &a);
 	pool_queue(x, &wants[0]);
 	pool_queue(x, &wants[1]);
-	assert_ptr_equal(pool_next(&pool, x, &kept), &wants[0]);
+	assert_ptr_equal(next_of(&pool, x, &kept), &wants[0]);
 	assert_ptr_equal(kept, &b);
-	assert_ptr_equal(pool_next(&pool, x, &kept), &wants[1]);
+	assert_ptr_equal(next_of(&pool, x, &kept), &wants[1]);
 	assert_ptr_equal(kept, &a);
-	assert_null(pool_next(&pool, x, &kept));
+	assert_null(next_of(&pool, x, &kept));
 	assert_ptr_equal(pool_oldest(&pool), &c);
 	assert_int_equal(pool_oldest(&pool)->since_ms, 30);
 	pool_gone(&pool, &a);
 	pool_gone(&pool, &b);
 	pool_gone(&pool, &c);
 	pool_gone(&pool, &c);
+	pool_fini(&pool);
+}
+
+/* Behind what is under way rather than by a new connection; who may not waits for one. */
+static void
+room_is_taken_before_a_new_one_is_opened(void **state)
+{
+	struct pool pool;
+	struct pool_way *way;
+	struct pool_entry a, b, *entry;
+	struct pool_want wants[4] = {0};
+	enum pool_by by;
+
+	(void)state;
+	pool_init(&pool, seed);
+	way = pool_way(&pool, SPAN("x"));
+	open_one(way, &a);
+	open_one(way, &b);
+	pool_room(&pool, &a);
+	pool_keep(&pool, &b, 10);
+	for (size_t i = 0; i < LEN(wants); i++)
+		pool_queue(way, &wants[i]);
+	assert_ptr_equal(pool_next(&pool, way, &by, &entry), &wants[0]);
+	assert_int_equal(by, POOL_KEPT);
+	assert_ptr_equal(entry, &b);
+	assert_ptr_equal(pool_next(&pool, way, &by, &entry), &wants[1]);
+	assert_int_equal(by, POOL_ROOM);
+	assert_ptr_equal(entry, &a);
+	/* It could not: it is the first again, and goes alone. */
+	pool_room(&pool, &a);
+	pool_unsend(way, &wants[1]);
+	assert_ptr_equal(pool_next(&pool, way, &by, &entry), &wants[1]);
+	assert_int_equal(by, POOL_NEW);
+	assert_null(entry);
+	pool_no_room(&pool, &a);
+	pool_no_room(&pool, &a);
+	assert_ptr_equal(pool_next(&pool, way, &by, &entry), &wants[2]);
+	assert_int_equal(by, POOL_NEW);
+	/* One that goes leaves no room behind. */
+	pool_room(&pool, &a);
+	pool_gone(&pool, &a);
+	assert_ptr_equal(pool_next(&pool, way, &by, &entry), &wants[3]);
+	assert_int_equal(by, POOL_NEW);
+	pool_gone(&pool, &b);
+	pool_fini(&pool);
+}
+
+/* Where a site has all that it may, a way of it waits until one is closed, and comes first then. */
+static void
+a_full_site_opens_no_more(void **state)
+{
+	struct pool pool;
+	struct pool_way *x, *y;
+	struct pool_entry a, b, *entry;
+	struct pool_want one = {.site = 7, .site_max = 2}, other = {.site = 8, .site_max = 1};
+	enum pool_by by;
+
+	(void)state;
+	pool_init(&pool, seed);
+	x = pool_way(&pool, SPAN("x"));
+	y = pool_way(&pool, SPAN("y"));
+	open_one(x, &a);
+	open_one(x, &b);
+	pool_set_site(&pool, &a, 7);
+	pool_set_site(&pool, &b, 7);
+	pool_queue(y, &one);
+	assert_false(pool_site_is_wanted(&a));
+	assert_null(pool_next(&pool, y, &by, &entry));
+	assert_null(pool_next(&pool, y, &by, &entry));
+	assert_true(pool_site_is_wanted(&a));
+	assert_null(pool_again(&pool));
+	/* A kept one can make room. */
+	pool_keep(&pool, &b, 10);
+	assert_ptr_equal(pool_next(&pool, y, &by, &entry), &one);
+	pool_queue(y, &one);
+	pool_gone(&pool, &b);
+	assert_ptr_equal(pool_again(&pool), y);
+	assert_null(pool_again(&pool));
+	assert_false(pool_site_is_wanted(&a));
+	assert_ptr_equal(pool_next(&pool, y, &by, &entry), &one);
+	assert_int_equal(by, POOL_NEW);
+	/* Another site is another matter. */
+	pool_queue(x, &other);
+	assert_ptr_equal(pool_next(&pool, x, &by, &entry), &other);
+	pool_gone(&pool, &a);
 	pool_fini(&pool);
 }
 
@@ -75,18 +171,18 @@ connections_are_opened_slowly(void **state)
 		pool_queue(way, &wants[i]);
 	for (size_t round = 0; round < LEN(may_open); round++) {
 		for (size_t i = 0; i < may_open[round]; i++) {
-			assert_ptr_equal(pool_next(&pool, way, &kept), &wants[begun]);
+			assert_ptr_equal(next_of(&pool, way, &kept), &wants[begun]);
 			assert_null(kept);
 			pool_opening(way, &entries[begun++]);
 		}
-		assert_null(pool_next(&pool, way, &kept));
+		assert_null(next_of(&pool, way, &kept));
 		while (opened < begun)
 			pool_opened(&entries[opened++]);
 	}
 	for (size_t i = 0; i < begun; i++)
 		pool_gone(&pool, &entries[i]);
 	/* All are gone: one at a time again. */
-	assert_non_null(pool_next(&pool, way, &kept));
+	assert_non_null(next_of(&pool, way, &kept));
 	while (pool_first(way))
 		continue;
 	pool_fini(&pool);
@@ -107,8 +203,8 @@ who_leaves_is_not_served(void **state)
 	pool_queue(way, &b);
 	pool_leave(&a);
 	pool_leave(&a);
-	assert_ptr_equal(pool_next(&pool, way, &kept), &b);
-	assert_null(pool_next(&pool, way, &kept));
+	assert_ptr_equal(next_of(&pool, way, &kept), &b);
+	assert_null(next_of(&pool, way, &kept));
 	pool_fini(&pool);
 }
 
@@ -116,7 +212,7 @@ struct model {
 	struct pool pool;
 	struct pool_want wants[WANTS];
 	struct pool_entry entries[ENTRIES];
-	enum { CLOSED, OPENING, BUSY, KEPT } is[ENTRIES];
+	enum { CLOSED, OPENING, BUSY, KEPT, ROOM } is[ENTRIES];
 	uint32_t chance;
 };
 
@@ -131,13 +227,15 @@ any_way(struct model *model)
 static void
 serve(struct model *model, struct pool_way *way)
 {
-	struct pool_entry *kept;
+	struct pool_entry *entry;
+	enum pool_by by;
 	size_t free = 0;
 
-	while (pool_next(&model->pool, way, &kept)) {
-		if (kept) {
-			assert_true(model->is[kept - model->entries] == KEPT);
-			model->is[kept - model->entries] = BUSY;
+	while (pool_next(&model->pool, way, &by, &entry)) {
+		if (entry) {
+			assert_true(model->is[entry - model->entries] ==
+			    (by == POOL_KEPT ? KEPT : ROOM));
+			model->is[entry - model->entries] = BUSY;
 			continue;
 		}
 		while (free < ENTRIES && model->is[free] != CLOSED)
@@ -168,12 +266,17 @@ step(struct model *model, uint64_t now_ms)
 		model->is[at] = CLOSED;
 		break;
 	default:
-		if (model->is[at] == OPENING)
+		if (model->is[at] == OPENING) {
 			pool_opened(&model->entries[at]);
-		else if (model->is[at] == BUSY)
+			model->is[at] = BUSY;
+		} else if (model->is[at] == BUSY && model->chance >> 12 & 1) {
+			pool_room(&model->pool, &model->entries[at]);
+			model->is[at] = ROOM;
+		} else if (model->is[at] == BUSY || model->is[at] == ROOM) {
+			pool_no_room(&model->pool, &model->entries[at]);
 			pool_keep(&model->pool, &model->entries[at], now_ms);
-		if (model->is[at] == OPENING || model->is[at] == BUSY)
-			model->is[at]++;
+			model->is[at] = KEPT;
+		}
 	}
 	serve(model, any_way(model));
 	if (model->chance % 64 == 0)
@@ -183,13 +286,15 @@ step(struct model *model, uint64_t now_ms)
 static void
 check_model(struct model *model)
 {
-	size_t kept = 0;
+	size_t kept = 0, rooms = 0;
 
 	for (size_t i = 0; i < ENTRIES; i++) {
 		kept += model->is[i] == KEPT;
+		rooms += model->is[i] == ROOM;
 		assert_true((model->entries[i].way == NULL) == (model->is[i] == CLOSED));
 	}
 	assert_int_equal(model->pool.kept_count, kept);
+	assert_int_equal(model->pool.room_count, rooms);
 }
 
 static void
@@ -270,6 +375,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_site_has_so_many),
 	    cmocka_unit_test(the_last_kept_goes_first),
+	    cmocka_unit_test(room_is_taken_before_a_new_one_is_opened),
+	    cmocka_unit_test(a_full_site_opens_no_more),
 	    cmocka_unit_test(connections_are_opened_slowly),
 	    cmocka_unit_test(who_leaves_is_not_served),
 	    cmocka_unit_test(many_steps_at_random),

@@ -100,10 +100,11 @@ recorder_source(struct attempt *attempt)
 void
 recorder_said(void *owner, enum smtp_client_way way, struct span line, uint64_t at_ms)
 {
-	struct talk *talk = owner;
+	const struct talk *talk = owner;
+	struct attempt *attempt = talk->saying ? talk->saying : talk->attempt;
 
-	if (talk->attempt)
-		transcript_add(&talk->attempt->transcript,
+	if (attempt)
+		transcript_add(&attempt->transcript,
 		    way == SMTP_CLIENT_WE_SAID ? TRANSCRIPT_SENT : TRANSCRIPT_GOT, line, at_ms);
 }
 

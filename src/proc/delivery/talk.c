@@ -1,6 +1,6 @@
 /*
- * Connections: made, used by one attempt after another, kept in between, and closed.  What is
- * said on them is the business of talk_mail.c.
+ * Connections: made, used by one attempt after another, kept in between, and closed.  Which one an
+ * attempt gets is the business of talk_way.c, and what is said on them that of talk_mail.c.
  */
 #include "proc/delivery/delivery_internal.h"
 
@@ -16,54 +16,11 @@ static void opened(struct talk *talk, struct io_stream *stream, enum err err);
 static void read_done(struct io_op *op);
 static void drained(struct io_op *op);
 static void timed_out(struct io_timer *timer);
-static void serve(struct delivery *delivery, struct pool_way *way);
 
 static uint64_t
 now_ms(const struct talk *talk)
 {
 	return io_now_ms(talk->delivery->env->io);
-}
-
-struct key {
-	size_t len;
-	char bytes[TALK_KEY_BYTES_MAX];
-};
-
-static void
-key_add(struct key *key, const void *bytes, size_t count)
-{
-	check(count <= sizeof(key->bytes) - key->len);
-	if (count > 0)
-		memcpy(key->bytes + key->len, bytes, count);
-	key->len += count;
-}
-
-/*
- * The way that an attempt goes: where it comes from, and by which name; SMTP or LMTP, address,
- * port, mode of TLS, the credential, and the host's name, which is asked for by SNI, and verified.
- */
-static struct pool_way *
-way_of(struct attempt *attempt)
-{
-	const struct attempt_addr *to = &attempt->addrs[attempt->addr_index];
-	const struct attempt_source *from = &attempt->source;
-	const uint16_t port = attempt_port(attempt);
-	const uint8_t head[4] = {to->addr.family, (uint8_t)to->tls,
-	    (uint8_t)attempt->credential.len, attempt->lmtp};
-	struct key key = {.len = 0};
-
-	check(attempt->credential.len <= UINT8_MAX);
-	key_add(&key, head, sizeof(head));
-	key_add(&key, to->addr.bytes, 16);
-	key_add(&key, &port, sizeof(port));
-	key_add(&key, attempt->credential.ptr, attempt->credential.len);
-	key_add(&key, &from->addr.family, sizeof(from->addr.family));
-	key_add(&key, from->addr.bytes, 16);
-	key_add(&key, from->helo.ptr, from->helo.len);
-	key_add(&key, to->host.ptr, to->host.len);
-	if (attempt_tls_is_for_domain(to))
-		key_add(&key, attempt->domain.ptr, attempt->domain.len);
-	return pool_way(&attempt->delivery->pool, span_of(key.bytes, key.len));
 }
 
 static void
@@ -83,6 +40,8 @@ talk_detach(struct talk *talk)
 	if (!talk->attempt)
 		return;
 	talk->attempt->talk = NULL;
+	if (talk->smtp && smtp_client_quickest_ms(talk->smtp) < talk->attempt->quickest_ms)
+		talk->attempt->quickest_ms = smtp_client_quickest_ms(talk->smtp);
 	talk->attempt->mail_sent = talk->attempt->body_wanted = false;
 	talk->attempt->conversion.waits = false;
 	talk->attempt = NULL;
@@ -113,7 +72,8 @@ void
 talk_close(struct talk *talk)
 {
 	struct delivery *delivery;
-	struct pool_way *way;
+	struct pool_way *way, *again;
+	struct attempt *behind;
 
 	if (!talk || talk->is_closed)
 		return;
@@ -121,6 +81,7 @@ talk_close(struct talk *talk)
 	way = talk->entry.way;
 	talk->is_closed = true;
 	talk_detach(talk);
+	behind = talk_part(talk);
 	pool_gone(&delivery->pool, &talk->entry);
 	io_timer_stop(delivery->env->io, &talk->timer);
 	/* A connection under way is given up, and never completes. */
@@ -132,7 +93,10 @@ talk_close(struct talk *talk)
 	io_close(talk->stream);
 	list_remove(&talk->node);
 	list_push(&delivery->closed, &talk->node);
-	serve(delivery, way);
+	while ((again = pool_again(&delivery->pool)) != NULL)
+		talk_serve(delivery, again);
+	talk_serve(delivery, way);
+	talk_go_elsewhere(behind, "the connection ended before its turn came");
 }
 
 void
@@ -172,8 +136,8 @@ talk_quit_all(struct delivery *delivery)
 		quit(container_of(oldest, struct talk, entry));
 }
 
-static bool
-may_be_kept(const struct talk *talk)
+bool
+talk_may_go_on(const struct talk *talk)
 {
 	const struct delivery *delivery = talk->delivery;
 	const struct conf *conf = delivery->conf;
@@ -181,7 +145,8 @@ may_be_kept(const struct talk *talk)
 	return !talk->spent && !delivery->stopping && delivery->queue &&
 	    talk->generation == delivery->generation && conf->idle_connections_max > 0 &&
 	    (talk->messages_max == 0 || talk->mails < talk->messages_max) &&
-	    !pool_site_is_over(&talk->entry, talk->connections_max);
+	    !pool_site_is_over(&talk->entry, talk->connections_max) &&
+	    !pool_site_is_wanted(&talk->entry);
 }
 
 void
@@ -190,12 +155,12 @@ talk_rest(struct talk *talk)
 	struct delivery *delivery = talk->delivery;
 
 	check(!talk->attempt);
-	if (!may_be_kept(talk)) {
+	if (!talk_may_go_on(talk)) {
 		quit(talk);
 		return;
 	}
 	pool_keep(&delivery->pool, &talk->entry, now_ms(talk));
-	serve(delivery, talk->entry.way);
+	talk_serve(delivery, talk->entry.way);
 	if (delivery->pool.kept_count > delivery->conf->idle_connections_max)
 		quit(container_of(pool_oldest(&delivery->pool), struct talk, entry));
 }
@@ -206,7 +171,7 @@ talk_opened(struct talk *talk)
 	if (talk->entry.is_open)
 		return;
 	pool_opened(&talk->entry);
-	serve(talk->delivery, talk->entry.way);
+	talk_serve(talk->delivery, talk->entry.way);
 }
 
 /* The timer runs on to an earlier time rather than being set anew for each reply. */
@@ -292,8 +257,8 @@ make_room(const struct attempt *attempt)
 	}
 }
 
-static void
-connect_to(struct attempt *attempt, struct pool_way *way)
+void
+talk_connect(struct attempt *attempt, struct pool_way *way)
 {
 	struct delivery *delivery = attempt->delivery;
 	const struct net_addr to = attempt_to(attempt, attempt->addr_index);
@@ -314,8 +279,8 @@ connect_to(struct attempt *attempt, struct pool_way *way)
 		    attempt->source.addr.family ? &attempt->source.addr : NULL);
 }
 
-static void
-go_on_with(struct attempt *attempt, struct talk *talk)
+void
+talk_have(struct talk *talk, struct attempt *attempt)
 {
 	attach(talk, attempt);
 	attempt->state = ATTEMPT_TALKING;
@@ -323,88 +288,6 @@ go_on_with(struct attempt *attempt, struct talk *talk)
 	buf_reset(&attempt->tls_text);
 	if (talk->tls)
 		attempt_note_tls(attempt, talk->tls);
-	recorder_address(attempt, "on a kept connection to ", attempt_port(attempt));
-	recorder_source(attempt);
-	if (talk->tls)
-		recorder_fact(attempt, "TLS: ", buf_span(&attempt->tls_text));
-	talk_mail(talk);
-}
-
-/* Gives connections, free ones and new ones, to those who wait for one on this way. */
-static void
-serve(struct delivery *delivery, struct pool_way *way)
-{
-	struct pool_entry *kept;
-	struct pool_want *want;
-
-	while ((want = pool_next(&delivery->pool, way, &kept)) != NULL) {
-		struct attempt *attempt = container_of(want, struct attempt, want);
-
-		if (kept)
-			go_on_with(attempt, container_of(kept, struct talk, entry));
-		else
-			connect_to(attempt, way);
-	}
-}
-
-/* True: the address let time run out for other mail just now, and nobody waits for it again. */
-static bool
-is_silent(struct attempt *attempt, const struct pool_way *way)
-{
-	struct delivery *delivery = attempt->delivery;
-	const struct net_addr to = attempt_to(attempt, attempt->addr_index);
-	uint64_t ms = health_wait_ms(&delivery->health, &to, io_now_ms(delivery->env->io));
-	char text[120];
-
-	if (ms == 0 || way->open > 0)
-		return false;
-	snprintf(text, sizeof(text),
-	    "it did not answer in time to earlier mail, and is tried again in %llu s",
-	    (unsigned long long)(ms + 999) / 1000);
-	attempt_fail(attempt, IPC_DEFERRED, 0, "4.4.1", text);
-	attempt->failure.host_level = attempt->failure.down = true;
-	return true;
-}
-
-void
-talk_start(struct attempt *attempt)
-{
-	struct pool_way *way;
-
-	if (!attempt_choose_source(attempt)) {
-		attempt_finish(attempt);
-		return;
-	}
-	way = way_of(attempt);
-	attempt->state = ATTEMPT_CONNECTING;
-	if (is_silent(attempt, way)) {
-		SIM_MARK("delivery.silent_address");
-		attempt_next(attempt);
-		return;
-	}
-	if (attempt->without_kept || attempt->without_tls) {
-		connect_to(attempt, way);
-		return;
-	}
-	pool_queue(way, &attempt->want);
-	serve(attempt->delivery, way);
-}
-
-void
-talk_fail_queued(struct talk *talk)
-{
-	struct pool_way *way = talk->entry.way;
-	const struct attempt *failed = talk->attempt;
-	struct pool_want *want;
-
-	if (way->open > 0 || failed->failure.outcome != IPC_DEFERRED)
-		return;
-	while ((want = pool_first(way)) != NULL) {
-		struct attempt *attempt = container_of(want, struct attempt, want);
-
-		attempt_fail_as(attempt, failed);
-		attempt_next(attempt);
-	}
 }
 
 static enum smtp_client_tls
@@ -451,6 +334,7 @@ void
 talk_settle(struct talk *talk)
 {
 	arm_timer(talk, smtp_client_deadline_ms(talk->smtp));
+	arm_timer(talk, talk_behind_deadline_ms(talk));
 	read_more(talk);
 	if (io_pending(talk->stream) > DELIVERY_OUTPUT_MAX && !talk->draining) {
 		talk->draining = true;
@@ -519,6 +403,7 @@ opened(struct talk *talk, struct io_stream *stream, enum err err)
 	    .password = attempt->password,
 	    .auth_without_tls = is_this_host(&attempt->addrs[attempt->addr_index].addr),
 	    .lmtp = attempt->lmtp,
+	    .no_chunks = !talk->delivery->conf->send_chunks,
 	    .reply_timeout_ms = talk->delivery->conf->reply_timeout_ms,
 	    .said = recorder_said,
 	    .said_owner = talk,
@@ -567,6 +452,7 @@ timed_out(struct io_timer *timer)
 		    "cannot connect: no answer in time (is port 25 blocked by a firewall?)");
 		return;
 	}
+	talk_check_behind(talk);
 	smtp_client_tick(talk->smtp, now_ms(talk));
 	talk_pump(talk);
 }

@@ -55,10 +55,10 @@ static_assert(SMTP_CLIENT_NOTIFY_NEVER == (int)IPC_NOTIFY_NEVER &&
 
 /* What is left of the time that the sender gave; below 0 it is over. */
 static int64_t
-by_s(const struct talk *talk)
+by_s(const struct attempt *attempt)
 {
-	uint64_t by_wall_ms = talk->attempt->extras.by_wall_ms;
-	uint64_t now_wall_ms = io_wall_ms(talk->delivery->env->io);
+	uint64_t by_wall_ms = attempt->extras.by_wall_ms;
+	uint64_t now_wall_ms = io_wall_ms(attempt->delivery->env->io);
 	uint64_t s = by_wall_ms > now_wall_ms ? (by_wall_ms - now_wall_ms) / 1000
 	                                      : (now_wall_ms - by_wall_ms) / 1000;
 
@@ -68,31 +68,40 @@ by_s(const struct talk *talk)
 }
 
 static void
-note_asked(const struct talk *talk, struct smtp_client_mail *mail)
+note_asked(const struct attempt *attempt, struct smtp_client_mail *mail)
 {
-	const struct ipc_extras *extras = &talk->attempt->extras;
+	const struct ipc_extras *extras = &attempt->extras;
 
 	mail->ret = (enum smtp_client_ret)extras->ret;
 	mail->envid = extras->envid;
 	mail->by = (enum smtp_client_by)extras->by;
-	mail->by_s = extras->by != IPC_BY_NONE ? by_s(talk) : 0;
+	mail->by_s = extras->by != IPC_BY_NONE ? by_s(attempt) : 0;
 	mail->by_trace = extras->by_trace;
 	mail->has_priority = extras->has_priority;
 	mail->priority = extras->priority;
 }
 
-/* Gives the machine the attempt's mail, once it is known what of it the server may have. */
-static void
-offer_mail(struct talk *talk)
+/* An attempt's mail, as the machine takes it. */
+struct offer {
+	struct span *rcpts;
+	struct smtp_client_rcpt_asks *asks;
+	struct smtp_client_mail mail;
+};
+
+static struct offer
+make_offer(const struct talk *talk, struct attempt *attempt)
 {
-	struct attempt *attempt = talk->attempt;
-	struct span *rcpts = mem_alloc(attempt->rcpt_count * sizeof(*rcpts));
-	struct smtp_client_rcpt_asks *asks = mem_alloc(attempt->rcpt_count * sizeof(*asks));
-	struct smtp_client_mail mail = {
+	struct offer offer = {
+	    .rcpts = mem_alloc(attempt->rcpt_count * sizeof(*offer.rcpts)),
+	    .asks = mem_alloc(attempt->rcpt_count * sizeof(*offer.asks)),
+	};
+	struct smtp_client_mail *mail = &offer.mail;
+
+	*mail = (struct smtp_client_mail){
 	    .reverse_path = attempt->reverse_path,
-	    .rcpts = rcpts,
+	    .rcpts = offer.rcpts,
 	    .rcpt_count = attempt->rcpt_count,
-	    .asks = asks,
+	    .asks = offer.asks,
 	    .body_bytes = attempt->body_bytes,
 	    .body_8bit = attempt->flags & IPC_MESSAGE_8BIT,
 	    .body_binary = attempt->flags & IPC_MESSAGE_BINARY,
@@ -100,25 +109,50 @@ offer_mail(struct talk *talk)
 	    .requiretls = attempt_wants_tls(attempt),
 	    .envelope_only = attempt_is_probe(attempt),
 	};
-
-	note_asked(talk, &mail);
+	note_asked(attempt, mail);
 	for (size_t i = 0; i < attempt->rcpt_count; i++) {
-		rcpts[i] = attempt->rcpts[i].address;
-		asks[i].orcpt = attempt->rcpts[i].orcpt;
-		asks[i].notify = attempt->rcpts[i].notify;
+		offer.rcpts[i] = attempt->rcpts[i].address;
+		offer.asks[i].orcpt = attempt->rcpts[i].orcpt;
+		offer.asks[i].notify = attempt->rcpts[i].notify;
 		/* Nobody is to be told what becomes of a notification (RFC 3461 section 6.3). */
 		if (attempt->flags & IPC_MESSAGE_BOUNCE)
-			asks[i].notify = IPC_NOTIFY_NEVER;
+			offer.asks[i].notify = IPC_NOTIFY_NEVER;
 	}
-	if (mail.smtputf8 && !smtp_client_takes_utf8(talk->smtp) &&
-	    attempt_plain_envelope(attempt, &mail.reverse_path, rcpts, mail.rcpt_count))
-		mail.smtputf8 = false;
-	if (attempt_convert(talk, &mail)) {
+	if (mail->smtputf8 && !smtp_client_takes_utf8(talk->smtp) &&
+	    attempt_plain_envelope(attempt, &mail->reverse_path, offer.rcpts, mail->rcpt_count))
+		mail->smtputf8 = false;
+	return offer;
+}
+
+static void
+free_offer(struct offer *offer)
+{
+	mem_free(offer->rcpts);
+	mem_free(offer->asks);
+}
+
+/* Gives the machine the attempt's mail, once it is known what of it the server may have. */
+static void
+offer_mail(struct talk *talk)
+{
+	struct attempt *attempt = talk->attempt;
+	struct offer offer = make_offer(talk, attempt);
+
+	if (attempt_convert(talk, &offer.mail)) {
 		attempt->mail_sent = true;
-		smtp_client_send(talk->smtp, &mail, now_ms(talk));
+		smtp_client_send(talk->smtp, &offer.mail, now_ms(talk));
 	}
-	mem_free(rcpts);
-	mem_free(asks);
+	free_offer(&offer);
+}
+
+bool
+talk_send_ahead(struct talk *talk, struct attempt *attempt)
+{
+	struct offer offer = make_offer(talk, attempt);
+	bool sent = smtp_client_send_ahead(talk->smtp, &offer.mail, now_ms(talk));
+
+	free_offer(&offer);
+	return sent;
 }
 
 /* The machine is ready for it. */
@@ -212,14 +246,18 @@ take_mail_done(struct talk *talk, const struct smtp_client_event *event)
 {
 	struct attempt *attempt = talk->attempt;
 	enum ipc_outcome outcome = outcome_of(event->reply.code);
+	bool stumbles = talk_stumbles(talk, event);
 
+	if (stumbles)
+		talk_note_stumble(talk);
 	note_passed(talk);
 	talk_detach(talk);
 	if (smtp_client_lacks(talk->smtp)) {
 		take_lack(attempt, event);
 		return;
 	}
-	if (talk->mails > 1 && event->stage == SMTP_CLIENT_MAIL && outcome == IPC_DEFERRED) {
+	if (stumbles ||
+	    (talk->mails > 1 && event->stage == SMTP_CLIENT_MAIL && outcome == IPC_DEFERRED)) {
 		talk->spent = true;
 		try_again(attempt);
 		return;
@@ -328,6 +366,8 @@ take_failed(struct talk *talk, const struct smtp_client_event *event)
 		talk_close(talk);
 		return;
 	}
+	if (talk_stumbles(talk, event))
+		talk_note_stumble(talk);
 	if (talk->mails > 1 && event->stage == SMTP_CLIENT_MAIL) {
 		talk_close(talk);
 		try_again(attempt);
@@ -422,10 +462,12 @@ give_body(struct talk *talk)
 	attempt->body_given += piece.len;
 	buf_reset(&attempt->body);
 	talk_flush(talk);
-	if (last)
-		attempt->body_wanted = false;
-	else
+	if (!last) {
 		delivery_ask_more(attempt);
+		return;
+	}
+	attempt->body_wanted = false;
+	talk_end_sent(talk);
 }
 
 /* Everything that the other server can make us do passes through this switch. */
@@ -458,6 +500,7 @@ talk_pump(struct talk *talk)
 			break;
 		case SMTP_CLIENT_MAIL_DONE:
 			take_mail_done(talk, &event);
+			talk_mail_over(talk, &event);
 			break;
 		case SMTP_CLIENT_FAILED:
 			take_failed(talk, &event);

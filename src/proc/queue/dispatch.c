@@ -6,6 +6,9 @@
 
 #include "base/check.h"
 
+/* A line is long where not even the quickest reply comes sooner. */
+enum { FAR_MS_MIN = 100 };
+
 static void
 drained(struct io_op *op)
 {
@@ -209,12 +212,30 @@ take_transcript(struct peer *peer, const struct ipc_dq_transcript *told)
 }
 
 static enum err
+take_room(struct peer *peer, const struct ipc_dq_room *room)
+{
+	struct attempt *attempt = map_get_u64(&peer->queue->attempt_map, room->attempt);
+
+	if (!attempt || attempt->peer != peer)
+		return OK;
+	if (attempt->has_room)
+		return ERR_SYNTAX;
+	attempt->has_room = true;
+	sched_attempt_yields(peer->queue->sched, attempt->destination, true);
+	dispatch(peer->queue);
+	return OK;
+}
+
+static enum err
 take_done(struct peer *peer, const struct ipc_dq_done *done)
 {
 	struct attempt *attempt = map_get_u64(&peer->queue->attempt_map, done->attempt);
 
 	if (!attempt || attempt->peer != peer)
 		return OK;
+	if (done->quickest_ms < UINT32_MAX)
+		sched_destination_far(peer->queue->sched, attempt->destination,
+		    done->quickest_ms >= FAR_MS_MIN);
 	dispatch_done(attempt, done->destination_down);
 	dispatch(peer->queue);
 	return OK;
@@ -229,6 +250,7 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type,
 	struct ipc_dq_result result;
 	struct ipc_dq_source source;
 	struct ipc_dq_transcript transcript;
+	struct ipc_dq_room room;
 	struct ipc_dq_done done;
 
 	(void)channel;
@@ -249,6 +271,9 @@ receive_delivery(void *owner, struct ipc_channel *channel, unsigned type,
 		return ipc_dq_transcript_decode(payload, &transcript)
 		    ? ERR_SYNTAX
 		    : take_transcript(peer, &transcript);
+	case IPC_dq_ROOM:
+		return ipc_dq_room_decode(payload, &room) ? ERR_SYNTAX
+		                                          : take_room(peer, &room);
 	case IPC_dq_DONE:
 		return ipc_dq_done_decode(payload, &done) ? ERR_SYNTAX
 		                                          : take_done(peer, &done);
@@ -265,7 +290,8 @@ dispatch_one_result(struct peer *peer, const struct ipc_dq_result *result)
 
 	if (err)
 		return err;
-	return take_done(peer, &(struct ipc_dq_done){.attempt = result->attempt});
+	return take_done(peer,
+	    &(struct ipc_dq_done){.attempt = result->attempt, .quickest_ms = UINT32_MAX});
 }
 
 static enum err

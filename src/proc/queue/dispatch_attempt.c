@@ -209,6 +209,8 @@ end_attempt(struct attempt *attempt, enum sched_feedback feedback)
 	message->active_count--;
 	polite_strike(attempt);
 	sources_over(attempt);
+	if (attempt->has_room)
+		sched_attempt_yields(queue->sched, attempt->destination, false);
 	sched_attempt_over(queue->sched, attempt->destination, feedback, attempt->reply,
 	    io_now_ms(queue->env->io));
 	sched_reply_drop(queue->sched, attempt->reply);

@@ -137,10 +137,10 @@ order_limits(const struct attempt *attempt, const struct sched_destination *to,
 	    queue->conf, queue_limits_name(to->key), site ? site->name : SPAN(""));
 
 	order->messages_max = messages_max < UINT32_MAX ? (uint32_t)messages_max : 0;
-	if (!site)
-		return;
-	order->site = backoffs_site_id(&queue->backoffs, site->name);
-	order->connections_max = site->limits.concurrency_max;
+	/* A destination of which no site is known is one by itself. */
+	order->site = site ? backoffs_site_id(&queue->backoffs, site->name)
+			   : backoffs_destination_id(&queue->backoffs, to->key);
+	order->connections_max = site ? site->limits.concurrency_max : to->window_max;
 }
 
 static void

@@ -191,7 +191,7 @@ send_rcpt(const struct listing *listing, uint32_t at, const struct sched_message
 	reply = sched_reply_get(queue->sched, rcpt.reply);
 	buf_init(&limit, IPC_LIMIT_MAX);
 	queue_limits_write(&limit, queue->conf, destination.key, answer.site,
-	    (enum ipc_why)answer.why);
+	    destination.far, (enum ipc_why)answer.why);
 	buf_init(&words, IPC_RULE_MAX);
 	backoff = polite_backoff(queue, destination.key, site);
 	rule = why.reason == SCHED_WHY_PAUSE && backoff

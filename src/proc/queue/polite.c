@@ -235,10 +235,13 @@ void
 polite_limits(const struct queue *queue, struct span key, struct sched_limits *limits)
 {
 	const struct backoffs *backoffs = &queue->backoffs;
+	const struct backoff *row =
+	    backoffs_find(backoffs, backoffs_destination_id(backoffs, key));
 
-	spare(backoffs_find(backoffs, backoffs_destination_id(backoffs, key)),
-	    &limits->pause_until_ms, &limits->concurrency_start, &limits->concurrency_max,
-	    &limits->rate);
+	spare(row, &limits->pause_until_ms, &limits->concurrency_start,
+	    &limits->concurrency_max, &limits->rate);
+	if (row && row->ease.connections < limits->concurrency_far_max)
+		limits->concurrency_far_max = row->ease.connections;
 }
 
 void

@@ -120,6 +120,7 @@ struct attempt {
 	bool over;           /* ended while a read was under way */
 	bool ordered;        /* the process knows of it */
 	bool lost;           /* the process has ended */
+	bool has_room;       /* another may go behind it, so it counts for no window */
 	uint64_t offset;
 	unsigned rewinds;    /* how often the body was asked for again */
 	char *body;

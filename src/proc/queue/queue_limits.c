@@ -88,10 +88,11 @@ write_processes(struct buf *out, const struct conf *conf, struct span key)
 
 void
 queue_limits_write(struct buf *out, const struct conf *conf, struct span key,
-    struct span site, enum ipc_why why)
+    struct span site, bool far, enum ipc_why why)
 {
 	const struct conf_destination *block =
 	    route_destination(conf, queue_limits_name(key));
+	const bool is_far = far && why == IPC_WHY_WINDOW;
 	const struct conf_option *option;
 
 	check(why < IPC_WHY_COUNT);
@@ -108,8 +109,12 @@ queue_limits_write(struct buf *out, const struct conf *conf, struct span key,
 	/* How many are written to Maildirs at a time is not configured. */
 	if (why == IPC_WHY_WINDOW && queue_limits_name(key).len == 0)
 		return;
-	option = conf_option_find(block ? "destination" : "queue",
-	    block ? rows[why].destination : rows[why].queue);
+	if (block)
+		option = conf_option_find("destination",
+		    is_far ? "far connections" : rows[why].destination);
+	else
+		option = conf_option_find("queue",
+		    is_far ? "connections per far destination" : rows[why].queue);
 	check(option != NULL);
 	if (block)
 		check(conf_show_option(out, &block->limits, option));

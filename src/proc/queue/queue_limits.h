@@ -16,6 +16,7 @@ const struct conf_limits *queue_limits_of(const struct conf *conf, struct span k
 /*
  * Adds the statement that makes mail for the destination wait: "rate 100 per 1 m, in destination
  * example.net"; or what is known of its site (a name, or "").  Nothing where no statement does.
+ * far: the line to it is long.
  */
 void queue_limits_write(struct buf *out, const struct conf *conf, struct span key,
-    struct span site, enum ipc_why why);
+    struct span site, bool far, enum ipc_why why);

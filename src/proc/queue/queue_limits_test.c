@@ -31,24 +31,30 @@ static const struct {
 	const char *key, *name;
 	enum ipc_why why;
 	const char *says;
+	bool far;
 } cases[] = {
-    {"mx:fast.example", "fast.example", IPC_WHY_TIME, "retry after 1 m, in queue"},
-    {"mx:fast.example", "fast.example", IPC_WHY_DOWN, "retry after 1 m, in queue"},
     {"mx:fast.example", "fast.example", IPC_WHY_WINDOW,
-	"connections per destination 7, in queue"},
-    {"mx:slow.example", "slow.example", IPC_WHY_RATE,
-	"rate 5 per 1 m, in destination slow.example"},
+	"connections per far destination automatic, in queue", true},
     {"mx:a.slow.example", "a.slow.example", IPC_WHY_WINDOW,
-	"connections 7, in destination .slow.example"},
+	"far connections automatic, in destination .slow.example", true},
+    {"mx:fast.example", "fast.example", IPC_WHY_TIME, "retry after 1 m, in queue", true},
+    {"mx:fast.example", "fast.example", IPC_WHY_TIME, "retry after 1 m, in queue", false},
+    {"mx:fast.example", "fast.example", IPC_WHY_DOWN, "retry after 1 m, in queue", false},
+    {"mx:fast.example", "fast.example", IPC_WHY_WINDOW,
+	"connections per destination 7, in queue", false},
+    {"mx:slow.example", "slow.example", IPC_WHY_RATE,
+	"rate 5 per 1 m, in destination slow.example", false},
+    {"mx:a.slow.example", "a.slow.example", IPC_WHY_WINDOW,
+	"connections 7, in destination .slow.example", false},
     {"host:slow.example:25", "slow.example", IPC_WHY_RATE,
-	"rate 5 per 1 m, in destination slow.example"},
+	"rate 5 per 1 m, in destination slow.example", false},
     {"host:2001:db8::1:25", "2001:db8::1", IPC_WHY_WINDOW,
-	"connections 2, in destination 2001:db8::1"},
-    {"mailbox", "", IPC_WHY_TIME, "retry after 1 m, in queue"},
-    {"mailbox", "", IPC_WHY_WINDOW, ""},
-    {"mx:fast.example", "fast.example", IPC_WHY_TURN, ""},
-    {"mx:fast.example", "fast.example", IPC_WHY_HELD, ""},
-    {"mx:fast.example", "fast.example", IPC_WHY_BOUNCING, ""},
+	"connections 2, in destination 2001:db8::1", false},
+    {"mailbox", "", IPC_WHY_TIME, "retry after 1 m, in queue", false},
+    {"mailbox", "", IPC_WHY_WINDOW, "", false},
+    {"mx:fast.example", "fast.example", IPC_WHY_TURN, "", false},
+    {"mx:fast.example", "fast.example", IPC_WHY_HELD, "", false},
+    {"mx:fast.example", "fast.example", IPC_WHY_BOUNCING, "", false},
 };
 
 static void
@@ -63,7 +69,7 @@ test_statements(void **state)
 		struct buf out;
 
 		buf_init(&out, IPC_LIMIT_MAX);
-		queue_limits_write(&out, conf, key, SPAN(""), cases[i].why);
+		queue_limits_write(&out, conf, key, SPAN(""), cases[i].far, cases[i].why);
 		buf_add_char(&out, '\0');
 		assert_string_equal(out.ptr, cases[i].says);
 		assert_true(span_eq(queue_limits_name(key), span_str(cases[i].name)));
@@ -101,7 +107,7 @@ test_sites(void **state)
 
 		buf_init(&out, IPC_LIMIT_MAX);
 		queue_limits_write(&out, conf, SPAN("mx:a.example"),
-		    span_str(sites[i].site), sites[i].why);
+		    span_str(sites[i].site), false, sites[i].why);
 		buf_add_char(&out, '\0');
 		assert_string_equal(out.ptr, sites[i].says);
 		buf_fini(&out);
@@ -128,7 +134,8 @@ test_programs(void **state)
 		struct buf out;
 
 		buf_init(&out, IPC_LIMIT_MAX);
-		queue_limits_write(&out, &conf, span_str(programs[i][0]), SPAN(""), IPC_WHY_WINDOW);
+		queue_limits_write(&out, &conf, span_str(programs[i][0]), SPAN(""), false,
+		    IPC_WHY_WINDOW);
 		assert_true(span_eq(buf_span(&out), span_str(programs[i][1])));
 		buf_fini(&out);
 	}
@@ -142,7 +149,7 @@ test_hold_all(void **state)
 
 	(void)state;
 	buf_init(&out, IPC_LIMIT_MAX);
-	queue_limits_write(&out, &conf, SPAN("mailbox"), SPAN(""), IPC_WHY_HELD);
+	queue_limits_write(&out, &conf, SPAN("mailbox"), SPAN(""), false, IPC_WHY_HELD);
 	assert_true(span_eq(buf_span(&out), SPAN("hold all mail")));
 	buf_fini(&out);
 }

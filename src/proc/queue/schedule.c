@@ -214,6 +214,7 @@ schedule_sched_limits(
 	*into = (struct sched_limits){
 	    .concurrency_start = (uint32_t)at_most(conf->connections_start, WINDOW_MAX),
 	    .concurrency_max = (uint32_t)at_most(conf->connections_max, WINDOW_MAX),
+	    .concurrency_far_max = (uint32_t)at_most(route_far_connections(conf), WINDOW_MAX),
 	    .rate = route_rate(conf),
 	    /* Never longer than the shortest wait for a retry that is configured. */
 	    .down_ms_min = at_most(DOWN_MS_MIN, conf->retry_ms[0]),
@@ -225,6 +226,7 @@ schedule_sched_limits(
 	if (kind == IPC_TARGET_REMOTE)
 		return;
 	into->rate = (struct rate_limit){0};
+	into->concurrency_far_max = 0;
 	into->concurrency_max = QUEUE_MAILBOX_ATTEMPTS_MAX;
 	if (kind >= QUEUE_KIND_PIPE) {
 		pipe = key_pipe(queue->conf, key);

@@ -81,7 +81,7 @@ tell(struct queue *queue, uint64_t query, const struct sched_destination *known,
 		answer.at_wall_ms = known->limits.suspended_until_wall_ms;
 	if (standing.state != IPC_DESTINATION_OK)
 		queue_limits_write(
-		    &limit, queue->conf, known->key, answer.site, standing.why);
+		    &limit, queue->conf, known->key, answer.site, known->far, standing.why);
 	if (standing.state != IPC_DESTINATION_DOWN &&
 	    (standing.why != IPC_WHY_SUSPENDED || answer.at_wall_ms > 0))
 		answer.empty_wall_ms = standing_empty_wall_ms(known->rcpt_count, known->left_count,
@@ -95,7 +95,7 @@ tell(struct queue *queue, uint64_t query, const struct sched_destination *known,
 	answer.ready = known->ready_count;
 	answer.active = known->active;
 	answer.window = known->window;
-	answer.connections_max = known->limits.concurrency_max;
+	answer.connections_max = known->window_max;
 	if (known->limits.rate.count > 0)
 		answer.interval_ms = known->limits.rate.period_ms / known->limits.rate.count;
 	answer.failures = known->down_count;
@@ -137,6 +137,7 @@ tell_empty(struct queue *queue, uint64_t query, struct span selector)
 	}
 	schedule_sched_limits(queue, known.kind, known.key, &known.limits);
 	known.window = known.limits.concurrency_start;
+	known.window_max = known.limits.concurrency_max;
 	site.name = sites_of(&queue->sites, known.key);
 	at = sched_site_find(queue->sched, IPC_TARGET_REMOTE, site.name);
 	if (at != SCHED_NONE) {

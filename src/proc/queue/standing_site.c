@@ -147,7 +147,8 @@ tell(struct queue *queue, uint64_t query, const struct share_of_site *share,
 	if (suspended)
 		answer.at_wall_ms = suspended->until_wall_ms;
 	if (standing.state != IPC_DESTINATION_OK)
-		queue_limits_write(&limit, queue->conf, SPAN("mx:"), site->name, standing.why);
+		queue_limits_write(
+		    &limit, queue->conf, SPAN("mx:"), site->name, false, standing.why);
 	answer.limit = buf_span(&limit);
 	answer.site_destinations = (uint32_t)share->destinations;
 	answer.rcpt_count = share->rcpts;

@@ -170,7 +170,8 @@ send_destination(struct summary *summary, uint32_t at)
 		answer.site = span_first(site->name, IPC_DOMAIN_MAX);
 	buf_init(&limit, IPC_LIMIT_MAX);
 	if (standing.state != IPC_DESTINATION_OK)
-		queue_limits_write(&limit, queue->conf, known.key, answer.site, standing.why);
+		queue_limits_write(&limit, queue->conf, known.key, answer.site, known.far,
+		    standing.why);
 	buf_init(&words, IPC_RULE_MAX);
 	backoff = polite_backoff(queue, known.key, site);
 	if (standing.why == IPC_WHY_PAUSE && backoff)
