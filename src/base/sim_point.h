@@ -42,7 +42,6 @@
 	BUG(FORGET_BEGUN, "whose attempt began before the queue died counts as ended")  \
 	BUG(LEDGER_FORGETS, "the ledger is told of the end of the first recipient only") \
 	BUG(LEDGER_NOT_SYNCED, "the ledger's file is not synced, and the log is freed")  \
-	BUG(LEDGER_SYNCED_AGAIN, "a start believes what a failed sync left of the ledger") \
 	BUG(LMTP_ALL_GOOD, "LMTP: whatever a verdict says, it counts as good")           \
 	BUG(LMTP_CUT_IS_GOOD, "LMTP: who has no verdict when the connection is lost is delivered") \
 	BUG(BEHIND_SHARES_REPLY, "what is said of a message holds for the one behind it")   \

@@ -8,7 +8,6 @@
 #include "ledger/ledger_internal.h"
 
 #include "base/check.h"
-#include "base/sim_point.h"
 
 enum { AGAIN_BYTES = 64 << 10 }; /* written again at a time */
 
@@ -63,8 +62,7 @@ write_again(struct io_file *file, uint64_t at, uint64_t *end)
 			break;
 		}
 		span = span_of(memory, op.count);
-		if (!SIM_BUG(LEDGER_SYNCED_AGAIN))
-			io_pwrite(file, &op, &span, 1, at);
+		io_pwrite(file, &op, &span, 1, at);
 		if (op.err)
 			break;
 		at += span.len;
