@@ -207,7 +207,8 @@ read_line(struct shares *shares, struct span line, uint64_t day)
 
 	if (!span_cut(&line, ' ', &date) || !date_read_day(date, &wall_ms) ||
 	    !span_cut(&line, ' ', &addr) || net_addr_parse(addr, &at) ||
-	    !span_cut(&line, ' ', &count) || !span_u64(count, UINT64_MAX, &used))
+	    !span_cut(&line, ' ', &count) || !span_u64(count, UINT64_MAX, &used) ||
+	    span_find(line, '\0') < line.len)
 		return false;
 	if (wall_ms / WARMUP_DAY_MS != day)
 		return true;
