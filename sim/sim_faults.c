@@ -171,7 +171,7 @@ add_kind(struct sim *chance, struct sim_options *options, enum kind kind)
 		break;
 	case ROT:
 		faults->bit_rot = between(chance, 20, 2000);
-		faults->head_loss = sim_chance(chance, 4) == 0 ? 5000 : 0;
+		faults->head_loss = sim_chance(chance, 2) == 0 ? 5000 : 0;
 		break;
 	case KIND_COUNT:
 		break;

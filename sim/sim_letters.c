@@ -214,6 +214,8 @@ write_letter(struct world *world, struct town *town)
 	letter->letter.seed = dice_next(dice);
 	letter->letter.shape = dice_below(dice, 2) ? LETTER_PLAIN
 	                                           : dice_below(dice, LETTER_SHAPE_COUNT);
+	if (world->is_old && dice_below(dice, 2))
+		letter->letter.shape = LETTER_8BIT;
 	letter->letter.body_bytes = choose_bytes(dice, world->is_bulk);
 	choose_sender(world, letter, town, inside);
 	while (letter->rcpt_count == 0)

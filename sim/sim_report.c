@@ -31,6 +31,7 @@ struct tally {
 	uint64_t passed, failed, twice_differs;
 	struct scenario_numbers sum;
 	uint64_t marks[RUN_MARKS_MAX];
+	unsigned mark_seeds[RUN_MARKS_MAX]; /* that reached it */
 };
 
 static void
@@ -75,8 +76,10 @@ take(void *owner, const struct run_result *result)
 	}
 	tally->passed++;
 	add(&tally->sum, &result->numbers);
-	for (size_t i = 0; i < RUN_MARKS_MAX; i++)
+	for (size_t i = 0; i < RUN_MARKS_MAX; i++) {
 		tally->marks[i] += result->marks[i];
+		tally->mark_seeds[i] += result->marks[i] > 0;
+	}
 	if (tally->options->say_hash)
 		printf("seed %llu: hash %016llx, %llu steps\n", (unsigned long long)result->seed,
 		    (unsigned long long)result->numbers.hash,
@@ -129,7 +132,8 @@ say_marks(const struct tally *tally, bool all)
 		const struct sim_mark *mark = sim_mark_at(i);
 
 		if (all)
-			printf("%10llu %s (%s:%d)\n", (unsigned long long)tally->marks[i],
+			printf("%10llu in %4u seeds: %s (%s:%d)\n",
+			    (unsigned long long)tally->marks[i], tally->mark_seeds[i],
 			    mark->name, mark->file, mark->line);
 		if (tally->marks[i] > 0) {
 			reached++;

@@ -12,6 +12,8 @@
 
 #include "base/arena.h"
 
+enum { DEATHS_SYNC_US = 50000 };
+
 /* A seed that runs. */
 struct running {
 	pid_t pid;
@@ -40,6 +42,7 @@ emphasise(struct sim_options *options, enum emphasis emphasis)
 		break;
 	case EMPHASIS_ROT:
 		faults->bit_rot = 5000;
+		faults->read_error = 5000;
 		faults->role_death = 200;
 		break;
 	case EMPHASIS_SYNCS:
@@ -49,6 +52,9 @@ emphasise(struct sim_options *options, enum emphasis emphasis)
 		break;
 	case EMPHASIS_DEATHS:
 		faults->role_death = 1000;
+		/* So that some fall into what waits for a sync. */
+		if (options->sync_us_max < DEATHS_SYNC_US)
+			options->sync_us_max = DEATHS_SYNC_US;
 		break;
 	case EMPHASIS_SLOW:
 		faults->disk_stall = 20000;

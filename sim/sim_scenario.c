@@ -13,6 +13,8 @@ enum {
 	DRAIN_SLACK_MS = 86400000,
 	QUIET_MS = 120000,
 	RESTLESS_PPM = 1000,
+	FILLING_WAIT_S = 45,
+	FILLING_TICKS = 4,
 };
 
 /* A message that the server promised; 0: none. */
@@ -64,6 +66,25 @@ act(struct world *world, struct town *town)
 		operator_do(town->operator, verbs[sim_chance(world->sim, LEN(verbs))], id);
 }
 
+/*
+ * Deliveries to mailboxes are seldom under way when a disk gets full.  So they wait until it is,
+ * and then there is room again.
+ */
+static void
+fill(struct world *world, struct town *town)
+{
+	if (!world->filling) {
+		world->filling = town;
+		operator_suspend(town->operator, "mailboxes", FILLING_WAIT_S);
+	} else if (++world->filling_ticks == 1) {
+		sim_server_set_disk_bytes(world->filling->server, 1);
+	} else if (world->filling_ticks == FILLING_TICKS) {
+		sim_server_set_disk_bytes(world->filling->server, UINT64_C(1) << 30);
+		world->filling = NULL;
+		world->filling_ticks = 0;
+	}
+}
+
 /* Something that no fault does, but that operators, and full disks, do. */
 static void
 disturb(struct world *world)
@@ -71,8 +92,13 @@ disturb(struct world *world)
 	struct town *town = &world->towns[sim_chance(world->sim, world->town_count)];
 	uint64_t ticks = world->duration_ms / TICK_MS;
 
-	if (sim_chance(world->sim, ticks / 8 + 1) == 0)
+	if (world->filling || sim_chance(world->sim, 3 * ticks + 1) == 0)
+		fill(world, town);
+	else if (sim_chance(world->sim, ticks / 8 + 1) == 0)
 		act(world, town);
+	/* What was moved is found twice where the queue dies before the next checkpoint. */
+	if (world->is_bulk && sim_chance(world->sim, ticks / 4 + 1) == 0)
+		sim_server_kill_role(world->towns[0].server, PROC_QUEUE, 0);
 	if (sim_chance(world->sim, 4 * ticks + 1) == 0)
 		sim_server_restart(town->server);
 	if (sim_chance(world->sim, ticks + 1) == 0)

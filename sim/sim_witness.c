@@ -33,6 +33,7 @@ enum note_kind {
 	NOTE_SEGMENT_LOST,
 	NOTE_ROT,
 	NOTE_READ_ERROR,
+	NOTE_BLIND_START, /* a read failed while the queue started */
 	NOTE_CRASH,
 	NOTE_NO_MARKS,     /* the spool cannot write for the moment */
 	NOTE_MAILDIR_DOUBT,
@@ -391,6 +392,8 @@ take_event(void *owner, enum sim_event_kind kind, struct sim_server *server, enu
 		break;
 	case SIM_READ_ERROR:
 		note_add(witness, NOTE_READ_ERROR, server);
+		if (proc == PROC_QUEUE && !sim_server_queue(server))
+			note_add(witness, NOTE_BLIND_START, server);
 		break;
 	case SIM_WRITE_ERROR:
 	case SIM_SYNC_ERROR:
@@ -509,6 +512,7 @@ excuse_of(const struct witness *witness, const struct note *note, uint64_t id,
 	case NOTE_ACCEPTED:
 	case NOTE_DELETED:
 	case NOTE_READ_ERROR:
+	case NOTE_BLIND_START:
 	case NOTE_NO_MARKS:
 	case NOTE_DISCARDED:
 	case NOTE_UNKNOWN:
@@ -618,7 +622,7 @@ bool
 witness_was_hurt(struct witness *witness, struct sim_server *server)
 {
 	return count_notes(witness, NOTE_ROT, server, 0) > 0 ||
-	    count_notes(witness, NOTE_READ_ERROR, server, 0) > 0;
+	    count_notes(witness, NOTE_BLIND_START, server, 0) > 0;
 }
 
 bool

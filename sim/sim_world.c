@@ -203,6 +203,7 @@ add_remote(struct world *world, const char *host, unsigned number, const char *f
 	options.domains[options.domain_count++] = first;
 	if (second)
 		options.domains[options.domain_count++] = second;
+	options.seven_bits |= world->is_old && strcmp(first, "one.example") == 0;
 	options.lmtp = world->has_lmtp && strcmp(first, "four.example") == 0;
 	if (options.lmtp && dice_below(&world->dice, 2))
 		options.cut_ppm = 100000;
@@ -299,6 +300,7 @@ world_build(struct world *world)
 	world->duration_ms = 60000 * minutes[dice_below(&world->dice, LEN(minutes) - !is_long)];
 	world->expire_ms = 60000 * expiries[dice_below(&world->dice, LEN(expiries) - !is_long)];
 	world->is_bulk = dice_below(&world->dice, 10) == 0;
+	world->is_old = dice_below(&world->dice, 8) == 0;
 	world->late_ms = dice_below(&world->dice, world->duration_ms);
 	world->has_lmtp = dice_below(&world->dice, 3) > 0;
 	world->has_spare = dice_below(&world->dice, 3) == 0;

@@ -40,8 +40,11 @@ struct world {
 	bool has_lmtp;  /* four.example is given its mail by LMTP */
 	bool has_spare; /* servers fall back to one that stands in for all the others */
 	bool has_rules; /* mail for closed.example is refused, for trash.example discarded */
+	bool is_old;  /* no host of one.example has 8BITMIME, and much mail needs it */
 	bool is_bulk; /* much mail of some size, so that the spool has something to compact */
 	uint64_t late_ms; /* when the server of late.example starts */
+	struct town *filling; /* its disk is full, or about to be */
+	unsigned filling_ticks;
 	struct io *director;
 	struct io_timer tick;
 	uint64_t start_ms, healed_ms, quiet_ms;

@@ -1,12 +1,15 @@
 /*
  * How far the ledger reaches.  Blocks up to a position that a later one knows as durable count,
- * damaged or not: the spool may not have their records any more.  Behind that, the first that
- * is not whole, or does not go on where the last ended, was torn by a crash: it and all behind
- * it are fed again, into another file.
+ * damaged or not: the spool may not have their records any more.  What is behind that is written
+ * again, as it is, before it is believed.  Of it, the first block that is not whole, or does not
+ * go on where the last ended, was torn by a crash: it and all behind it are fed again, into
+ * another file.
  */
 #include "ledger/ledger_internal.h"
 
 #include "base/check.h"
+
+enum { AGAIN_BYTES = 64 << 10 }; /* written again at a time */
 
 /* The highest position that was durable, as the blocks of a file tell. */
 static uint64_t
@@ -23,6 +26,51 @@ find_durable(struct ledger_walk *walk)
 	return durable;
 }
 
+/* Where in the file what is known to be durable ends; 0: not even its head is. */
+static uint64_t
+find_proven(struct ledger_walk *walk, uint64_t durable)
+{
+	uint64_t end = 0;
+	struct ledger_block_head head;
+	struct span filter;
+
+	while (ledger_walk_next(walk, &head, &filter) == OK)
+		if (head.reached <= durable)
+			end = walk->offset;
+	walk->offset = LEDGER_FILE_BYTES;
+	return end;
+}
+
+/*
+ * Writes a file again from an offset on.  A sync that failed before this process may have left
+ * what was written in the kernel's memory, as if it were on the disk: then no sync ever writes it.
+ * *end: what could not be read, and what is behind it, may not be believed when it can be.
+ */
+static enum err
+write_again(struct io_file *file, uint64_t at, uint64_t *end)
+{
+	char *memory = mem_alloc(AGAIN_BYTES);
+	struct io_op op = {0};
+
+	for (;;) {
+		struct span span;
+
+		*end = at;
+		io_pread(file, &op, memory, AGAIN_BYTES, at);
+		if (op.err || op.count == 0) {
+			op.err = OK;
+			break;
+		}
+		span = span_of(memory, op.count);
+		io_pwrite(file, &op, &span, 1, at);
+		if (op.err)
+			break;
+		at += span.len;
+	}
+	mem_free(memory);
+	return op.err;
+}
+
 /* Whether a block that is not known to be durable goes on where the last ended, and is whole. */
 static bool
 goes_on(struct ledger_walk *walk, const struct ledger_block_head *head, uint64_t end,
@@ -32,9 +80,12 @@ goes_on(struct ledger_walk *walk, const struct ledger_block_head *head, uint64_t
 	       ledger_walk_payload(walk, head, payload) == OK;
 }
 
-/* Walks the blocks that count, and gives what they reach; *end is where the next may be written. */
+/*
+ * Walks the blocks that count, none of them behind limit, and gives what they reach; *end is
+ * where the next may be written.
+ */
 static uint64_t
-find_end(struct ledger_walk *walk, uint64_t durable, uint64_t *end)
+find_end(struct ledger_walk *walk, uint64_t durable, uint64_t limit, uint64_t *end)
 {
 	uint64_t reached = walk->head.from;
 	struct ledger_block_head head;
@@ -45,7 +96,7 @@ find_end(struct ledger_walk *walk, uint64_t durable, uint64_t *end)
 	buf_init(&payload, LEDGER_PAYLOAD_BYTES_MAX);
 	while (ledger_walk_next(walk, &head, &filter) == OK) {
 		if (head.reached > durable &&
-		    !goes_on(walk, &head, *end, reached, &payload))
+		    (walk->offset > limit || !goes_on(walk, &head, *end, reached, &payload)))
 			break;
 		if (head.reached > reached)
 			reached = head.reached;
@@ -55,17 +106,30 @@ find_end(struct ledger_walk *walk, uint64_t durable, uint64_t *end)
 	return durable > reached ? durable : reached;
 }
 
-/* A kill may have come between the writing and the sync of what is there. */
+/*
+ * What is there behind an offset becomes durable: a kill may have come between the writing and the
+ * sync, or between a sync that failed and the writing to another file.
+ */
 static enum err
-make_durable(struct ledger *ledger, struct ledger_walk *walk)
+make_durable(struct ledger *ledger, const struct ledger_walk *walk, uint64_t at, uint64_t *end)
 {
+	char name[LEDGER_NAME_BYTES];
 	struct io_op op = {0};
+	struct io_file *file;
 
-	io_sync(walk->file, &op);
+	ledger_file_name(name, walk->number);
+	io_open(ledger->dir, &op, name, IO_OPEN_READ | IO_OPEN_WRITE);
+	if (op.err)
+		return op.err;
+	file = op.file;
+	op.err = write_again(file, at, end);
+	if (!op.err)
+		io_sync(file, &op);
 	if (!op.err)
 		io_dir_sync(ledger->dir, &op, LEDGER_DIR);
 	if (!op.err)
 		io_dir_sync(ledger->dir, &op, NULL);
+	io_file_close(file);
 	return op.err;
 }
 
@@ -90,12 +154,14 @@ append_to(struct ledger *ledger, const struct ledger_walk *walk, uint64_t end)
 static enum err
 take_newest(struct ledger *ledger, struct ledger_walk *walk, bool is_last)
 {
-	uint64_t end;
-	enum err err = make_durable(ledger, walk);
+	uint64_t durable = find_durable(walk), limit, end;
+	enum err err = make_durable(ledger, walk, find_proven(walk, durable), &limit);
 
 	if (err)
 		return err;
-	ledger->durable = find_end(walk, find_durable(walk), &end);
+	/* Only what was read since is known to be on the disk. */
+	buf_reset(&walk->window);
+	ledger->durable = find_end(walk, durable, limit, &end);
 	if (is_last)
 		append_to(ledger, walk, end);
 	return OK;

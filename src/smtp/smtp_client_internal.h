@@ -160,14 +160,20 @@ void smtp_client_refuse(struct smtp_client *client, enum err err);
 /* Adds a command line, CRLF included, whose reply is awaited. */
 void smtp_client_command(struct smtp_client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Waiting begins anew. */
-void smtp_client_touch(struct smtp_client *client);
+/* Whether something is waited for. */
+bool smtp_client_is_timed(const struct smtp_client *client);
 
 /* smtp_client_reply.c: true once a whole reply is there, or the session failed over it. */
 bool smtp_client_read_reply(struct smtp_client *client);
 /* A reply of our own, in the place of one that the server would have given. */
 void smtp_client_reply_local(struct smtp_client *client, unsigned code, unsigned subject,
     unsigned detail, const char *text);
+
+/* smtp_client_time.c */
+/* Waiting begins anew. */
+void smtp_client_touch(struct smtp_client *client);
+/* A reply came: how long it took, if it is the first one to what was sent since the last. */
+void smtp_client_note_quickness(struct smtp_client *client);
 
 /* smtp_client_said.c: what the owner is told of the dialogue */
 /* A command, without what logs us in. */

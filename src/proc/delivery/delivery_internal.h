@@ -224,9 +224,6 @@ bool suspended_stops(struct attempt *attempt);
 /* The address of that index, with its port. */
 struct net_addr attempt_to(const struct attempt *attempt, size_t index);
 void attempt_credential(struct attempt *attempt, const struct ipc_kd_credential *credential);
-void attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found);
-/* Goes to the hosts that were found. */
-void attempt_use_hosts(struct attempt *attempt, struct span hosts);
 /* No other host is left, or none is needed: tells the queue, and ends. */
 void attempt_finish(struct attempt *attempt);
 /* The failure that stands if nothing better happens. */
@@ -249,6 +246,11 @@ void attempt_write_remote(const struct attempt *attempt, struct buf *out);
 
 /* A domain by its A-labels; false: it is no name. */
 bool attempt_to_ascii(struct attempt *attempt, struct span *domain);
+
+/* attempt_hosts.c: what the resolver found */
+void attempt_hosts(struct attempt *attempt, const struct ipc_nd_found *found);
+/* Goes to the hosts that were found. */
+void attempt_use_hosts(struct attempt *attempt, struct span hosts);
 
 /* attempt_plain.c: mail that needs less than was said */
 /*
