@@ -219,10 +219,21 @@ has_lack(const struct smtp_client *client, const struct smtp_client_mail *mail,
 	return true;
 }
 
-static bool
-is_too_large(const struct smtp_client *client, const struct smtp_client_mail *mail)
+/* What is refused here, before a byte is sent, as this server would refuse it anyhow. */
+enum refusal { REFUSAL_NONE, REFUSAL_ADDRESS, REFUSAL_UTF8, REFUSAL_LACK, REFUSAL_SIZE };
+
+static enum refusal
+refusal_of(const struct smtp_client *client, const struct smtp_client_mail *mail,
+    struct lack *lack)
 {
-	return client->size_max && mail->body_bytes > client->size_max;
+	if (!are_speakable(mail))
+		return REFUSAL_ADDRESS;
+	if (mail->smtputf8 && !(client->offers & OFFER_SMTPUTF8))
+		return REFUSAL_UTF8;
+	if (has_lack(client, mail, lack))
+		return REFUSAL_LACK;
+	return client->size_max && mail->body_bytes > client->size_max ? REFUSAL_SIZE
+								       : REFUSAL_NONE;
 }
 
 bool
@@ -230,49 +241,48 @@ smtp_client_cannot_have(const struct smtp_client *client, const struct smtp_clie
 {
 	struct lack lack;
 
-	return !are_speakable(mail) ||
-	    (mail->smtputf8 && !(client->offers & OFFER_SMTPUTF8)) ||
-	    has_lack(client, mail, &lack) || is_too_large(client, mail);
+	return refusal_of(client, mail, &lack) != REFUSAL_NONE;
 }
 
-/* What this server would refuse anyhow is refused here, before a byte is sent. */
+static void
+reply_too_large(struct smtp_client *client)
+{
+	struct reply reply = {.id = REPLY_MESSAGE_TOO_BIG};
+	char limit[21];
+
+	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)client->size_max);
+	reply.args[0] = span_str(limit);
+	smtp_client_reply_local(client, 552, 3, 4, "");
+	reply_text(&client->text, &reply);
+}
+
 static bool
 is_refused_here(struct smtp_client *client, const struct smtp_client_mail *mail)
 {
-	struct reply reply = {.id = REPLY_MESSAGE_TOO_BIG};
 	struct lack lack;
-	char limit[21];
+	enum refusal refusal = refusal_of(client, mail, &lack);
 
-	client->lacks = false;
-	if (!are_speakable(mail)) {
+	client->lacks = refusal == REFUSAL_LACK || refusal == REFUSAL_SIZE;
+	switch (refusal) {
+	case REFUSAL_NONE:
+		return false;
+	case REFUSAL_ADDRESS:
 		smtp_client_reply_local(client, 553, 1, 3, "Address cannot be sent");
-		smtp_client_move(client, STATE_VERDICT);
-		return true;
-	}
-	if (mail->smtputf8 && !(client->offers & OFFER_SMTPUTF8)) {
+		break;
+	case REFUSAL_UTF8:
 		smtp_client_reply_local(client, 550, 6, 7,
 		    "The server does not offer SMTPUTF8, which this message needs");
 		client->now.mail = (struct smtp_client_mail){.rcpt_count = mail->rcpt_count};
-		smtp_client_move(client, STATE_LOCAL);
-		return true;
-	}
-	if (has_lack(client, mail, &lack)) {
-		client->lacks = true;
+		break;
+	case REFUSAL_LACK:
 		smtp_client_reply_local(client, 550, lack.subject, lack.detail, lack.text);
-		smtp_client_move(client, STATE_VERDICT);
-		return true;
+		break;
+	case REFUSAL_SIZE:
+		reply_too_large(client);
+		break;
 	}
-	if (is_too_large(client, mail)) {
-		snprintf(
-		    limit, sizeof(limit), "%llu", (unsigned long long)client->size_max);
-		reply.args[0] = span_str(limit);
-		client->lacks = true;
-		smtp_client_reply_local(client, 552, 3, 4, "");
-		reply_text(&client->text, &reply);
-		smtp_client_move(client, STATE_VERDICT);
-		return true;
-	}
-	return false;
+	smtp_client_move(client, refusal == REFUSAL_UTF8 ? STATE_LOCAL : STATE_VERDICT);
+	return true;
 }
 
 void

@@ -60,12 +60,13 @@ smtp_client_deadline_ms(const struct smtp_client *client)
 	uint64_t timeout_ms = reply_timeout_ms(client);
 	uint64_t line_end_ms = client->line_ms + timeout_ms;
 	uint64_t reply_end_ms = client->wait_ms + 2 * timeout_ms;
+	uint64_t end_ms = all_end_ms(client);
 
 	if (!smtp_client_is_timed(client))
 		return UINT64_MAX;
-	if (line_end_ms > reply_end_ms)
-		line_end_ms = reply_end_ms;
-	return line_end_ms < all_end_ms(client) ? line_end_ms : all_end_ms(client);
+	if (line_end_ms < end_ms)
+		end_ms = line_end_ms;
+	return reply_end_ms < end_ms ? reply_end_ms : end_ms;
 }
 
 void
