@@ -334,10 +334,9 @@ bool talk_go_behind(struct talk *talk, struct attempt *attempt);
 void talk_mail_over(struct talk *talk, const struct smtp_client_event *event);
 /*
  * Whether the server lost what came behind the end of a message, or stumbled over it, as far as
- * can be told; and that nothing is sent so to its address for a while.
+ * can be told; then nothing is sent so to its address for a while.
  */
 bool talk_stumbles(const struct talk *talk, const struct smtp_client_event *event);
-void talk_note_stumble(const struct talk *talk);
 /* The attempt is not to be sent behind another any more, if it was. */
 void talk_take_back(struct attempt *attempt);
 /* The one that is behind goes out of the connection's mind; NULL: there is none. */

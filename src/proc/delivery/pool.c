@@ -207,19 +207,18 @@ struct pool_want *
 pool_next(struct pool *pool, struct pool_way *way, enum pool_by *by, struct pool_entry **entry)
 {
 	struct pool_want *want;
-	struct list *node;
 
 	*entry = NULL;
 	if (list_empty(&way->queued))
 		return NULL;
 	want = container_of(way->queued.next, struct pool_want, node);
-	node = !list_empty(&way->kept)          ? way->kept.next
-	    : !list_empty(&way->rooms) && !want->alone ? way->rooms.next
-	                                               : NULL;
-	*by = !list_empty(&way->kept) ? POOL_KEPT : node ? POOL_ROOM : POOL_NEW;
+	*by = !list_empty(&way->kept)                     ? POOL_KEPT
+	    : !list_empty(&way->rooms) && !want->alone ? POOL_ROOM
+	                                               : POOL_NEW;
 	if (*by == POOL_NEW)
 		return may_open(pool, way, want) ? pool_first(way) : NULL;
-	*entry = container_of(node, struct pool_entry, node);
+	*entry = container_of(
+	    (*by == POOL_KEPT ? &way->kept : &way->rooms)->next, struct pool_entry, node);
 	take(pool, *entry);
 	return pool_first(way);
 }

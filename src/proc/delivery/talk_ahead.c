@@ -108,8 +108,8 @@ talk_mail_over(struct talk *talk, const struct smtp_client_event *event)
 	recorder_fact(attempt, "its turn has come", SPAN(""));
 }
 
-bool
-talk_stumbles(const struct talk *talk, const struct smtp_client_event *event)
+static bool
+stumbles(const struct talk *talk, const struct smtp_client_event *event)
 {
 	if (event->kind == SMTP_CLIENT_FAILED && event->stage == SMTP_CLIENT_BODY_SENT)
 		return talk->behind && smtp_client_in_doubt(talk->smtp);
@@ -117,14 +117,17 @@ talk_stumbles(const struct talk *talk, const struct smtp_client_event *event)
 	    (event->err == ERR_TIMEOUT || event->reply.code >= 500);
 }
 
-void
-talk_note_stumble(const struct talk *talk)
+bool
+talk_stumbles(const struct talk *talk, const struct smtp_client_event *event)
 {
 	const struct attempt *attempt = talk->attempt;
 	const struct net_addr to = attempt_to(attempt, attempt->addr_index);
 
+	if (!stumbles(talk, event))
+		return false;
 	SIM_MARK("delivery.stumbles");
 	health_silent(&talk->delivery->in_turn, &to, now_ms(talk), UINT64_MAX);
+	return true;
 }
 
 void

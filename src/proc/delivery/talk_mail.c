@@ -248,8 +248,6 @@ take_mail_done(struct talk *talk, const struct smtp_client_event *event)
 	enum ipc_outcome outcome = outcome_of(event->reply.code);
 	bool stumbles = talk_stumbles(talk, event);
 
-	if (stumbles)
-		talk_note_stumble(talk);
 	note_passed(talk);
 	talk_detach(talk);
 	if (smtp_client_lacks(talk->smtp)) {
@@ -366,8 +364,7 @@ take_failed(struct talk *talk, const struct smtp_client_event *event)
 		talk_close(talk);
 		return;
 	}
-	if (talk_stumbles(talk, event))
-		talk_note_stumble(talk);
+	(void)talk_stumbles(talk, event);
 	if (talk->mails > 1 && event->stage == SMTP_CLIENT_MAIL) {
 		talk_close(talk);
 		try_again(attempt);
