@@ -211,28 +211,39 @@ route_name_write(struct buf *out, struct span key)
 		route_name_write_selector(out, key);
 }
 
-struct span
-route_name_rest(struct span words)
+/* The kind that the first word says, and what stands behind it; PLAIN: it says none. */
+static enum kind
+word_kind(struct span words, struct span *rest)
 {
 	size_t blank = span_find(words, ' ');
 
 	for (unsigned kind = PLAIN + 1; kind < MAILBOX; kind++)
-		if (span_eq_nocase(span_first(words, blank), span_str(kinds[kind].word)))
-			return span_trim(span_skip(words, blank + 1));
-	return words;
-}
-
-/* The kind that the first word says, or the prefix. */
-static enum kind
-kind_said(struct span words, struct span *rest)
-{
-	size_t blank = span_find(words, ' ');
-
-	for (unsigned kind = PLAIN + 1; kind < MAILBOX && blank < words.len; kind++)
 		if (span_eq_nocase(span_first(words, blank), span_str(kinds[kind].word))) {
 			*rest = span_trim(span_skip(words, blank + 1));
 			return (enum kind)kind;
 		}
+	*rest = words;
+	return PLAIN;
+}
+
+struct span
+route_name_rest(struct span words)
+{
+	struct span rest;
+
+	word_kind(words, &rest);
+	return rest;
+}
+
+/* The kind that the first word of several says, or the prefix. */
+static enum kind
+kind_said(struct span words, struct span *rest)
+{
+	enum kind kind =
+	    span_find(words, ' ') < words.len ? word_kind(words, rest) : PLAIN;
+
+	if (kind != PLAIN)
+		return kind;
 	if (span_eq_nocase(words, span_str(kinds[MAILBOX].word)))
 		return MAILBOX;
 	return kind_of(words, rest);

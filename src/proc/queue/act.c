@@ -173,6 +173,13 @@ say_from(struct act *act, struct event *event, uint64_t id)
 	buf_fini(&bytes);
 }
 
+/* The message behind that one is next, if any is. */
+static void
+advance(struct act *act, uint32_t slot)
+{
+	act->slot = --act->left > 0 ? sched_message_next(act->queue->sched, slot) : SCHED_NONE;
+}
+
 static void
 do_to(struct act *act, uint32_t slot, const struct sched_message *known)
 {
@@ -272,8 +279,7 @@ go_on(struct io_timer *timer)
 		struct sched_message known;
 
 		sched_message_get(queue->sched, slot, &known);
-		act->slot = --act->left > 0 ? sched_message_next(queue->sched, slot)
-		                            : SCHED_NONE;
+		advance(act, slot);
 		do_to(act, slot, &known);
 		act->count++;
 		looks += 1 + known.rcpt_count + (act->one ? READ_LOOKS : 0);
@@ -308,8 +314,7 @@ act_forget(struct queue *queue, uint32_t slot)
 		struct act *act = container_of(node, struct act, node);
 
 		if (act->slot == slot)
-			act->slot = --act->left > 0 ? sched_message_next(queue->sched, slot)
-			                            : SCHED_NONE;
+			advance(act, slot);
 	}
 }
 
