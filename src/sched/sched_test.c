@@ -168,16 +168,6 @@ the_window_opens_with_success_and_closes_with_failure(void **state)
 	test_sched_fini(&test);
 }
 
-static struct sched_destination
-destination_of(const struct test_sched *test, uint32_t rcpt)
-{
-	struct sched_destination destination;
-
-	sched_destination_get(
-	    test->sched, test_sched_rcpt(test, rcpt).destination, &destination);
-	return destination;
-}
-
 static void
 a_destination_that_is_down_is_probed_by_one(void **state)
 {
@@ -200,9 +190,10 @@ a_destination_that_is_down_is_probed_by_one(void **state)
 	assert_int_equal(test_sched_take(&test), SCHED_NONE);
 	/* What was under way with it tells the same once more, which is no news. */
 	fail_to_reach(&test, two);
-	assert_int_equal(destination_of(&test, one).down_count, 1);
-	assert_int_equal(destination_of(&test, one).down_until_ms, test.now_ms + 30000);
-	assert_true(span_eq(sched_reply_get(test.sched, destination_of(&test, one).reply).text,
+	assert_int_equal(test_sched_destination(&test, one).down_count, 1);
+	assert_int_equal(test_sched_destination(&test, one).down_until_ms, test.now_ms + 30000);
+	assert_true(span_eq(
+	    sched_reply_get(test.sched, test_sched_destination(&test, one).reply).text,
 	    SPAN("connection refused")));
 	why = test_sched_why(&test, rcpts[3]);
 	assert_int_equal(why.reason, SCHED_WHY_DOWN);
@@ -221,9 +212,9 @@ a_destination_that_is_down_is_probed_by_one(void **state)
 	/* It is still down: the wait grows, but not past its maximum. */
 	for (uint32_t times = 2; times < 5; times++) {
 		fail_to_reach(&test, one);
-		assert_int_equal(destination_of(&test, one).down_count, times);
+		assert_int_equal(test_sched_destination(&test, one).down_count, times);
 		assert_int_equal(
-		    destination_of(&test, one).down_until_ms, test.now_ms + 60000);
+		    test_sched_destination(&test, one).down_until_ms, test.now_ms + 60000);
 		test_sched_pass(&test, 60000);
 		one = test_sched_take(&test);
 		assert_int_equal(test_sched_take(&test), SCHED_NONE);
@@ -233,8 +224,8 @@ a_destination_that_is_down_is_probed_by_one(void **state)
 	one = test_sched_take(&test);
 	test_sched_over(&test, one, SCHED_SERVED, true);
 	one = test_sched_take(&test);
-	assert_int_equal(destination_of(&test, one).down_count, 0);
-	assert_int_equal(destination_of(&test, one).reply, 0);
+	assert_int_equal(test_sched_destination(&test, one).down_count, 0);
+	assert_int_equal(test_sched_destination(&test, one).reply, 0);
 	two = test_sched_take(&test);
 	assert_int_not_equal(two, SCHED_NONE);
 	test_sched_over(&test, one, SCHED_SERVED, true);
@@ -260,10 +251,10 @@ too_many_connections_close_the_window_first(void **state)
 	one = test_sched_take(&test);
 	two = test_sched_take(&test);
 	fail_to_reach(&test, two);
-	assert_int_equal(destination_of(&test, one).down_count, 0);
-	assert_int_equal(destination_of(&test, one).window, 4);
+	assert_int_equal(test_sched_destination(&test, one).down_count, 0);
+	assert_int_equal(test_sched_destination(&test, one).window, 4);
 	fail_to_reach(&test, one);
-	assert_int_equal(destination_of(&test, one).down_count, 1);
+	assert_int_equal(test_sched_destination(&test, one).down_count, 1);
 	test_sched_fini(&test);
 }
 

@@ -7,16 +7,6 @@
 
 #include "sched/test_sched.h"
 
-static struct sched_destination
-destination_of(const struct test_sched *test, uint32_t rcpt)
-{
-	struct sched_destination destination;
-
-	sched_destination_get(
-	    test->sched, test_sched_rcpt(test, rcpt).destination, &destination);
-	return destination;
-}
-
 static void
 set_yields(struct test_sched *test, uint32_t rcpt, bool yields)
 {
@@ -39,7 +29,7 @@ who_yields_lets_another_start(void **state)
 	assert_int_equal(test_sched_take(&test), at[0]);
 	assert_int_equal(test_sched_take(&test), SCHED_NONE);
 	set_yields(&test, at[0], true);
-	assert_int_equal(destination_of(&test, at[0]).active, 0);
+	assert_int_equal(test_sched_destination(&test, at[0]).active, 0);
 	/* The site's other destination has its turn. */
 	assert_int_equal(test_sched_take(&test), at[3]);
 	assert_int_equal(test_sched_take(&test), SCHED_NONE);
@@ -48,7 +38,7 @@ who_yields_lets_another_start(void **state)
 	assert_int_equal(test_sched_why(&test, at[2]).reason, SCHED_WHY_WINDOW);
 	/* It counts again before it is over, and then is gone. */
 	set_yields(&test, at[0], false);
-	assert_int_equal(destination_of(&test, at[0]).active, 2);
+	assert_int_equal(test_sched_destination(&test, at[0]).active, 2);
 	test_sched_over(&test, at[0], SCHED_SERVED, true);
 	assert_int_equal(test_sched_take(&test), SCHED_NONE);
 	set_yields(&test, at[3], false);
@@ -104,19 +94,19 @@ a_long_line_has_a_wider_window(void **state)
 		first = test_sched_add(&test, "a", 1);
 	for (size_t i = 0; i < 5; i++)
 		test_sched_over(&test, test_sched_take(&test), SCHED_SERVED, true);
-	assert_int_equal(destination_of(&test, first).window, 2);
+	assert_int_equal(test_sched_destination(&test, first).window, 2);
 	sched_destination_far(test.sched, test_sched_rcpt(&test, first).destination, true);
 	for (size_t i = 0; i < 5; i++)
 		test_sched_over(&test, test_sched_take(&test), SCHED_SERVED, true);
-	assert_int_equal(destination_of(&test, first).window, 4);
-	assert_int_equal(destination_of(&test, first).window_max, 4);
+	assert_int_equal(test_sched_destination(&test, first).window, 4);
+	assert_int_equal(test_sched_destination(&test, first).window_max, 4);
 	sched_destination_far(test.sched, test_sched_rcpt(&test, first).destination, false);
-	assert_int_equal(destination_of(&test, first).window, 2);
+	assert_int_equal(test_sched_destination(&test, first).window, 2);
 	/* Where nothing is said of it, a long line is as any other. */
 	test.limits.concurrency_far_max = 0;
 	sched_reload(test.sched);
 	sched_destination_far(test.sched, test_sched_rcpt(&test, first).destination, true);
-	assert_int_equal(destination_of(&test, first).window_max, 2);
+	assert_int_equal(test_sched_destination(&test, first).window_max, 2);
 	test_sched_fini(&test);
 }
 

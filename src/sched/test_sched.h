@@ -118,6 +118,17 @@ test_sched_rcpt(const struct test_sched *test, uint32_t at)
 	return rcpt;
 }
 
+/* Where the recipient goes. */
+static inline struct sched_destination
+test_sched_destination(const struct test_sched *test, uint32_t rcpt)
+{
+	struct sched_destination destination;
+
+	sched_destination_get(
+	    test->sched, test_sched_rcpt(test, rcpt).destination, &destination);
+	return destination;
+}
+
 static inline struct sched_why
 test_sched_why(const struct test_sched *test, uint32_t at)
 {
